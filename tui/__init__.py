@@ -1,0 +1,5 @@
+"""Mictape: live speech recognition in the terminal."""
+
+from typing import Final
+
+__version__: Final = "0.1.0"

@@ -1,0 +1,1 @@
+"""Sound: devices, capture, tape, clock, levels. No text, no network."""

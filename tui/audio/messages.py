@@ -1,0 +1,87 @@
+"""What the capture process and the app say to each other: one JSON object a line.
+
+The app needs neither numpy nor PortAudio to read these. Audio never travels here: whoever wants it reads
+the tape.
+
+Commands go the other way as single words, a line each: `go` (begin to write), `pause`, `resume`, `close`.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+RATE: Final = 16_000
+"""Samples per second on every tape, and the unit of session time."""
+
+GRID_MS: Final = 20
+"""Levels are taken on a fixed grid of this many milliseconds of the device's own samples."""
+
+HoleWhy = Literal["overflow", "restart", "device lost", "stalled"]
+"""Why a stretch of tape is silence put in for sound that was lost."""
+
+
+class LevelCell(msgspec.Struct, array_like=True, frozen=True):
+    """The level of one or more steps of the 20 ms grid, taken before mixing and resampling."""
+
+    steps: int
+    """Grid steps it covers, at least 1; more than 1 only when the pipe was full and cells were merged."""
+    peak: float
+    """The largest absolute sample, full scale = 1.0; the loudest channel."""
+    square: float
+    """The mean square over the whole cell, full scale = 1.0; the loudest channel."""
+    clips: int
+    """Runs of three or more full-scale samples that began in the cell."""
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True):
+    """The source is open and delivers. Nothing is written until the command `go`."""
+
+    rate: int
+    """Samples per second the source delivers."""
+    channels: int
+    name: str
+    """The human name of what was really opened."""
+
+
+class Progress(msgspec.Struct, tag="progress", frozen=True):
+    """Where the tape is. Unsent ones are merged, so a full pipe delays only the display."""
+
+    samples: int
+    """Samples on the tape, holes included: the only truth about its length."""
+    lost: int = 0
+    """Samples of the tape that are holes, since this process began."""
+    overflows: int = 0
+    """How often the sound system reported an overflow, since this process began."""
+    cells: tuple[LevelCell, ...] = ()
+    """Levels since the last message, in order."""
+
+
+class Hole(msgspec.Struct, tag="hole", frozen=True):
+    """A stretch of tape is silence of the true length: its sound was lost."""
+
+    start: int
+    """First sample, tape position."""
+    end: int
+    why: HoleWhy
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """The source cannot be opened or has ended in an error; the process ends after this."""
+
+    what: str
+    remedy: str
+    kind: Literal["library", "device", "file", "disk"]
+    """What stands in the way: no PortAudio; the device; the file to read; the place of the tape."""
+
+
+class Ended(msgspec.Struct, tag="ended", frozen=True):
+    """The tape is closed at `samples`: the source was exhausted, or `close` came."""
+
+    samples: int
+    why: Literal["exhausted", "closed"]
+    warning: str = ""
+    """A sentence when what was read was not whole (a truncated file)."""
+
+
+Message = Opened | Progress | Hole | Failed | Ended
+"""Everything the capture process says."""

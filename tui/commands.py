@@ -1,0 +1,33 @@
+"""Every command once: bindings, footer, palette, help screen and docs are made from this table."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing the person can do."""
+
+    id: str
+    """Stable name: the binding's id in keymaps; the app's action is `action_` + id."""
+    key: str
+    """Textual key names, separated by commas."""
+    title: str
+    """A word or two for the footer and the palette."""
+    help: str
+    """One sentence for the help screen and the palette."""
+    footer: bool = False
+    """Whether the footer shows it."""
+
+
+COMMANDS: Final = (
+    Command("pause", "space", "pause", "Pause or resume the recording; a pause writes nothing to the tape.", True),
+    Command("choose_device", "d", "device", "Choose the microphone or computer sound to record.", True),
+    Command("follow", "end", "to the end", "Go to the end of the transcript and follow it."),
+    Command("to_start", "home", "to the start", "Go to the first line of the transcript."),
+    Command("clear_clip", "c", "clear clip lamp", "Put out the clip lamp and its count."),
+    Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered."),
+    Command("show_help", "question_mark,f1", "help", "Show the keys and where things are kept.", True),
+    Command("stop", "q,ctrl+q", "quit", "Stop recording, finish the text and leave; a second press leaves at once.", True),
+)
+"""In the order the help screen shows them."""

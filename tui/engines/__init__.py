@@ -1,0 +1,1 @@
+"""Recognisers behind one protocol: no tape, no retry, no clock."""

@@ -1,0 +1,1 @@
+"""The screens; each has a style sheet of its own beside it."""

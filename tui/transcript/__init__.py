@@ -1,0 +1,1 @@
+"""Text: lines, layout, library, export. Pure Python."""
