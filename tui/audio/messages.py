@@ -30,7 +30,7 @@ class LevelCell(msgspec.Struct, array_like=True, frozen=True):
     square: float
     """The mean square over the whole cell, full scale = 1.0; the loudest channel."""
     clips: int
-    """Runs of three or more full-scale samples that began in the cell."""
+    """Runs of full-scale samples that reached their third sample in the cell; the channel with most."""
 
 
 class Opened(msgspec.Struct, tag="opened", frozen=True):
@@ -65,6 +65,12 @@ class Hole(msgspec.Struct, tag="hole", frozen=True):
     why: HoleWhy
 
 
+class Paused(msgspec.Struct, tag="paused", frozen=True):
+    """The answer to `pause`: nothing is written beyond `samples` until `resume`."""
+
+    samples: int
+
+
 class Failed(msgspec.Struct, tag="failed", frozen=True):
     """The source cannot be opened or has ended in an error; the process ends after this."""
 
@@ -83,5 +89,5 @@ class Ended(msgspec.Struct, tag="ended", frozen=True):
     """A sentence when what was read was not whole (a truncated file)."""
 
 
-Message = Opened | Progress | Hole | Failed | Ended
+Message = Opened | Progress | Hole | Paused | Failed | Ended
 """Everything the capture process says."""

@@ -11,6 +11,9 @@ from typing import Literal, Protocol
 
 from tui.failure import Failure
 
+RATE = 16_000
+"""Samples per second: the unit of every time that a connection takes or gives."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -82,7 +85,7 @@ Heard = Partial | Final | Speakers | Received | Answered | Notice
 """Everything a connection can say."""
 
 
-class Lost(Exception):
+class Lost(Exception):  # noqa: N818 (named like everything else that is heard: a past fact)
     """The connection ended before `finish()`: raised by its iterator, its `send` and its `connect`."""
 
     def __init__(self, cause: Failure, *, retry: bool = True, after: float = 0.0) -> None:

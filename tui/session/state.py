@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 
 class State(StrEnum):
@@ -18,6 +18,8 @@ class State(StrEnum):
     CONNECTING = "CONNECTING"
     OFFLINE = "OFFLINE"
     CATCHING_UP = "CATCHING UP"
+    ENDED = "ENDED"
+    """The file is read to its end and all of it is answered for."""
     LISTENING = "LISTENING"
 
 
@@ -41,6 +43,28 @@ class Situation:
     """Tape that is not answered for yet and that the engine could have answered, seconds."""
 
 
+BEHIND_S: Final = 2.0
+"""More tape than this waiting for the engine is CATCHING UP: less is the rhythm of any engine."""
+
+
+def state_of(now: Situation) -> State:
+    """The worst that holds: one word, and it is true."""
+    true = {
+        State.DISK_FULL: now.source == "disk full",
+        State.DEVICE_LOST: now.source == "lost",
+        State.DEVICE_STALLED: now.source == "stalled",
+        State.NO_SIGNAL: now.no_signal and not now.paused,
+        State.ENGINE_STOPPED: now.engine == "stopped",
+        State.PAUSED: now.paused,
+        State.LOADING: now.engine == "loading" or now.source == "opening",
+        State.CONNECTING: now.engine == "connecting",
+        State.OFFLINE: now.engine == "offline",
+        State.CATCHING_UP: now.behind_s > BEHIND_S,
+        State.ENDED: now.source == "ended",
+    }
+    return next((state for state in State if true.get(state)), State.LISTENING)
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the state line shows, as values."""
@@ -58,3 +82,5 @@ class Status:
     """Milliseconds of tape that are holes."""
     hint: str = ""
     """What to do next, when the state is not LISTENING; one sentence."""
+    recording: bool = False
+    """Whether sound is being written to the tape right now."""

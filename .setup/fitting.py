@@ -1,0 +1,56 @@
+"""Print a lock without the packages that have no wheel for this machine, and say on stderr what that means.
+
+usage: fitting.py LOCK, under the interpreter that is going to install it.
+
+A lock's markers tell systems and processors apart, but not the age of macOS or of the C library, nor musl.
+"""
+
+import sys
+from pathlib import Path
+
+# pip carries the library that knows which wheels fit; a fresh .venv has nothing else.
+from pip._vendor.packaging.tags import sys_tags
+
+WHEELS = {
+    "moonshine-voice": {
+        "manylinux_2_34_x86_64",
+        "manylinux_2_34_aarch64",
+        "macosx_15_0_arm64",
+        "win_amd64",
+    },
+}
+"""The platforms of the wheels of each package that has no source distribution, as its files are named."""
+
+MEANING = {
+    "moonshine-voice": "the built-in engine needs Linux with glibc 2.34 or newer, macOS 15 or newer on Apple silicon, "
+    "or 64-bit Windows; on this machine Mictape records, but recognises only with another engine",
+}
+
+
+def fitting(lock: str, platforms: set[str]) -> tuple[str, list[str]]:
+    """Return the lock's text without what cannot be installed on `platforms`, and the names left out."""
+    kept: list[str] = []
+    left_out: list[str] = []
+    skipping = False
+    for line in lock.splitlines(keepends=True):
+        if line[:1].isalnum():  # a requirement begins; its hashes and comments are indented
+            name = line.split("==", 1)[0].strip()
+            skipping = name in WHEELS and not WHEELS[name] & platforms
+            if skipping:
+                left_out.append(name)
+        if not skipping:
+            kept.append(line)
+    return "".join(kept), left_out
+
+
+def main() -> None:
+    """Filter the lock named on the command line to stdout."""
+    platforms = {tag.platform for tag in sys_tags()}
+    text, left_out = fitting(Path(sys.argv[1]).read_text(encoding="utf-8"), platforms)
+    sys.stdout.write(text)
+    for name in left_out:
+        sys.stderr.write(f"Mictape: {MEANING[name]}.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+# What one does with this checkout. `make help` lists it.
+
+PY := .venv/bin/python
+CODE := tui tests .setup
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format proof lock
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## start Mictape, installing what is missing first; ARGS="..." goes to it
+	@sh .setup/install.sh run
+	@$(PY) -m tui $(ARGS)
+
+test: ## run the tests, installing what they need first; ARGS="..." goes to pytest
+	@sh .setup/install.sh test
+	@$(PY) -m pytest $(ARGS)
+
+check: ## look at style, types and who imports whom
+	@sh .setup/install.sh test
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff format --check $(CODE)
+	@.venv/bin/basedpyright --level error
+	@.venv/bin/lint-imports
+
+format: ## lay the code out and sort its imports
+	@sh .setup/install.sh test
+	@$(PY) -m ruff check --select I --fix $(CODE)
+	@$(PY) -m ruff format $(CODE)
+
+proof: ## the long runs, before an issue is closed; ARGS="..." goes to pytest
+	@sh .setup/install.sh test
+	@$(PY) -m pytest -m proof --timeout=3600 $(ARGS)
+
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	$(ARGS)
+
+lock: ## compile both locks again after a change of dependencies; ARGS=--upgrade takes newer versions
+	@sh .setup/install.sh test
+	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --group dev --constraint requirements.lock --output-file tests/requirements.lock

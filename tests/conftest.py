@@ -1,0 +1,49 @@
+"""Fixtures that every test may use: the wheel's speech, a home of one's own, a sound server of one's own."""
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulse as pulse_server
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Recordings of English speech that the engine's own wheel carries."""
+
+    two_cities: Path
+    """48 kHz mono, 44 s: the opening of A Tale of Two Cities."""
+    beckett: Path
+    """A shorter one, 12 words."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that Mictape and its children keep everything in, made by them when needed.
+
+    For every test, asked for or not, so that none touches what the person at this machine has.
+    """
+    folder = tmp_path / "home"
+    monkeypatch.setenv("MICTAPE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speech() -> Speech:
+    """Real speech; the test is skipped where the wheel does not exist. The native library is not loaded."""
+    found = importlib.util.find_spec("moonshine_voice")
+    if found is None or found.origin is None:
+        pytest.skip("moonshine-voice has no wheel for this platform")
+    assets = Path(found.origin).parent / "assets"
+    return Speech(two_cities=assets / "two_cities.wav", beckett=assets / "beckett.wav")
+
+
+@pytest.fixture
+def pulse() -> Iterator[pulse_server.PulseServer]:
+    """A PulseAudio server for this test alone; skipped where PulseAudio is not installed."""
+    if lacking := pulse_server.missing():
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    with pulse_server.running() as server:
+        yield server

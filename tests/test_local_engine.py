@@ -1,0 +1,448 @@
+"""The local engine with the real model, in real processes."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import wave
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+import pytest_asyncio
+import soxr
+from conftest import Speech
+from references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
+from waiting import until_async
+
+from tui.engines import wire
+from tui.engines.base import RATE, Answered, Connection, Heard, Lost, Partial, Received, Request
+from tui.engines.base import Final as FinalTurn
+from tui.engines.local import LocalEngine, LocalOptions
+from tui.engines.local_process import AHEAD, LocalConnection
+from tui.engines.turns import MARGIN
+
+BLOCK: Final = RATE // 10
+"""Samples a block, as the app sends them."""
+
+# One loop for the file, so that most tests can share one warm process.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
+    """An engine whose process the tests share: its model is loaded once."""
+    engine = LocalEngine(LocalOptions(), tmp_path_factory.mktemp("engine") / "engine.log")
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh(tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    """An engine of the test's own."""
+    engine = LocalEngine(LocalOptions(), tmp_path / "engine.log")
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture(scope="module")
+def beckett(speech: Speech) -> bytes:
+    return samples_of(speech.beckett)
+
+
+@pytest.fixture(scope="module")
+def two_cities(speech: Speech) -> bytes:
+    return samples_of(speech.two_cities)
+
+
+def samples_of(path: Path) -> bytes:
+    """A mono WAV file as 16 kHz PCM."""
+    with wave.open(str(path)) as file:
+        pcm = file.readframes(file.getnframes())
+        rate = file.getframerate()
+    if rate == RATE:
+        return pcm
+    return soxr.resample(np.frombuffer(pcm, "<i2"), rate, RATE).tobytes()
+
+
+@asynccontextmanager
+async def connected(engine: LocalEngine) -> AsyncGenerator[LocalConnection, None]:
+    """A connection that is let go in the end, so that a failing test leaves the shared process free."""
+    connection = await engine.connect(Request())
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def send_all(connection: Connection, pcm: bytes) -> None:
+    for start in range(0, len(pcm), 2 * BLOCK):
+        await connection.send(pcm[start : start + 2 * BLOCK])
+
+
+async def hear_all(engine: LocalEngine, pcm: bytes) -> list[Heard]:
+    """Everything that is said about `pcm`, sent as fast as the engine takes it."""
+    connection = await engine.connect(Request())
+
+    async def speak() -> None:
+        await send_all(connection, pcm)
+        await connection.finish()
+
+    speaking = asyncio.create_task(speak())
+    heard = [news async for news in connection]
+    await speaking
+    await connection.close()
+    return heard
+
+
+def finals(heard: list[Heard]) -> list[FinalTurn]:
+    return [news for news in heard if isinstance(news, FinalTurn)]
+
+
+def text_of(heard: list[Heard]) -> str:
+    return " ".join(final.text for final in finals(heard))
+
+
+def marks(heard: list[Heard], kind: type[Received] | type[Answered]) -> list[int]:
+    return [news.until for news in heard if isinstance(news, kind)]
+
+
+def pid_of(engine: LocalEngine) -> int:
+    (process,) = engine._processes
+    return process.pid
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that only waits for somebody to ask how it ended does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" not in status.read_text("ascii")
+
+
+def threads_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("threads are counted in /proc")
+    (line,) = (line for line in status.read_text("ascii").splitlines() if line.startswith("Threads:"))
+    return int(line.split()[1])
+
+
+def assert_well_formed(heard: list[Heard], samples: int) -> None:
+    """What holds for every connection that was finished, whatever was said on it."""
+    turns = [news.turn for news in finals(heard)]
+    assert turns == list(range(len(turns)))
+    for kind in (Received, Answered):
+        untils = marks(heard, kind)
+        assert untils == sorted(untils)
+        assert untils[-1] == samples
+    answered = 0
+    for news in heard:
+        match news:
+            case FinalTurn(start=int(start), end=int(end)):
+                assert answered <= start <= end <= samples
+            case Partial(start=int(start)):
+                assert answered <= start
+            case Answered(until=until_sample):
+                answered = until_sample
+            case _:
+                pass
+
+
+async def test_speech_is_recognised(warm: LocalEngine, beckett: bytes) -> None:
+    heard = await hear_all(warm, beckett)
+    assert words_in_order(BECKETT, text_of(heard)) >= 9
+    assert_well_formed(heard, len(beckett) // 2)
+    assert len(finals(heard)) == 6
+
+
+async def test_a_long_recording_is_recognised_with_partials_on_the_way(warm: LocalEngine, two_cities: bytes) -> None:
+    heard = await hear_all(warm, two_cities)
+    assert word_error_rate(TWO_CITIES, text_of(heard)) <= 0.11
+    assert_well_formed(heard, len(two_cities) // 2)
+    assert sum(isinstance(news, Partial) for news in heard) >= 5
+
+
+async def test_silence_gives_no_text_and_is_answered_while_it_lasts(warm: LocalEngine) -> None:
+    async with connected(warm) as connection:
+        await send_all(connection, bytes(2 * 4 * RATE))
+        heard: list[Heard] = []
+        # Not finished yet: live silence is answered as well, all but what a line could still reach back to.
+        async for news in connection:
+            heard.append(news)
+            if isinstance(news, Received) and news.until == 4 * RATE:
+                break
+        await connection.finish()
+        heard += [news async for news in connection]
+        assert finals(heard) == []
+        assert not any(isinstance(news, Partial) for news in heard)
+        assert any(0 < until_sample <= 4 * RATE - MARGIN for until_sample in marks(heard, Answered))
+        assert marks(heard, Answered)[-1] == 4 * RATE
+
+
+async def test_noise_and_a_tone_give_no_text(warm: LocalEngine) -> None:
+    chance = random.Random(1)
+    noise = array("h", (chance.randrange(-1000, 1000) for _ in range(3 * RATE)))
+    tone = array("h", (round(10_000 * np.sin(2 * np.pi * 440 * at / RATE)) for at in range(3 * RATE)))
+    assert text_of(await hear_all(warm, noise.tobytes() + tone.tobytes())) == ""
+
+
+async def test_one_process_serves_connection_after_connection_with_the_same_words(
+    warm: LocalEngine, fresh: LocalEngine, beckett: bytes
+) -> None:
+    first = await hear_all(warm, beckett)
+    before = pid_of(warm)
+    second = await hear_all(warm, beckett)
+    assert pid_of(warm) == before
+    elsewhere = await hear_all(fresh, beckett)
+    assert text_of(first) == text_of(second) == text_of(elsewhere)
+
+
+async def test_a_connection_closed_half_way_does_not_harm_the_next(warm: LocalEngine, beckett: bytes) -> None:
+    whole = await hear_all(warm, beckett)
+    cut = await warm.connect(Request())
+    await cut.send(beckett[: 2 * RATE])
+    await cut.close()
+    with pytest.raises(Lost):
+        await cut.send(beckett[: 2 * BLOCK])
+    with pytest.raises(Lost):
+        async for _ in cut:
+            pass
+    before = pid_of(warm)
+    assert text_of(await hear_all(warm, beckett)) == text_of(whole)
+    assert pid_of(warm) == before
+
+
+async def test_a_closed_connection_that_cannot_be_forgotten_gets_its_process_replaced(
+    fresh: LocalEngine, beckett: bytes
+) -> None:
+    stuck = await fresh.connect(Request())
+    before = pid_of(fresh)
+    os.kill(before, signal.SIGSTOP)
+    await stuck.close()
+    assert words_in_order(BECKETT, text_of(await hear_all(fresh, beckett))) >= 9
+    assert pid_of(fresh) != before
+    assert not alive(before)
+
+
+async def test_two_connections_at_once_have_a_process_each(fresh: LocalEngine) -> None:
+    one, two = await asyncio.gather(fresh.connect(Request()), fresh.connect(Request()))
+    assert len({process.pid for process in fresh._processes}) == 2
+    for connection in (one, two):
+        await connection.send(bytes(2 * BLOCK))
+        await connection.finish()
+        assert marks([news async for news in connection], Answered) == [BLOCK]
+
+
+async def test_a_killed_process_is_lost_and_the_next_connection_works(fresh: LocalEngine, beckett: bytes) -> None:
+    connection = await fresh.connect(Request())
+    await connection.send(beckett[: 2 * RATE])
+    os.kill(pid_of(fresh), signal.SIGKILL)
+    with pytest.raises(Lost) as lost:
+        async for _ in connection:
+            pass
+    assert lost.value.retry
+    assert "ended unexpectedly (Killed)" in str(lost.value.cause)
+    assert "engine.log" in lost.value.cause.remedy
+    with pytest.raises(Lost):
+        await connection.send(bytes(2 * BLOCK))
+    with pytest.raises(Lost):
+        await connection.finish()
+    assert words_in_order(BECKETT, text_of(await hear_all(fresh, beckett))) >= 9
+
+
+async def test_a_process_killed_between_two_connections_is_replaced(fresh: LocalEngine) -> None:
+    await hear_all(fresh, bytes(2 * RATE))
+    before = pid_of(fresh)
+    os.kill(before, signal.SIGKILL)
+    await until_async(lambda: fresh._processes[0].lost)
+    assert marks(await hear_all(fresh, bytes(2 * RATE)), Answered)[-1] == RATE
+    assert pid_of(fresh) != before
+
+
+async def test_send_waits_while_the_process_takes_nothing(fresh: LocalEngine) -> None:
+    connection = await fresh.connect(Request())
+    os.kill(pid_of(fresh), signal.SIGSTOP)
+    seconds = 6
+    sending = asyncio.create_task(send_all(connection, bytes(2 * seconds * RATE)))
+    await until_async(lambda: connection._sent >= AHEAD)
+    for _ in range(100):  # the loop goes round, and the task stays where it is
+        await asyncio.sleep(0)
+    assert connection._sent == AHEAD
+    assert not sending.done()
+    os.kill(pid_of(fresh), signal.SIGCONT)
+    await sending
+    await connection.finish()
+    assert marks([news async for news in connection], Answered)[-1] == seconds * RATE
+
+
+async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: LocalEngine, beckett: bytes) -> None:
+    async with connected(warm) as connection:
+        middle = 11 * RATE // 2  # inside "Try again."
+        await send_all(connection, beckett[: 2 * middle])
+        await connection.endpoint()
+        heard: list[Heard] = []
+        async for news in connection:
+            heard.append(news)
+            if news == Answered(middle):
+                break
+        assert finals(heard)[-1].end == middle
+        before = len(finals(heard))
+        await send_all(connection, beckett[2 * middle :])
+        await connection.finish()
+        heard += [news async for news in connection]
+        assert_well_formed(heard, len(beckett) // 2)
+        start = finals(heard)[before].start
+        assert start is not None
+        assert start >= middle
+
+
+async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, beckett: bytes) -> None:
+    await hear_all(warm, beckett)
+    assert threads_of(pid_of(warm)) == 2, "the one that recognises and the one that reads orders"
+
+
+async def test_a_process_is_out_of_reach_of_the_terminal(warm: LocalEngine, beckett: bytes) -> None:
+    async with connected(warm) as connection:
+        pid = pid_of(warm)
+        assert os.getsid(pid) == os.getpgid(pid) == pid
+        os.kill(pid, signal.SIGINT)
+        await send_all(connection, beckett)
+        await connection.finish()
+        assert words_in_order(BECKETT, text_of([news async for news in connection])) >= 9
+
+
+async def test_closing_the_engine_ends_its_process_and_what_is_open(fresh: LocalEngine) -> None:
+    connection = await fresh.connect(Request())
+    pid = pid_of(fresh)
+    await fresh.close()
+    assert not alive(pid)
+    with pytest.raises(Lost):
+        async for _ in connection:
+            pass
+    again = await fresh.connect(Request())  # an engine that was closed can be used again
+    assert isinstance(again, LocalConnection)
+
+
+async def test_closing_the_engine_ends_a_process_that_hangs(fresh: LocalEngine) -> None:
+    await fresh.connect(Request())
+    pid = pid_of(fresh)
+    os.kill(pid, signal.SIGSTOP)
+    await fresh.close()
+    assert not alive(pid)
+
+
+async def test_loading_may_begin_before_the_first_connection(fresh: LocalEngine) -> None:
+    await fresh.preload()
+    pid = pid_of(fresh)
+    await fresh.preload()
+    await fresh.connect(Request())
+    assert pid_of(fresh) == pid
+
+
+async def test_a_model_that_cannot_be_loaded_is_a_sentence(
+    fresh: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engines.local.model_folder", lambda: tmp_path)
+    failure = await fresh.check(Request())
+    assert failure is not None
+    assert "is not complete" in failure.what
+    for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"):
+        (tmp_path / name).write_bytes(b"no model")
+    assert await fresh.check(Request()) is None
+    with pytest.raises(Lost) as lost:
+        await fresh.connect(Request())
+    assert lost.value.cause.what.startswith("The local recogniser")
+    assert "engine.log" in lost.value.cause.remedy
+    assert "Traceback" in (tmp_path / "engine.log").read_text("utf-8"), "people get a sentence, the log gets it all"
+    assert fresh._processes == []
+
+
+async def test_another_language_is_refused_for_good(fresh: LocalEngine) -> None:
+    with pytest.raises(Lost) as lost:
+        await fresh.connect(Request(language="de"))
+    assert not lost.value.retry
+    assert "English only" in lost.value.cause.what
+    assert await fresh.check(Request(language="en-GB")) is None
+
+
+async def test_misuse_is_an_error_of_the_caller(warm: LocalEngine) -> None:
+    async with connected(warm) as connection:
+        with pytest.raises(ValueError, match="whole number"):
+            await connection.send(b"\0")
+        await connection.finish()
+        await connection.finish()
+        with pytest.raises(RuntimeError, match="after finish"):
+            await connection.send(b"\0\0")
+        assert [news async for news in connection] == []
+
+
+async def test_a_log_that_cannot_be_written_does_not_stop_recognition(tmp_path: Path) -> None:
+    engine = LocalEngine(LocalOptions(), tmp_path / "nowhere" / "engine.log")
+    try:
+        assert marks(await hear_all(engine, bytes(2 * RATE)), Answered)[-1] == RATE
+    finally:
+        await engine.close()
+
+
+# The process by itself
+
+
+async def test_the_process_ends_when_its_stdin_closes(fresh: LocalEngine) -> None:
+    await fresh.connect(Request())
+    (process,) = fresh._processes
+    stdin = process._process.stdin
+    assert stdin is not None
+    stdin.close()
+    await until_async(lambda: process.lost)
+    assert process._process.returncode == 0
+
+
+async def test_the_process_ends_with_an_app_that_was_killed(tmp_path: Path) -> None:
+    app = """
+import asyncio, sys
+from pathlib import Path
+from tui.engines.base import Request
+from tui.engines.local import LocalEngine, LocalOptions
+async def main():
+    engine = LocalEngine(LocalOptions(), Path(sys.argv[1]))
+    await engine.connect(Request())
+    print(engine._processes[0].pid, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", app, str(tmp_path / "log"), stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert alive(pid)
+    parent.kill()
+    await parent.wait()
+    await until_async(lambda: not alive(pid))
+
+
+async def test_what_native_code_prints_stays_out_of_the_reports() -> None:
+    code = """
+import os
+from tui.engines import moonshine, wire
+reports = moonshine.take_stdout()
+os.write(1, b"native noise")
+print("python noise", flush=True)
+reports.write(wire.frame(wire.Ready()))
+reports.flush()
+"""
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=pipe, stderr=pipe)
+    stdout, stderr = await process.communicate()
+    assert stdout == wire.frame(wire.Ready())
+    assert b"native noise" in stderr
+    assert b"python noise" in stderr

@@ -1,0 +1,432 @@
+"""The app: composes the screen, owns the workers, and turns what the session says into what is shown."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Generator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+from textual.theme import Theme
+from textual.timer import Timer
+from textual.worker import Worker, WorkerError
+
+from tui import __version__
+from tui.audio.devices import Device, find, list_devices, pick
+from tui.audio.messages import RATE
+from tui.audio.source import DeviceSource, FileSource, SourceSpec
+from tui.commands import COMMANDS
+from tui.engines import catalog
+from tui.engines.base import Engine, Request
+from tui.failure import ExitCode, Failure, MictapeError
+from tui.paths import Places
+from tui.screens.device_picker import DevicePicker
+from tui.screens.help import HelpScreen
+from tui.screens.main import MainScreen
+from tui.screens.recover import Interrupted, RecoverScreen
+from tui.session.recovery import Remains, put_away, remains_of
+from tui.session.session import Session, SourceEnded, Trouble
+from tui.session.state import State, Status
+from tui.session.track import Track
+from tui.settings import DEFAULT_THEME, ChosenDevice, Settings, remember
+from tui.terminal import guarded, set_up_log, to_log
+from tui.themes import load_themes, shipped_folder, theme_variables
+from tui.transcript.library import Library
+from tui.transcript.model import Transcript
+from tui.widgets.device_list import key_of
+
+FOCUSED_HZ: Final = 30
+BLURRED_HZ: Final = 10
+"""How often the screen looks at the session; it draws only what changed."""
+
+OFFLINE_DRAIN_S: Final = 3.0
+"""How long leaving waits for an engine that cannot be reached."""
+
+
+def run_app(where: Places, settings: Settings, file: Path | None) -> int:
+    """Run full-screen until the person leaves; the exit code. Raises MictapeError when it cannot start."""
+    where.prepare()
+    set_up_log(where.log)
+    engine = catalog.create(settings.engine, settings.engines.get(settings.engine, {}), where.log)
+    app = MictapeApp(where, settings, engine, file)
+    with guarded(where.log):
+        app.run()
+    if app.farewell is not None:
+        print(f"mictape: {app.farewell}", file=sys.stderr)
+    return app.return_code or ExitCode.DONE
+
+
+class MictapeApp(App[None]):
+    """Listens, shows, keeps."""
+
+    TITLE = "Mictape"
+    CSS_PATH = "app.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(command.key, command.id, command.title, show=command.footer, tooltip=command.help, id=command.id)
+            for command in COMMANDS
+        ),
+        Binding("ctrl+c", "copy_or_stop", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False),
+    ]
+
+    def __init__(
+        self, where: Places, settings: Settings, engine: Engine, file: Path | None = None, *, ticking: bool = True
+    ) -> None:
+        """Prepare the app.
+
+        Args:
+            where: Where things are kept.
+            settings: The values in force.
+            engine: Who recognises; closed when the app ends.
+            file: Played as if it were live, instead of a device.
+            ticking: Whether a clock calls `tick`; tests call it by hand.
+        """
+        super().__init__()
+        self.farewell: Failure | None = None
+        """What to say on the terminal once it is the person's again."""
+        self.session: Session | None = None
+        self.transcript = Transcript()
+        self._main = MainScreen(self.transcript)
+        self._where = where
+        self._settings = settings
+        self._engine = engine
+        self._file = file
+        self._ticking = ticking
+        self._clock: Timer | None = None
+        self._stopping = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._wanted = asyncio.Event()
+        """Somebody asked for the device picker while there was no session."""
+        self._asking = False
+        """Whether the device picker was left without a choice."""
+        self._code: int = ExitCode.DONE
+
+    # The screen.
+
+    def get_default_screen(self) -> Screen[None]:
+        """State, level, text, keys."""
+        return self._main
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Mictape's own colours for every theme."""
+        return theme_variables(self.current_theme)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the table of commands."""
+        for command in COMMANDS:
+            yield SystemCommand(command.title, command.help, getattr(self, f"action_{command.id}"))
+
+    def on_mount(self) -> None:
+        """Colours, clock, signals, and the session."""
+        self._set_up_themes()
+        self._run_clock(FOCUSED_HZ)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # Windows has no such signals
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._on_signal, number)
+        self.run_worker(self._sit(), group="session", description="the session", exit_on_error=False)
+
+    def _set_up_themes(self) -> None:
+        loaded = load_themes(shipped_folder(), self._where.themes)
+        for theme in loaded.themes:
+            self.register_theme(theme)
+        for problem in loaded.problems:
+            self._say(problem)
+        known = self._settings.theme in self.available_themes
+        if not known:
+            self._say(Failure(f"There is no theme {self._settings.theme}", "Press T to choose one"))
+        self.theme = self._settings.theme if known else DEFAULT_THEME
+        self.theme_changed_signal.subscribe(self, self._on_theme)
+
+    def _on_theme(self, theme: Theme) -> None:
+        with self._saying():
+            remember(self._where.state_file, theme=theme.name)
+
+    def on_app_blur(self) -> None:
+        """Nobody looks: look less often."""
+        self._run_clock(BLURRED_HZ)
+
+    def on_app_focus(self) -> None:
+        """Somebody looks again."""
+        self._run_clock(FOCUSED_HZ)
+
+    def _run_clock(self, rate_hz: int) -> None:
+        if self._clock is not None:
+            self._clock.stop()
+        self._clock = self.set_interval(1 / rate_hz, self.tick) if self._ticking else None
+
+    def tick(self) -> None:
+        """Show what is true now."""
+        if not self._main.is_mounted or not self._main.is_running:
+            return
+        track = self._track
+        if self.session is None or track is None:
+            hint = "Press d to choose what to record." if self._asking else ""
+            self._main.show(Status(State.LOADING, device="", engine=self._engine.title, position=0, hint=hint))
+            return
+        paused = self.session.paused
+        status = track.status(self._engine.title, paused=paused)
+        if self._stopping.is_set():
+            status = replace(status, hint=self._on_leaving(track))
+        self._main.show(status, track.meter.reading, track.heard, paused=paused)
+
+    def _on_leaving(self, track: Track) -> str:
+        """What is said while the engine finishes."""
+        behind_s = (track.end - track.coverage.reached(track.end)) / RATE
+        return f"Finishing: {behind_s:.0f} s of sound to go. q leaves now; what is missing can be completed later."
+
+    @property
+    def _track(self) -> Track | None:
+        return self.session.tracks[0] if self.session is not None and self.session.tracks else None
+
+    def _say(self, failure: Failure) -> None:
+        self.notify(str(failure), severity="warning", markup=False)
+
+    @contextlib.contextmanager
+    def _saying(self) -> Generator[None]:
+        """Failures inside are said, and the app goes on."""
+        try:
+            yield
+        except MictapeError as error:
+            self._say(error.failure)
+
+    # The session.
+
+    async def _sit(self) -> None:
+        """One sitting from beginning to end; leaving the app is its last step."""
+        try:
+            keep = self._settings.keep
+            where = (self._where.library, self._where.sessions) if keep else (None, None)
+            async with await Library.open(*where) as library:
+                self.session = session = await self._begin(library)
+                if session is not None:
+                    await self._record(session)
+        except MictapeError as error:
+            self.farewell = error.failure
+            self._code = error.failure.code
+        except Exception as error:
+            to_log(error)
+            self.farewell = Failure(
+                "Mictape had to stop", f"What was recorded is kept; the log tells more: {self._where.log}"
+            )
+            self._code = 1
+        finally:
+            await self._engine.close()
+            self.exit(return_code=self._code)
+
+    async def _begin(self, library: Library) -> Session | None:
+        """The session to record: one that was cut off, if the person goes on with it, or a new one."""
+        remains = await self._offered_back(library)
+        spec = await self._first_source()
+        if spec is None:
+            return None
+        ask, log = Request(), self._where.log
+        if remains is not None:
+            return await Session.go_on(
+                library, remains, spec, self._engine, ask, log=log, transcript=self.transcript
+            )
+        session = await Session.begin(library, self._engine, ask, log=log, transcript=self.transcript)
+        session.add_track(spec)
+        return session
+
+    async def _offered_back(self, library: Library) -> Remains | None:
+        """The newest session that was cut off, if there is one and the person wants to go on with it."""
+        chosen: Remains | None = None
+        for unfinished in await library.unfinished():
+            remains = await remains_of(library, unfinished.id)
+            if chosen is None and remains.samples and remains.tracks:
+                found = Interrupted(
+                    remains.session.started, remains.samples, remains.session.lines, remains.open / RATE
+                )
+                if await self.push_screen_wait(RecoverScreen(found)) == "continue":
+                    chosen = remains
+                    continue
+            await put_away(library, remains)
+        return chosen
+
+    async def _first_source(self) -> SourceSpec | None:
+        """What to record first; None when the person leaves instead of choosing."""
+        if self._file is not None:
+            return FileSource(self._file, "real")
+        device: Device | None = None
+        wish = self._settings.device
+        with self._saying():
+            devices = await list_devices() if wish is not None else []
+            if isinstance(wish, str):
+                device = pick(devices, wish)
+            elif wish is not None:
+                device = find(devices, wish.name, wish.host_api)
+                if device is None:
+                    self._say(Failure(f"{wish.name} is not there", "Connect it, or choose another one"))
+        while device is None and not self._stopping.is_set():
+            device = await self._pick_device()
+            if device is None:
+                self._asking = True
+                await _first_of(self._wanted, self._stopping)
+                self._wanted.clear()
+                self._asking = False
+        return None if device is None else DeviceSource(device)
+
+    async def _pick_device(self) -> Device | None:
+        """Let the person choose a device; the choice is remembered."""
+        in_use = self._track.spec if self._track else None
+        remembered = self._settings.device
+        device = await self.push_screen_wait(
+            DevicePicker(
+                list_devices,
+                in_use=key_of(in_use.device) if isinstance(in_use, DeviceSource) else None,
+                last_used=(remembered.name, remembered.host_api) if isinstance(remembered, ChosenDevice) else None,
+            )
+        )
+        if device is not None:
+            with self._saying():
+                remember(self._where.state_file, device=ChosenDevice(device.name, device.host_api))
+        return device
+
+    async def _record(self, session: Session) -> None:
+        """Run the session's workers until the person leaves."""
+        telling = self.run_worker(self._tell(session), group="events", exit_on_error=False)
+        following = [
+            self.run_worker(session.follow(track), group="follow", exit_on_error=False) for track in session.tracks
+        ]
+        try:
+            for track in session.tracks:
+                self._capture(session, track)
+            await self._stopping.wait()
+            await session.stop()
+            await self._drain(session, following)
+        finally:
+            for worker in following:
+                worker.cancel()
+            await _settled(following)
+            await session.stop()
+            await session.close()
+            await _settled([telling])
+
+    def _capture(self, session: Session, track: Track) -> None:
+        async def capture() -> None:
+            with self._saying():
+                await session.capture(track)
+
+        self.run_worker(capture(), group="capture", exit_on_error=False)
+
+    async def _drain(self, session: Session, following: list[Worker[None]]) -> None:
+        """Wait until the engine has answered for everything, unless it cannot or the person leaves now."""
+        finished = asyncio.create_task(_settled(following))
+        leaving = asyncio.create_task(self._leaving.wait())
+        offline = any(track.follower and track.follower.state in ("offline", "stopped") for track in session.tracks)
+        limit_s = OFFLINE_DRAIN_S if offline else None
+        await asyncio.wait([finished, leaving], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        finished.cancel()
+
+    async def _tell(self, session: Session) -> None:
+        """Say what went wrong, as it happens."""
+        async for event in session.events():
+            match event:
+                case Trouble(failure):
+                    self._say(failure)
+                case SourceEnded(_, warning) if warning:
+                    self._say(Failure(warning.rstrip(".")))
+                case _:
+                    pass
+
+    # What the person does.
+
+    def action_pause(self) -> None:
+        """Pause or resume."""
+        if self.session is not None and not self._stopping.is_set():
+            (self.session.resume if self.session.paused else self.session.pause)()
+
+    def action_choose_device(self) -> None:
+        """Open the device picker."""
+        if self.session is None:
+            self._wanted.set()
+        elif not isinstance(self.screen, DevicePicker) and not self._stopping.is_set():
+            self.run_worker(self._change_device(self.session), group="picker", exit_on_error=False)
+
+    async def _change_device(self, session: Session) -> None:
+        device = await self._pick_device()
+        track = self._track
+        if device is None or track is None:
+            return
+        with self._saying():
+            await session.choose(track, DeviceSource(device))
+            if not track.capturing:
+                self._capture(session, track)
+
+    def action_follow(self) -> None:
+        """Go to the end of the transcript."""
+        self._main.view.to_end()
+
+    def action_to_start(self) -> None:
+        """Go to the first line."""
+        self._main.view.to_start()
+
+    def action_clear_clip(self) -> None:
+        """Put out the clip lamp."""
+        if self._track is not None:
+            self._track.meter.clear_clips()
+
+    def action_choose_theme(self) -> None:
+        """Choose a theme."""
+        self.search_themes()
+
+    def action_show_help(self) -> None:
+        """Show the help screen."""
+        kept = {
+            "sessions": self._where.sessions,
+            "settings": self._where.config_file,
+            "themes": self._where.themes,
+            "log": self._where.log,
+        }
+        self.push_screen(
+            HelpScreen(
+                kept={what: str(path) for what, path in kept.items()},
+                engine=self._engine.title,
+                offline=self._engine.capabilities.offline,
+                version=__version__,
+            )
+        )
+
+    def action_copy_or_stop(self) -> None:
+        """Copy what is selected; with nothing selected, leave as `q` does."""
+        if self.screen.get_selected_text():
+            self.screen.action_copy_text()
+        else:
+            self.action_stop()
+
+    def action_stop(self) -> None:
+        """Stop recording and leave; asked twice, leave at once."""
+        if self._stopping.is_set():
+            self._leaving.set()
+        while isinstance(self.screen, ModalScreen):
+            self.pop_screen()
+        self._stopping.set()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        """Leave as `q` does, without waiting for the engine."""
+        self._code = 128 + number
+        self._leaving.set()
+        self.action_stop()
+
+
+async def _settled(workers: Iterable[Worker[None]]) -> None:
+    """Wait until all of them have ended, however they did."""
+    for worker in workers:
+        with contextlib.suppress(WorkerError):
+            await worker.wait()
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

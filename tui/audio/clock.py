@@ -1,0 +1,107 @@
+"""When a sample was heard: anchors between the tape and the clocks, and what is computed from them.
+
+Samples are never stretched to fit a clock. A tape is a plain count of samples; anchors say which of them were
+captured when, and everything else lies between two anchors.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from tui.audio.messages import RATE
+
+AnchorWhy = Literal["start", "resume", "pause", "hole", "step", "tick"]
+"""Why an anchor was set.
+
+`start` and `resume`: sound begins here, whatever time has passed since the sample before. `pause`: the last
+sample before it was the last for a while. `hole`: sound goes on after silence of the true length. `step`: the
+wall clock was set. `tick`: 10 s have passed.
+"""
+
+_BREAKS: Final = frozenset({"start", "resume"})
+
+
+class Anchor(msgspec.Struct, tag="anchor", frozen=True):
+    """One sample and the moment it was captured."""
+
+    sample: int
+    """Tape position."""
+    monotonic: float
+    """Seconds on the system's monotonic clock."""
+    utc: float
+    """Seconds since 1970-01-01T00:00Z."""
+    why: AnchorWhy
+
+
+class Clock:
+    """The moments of a tape's samples, computed from its anchors.
+
+    Between two anchors time is interpolated, which takes up the drift of the device's clock; before the
+    first, after the last and up to a pause it runs at the nominal rate.
+    """
+
+    def __init__(self, anchors: Iterable[Anchor] = ()) -> None:
+        self._anchors: list[Anchor] = []
+        self._samples: list[int] = []
+        for anchor in anchors:
+            self.add(anchor)
+
+    @property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """All anchors, in tape order."""
+        return tuple(self._anchors)
+
+    def add(self, anchor: Anchor) -> None:
+        """Add an anchor; they come in tape order. Raises ValueError when one goes back."""
+        if self._samples and anchor.sample < self._samples[-1]:
+            raise ValueError(f"anchor at {anchor.sample} comes after one at {self._samples[-1]}")
+        self._anchors.append(anchor)
+        self._samples.append(anchor.sample)
+
+    def monotonic(self, sample: int) -> float | None:
+        """When `sample` was captured, monotonic seconds; None without anchors."""
+        if not self._anchors:
+            return None
+        before, after = self._around(sample)
+        nominal = (sample - before.sample) / RATE
+        if after is None:
+            return before.monotonic + nominal
+        share = (sample - before.sample) / (after.sample - before.sample)
+        return before.monotonic + share * (after.monotonic - before.monotonic)
+
+    def utc(self, sample: int) -> float | None:
+        """When `sample` was captured, seconds since 1970 UTC as the wall clock stood then; None without anchors."""
+        moment = self.monotonic(sample)
+        if moment is None:
+            return None
+        before, after = self._around(sample)
+        if after is None or after.why == "step" or after.monotonic <= before.monotonic:
+            return before.utc + (moment - before.monotonic)
+        share = (moment - before.monotonic) / (after.monotonic - before.monotonic)
+        return before.utc + share * (after.utc - before.utc)
+
+    def sample_at(self, monotonic: float) -> int | None:
+        """The sample captured at that moment, rounded down; in a pause the first one after it; None without anchors."""
+        if not self._anchors:
+            return None
+        index = max(bisect_right(self._anchors, monotonic, key=lambda anchor: anchor.monotonic) - 1, 0)
+        before = self._anchors[index]
+        elapsed = monotonic - before.monotonic
+        if index + 1 == len(self._anchors):
+            return before.sample if before.why == "pause" else before.sample + int(elapsed * RATE // 1)
+        after = self._anchors[index + 1]
+        if after.why in _BREAKS or after.monotonic <= before.monotonic:
+            return min(before.sample + int(elapsed * RATE // 1), after.sample)
+        share = elapsed / (after.monotonic - before.monotonic)
+        return before.sample + int(share * (after.sample - before.sample) // 1)
+
+    def _around(self, sample: int) -> tuple[Anchor, Anchor | None]:
+        """The anchor at or before `sample` (else the first), and the next one if time runs through to it."""
+        index = max(bisect_right(self._samples, sample) - 1, 0)
+        before = self._anchors[index]
+        if sample < before.sample or index + 1 == len(self._anchors):
+            return before, None
+        after = self._anchors[index + 1]
+        return before, None if after.why in _BREAKS else after

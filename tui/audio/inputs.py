@@ -1,0 +1,217 @@
+"""Where sound comes from: a device through PortAudio, a file, or a WAV on standard input.
+
+Each input opens itself, then puts `Block`s into an inbox from a thread of its own, and `Exhausted` when there
+is no more. In the capture process only. Opening raises `InputError`.
+"""
+
+import threading
+import time
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Final, Literal, Protocol
+
+import numpy as np
+import soundfile
+
+from tui.audio.levels import Samples
+from tui.audio.messages import RATE, Failed
+from tui.audio.recorder import Block
+from tui.audio.wavstream import WavStream
+
+Pace = Literal["real", "fast"]
+"""A file as if it were live, by the monotonic clock; or as fast as it goes."""
+
+_BLOCK_S: Final = {"real": 0.02, "fast": 0.1}
+_AHEAD: Final = 8
+"""Blocks that may wait to be written; the next one is read when one of them is done."""
+
+
+class Exhausted(str):
+    """The input has no more sound; a sentence when it was not whole, else empty."""
+
+    __slots__ = ()
+
+
+Item = Block | Exhausted | str
+"""What lies in the inbox: sound, its end, or a command word."""
+Inbox = SimpleQueue[Item]
+
+
+class InputError(Exception):
+    """An input cannot be opened; carries the message for the app."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.what)
+        self.failed = failed
+
+
+class Input(Protocol):
+    """An open source of sound."""
+
+    name: str
+    rate: int
+    channels: int
+    live: bool
+    """True: sound that is not taken now is lost."""
+
+    def start(self, inbox: Inbox) -> None:
+        """Begin to deliver."""
+        ...
+
+    def taken(self) -> None:
+        """A block was taken out of the inbox."""
+        ...
+
+    def hold(self, held: bool) -> None:
+        """Read on or not; a live input goes on in any case."""
+        ...
+
+
+class Decoder(Protocol):
+    """Sound that is read at one's own pace."""
+
+    rate: int
+    channels: int
+
+    def read(self, frames: int) -> Samples:
+        """Up to `frames` frames, shape (frames, channels); none at the end."""
+        ...
+
+    def warning(self) -> str:
+        """At the end: a sentence when it was not whole, else empty."""
+        ...
+
+
+class ReadInput:
+    """A decoder read by a thread: in real time or as fast as its blocks are taken."""
+
+    live = False
+
+    def __init__(self, decoder: Decoder, name: str, pace: Pace, *, held: bool) -> None:
+        self.name = name
+        self.rate = decoder.rate
+        self.channels = decoder.channels
+        self._decoder = decoder
+        self._pace: Pace = pace
+        self._room = threading.Semaphore(_AHEAD)
+        self._flowing = threading.Event()
+        self.hold(held)
+
+    def start(self, inbox: Inbox) -> None:
+        """Begin to read."""
+        threading.Thread(target=self._run, args=(inbox,), name="reader", daemon=True).start()
+
+    def taken(self) -> None:
+        """Make room for one more block."""
+        self._room.release()
+
+    def hold(self, held: bool) -> None:
+        """Stop reading, or read on."""
+        if held:
+            self._flowing.clear()
+        else:
+            self._flowing.set()
+
+    def _run(self, inbox: Inbox) -> None:
+        try:
+            self._read(inbox)
+        except (OSError, ValueError) as error:
+            inbox.put(Exhausted(f"{self.name} could not be read further: {error}"))
+
+    def _read(self, inbox: Inbox) -> None:
+        block_frames = max(round(self.rate * _BLOCK_S[self._pace]), 1)
+        due: float | None = None
+        while True:
+            self._room.acquire()
+            if not self._flowing.is_set():
+                self._flowing.wait()
+                due = None
+            samples = self._decoder.read(block_frames)
+            if not len(samples):
+                inbox.put(Exhausted(self._decoder.warning()))
+                return
+            seconds = len(samples) / self.rate
+            now = time.monotonic()
+            if self._pace == "real":  # a block is there when its last frame would have been heard
+                due = (now if due is None else due) + seconds
+                time.sleep(max(due - now, 0))
+            else:
+                due = now + seconds
+            inbox.put(Block(samples, due - seconds))
+
+
+class FileDecoder:
+    """A sound file of any kind that libsndfile reads."""
+
+    def __init__(self, path: Path, skip: int = 0) -> None:
+        """Open it behind `skip` samples at 16 kHz. Raises InputError."""
+        self._name = path.name
+        try:
+            if path.stat().st_size == 0:
+                raise _file_failed(f"{path.name} is empty", "Choose a file with sound in it")
+            self._file = soundfile.SoundFile(path)
+        except OSError as error:
+            reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            raise _file_failed(f"{path} cannot be opened: {reason}", "Check the name of the file") from error
+        except soundfile.LibsndfileError as error:
+            remedy = "Use WAV, FLAC, OGG or MP3, or convert it with ffmpeg"
+            raise _file_failed(f"{path.name} is not a sound file that can be read", remedy) from error
+        self.rate = int(self._file.samplerate)
+        self.channels = int(self._file.channels)
+        self._frames = _declared_frames(path, int(self._file.frames))
+        if not self._frames:
+            raise _file_failed(f"{path.name} has no sound in it", "Choose another file")
+        # 16 bits stay as they are; anything finer or lossy may reach beyond full scale, which only floats hold.
+        self._dtype: Final = "int16" if self._file.subtype == "PCM_16" else "float32"
+        self._position = min(skip * self.rate // RATE, int(self._file.frames))
+        self._file.seek(self._position)
+        self._broken = False
+
+    def read(self, frames: int) -> Samples:
+        """Up to `frames` frames; none at the end or where it is damaged."""
+        try:
+            data = self._file.buffer_read(frames, dtype=self._dtype)
+        except soundfile.LibsndfileError:
+            self._broken = True
+            data = b""
+        samples = np.frombuffer(data, dtype=self._dtype).reshape(-1, self.channels)
+        self._position += len(samples)
+        return samples
+
+    def warning(self) -> str:
+        """What is missing, when something is."""
+        missing = self._frames - self._position
+        # A lossy file's length is an estimate, wrong by a few of its own blocks of some 1000 samples.
+        estimated = self._file.format in {"MP3", "OGG", "MPEG"}
+        if self._broken or missing > (self.rate // 4 if estimated else 0):
+            read_s, all_s = self._position / self.rate, self._frames / self.rate
+            return f"{self._name} is not whole: {read_s:.1f} s of {all_s:.1f} s could be read"
+        return ""
+
+
+def open_file(path: Path, pace: Pace, *, skip: int = 0) -> ReadInput:
+    """Open a file behind `skip` samples at 16 kHz; it is held until told to flow. Raises InputError."""
+    return ReadInput(FileDecoder(path, skip), path.name, pace, held=True)
+
+
+def open_stdin() -> ReadInput:
+    """Open the WAV on standard input, which flows at once. Raises InputError."""
+    try:
+        decoder = WavStream(0)
+    except ValueError as error:
+        remedy = "Pipe a WAV into it, for example: ffmpeg -i FILE -f wav - | mictape transcribe -"
+        raise _file_failed(f"Standard input is not a WAV stream: {error}", remedy) from error
+    return ReadInput(decoder, "standard input", "fast", held=False)
+
+
+def _declared_frames(path: Path, frames: int) -> int:
+    """The frames a file says that it has; libsndfile cuts a WAV's number to what is there."""
+    with path.open("rb", buffering=0) as file:
+        try:
+            return WavStream(file.fileno()).declared_frames or frames
+        except ValueError:
+            return frames
+
+
+def _file_failed(what: str, remedy: str) -> InputError:
+    return InputError(Failed(what, remedy, "file"))

@@ -1,0 +1,104 @@
+"""What the app and the local engine's process say to each other: msgpack frames, each after its length.
+
+The app numbers the connections it opens on one process (`stream`), so that neither side can take a message of
+a connection that was given up for one of the next. Times are samples at 16 kHz since the first one sent on the
+connection.
+"""
+
+import struct
+from typing import Final
+
+import msgspec
+
+LENGTH: Final = struct.Struct("<I")
+"""The bytes of the message that follows, in front of each message."""
+
+
+class Audio(msgspec.Struct, tag="audio", array_like=True, frozen=True):
+    """Samples; the first ones of a stream open it."""
+
+    stream: int
+    pcm: bytes
+    """16-bit little-endian mono, 16 kHz."""
+
+
+class Endpoint(msgspec.Struct, tag="endpoint", array_like=True, frozen=True):
+    """End the utterance here."""
+
+    stream: int
+
+
+class Finish(msgspec.Struct, tag="finish", array_like=True, frozen=True):
+    """No more samples come: say all there is to say, then `Done`."""
+
+    stream: int
+
+
+class Drop(msgspec.Struct, tag="drop", array_like=True, frozen=True):
+    """Nobody listens to this stream any more: forget it, then `Done`."""
+
+    stream: int
+
+
+Order = Audio | Endpoint | Finish | Drop
+"""Everything the process is told. It ends when there is no one left to tell it anything."""
+
+
+class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
+    """The model is loaded."""
+
+
+class Received(msgspec.Struct, tag="received", array_like=True, frozen=True):
+    """Samples before `until` have been handed to the recogniser."""
+
+    stream: int
+    until: int
+
+
+class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
+    """What a turn sounds like so far, or for good."""
+
+    stream: int
+    turn: int
+    text: str
+    """Empty only in a partial that takes back what was shown."""
+    start: int
+    end: int
+    final: bool
+
+
+class Answered(msgspec.Struct, tag="answered", array_like=True, frozen=True):
+    """Nothing more will be said about samples before `until`."""
+
+    stream: int
+    until: int
+
+
+class Done(msgspec.Struct, tag="done", array_like=True, frozen=True):
+    """The stream is over; the process is ready for the next one."""
+
+    stream: int
+
+
+class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
+    """The process cannot go on and ends after this."""
+
+    what: str
+    retry: bool
+    """Whether a new process may fare better."""
+
+
+Report = Ready | Received | Turn | Answered | Done | Broken
+"""Everything the process says."""
+
+_encoder = msgspec.msgpack.Encoder()
+decode_order: Final = msgspec.msgpack.Decoder(Order).decode
+"""The message inside one frame on its way to the process. Raises `msgspec.DecodeError`."""
+decode_report: Final = msgspec.msgpack.Decoder(Report).decode
+"""The message inside one frame from the process. Raises `msgspec.DecodeError`."""
+
+
+def frame(message: Order | Report) -> bytes:
+    """One message as it goes through the pipe, its length in front."""
+    body = _encoder.encode(message)
+    return LENGTH.pack(len(body)) + body

@@ -1,0 +1,207 @@
+"""`listen` and `transcribe`: the same session without a screen."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tui.audio.devices import Device, find, list_devices, pick
+from tui.audio.messages import RATE
+from tui.audio.source import DeviceSource, FileSource, SourceSpec, StdinSource
+from tui.engines import catalog
+from tui.engines.base import Request
+from tui.failure import ExitCode, Failure, MictapeError
+from tui.paths import Places
+from tui.session.session import LineAdded, Session, SourceEnded, Trouble
+from tui.session.track import Track
+from tui.settings import Settings
+from tui.terminal import set_up_log
+from tui.transcript import export
+from tui.transcript.library import Library
+
+DRAIN_S: Final = 60.0
+"""How long `listen` waits, after Ctrl-C, for the engine to finish; another Ctrl-C ends the wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run is to do."""
+
+    spec: SourceSpec
+    keep: bool
+    format: str
+    """`txt`, `json` (one document at the end), or `lines` (one JSON object a line)."""
+    live: bool
+    """Whether an interrupt is the regular end of it."""
+
+
+@dataclass(slots=True)
+class Interrupts:
+    """The signals that came, as events of the loop."""
+
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+    code: int = ExitCode.DONE
+
+    def on(self, number: signal.Signals) -> None:
+        """Take in one signal: the first SIGINT asks to finish, everything else to leave."""
+        if number is signal.SIGINT and not self.came.is_set():
+            self.code = ExitCode.INTERRUPTED
+        else:
+            self.code = ExitCode.INTERRUPTED if number is signal.SIGINT else 128 + number
+            self.again.set()
+        self.came.set()
+
+
+def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
+    """Carry out `listen` or `transcribe`; the exit code. Raises MictapeError."""
+    where.prepare()
+    set_up_log(where.log)
+    if arguments.command == "transcribe":
+        pace = arguments.pace
+        spec = StdinSource() if arguments.file == "-" else FileSource(Path(arguments.file), pace)
+        job = Job(spec, arguments.keep, arguments.format, live=False)
+    else:
+        device = asyncio.run(device_for(settings))
+        print(f"Listening to {device.name}. Ctrl-C ends it.", file=sys.stderr, flush=True)
+        job = Job(DeviceSource(device), settings.keep, "lines" if arguments.json else "txt", live=True)
+    return asyncio.run(_run(job, where, settings))
+
+
+async def device_for(settings: Settings) -> Device:
+    """The device that was asked for or remembered; without either, the system's default.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) not the only one of that name; (`ExitCode.SOUND`) there is none, or the one
+            remembered is gone.
+    """
+    devices = await list_devices()
+    wish = settings.device
+    if isinstance(wish, str):
+        return pick(devices, wish)
+    if wish is not None:
+        if (device := find(devices, wish.name, wish.host_api)) is not None:
+            return device
+        raise MictapeError(Failure(f"{wish.name} is not there", "Connect it, or choose another with --device"))
+    return next((device for device in devices if device.default), devices[0])
+
+
+async def _run(job: Job, where: Places, settings: Settings) -> int:
+    engine = catalog.create(settings.engine, settings.engines.get(settings.engine, {}), where.log)
+    ask = Request()
+    try:
+        if (failure := await engine.check(ask)) is not None:
+            raise MictapeError(failure)
+        async with await Library.open(
+            where.library if job.keep else None, where.sessions if job.keep else None
+        ) as library:
+            session = await Session.begin(library, engine, ask, log=where.log)
+            code = await _record(session, job)
+            if job.format == "json" and code == ExitCode.DONE:
+                kept, id = await library.session(session.folder.session), session.folder.session
+                print(
+                    export.json_session(kept if job.keep else None, await library.tracks(id), await library.lines(id))
+                )
+            return code
+    finally:
+        await engine.close()
+
+
+async def _record(session: Session, job: Job) -> int:
+    """Run the session until its sound or its engine ends, or a signal comes; the exit code."""
+    track = session.add_track(job.spec)
+    printing = asyncio.create_task(_print(session, job))
+    capturing = asyncio.create_task(session.capture(track))
+    following = asyncio.create_task(session.follow(track))
+    with _signals() as interrupts:
+        called = asyncio.create_task(interrupts.came.wait())
+        leaving = asyncio.create_task(interrupts.again.wait())
+        try:
+            await asyncio.wait([capturing, following, called], return_when=asyncio.FIRST_COMPLETED)
+            capturing.cancel()
+            await asyncio.wait([capturing])
+            await session.stop()
+            if job.live or not called.done():
+                # The sound is over; what was said last is still to be answered.
+                end = leaving if job.live else called
+                limit_s = DRAIN_S if job.live else None
+                await asyncio.wait([following, end], return_when=asyncio.FIRST_COMPLETED, timeout=limit_s)
+        finally:
+            tasks = (capturing, following, called, leaving)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await session.close()
+            await printing
+    if not capturing.cancelled():
+        capturing.result()
+    return _code(track, interrupts, live=job.live)
+
+
+def _code(track: Track, interrupts: Interrupts, *, live: bool) -> int:
+    follower = track.follower
+    if follower is not None and follower.state == "stopped" and follower.failure is not None:
+        raise MictapeError(follower.failure)
+    if live and interrupts.code == ExitCode.INTERRUPTED and not interrupts.again.is_set():
+        return ExitCode.DONE  # Ctrl-C is how it is meant to end
+    return interrupts.code
+
+
+async def _print(session: Session, job: Job) -> None:
+    with _progress(session, shown=not job.live) as update:
+        async for event in session.events():
+            match event:
+                case LineAdded(line) if job.format == "lines":
+                    print(export.json_line(line), flush=True)
+                case LineAdded(line) if job.format == "txt":
+                    for text in export.txt([line]):
+                        print(text, flush=True)
+                case Trouble(failure):
+                    print(f"mictape: {failure}", file=sys.stderr, flush=True)
+                case SourceEnded(_, warning) if warning:
+                    print(f"mictape: {warning}", file=sys.stderr, flush=True)
+                case _:
+                    pass
+            update()
+
+
+@contextlib.contextmanager
+def _progress(session: Session, *, shown: bool) -> Generator[Callable[[], None]]:
+    """A progress bar on stderr, when that is a terminal: seconds of sound that are answered for."""
+    if not (shown and sys.stderr.isatty()):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("transcribing")
+
+        def update() -> None:
+            track = session.tracks[0]
+            bar.update(task, total=track.end / RATE, completed=track.coverage.reached(track.end) / RATE)
+
+        yield update
+
+
+@contextlib.contextmanager
+def _signals() -> Generator[Interrupts]:
+    """Take the signals as events of this loop, and put back what was there."""
+    interrupts = Interrupts()
+    loop = asyncio.get_running_loop()
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    taken: list[signal.Signals] = []
+    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C stays a KeyboardInterrupt
+        for number in numbers:
+            loop.add_signal_handler(number, interrupts.on, number)
+            taken.append(number)
+    try:
+        yield interrupts
+    finally:
+        for number in taken:
+            loop.remove_signal_handler(number)

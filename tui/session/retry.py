@@ -1,0 +1,25 @@
+"""How long to wait before the next attempt."""
+
+import random
+from typing import Final
+
+BASE_S: Final = 0.5
+CAP_S: Final = 10.0
+"""Nobody waits longer than this for a network that has come back."""
+
+
+def delay_s(failures: int, *, after_s: float = 0.0, chance: float | None = None) -> float:
+    """Seconds to wait after `failures` failed attempts in a row.
+
+    None at all after the first one, since most connections that break can be opened again at once; then
+    exponential with full jitter, so that many clients cut off together do not come back together.
+
+    Args:
+        failures: Failed attempts in a row, this one included; at least 1.
+        after_s: What the other side asked for; never less is waited.
+        chance: 0 to 1 instead of a random number, for tests.
+    """
+    if failures <= 1:
+        return after_s
+    span = min(CAP_S, BASE_S * 2 ** min(failures - 2, 16))
+    return max(after_s, span * (random.random() if chance is None else chance))

@@ -1,0 +1,226 @@
+"""How the lines of a transcript look: rows of segments, with a gutter before the text.
+
+Text goes into segments as it is, so nothing in it is ever read as markup.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+
+from tui.transcript.model import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText
+from tui.transcript.wrapping import visible, wrap
+
+RATE: Final = 16_000
+"""Samples per second of session time (DESIGN §2.1)."""
+
+MARK_CELLS: Final = 2
+"""The mark's cell and the cursor's."""
+
+_KEPT: Final = 1024
+"""Lines whose strips are kept; a screen shows a hundred at most."""
+
+_SPEAKER_CELLS: Final = 12
+"""More of a name is cut off."""
+
+_FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
+"""Drawn behind the text, up to the edge: such a line is told from speech without colour."""
+
+_CURSOR: Final = "›"  # noqa: RUF001 - narrow in every terminal
+_NOTE: Final = "»"
+_UNFINISHED: Final = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Inks:
+    """The styles of everything that is drawn."""
+
+    text: Style
+    time: Style
+    mark: Style
+    speaker: Style
+    partial: Style
+    """The words of a partial that may still change."""
+    stable: Style
+    gap: Style
+    cursor: Style
+    selection: Style
+    pill: Style
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is beside the text, and how much room the text has."""
+
+    width: int
+    """Cells of the whole view."""
+    time: int
+    """Cells of the time, 0 to leave it out."""
+    speaker: int
+    """Cells of the speaker, 0 to leave it out."""
+
+    @classmethod
+    def fit(cls, width: int, latest: int, speakers: tuple[str, ...]) -> "Page":
+        """The page for a view.
+
+        Args:
+            width: cells of the view.
+            latest: the latest time that is shown, samples at 16 kHz.
+            speakers: names are shown when there are two or more.
+        """
+        named = min(_SPEAKER_CELLS, max(map(len, speakers), default=0)) if len(speakers) > 1 else 0
+        # Below these widths the text needs the room more.
+        return cls(width, len(clock(latest)) if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
+
+    @property
+    def gutter(self) -> int:
+        """Cells before the text."""
+        return MARK_CELLS + (self.time + 2 if self.time else 0) + (self.speaker + 2 if self.speaker else 0)
+
+    @property
+    def text(self) -> int:
+        """Cells of a row of text, at least 1."""
+        return max(1, self.width - self.gutter)
+
+
+def clock(samples: int) -> str:
+    """Session time as `00:12:24`."""
+    seconds = samples // RATE
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+class Painter:
+    """Makes strips and keeps them: what looks the same is the same object, which Textual draws from its cache."""
+
+    def __init__(self, mix: Callable[[], Inks]) -> None:
+        self.page = Page(0, 0, 0)
+        self._mix = mix
+        """Gives the styles as they are now; called once for each change of style."""
+        self._inks: Inks | None = None
+        self._kept: LRUCache[object, list[Strip]] = LRUCache(_KEPT)
+        self._labelled: tuple[Strip, str, Strip] | None = None
+
+    @property
+    def inks(self) -> Inks:
+        """The styles in use."""
+        if self._inks is None:
+            self._inks = self._mix()
+        return self._inks
+
+    def use(self, page: Page) -> None:
+        """Draw for another page from now on."""
+        self.page = page
+        self._kept.clear()
+
+    def restyle(self) -> None:
+        """The colours changed."""
+        self._inks = self._labelled = None
+        self._kept.clear()
+
+    def line(self, line: Line, *, cursor: bool, span: tuple[int, int] | None) -> list[Strip]:
+        """See `line_strips`."""
+        key = (line, cursor, span)
+        if (strips := self._kept.get(key)) is None:
+            strips = self._kept[key] = line_strips(line, self.page, self.inks, cursor=cursor, span=span)
+        return strips
+
+    def partial(self, partial: PartialText, speaker: str | None) -> list[Strip]:
+        """See `partial_strips`."""
+        key = (partial, speaker)
+        if (strips := self._kept.get(key)) is None:
+            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks)
+        return strips
+
+    def blank(self) -> Strip:
+        """A row without text."""
+        if (strips := self._kept.get("")) is None:
+            strips = self._kept[""] = [Strip.blank(self.page.width, self.inks.text)]
+        return strips[0]
+
+    def labelled(self, strip: Strip, label: str) -> Strip:
+        """The strip with a small label over its right end; left as it is where there is no room."""
+        known = self._labelled
+        if known is None or known[0] is not strip or known[1] != label:
+            pill = Strip([Segment(f" {label} ", self.inks.pill)])
+            room = self.page.width - pill.cell_length
+            known = self._labelled = (strip, label, strip if room < 0 else Strip.join([strip.crop(0, room), pill]))
+        return known[2]
+
+
+def line_strips(
+    line: Line, page: Page, inks: Inks, *, cursor: bool = False, span: tuple[int, int] | None = None
+) -> list[Strip]:
+    """The rows of a line.
+
+    Args:
+        line: what it says.
+        page: the room there is.
+        inks: the styles.
+        cursor: whether the cursor is on it.
+        span: the characters of its text that are selected, if any.
+
+    Returns:
+        As many strips as the layout says it has rows. Text and gutter carry the offsets of Textual's
+        selection: x is the character, y the line's id, so that a selection stays with its words.
+    """
+    text = visible(line.text)
+    ink = inks.text if line.kind in (SPEECH, NOTE) else inks.gap
+    back = inks.cursor.background_style if cursor else Style.null()
+    rows = wrap(text, page.text)
+    strips: list[Strip] = []
+    for number, (start, end) in enumerate(rows):
+        gutter = _gutter(line, page, inks, cursor=cursor) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        body = [
+            Segment(text[left:right], (ink + inks.selection) if selected else ink + back)
+            for left, right, selected in _cut(start, end, span)
+        ]
+        strip = Strip([Segment(part, (style or ink) + back) for part, style, _ in gutter] + body)
+        strip = strip.apply_offsets(start - sum(len(part.text) for part in gutter), line.id)
+        if number == len(rows) - 1 and line.kind in _FILLER:
+            strip = Strip.join([strip, _fill(page.width - strip.cell_length, _FILLER[line.kind], ink + back)])
+        strips.append(strip.adjust_cell_length(page.width, inks.text + back))
+    return strips
+
+
+def partial_strips(partial: PartialText, speaker: str | None, page: Page, inks: Inks) -> list[Strip]:
+    """The rows of unfinished text: settled words plain, the others dim, an ellipsis where it goes on."""
+    text = visible(partial.text) + _UNFINISHED
+    line = Line(0, 0, partial.start, partial.start, "", SPEECH, speaker)
+    strips: list[Strip] = []
+    for number, (start, end) in enumerate(wrap(text, page.text)):
+        gutter = _gutter(line, page, inks, cursor=False) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        body = [
+            Segment(text[left:right], inks.stable if settled else inks.partial)
+            for left, right, settled in _cut(start, end, (0, partial.stable))
+        ]
+        strips.append(Strip(gutter + body).adjust_cell_length(page.width, inks.text))
+    return strips
+
+
+def _gutter(line: Line, page: Page, inks: Inks, *, cursor: bool) -> list[Segment]:
+    mark = _NOTE if line.kind == NOTE else " "
+    parts = [Segment(mark + (_CURSOR if cursor else " "), inks.mark)]
+    if page.time:
+        parts.append(Segment(clock(line.start).rjust(page.time) + "  ", inks.time))
+    if page.speaker:
+        name = set_cell_size(visible(line.speaker or ""), page.speaker)
+        parts.append(Segment(name + "  ", inks.speaker))
+    return parts
+
+
+def _cut(start: int, end: int, span: tuple[int, int] | None) -> list[tuple[int, int, bool]]:
+    """A row's stretches outside and inside a span of characters, empty ones left out."""
+    left, right = span or (start, start)
+    left, right = max(start, min(left, end)), max(start, min(right, end))
+    pieces = [(start, left, False), (left, right, True), (max(left, right), end, False)]
+    return [piece for piece in pieces if piece[0] < piece[1]]
+
+
+def _fill(cells: int, filler: str, ink: Style) -> Strip:
+    """A rule with a space before it, where there is room for both."""
+    return Strip([Segment(" " + filler * (cells - 1), ink)] if cells > 1 else [])
