@@ -19,7 +19,7 @@ from typing import Final
 
 import pyte
 
-KEYS: Final = {"enter": "\r", "escape": "\x1b", "down": "\x1b[B", "up": "\x1b[A", "pageup": "\x1b[5~", "end": "\x1b[F"}
+KEYS: Final = {"enter": "\r", "escape": "\x1b", "down": "\x1b[B", "up": "\x1b[A", "pageup": "\x1b[5~", "end": "\x1b[F", "home": "\x1b[H"}
 
 
 class ScreenApp:

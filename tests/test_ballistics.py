@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_levels import RATES, tone
+
 from tui.audio.ballistics import Meter, decibels
 from tui.audio.levels import Levels, Samples
 from tui.audio.messages import LevelCell

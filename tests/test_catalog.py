@@ -114,7 +114,9 @@ def test_the_local_engine_has_nothing_to_set() -> None:
 
 
 def test_importing_the_catalog_imports_no_engine() -> None:
-    code = "import re, sys, tui.engines.catalog; print(*filter(re.compile('engines.local|moonshine').search, sys.modules))"
+    code = (
+        "import re, sys, tui.engines.catalog; print(*filter(re.compile('engines.local|moonshine').search, sys.modules))"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout == "\n"
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tui.audio.clock import Anchor, Clock
 from tui.audio.messages import RATE
 

@@ -1,6 +1,8 @@
 """The level meter: the scale's values, the cells, and how seldom it draws."""
 
+from itertools import pairwise
 from math import inf
+from typing import Self
 
 import pytest
 from hypothesis import given
@@ -19,10 +21,12 @@ QUARTER = RATE // 4
 class CountingMeter(LevelMeter):
     """Counts what it asks to have drawn."""
 
-    refreshed: list[tuple[Region, ...]]
+    def __init__(self) -> None:
+        self.refreshed: list[tuple[Region, ...]] = []
+        super().__init__()
 
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]
-        self.__dict__.setdefault("refreshed", []).append(regions)
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        self.refreshed.append(regions)
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
 
@@ -54,7 +58,7 @@ def test_the_scale_fits_its_bar_and_brackets_good_speech(width: int) -> None:
 
 
 def test_a_wide_scale_has_every_tick_and_a_narrow_one_fewer() -> None:
-    assert scale(60).split() == ["−60", "−40", "−30", "−20", "╺━━━━━−12━━━━╸", "−6", "−3", "0"]
+    assert scale(60).split() == ["−60", "−40", "−30", "−20", "╺━━━━━━━−12━━╸", "−6", "−3", "0"]
     narrow = scale(30).replace("╺", " ").replace("╸", " ").replace("━", " ").split()
     assert set(narrow) < {"−60", "−40", "−30", "−20", "−12", "−6", "−3", "0"}
     assert narrow[0] == "−60" and narrow[-1] == "0"
@@ -139,7 +143,7 @@ async def test_numbers_change_four_times_a_second_of_tape() -> None:
             meter.pull(Reading(-20 + step / 10, -20 + step / 10, -40 + step / 10), step * 320)
             text = meter.render_line(0).text
             shown.append(text[text.index("dBFS") - 6 : text.index("dBFS")])
-        changes = [now for before, now in zip(shown, shown[1:], strict=False) if now != before]
+        changes = [now for before, now in pairwise(shown) if now != before]
         assert len(changes) == 7
         assert shown[0].strip() == "−40.0"
 
@@ -182,7 +186,9 @@ async def test_resizing_and_another_theme_draw_anew() -> None:
         assert coloured.text == before.text and coloured != before
         await pilot.resize_terminal(60, 20)
         await pilot.pause()
-        assert meter.render_line(0).cell_length == 58
+        assert meter.render_line(0).cell_length == meter.render_line(1).cell_length == 58
+        assert meter.render_line(0).text.index("▏ ") == len(meter.render_line(1).text.rstrip())
+        assert meter._look.rms == eighths(-9, meter._bar_width)
 
 
 async def test_height_one_shows_the_bar_with_good_speech_marked() -> None:

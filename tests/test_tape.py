@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tui.audio.clock import Anchor
 from tui.audio.messages import Hole
 from tui.audio.tape import (

@@ -257,12 +257,11 @@ class MictapeApp(App[None]):
             return FileSource(self._file, "real")
         device: Device | None = None
         wish = self._settings.device
-        with self._saying():
-            devices = await list_devices() if wish is not None else []
-            if isinstance(wish, str):
-                device = pick(devices, wish)
-            elif wish is not None:
-                device = find(devices, wish.name, wish.host_api)
+        if isinstance(wish, str):
+            return DeviceSource(pick(await list_devices(), wish))
+        if wish is not None:
+            with self._saying():
+                device = find(await list_devices(), wish.name, wish.host_api)
                 if device is None:
                     self._say(Failure(f"{wish.name} is not there", "Connect it, or choose another one"))
         while device is None and not self._stopping.is_set():
@@ -410,6 +409,10 @@ class MictapeApp(App[None]):
         while isinstance(self.screen, ModalScreen):
             self.pop_screen()
         self._stopping.set()
+
+    async def action_quit(self) -> None:
+        """Textual's own way out: leave as `q` does."""
+        self.action_stop()
 
     def _on_signal(self, number: signal.Signals) -> None:
         """Leave as `q` does, without waiting for the engine."""

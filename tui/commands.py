@@ -28,6 +28,6 @@ COMMANDS: Final = (
     Command("clear_clip", "c", "clear clip lamp", "Put out the clip lamp and its count."),
     Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered."),
     Command("show_help", "question_mark,f1", "help", "Show the keys and where things are kept.", True),
-    Command("stop", "q,ctrl+q", "quit", "Stop recording, finish the text and leave; a second press leaves at once.", True),
+    Command("stop", "q", "quit", "Stop recording, finish the text and leave; a second press leaves at once.", True),
 )
 """In the order the help screen shows them."""

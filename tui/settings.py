@@ -93,11 +93,11 @@ class Document:
         tomllib tells no places. But a prefix of whole lines is TOML by itself exactly where a statement ends, so
         the key is in the first statement that makes it appear.
         """
-        lines = self.text.splitlines(keepends=True)
+        lines = self.text.split("\n")
         begin = 0
         for end in range(1, len(lines) + 1):
             try:
-                values = tomllib.loads("".join(lines[:end]))
+                values = tomllib.loads("\n".join(lines[:end]))
             except tomllib.TOMLDecodeError:
                 continue  # in the middle of a statement of several lines
             if _has(values, keys):

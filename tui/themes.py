@@ -255,12 +255,12 @@ def _variable_fault(name: str, value: object) -> _Fault | None:
 
 
 def _colour_fault(name: str, value: object, *, within_css: bool = False) -> _Fault | None:
-    """What is wrong with a colour; within CSS it may be `auto` and may end in a percentage of opacity."""
+    """What is wrong with a colour; within CSS it may be `auto` or `initial` and may end in an opacity, `50%`."""
     if not isinstance(value, str):
         return f"{name!r} is {value!r}, not a colour in quotes", f'Write a colour like {name} = "#7fa8cf"'
     colour, _, opacity = value.partition(" ")
     if within_css and (not opacity or _PERCENT.fullmatch(opacity)):
-        if colour == "auto":
+        if colour in {"auto", "initial"}:
             return None
     else:
         colour = value

@@ -140,6 +140,17 @@ class ReadInput:
             inbox.put(Block(samples, due - seconds))
 
 
+class _Forward(soundfile.SoundFile):
+    """A sound file read from front to end.
+
+    `SoundFile.read` seeks to where it is after each piece, which libsndfile 1.2 answers with damaged sound in an
+    MP3. It does not where the file cannot seek.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 class FileDecoder:
     """A sound file of any kind that libsndfile reads."""
 
@@ -149,7 +160,7 @@ class FileDecoder:
         try:
             if path.stat().st_size == 0:
                 raise _file_failed(f"{path.name} is empty", "Choose a file with sound in it")
-            self._file = soundfile.SoundFile(path)
+            self._file = _Forward(path)
         except OSError as error:
             reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
             raise _file_failed(f"{path} cannot be opened: {reason}", "Check the name of the file") from error
@@ -163,20 +174,24 @@ class FileDecoder:
             raise _file_failed(f"{path.name} has no sound in it", "Choose another file")
         # 16 bits stay as they are; anything finer or lossy may reach beyond full scale, which only floats hold.
         self._dtype: Final = "int16" if self._file.subtype == "PCM_16" else "float32"
-        self._position = min(skip * self.rate // RATE, int(self._file.frames))
-        self._file.seek(self._position)
+        self._position = 0
         self._broken = False
+        self._skip(min(skip * self.rate // RATE, int(self._file.frames)))
 
     def read(self, frames: int) -> Samples:
         """Up to `frames` frames; none at the end or where it is damaged."""
         try:
-            data = self._file.buffer_read(frames, dtype=self._dtype)
+            samples: Samples = self._file.read(frames, dtype=self._dtype, always_2d=True)
         except soundfile.LibsndfileError:
             self._broken = True
-            data = b""
-        samples = np.frombuffer(data, dtype=self._dtype).reshape(-1, self.channels)
+            samples = np.zeros((0, self.channels), dtype=self._dtype)
         self._position += len(samples)
         return samples
+
+    def _skip(self, frames: int) -> None:
+        """Read past `frames` frames: in a lossy file, seeking ends somewhere near."""
+        while self._position < frames and len(self.read(min(frames - self._position, self.rate))):
+            pass
 
     def warning(self) -> str:
         """What is missing, when something is."""

@@ -24,6 +24,8 @@ STEP_S: Final = 0.1
 """The wall clock was set when it moved by more than this against the monotonic one; slewing stays below it."""
 _DRIFT: Final = 0.0002
 """No sound card's clock is further off than this; most keep within 0.0001."""
+_LONGEST_DELAY_S: Final = 1.0
+"""A block that is later than this is not late: the source itself stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Mixer:
 
 
 class DeviceTime:
-    """Tells lost frames from late ones: when a frame was due, by the earliest arrival so far.
+    """When a frame was captured, by the earliest arrival so far; tells lost frames from late ones.
 
     A block can only be late, never early, so the earliest one shows the device's true time; that estimate may
     move later by no more than a sound card's clock drifts.
@@ -83,19 +85,16 @@ class DeviceTime:
 
     def lateness_s(self, block: Block) -> float:
         """How much later than due the block's first frame was captured; 0 for the first block."""
-        return block.monotonic - self._due(block)
+        return 0.0 if self._start is None else block.monotonic - self._start - self._frames / self._rate
 
-    def count(self, block: Block) -> None:
-        """Take the block as one that follows its predecessor."""
-        start = block.monotonic - self._frames / self._rate
-        drift = len(block.samples) / self._rate * _DRIFT
-        self._start = drift + (start if self._start is None else min(start, self._start))
+    def count(self, block: Block) -> float:
+        """Take the block as one that follows its predecessor; when its first frame was captured."""
+        if not 0 <= self.lateness_s(block) < _LONGEST_DELAY_S or self._start is None:
+            self._start = block.monotonic - self._frames / self._rate
+        moment = self._start + self._frames / self._rate
         self._frames += len(block.samples)
-
-    def _due(self, block: Block) -> float:
-        if self._start is None:
-            return block.monotonic
-        return self._start + self._frames / self._rate
+        self._start += len(block.samples) / self._rate * _DRIFT
+        return moment
 
 
 class Recorder:
@@ -126,16 +125,19 @@ class Recorder:
 
     def take(self, block: Block) -> list[LevelCell]:
         """Write one block if the tape runs; the level cells it completes. Raises TapeError."""
+        missing_s = max(self._time.lateness_s(block), 0.0)
+        if block.overflow:
+            self._time = DeviceTime(self._rate)
+            self.overflows += 1
+        moment = self._time.count(block)
         if self.running:
             if not self._in_sound:
-                self._begin(block)
+                self._begin(moment)
             elif block.overflow:
-                self._fill_overflow(block)
-            self._anchor_if_due(block)
+                self._fill_overflow(moment, missing_s)
+            self._anchor_if_due(moment)
             self._writer.append(self._mixer.feed(block.samples))
             self._frames += len(block.samples)
-            self._time.count(block)
-        self.overflows += block.overflow
         return self._levels.feed(block.samples)
 
     def pause(self) -> None:
@@ -149,28 +151,24 @@ class Recorder:
             end = self._anchored.monotonic + (self._writer.samples - self._anchored.sample) / RATE
             self._anchor(self._writer.samples, end, "pause")
 
-    def _begin(self, block: Block) -> None:
+    def _begin(self, moment: float) -> None:
         """The first block after the start, a pause or a hole."""
         self._writer.begin()
         why: AnchorWhy = "start" if self._after == "start" else "resume"
-        if self._after == "hole" and self._live and self._fill_restart(block):
+        if self._after == "hole" and self._live and self._fill_restart(moment):
             why = "hole"
         self._in_sound = True
-        self._time = DeviceTime(self._rate)
-        self._begin_run(block, why)
+        self._begin_run(moment, why)
 
-    def _fill_restart(self, block: Block) -> bool:
+    def _fill_restart(self, moment: float) -> bool:
         """Silence for the time since the tape's last sample; False where it is to be a pause."""
         clock = Clock(read_journal(self._writer.folder, self._writer.track).anchors)
         end = clock.monotonic(self._writer.samples)
-        missing_s = block.monotonic - end if end is not None else -1.0
-        return self._fill(missing_s, "restart")
+        return end is not None and self._fill(moment - end, "restart")
 
-    def _fill_overflow(self, block: Block) -> None:
+    def _fill_overflow(self, moment: float, missing_s: float) -> None:
         self._end_run()
-        missing_s = max(self._time.lateness_s(block), 0.0)
-        self._time = DeviceTime(self._rate)
-        self._begin_run(block, "hole" if self._fill(missing_s, "overflow") else "resume")
+        self._begin_run(moment, "hole" if self._fill(missing_s, "overflow") else "resume")
 
     def _fill(self, missing_s: float, why: HoleWhy) -> bool:
         """Put in silence of the true length; False when it is too long, or when time went back (a reboot)."""
@@ -184,18 +182,18 @@ class Recorder:
             self._say(hole)
         return True
 
-    def _begin_run(self, block: Block, why: AnchorWhy) -> None:
+    def _begin_run(self, moment: float, why: AnchorWhy) -> None:
         self._base, self._frames = self._writer.samples, 0
-        self._anchor(self._base, block.monotonic, why)
+        self._anchor(self._base, moment, why)
 
     def _end_run(self) -> None:
         self._writer.append(self._mixer.flush())
 
-    def _anchor_if_due(self, block: Block) -> None:
+    def _anchor_if_due(self, moment: float) -> None:
         sample = self._base + self._frames * RATE // self._rate
         stepped = abs(_wall_offset() - (self._anchored.utc - self._anchored.monotonic)) > STEP_S
         if stepped or sample - self._anchored.sample >= TICK_SAMPLES:
-            self._anchor(sample, block.monotonic, "step" if stepped else "tick")
+            self._anchor(sample, moment, "step" if stepped else "tick")
 
     def _anchor(self, sample: int, monotonic: float, why: AnchorWhy) -> None:
         self._anchored = Anchor(sample, monotonic, monotonic + _wall_offset(), why)

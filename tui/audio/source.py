@@ -278,7 +278,7 @@ class Source:
                 return
             if looks * WATCH_S >= STALL_S:
                 remedy = "Wait a moment, plug it in again or choose another device with d"
-                self._tell("stalled", Failure("No sound arrives from the device", remedy))
+                self._tell("stalled", Failure("No sound arrives any more", remedy))
 
     def _trouble(self, failed: Failed | None) -> _SourceError:
         """What is wrong after the process has said `failed`, or has ended without a word."""

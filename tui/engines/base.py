@@ -6,7 +6,7 @@ connection.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tui.failure import Failure
@@ -127,8 +127,6 @@ class Request:
 
     language: str | None = None
     key_terms: tuple[str, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict[str, object])
-    """The engine's own options, already checked against its options type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ COST_FACTOR: Final = 1.5
 """An update may come when this many times the last one's duration has been heard: so updates cannot take more
 than two thirds of the time, however slow the machine."""
 
+SETTLE: Final = 2 * RATE
+"""Samples of silence after which the voice detector has forgotten what it heard; they take 20 ms."""
+
 QUEUED_ORDERS: Final = 1024
 """The app sends no more than two seconds ahead, so this is room enough for blocks of 2 ms."""
 
@@ -117,8 +120,14 @@ def load(model: Path) -> Library:
 
 
 def settle(library: Library) -> None:
-    """Let the voice detector hear a second of silence: its state is one for all streams and is never reset."""
-    flush(open_stream(library))
+    """Let the voice detector forget what it heard: its state is one for all streams and is never reset.
+
+    Silence does it, but for a hop or two (32 ms) in the times of lines: every connection begins with the words
+    that it would have on a process of its own.
+    """
+    stream = open_stream(library)
+    stream.add_audio([0.0] * SETTLE, RATE)
+    flush(stream)
 
 
 def open_stream(library: Library) -> LibraryStream:
@@ -159,6 +168,7 @@ class Recogniser:
         self.number = number
         self._library = library
         self._say = say
+        settle(library)
         self._stream = open_stream(library)
         self._turns = Turns(number)
         self._base = 0
@@ -203,9 +213,8 @@ class Recogniser:
             self._say(news)
 
     def drop(self) -> None:
-        """Forget the stream; the next one shall not hear the rest of its word."""
+        """Forget the stream."""
         self._stream.close()
-        settle(self._library)
 
     def _lines(self, transcript: LibraryTranscript) -> list[Line]:
         return [

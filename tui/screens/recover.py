@@ -23,7 +23,7 @@ class Interrupted:
     """A session that ended without being closed."""
 
     started: datetime
-    """When it began, in the person's own time zone."""
+    """When it began; shown in the person's own time zone."""
     samples: int
     """How long its tape is, samples at 16 kHz."""
     lines: int
@@ -70,8 +70,7 @@ class RecoverScreen(ModalScreen[RecoverChoice]):
     def _found(self) -> str:
         """What there is of it, in a few sentences."""
         session = self._session
+        began = f"{session.started.astimezone():%A, %d %B %Y, %H:%M}"
         lines = {0: "no lines yet", 1: "one line"}.get(session.lines, f"{session.lines:,} lines")
-        silent = f"{span(session.untranscribed_s)} of it have no text yet." if session.untranscribed_s else ""
-        return (
-            f"{session.started:%A, %d %B %Y, %H:%M}\n{clock(session.samples)} on the tape, {lines}. {silent}".rstrip()
-        )
+        silent = f" {span(session.untranscribed_s)} of it have no text yet." if session.untranscribed_s else ""
+        return f"{began}\n{clock(session.samples)} on the tape, {lines}.{silent}"

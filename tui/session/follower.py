@@ -107,6 +107,8 @@ class Follower:
 
     async def _carry(self, start: int, end: int | None) -> None:
         self._link = None
+        if self._engine.capabilities.offline:
+            self.state = "loading"
         connection = await self._engine.connect(self._ask)
         self._connections += 1
         self._failures = 0

@@ -110,6 +110,7 @@ class Track:
             behind_s=behind_s if follower and follower.state == "answering" else None,
             lost_ms=self.lost * 1000 // RATE,
             hint=self._hint(state),
+            recording=self.source_state == "open" and not paused,
         )
 
     def _hint(self, state: State) -> str:

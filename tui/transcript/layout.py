@@ -8,7 +8,6 @@ million lines cost as much as ten thousand: wrapping one line takes microseconds
 
 from bisect import bisect_right
 from collections import OrderedDict
-from itertools import islice
 from typing import Final
 
 from tui.transcript.model import Change, Transcript
@@ -189,27 +188,22 @@ class Layout:
         self._refined = 0
         self._line_heights: OrderedDict[_Block, list[int]] = OrderedDict()
         self._firsts = [0]
-        """Line at which each block begins, and the number of lines; right up to `_added_up`."""
+        """Line at which each block begins, and the number of lines; as far as it is known, see `_add_up`."""
         self._tops = [0]
-        """Row at which each block begins, and the number of rows; right up to `_added_up`."""
-        self._added_up = 0
+        """Row at which each block begins, and the number of rows; as long as `_firsts`."""
 
     def _add_up(self) -> None:
         """Bring `_firsts` and `_tops` up to date, from the first block that changed."""
-        known = self._added_up
-        if known == len(self._blocks):
-            return
-        del self._firsts[known + 1 :], self._tops[known + 1 :]
-        first, top = self._firsts[known], self._tops[known]
-        for block in islice(self._blocks, known, None):
-            first += block.lines
-            top += block.rows
+        first, top = self._firsts[-1], self._tops[-1]
+        for at in range(len(self._tops) - 1, len(self._blocks)):
+            first += self._blocks[at].lines
+            top += self._blocks[at].rows
             self._firsts.append(first)
             self._tops.append(top)
-        self._added_up = len(self._blocks)
 
     def _touched(self, at: int) -> None:
-        self._added_up = min(self._added_up, at)
+        """Forget where everything behind the start of a block is."""
+        del self._firsts[at + 1 :], self._tops[at + 1 :]
 
     def _height(self, text: str) -> int:
         self.wraps += 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import groupby
+from math import inf
 from typing import ClassVar, Final
 
 from rich.segment import Segment
@@ -42,7 +43,7 @@ class _Look:
     """Eighths of a cell."""
     hold: int = -1
     """The mark's cell; -1 when there is none."""
-    numbers: tuple[str, str] = (number(-1000), number(-1000))
+    numbers: tuple[str, str] = (number(-inf), number(-inf))
     """RMS and the hold mark, written out."""
     clips: int = 0
     paused: bool = False
@@ -94,8 +95,8 @@ class LevelMeter(Widget):
     | `level-meter--clip` | The clip lamp while it is lit. |
     | `level-meter--hold` | The hold mark. |
     | `level-meter--track` | The empty part of the bar. |
-    | `level-meter--number` | The first number. |
-    | `level-meter--label` | Units, the second number, the scale, PAUSED. |
+    | `level-meter--number` | The first number, and PAUSED. |
+    | `level-meter--label` | Units, the second number, the scale. |
     """
 
     DEFAULT_CSS = """
@@ -119,7 +120,7 @@ class LevelMeter(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._reading = Reading()
-        self._quarter = -1
+        self._quarter: int = -1
         self._look = _Look()
         self._paints: _Paints | None = None
         self._rows: dict[int, Strip] = {}
@@ -141,7 +142,6 @@ class LevelMeter(Widget):
 
     def on_resize(self, event: Resize) -> None:
         """Another width has other cells."""
-        self._rows.clear()
         self._show(self._look.numbers)
 
     def notify_style_update(self) -> None:
@@ -152,9 +152,10 @@ class LevelMeter(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One row: 0 the bar and its numbers, 1 the scale."""
-        if y not in self._rows:
-            self._rows[y] = self._draw(y)
-        return self._rows[y]
+        row = self._rows.get(y)
+        if row is None or row.cell_length != self.content_size.width:
+            row = self._rows[y] = self._draw(y)
+        return row
 
     def _show(self, numbers: tuple[str, str]) -> None:
         """Work out what the cells show; draw the first row again if that is not what they show now."""
@@ -197,8 +198,8 @@ class LevelMeter(Widget):
         """The bar between its ends, and what stands behind it."""
         width = self._bar_width
         if self._look.paused:
-            dimmed = Style(color=paints.label.color, bgcolor=paints.track.bgcolor)
-            cells = [Segment(f"{'PAUSED':^{width}}"[:width], dimmed)]
+            word = paints.number + Style(bgcolor=paints.track.bgcolor)
+            cells = [Segment(f"{'PAUSED':^{width}}"[:width], word)]
         else:
             painted = (self._cell(at, width, paints) for at in range(width))
             runs = groupby(painted, key=lambda cell: cell[1])

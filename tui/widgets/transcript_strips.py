@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.cache import LRUCache
@@ -31,7 +31,7 @@ _SPEAKER_CELLS: Final = 12
 _FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
 """Drawn behind the text, up to the edge: such a line is told from speech without colour."""
 
-_CURSOR: Final = "›"  # noqa: RUF001 - narrow in every terminal
+_CURSOR: Final = "▸"
 _NOTE: Final = "»"
 _UNFINISHED: Final = "…"
 
@@ -73,7 +73,7 @@ class Page:
             latest: the latest time that is shown, samples at 16 kHz.
             speakers: names are shown when there are two or more.
         """
-        named = min(_SPEAKER_CELLS, max(map(len, speakers), default=0)) if len(speakers) > 1 else 0
+        named = min(_SPEAKER_CELLS, max(map(cell_len, speakers), default=0)) if len(speakers) > 1 else 0
         # Below these widths the text needs the room more.
         return cls(width, len(clock(latest)) if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
 

@@ -10,8 +10,8 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.transcript.layout import Layout
-from tui.transcript.model import SPEECH, Change, Line, PartialText, Transcript
+from tui.transcript.model import SPEECH, Line, PartialText, Transcript
+from tui.transcript.viewport import Viewport
 from tui.transcript.wrapping import visible
 from tui.widgets.transcript_strips import Inks, Page, Painter
 
@@ -39,20 +39,6 @@ class _Row:
     """What a row of the screen shows."""
 
     what: Line | _Unfinished
-    index: int
-    """Of the line; -1 for a partial."""
-    row: int
-    """Which of its rows."""
-
-
-@dataclass(slots=True)
-class _Anchor:
-    """The first row of the screen, in terms that survive whatever happens above it."""
-
-    id: int | None
-    """The line; None when it is in the partials, behind all lines."""
-    index: int
-    """Where the line stands, or stood when it was removed; the number of lines for the partials."""
     row: int
     """Which of its rows."""
 
@@ -107,31 +93,26 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._transcript = transcript
-        self._flow = Layout(transcript, 1)
+        self._port = Viewport(transcript, 1)
         self._painter = Painter(self._mix_inks)
         self._seen = -1
         """Version of the transcript that is on the screen."""
-        self._height = 0
-        self._following = True
-        self._new_count = 0
-        self._anchor = _Anchor(None, 0, 0)
         self._cursor: int | None = None
         self._unfinished: list[_Unfinished] = []
         self._rows: list[_Row] = []
         self._drawn: list[Strip] = []
-        self._selected: tuple[_Point, _Point] | None = None
         self._placing = False
         """While it scrolls by itself."""
 
     @property
     def following(self) -> bool:
         """Whether the end is on the screen and will stay there."""
-        return self._following
+        return self._port.following
 
     @property
     def new_count(self) -> int:
         """Lines that came in below since it stopped following."""
-        return self._new_count
+        return self._port.new_count
 
     @property
     def cursor_id(self) -> int | None:
@@ -139,32 +120,39 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         return self._cursor
 
     @property
+    def first_id(self) -> int | None:
+        """The line on the first row of the screen; None when there is none or it is a partial."""
+        what = self._rows[0].what if self._rows else None
+        return what.id if isinstance(what, Line) else None
+
+    @property
     def wraps(self) -> int:
         """Lines wrapped so far to know their height: what the work of `pull` is counted in."""
-        return self._flow.wraps
+        return self._port.flow.wraps
 
     def pull(self) -> None:
         """Bring the screen up to date with the transcript; does nothing when nothing changed."""
-        if not self._height:
+        if not self._port.height:
             return
         if self._transcript.version != self._seen:
             self._take_changes()
             self._place()
-        elif self._flow.refine():
+        elif self._port.flow.refine():
             self._place()
 
     def to_end(self) -> None:
         """Go to the end and follow it."""
         self._take_changes()
-        self._follow()
+        self._port.follow()
+        self._cursor = self._newest()
         self._place()
 
     def to_start(self) -> None:
         """Go to the first line and stay there."""
         self._take_changes()
-        if len(self._transcript):
-            self._cursor = self._transcript.id_at(0)
-        self._scroll_rows(-self._total)
+        self._port.stay(0)
+        self._cursor = self._transcript.id_at(0) if len(self._transcript) else None
+        self._place()
 
     def action_to_end(self) -> None:
         """`to_end`, as a key."""
@@ -177,7 +165,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     def action_page(self, direction: int) -> None:
         """Scroll by a screen less one row, down (1) or up (-1)."""
         self._take_changes()
-        self._scroll_rows(direction * max(1, self._height - 1))
+        self._scroll_rows(direction * max(1, self._port.height - 1))
 
     def action_cursor_up(self) -> None:
         """Move the cursor to the line above."""
@@ -228,64 +216,31 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         """A click on the pill goes to the end."""
         pill = self._pill
-        if pill and event.y == self._height - 1 and event.x >= self._painter.page.width - len(pill) - 2:
+        if pill and event.y == self._port.height - 1 and event.x >= self._painter.page.width - len(pill) - 2:
             self.to_end()
-
-    @property
-    def _total(self) -> int:
-        """Rows of everything."""
-        return self._flow.rows + sum(unfinished.height for unfinished in self._unfinished)
 
     @property
     def _fits_screen(self) -> bool:
         """Whether the rows were placed for the size that the view has now."""
         size = self.scrollable_content_region.size
-        return size == Size(self._painter.page.width, self._height)
+        return size == Size(self._painter.page.width, self._port.height)
 
     @property
     def _pill(self) -> str:
-        if self._following:
+        if self._port.following:
             return ""
-        return f"{self._new_count:,} new · End to follow" if self._new_count else "End to follow"
+        return f"{self._port.new_count:,} new · End to follow" if self._port.new_count else "End to follow"
 
     def _take_changes(self) -> None:
         """Follow the transcript and the size of the view, without moving anything yet."""
-        transcript, flow = self._transcript, self._flow
-        lines = flow.lines
-        changes = flow.sync()
-        if changes is None:
-            self._count_new(len(transcript) - lines)
-        for change in changes or ():
-            self._shift_anchor(change)
-        anchor = self._anchor
-        if anchor.id is not None and anchor.id in transcript:
-            anchor.index = transcript.index_of(anchor.id)
-        anchor.index = min(anchor.index, len(transcript))
+        transcript = self._transcript
+        self._port.sync()
         self._seen = transcript.version
         self._fit_page()
         self._unfinished = [self._unfinished_of(track, partial) for track, partial in transcript.partials.items()]
-        if self._following or self._cursor not in transcript:
+        self._port.tail = sum(unfinished.height for unfinished in self._unfinished)
+        if self._port.following or self._cursor not in transcript:
             self._cursor = self._newest()
-
-    def _shift_anchor(self, change: Change) -> None:
-        """Keep the anchor's index right while lines come and go."""
-        anchor = self._anchor
-        in_partials = anchor.id is None
-        if change.what == "added" and (
-            change.index < anchor.index or (change.index == anchor.index and not in_partials)
-        ):
-            anchor.index += 1
-        elif change.what == "added":
-            self._count_new(1)
-            if in_partials and change.index == anchor.index:
-                # The unfinished text that was read has become this line.
-                anchor.id = change.id
-        elif change.what == "removed" and change.index < anchor.index:
-            anchor.index -= 1
-
-    def _count_new(self, lines: int) -> None:
-        if not self._following:
-            self._new_count += max(0, lines)
 
     def _fit_page(self) -> None:
         """Take the view's size and what the gutter needs."""
@@ -293,10 +248,10 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         size = self.scrollable_content_region.size
         latest = transcript.start(-1) if len(transcript) else 0
         page = Page.fit(size.width, latest, transcript.speakers)
-        self._height = size.height
+        self._port.height = size.height
         if page != self._painter.page:
             self._painter.use(page)
-            self._flow.resize(page.text)
+            self._port.flow.resize(page.text)
 
     def _newest(self) -> int | None:
         """The newest final line: of speech, if there is one among the last."""
@@ -320,52 +275,21 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - _LOOK_BACK), -1))
         return next((line.speaker for line in lines if line.track == track and line.kind == SPEECH), None)
 
-    def _top(self) -> int:
-        """The row that is first on the screen, or will be."""
-        last_top = max(0, self._total - self._height)
-        if self._following:
-            return last_top
-        anchor, flow = self._anchor, self._flow
-        top = flow.top_of(anchor.index)
-        if anchor.index < flow.lines:
-            return min(top + min(anchor.row, flow.top_of(anchor.index + 1) - top - 1), last_top)
-        return min(top + anchor.row, last_top)
-
-    def _follow(self) -> None:
-        self._following = True
-        self._new_count = 0
-        self._cursor = self._newest()
-
-    def _stay(self, row: int) -> None:
-        """Stop following: this row is the first on the screen from now on."""
-        if self._following:
-            self._following = False
-            self._new_count = 0
-        flow = self._flow
-        if row < flow.rows:
-            index, below = flow.locate(row)
-            self._anchor = _Anchor(self._transcript.id_at(index), index, below)
-        else:
-            self._anchor = _Anchor(None, flow.lines, row - flow.rows)
-
     def _scroll_rows(self, moved: int) -> None:
-        """Scroll as the person wants; reaching the end follows. Changes were taken before."""
-        top = self._top()
-        last_top = max(0, self._total - self._height)
-        target = max(0, min(top + moved, last_top))
-        if moved > 0 and target == last_top:
-            self._follow()
-        elif target != top:
-            self._stay(target)
+        """Scroll as the person wants. Changes were taken before."""
+        self._port.scroll(moved)
+        if self._port.following:
+            self._cursor = self._newest()
         self._place()
 
     def _move_cursor(self, step: int) -> None:
         self._take_changes()
-        transcript, flow = self._transcript, self._flow
+        transcript, flow = self._transcript, self._port.flow
         if self._cursor is None:
             return
         index = transcript.index_of(self._cursor) + step
-        shown = [row.index for row in self._rows if row.index >= 0]
+        lines = [row.what.id for row in self._rows if isinstance(row.what, Line) and row.what.id in transcript]
+        shown = [transcript.index_of(id) for id in lines]
         if shown and not shown[0] - 1 <= index <= shown[-1] + 1:
             index = shown[0] if step > 0 else shown[-1]
         index = max(0, index)
@@ -373,21 +297,20 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             self.to_end()
             return
         self._cursor = transcript.id_at(index)
-        top, first = self._top(), flow.top_of(index)
+        top, first = self._port.top, flow.top_of(index)
         behind = flow.top_of(index + 1)
-        self._stay(min(first, max(top, behind - self._height)))
+        self._port.stay(min(first, max(top, behind - self._port.height)))
         self._place()
 
     def _place(self) -> None:
         """Put the rows where they belong on the screen and draw those that are not what they were."""
-        if not self._height or not self._painter.page.width:
+        if not self._port.height or not self._painter.page.width:
             return
-        flow, transcript = self._flow, self._transcript
-        reach = 2 * self._height
-        flow.expose(len(transcript) if self._following else self._anchor.index, reach, reach)
-        top = self._top()
+        port = self._port
+        port.settle()
+        top = port.top
         self._placing = True
-        self.virtual_size = Size(self._painter.page.width, self._total)
+        self.virtual_size = Size(self._painter.page.width, port.rows)
         if round(self.scroll_y) != top:
             self.scroll_to(y=top, animate=False)
         self._placing = False
@@ -396,28 +319,26 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _rows_from(self, top: int) -> list[_Row]:
         """What the rows of the screen show, as far as there is text."""
-        flow, transcript = self._flow, self._transcript
+        flow, transcript = self._port.flow, self._transcript
         rows: list[_Row] = []
         skip = top - flow.rows
         if skip < 0:
             index, skip = flow.locate(top)
-            while len(rows) < self._height and index < len(transcript):
+            while len(rows) < self._port.height and index < len(transcript):
                 line = transcript.line(index)
                 height = len(self._painter.line(line, cursor=line.id == self._cursor, span=None))
-                rows.extend(_Row(line, index, row) for row in range(skip, height))
+                rows.extend(_Row(line, row) for row in range(skip, height))
                 index += 1
                 skip = 0
         for unfinished in self._unfinished:
             height = unfinished.height
-            rows.extend(_Row(unfinished, -1, row) for row in range(skip, height))
+            rows.extend(_Row(unfinished, row) for row in range(skip, height))
             skip = max(0, skip - height)
-        return rows[: self._height]
+        return rows[: self._port.height]
 
     def _draw(self) -> None:
         """Refresh the rows whose strip is another one."""
-        selection = self.text_selection
-        self._selected = None if selection is None else self._points(selection)
-        strips = [self._strip(y) for y in range(self._height)]
+        strips = [self._strip(y) for y in range(self._port.height)]
         if len(strips) != len(self._drawn):
             self.refresh()
         else:
@@ -436,17 +357,20 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             match row.what:
                 case Line():
                     cursor = row.what.id == self._cursor
-                    strip = painter.line(row.what, cursor=cursor, span=self._span(row.index))[row.row]
+                    strip = painter.line(row.what, cursor=cursor, span=self._span(row.what.id))[row.row]
                 case _Unfinished(partial, speaker):
                     strip = painter.partial(partial, speaker)[row.row]
         pill = self._pill
-        return painter.labelled(strip, pill) if pill and y == self._height - 1 else strip
+        return painter.labelled(strip, pill) if pill and y == self._port.height - 1 else strip
 
-    def _span(self, index: int) -> tuple[int, int] | None:
+    def _span(self, id: int) -> tuple[int, int] | None:
         """The characters of a line that are selected."""
-        if self._selected is None:
+        selection = self.text_selection
+        points = None if selection is None or id not in self._transcript else self._points(selection)
+        if points is None:
             return None
-        (first, left), (last, right) = self._selected
+        (first, left), (last, right) = points
+        index = self._transcript.index_of(id)
         if not first <= index <= last:
             return None
         return (left if index == first else 0, right if index == last else _ENDLESS)

@@ -1,0 +1,371 @@
+"""The capture process by its own protocol, and what it does with blocks."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import wave
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from test_tape import pcm
+from waiting import until
+
+from tui.audio import recorder as recorder_module
+from tui.audio.clock import Clock
+from tui.audio.levels import Samples
+from tui.audio.messages import Ended, Failed, Hole, Message, Opened, Paused
+from tui.audio.recorder import Block, DeviceTime, Mixer, Recorder
+from tui.audio.tape import Tape, TapeWriter, find_parts, read_journal
+
+RATE = 16_000
+
+
+def wav(path: Path, data: bytes, *, rate: int = RATE, channels: int = 1) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, 2, rate, 0, "NONE", ""))
+        file.writeframes(data)
+    return path
+
+
+@contextmanager
+def capture(
+    folder: Path, *options: str, stdin: int | IO[bytes] = subprocess.PIPE
+) -> Generator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tui.audio.capture", "--folder", str(folder), "--track", "1", *options]
+    process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+
+
+def messages(process: subprocess.Popen[bytes]) -> Iterator[Message]:
+    assert process.stdout
+    for line in process.stdout:
+        yield msgspec.json.decode(line, type=Message)
+
+
+def say(process: subprocess.Popen[bytes], word: str) -> None:
+    assert process.stdin
+    process.stdin.write(f"{word}\n".encode())
+    process.stdin.flush()
+
+
+def recorded(folder: Path) -> bytes:
+    tape = Tape.finished(folder, 1)
+    return tape.read(0, tape.samples)
+
+
+# The process.
+
+
+def test_nothing_is_written_before_go(tmp_path: Path) -> None:
+    sound = wav(tmp_path / "sound.wav", pcm(0, 1_000))
+    with capture(tmp_path, "--source", "file", "--path", str(sound), "--pace", "fast") as process:
+        says = messages(process)
+        assert next(says) == Opened(RATE, 1, "sound.wav")
+        say(process, "close")
+        assert list(says)[-1] == Ended(0, "closed")
+    assert find_parts(tmp_path, 1) == []
+
+
+def test_a_pause_of_a_file_loses_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    sound = wav(tmp_path / "sound.wav", pcm(0, 16_000))
+    with capture(tmp_path, "--source", "file", "--path", str(sound), "--pace", "real") as process:
+        says = messages(process)
+        say(process, "go")
+        until(lambda: find_parts(tmp_path, 1))
+        say(process, "pause")
+        paused = next(message for message in says if isinstance(message, Paused))
+        assert 0 < paused.samples < 16_000
+        say(process, "resume")
+        *before, ended = says
+        assert ended == Ended(16_000, "exhausted")
+        assert not any(isinstance(message, Failed) for message in before)
+    assert recorded(tmp_path) == pcm(0, 16_000)
+    assert [anchor.why for anchor in read_journal(tmp_path, 1).anchors] == ["start", "pause", "resume", "pause"]
+
+
+def test_it_closes_the_tape_when_the_app_has_died(tmp_path: Path) -> None:
+    sound = wav(tmp_path / "sound.wav", pcm(0, 160_000))
+    with capture(tmp_path, "--source", "file", "--path", str(sound)) as process:
+        say(process, "go")
+        until(lambda: find_parts(tmp_path, 1))
+        assert process.stdin
+        process.stdin.close()
+        ended = list(messages(process))[-1]
+        assert isinstance(ended, Ended)
+        assert process.wait(10) == 0
+    assert ended.why == "closed"
+    assert recorded(tmp_path) == pcm(0, ended.samples)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_sigterm_closes(tmp_path: Path) -> None:
+    sound = wav(tmp_path / "sound.wav", pcm(0, 160_000))
+    with capture(tmp_path, "--source", "file", "--path", str(sound)) as process:
+        says = messages(process)
+        next(says)
+        process.send_signal(signal.SIGTERM)
+        assert list(says)[-1] == Ended(0, "closed")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
+def test_a_tape_that_vanishes_ends_it_with_a_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    sound = wav(tmp_path / "sound.wav", pcm(0, 160_000))
+    with capture(folder, "--source", "file", "--path", str(sound)) as process:
+        say(process, "go")
+        until(lambda: find_parts(folder, 1))
+        find_parts(folder, 1)[0].path.unlink()
+        failed = list(messages(process))[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.kind, "vanished" in failed.what) == ("disk", True)
+
+
+def piped(folder: Path, data: bytes) -> list[Message]:
+    """What it says of `data` on its standard input."""
+    with capture(folder, "--source", "stdin") as process:
+        assert process.stdin
+        process.stdin.write(data)
+        process.stdin.close()
+        return list(messages(process))
+
+
+def header(size: int, *, code: int = 1, bits: int = 16, channels: int = 1, rate: int = RATE) -> bytes:
+    width = channels * bits // 8
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, code, channels, rate, rate * width, width, bits)
+    return b"RIFF\xff\xff\xff\xffWAVE" + b"LIST\x03\0\0\0abc\0" + form + struct.pack("<4sI", b"data", size)
+
+
+@pytest.mark.parametrize("size", [4_000, 0, 0xFFFF_FFFF, 0x7FFF_F000])
+def test_a_wav_over_a_pipe_of_known_and_unknown_length(tmp_path: Path, size: int) -> None:
+    assert piped(tmp_path, header(size) + pcm(0, 2_000))[-1] == Ended(2_000, "exhausted")
+    assert recorded(tmp_path) == pcm(0, 2_000)
+
+
+def test_a_wav_over_a_pipe_in_24_bits_and_stereo(tmp_path: Path) -> None:
+    frames = b"".join(b"\0" + pcm(n, 1) + b"\0" + pcm(n, 1) for n in range(500))
+    assert piped(tmp_path, header(3_000, bits=24, channels=2) + frames)[-1] == Ended(500, "exhausted")
+    assert recorded(tmp_path) == pcm(0, 500)
+
+
+def test_a_pipe_that_breaks_off_is_warned_of(tmp_path: Path) -> None:
+    ended = piped(tmp_path, header(64_000) + pcm(0, 16_000) + b"x")[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.samples, ended.warning) == (16_000, "Standard input is not whole: 1.0 s of 2.0 s came")
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", b"fLaC" * 40, header(8, code=17)])
+def test_a_pipe_without_a_wav_is_told(tmp_path: Path, data: bytes) -> None:
+    failed = piped(tmp_path, data)[-1]
+    assert isinstance(failed, Failed)
+    assert failed.kind == "file"
+    assert "ffmpeg" in failed.remedy
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes between processes")
+def test_it_ends_when_nobody_reads_its_status_and_nothing_comes(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with capture(tmp_path, "--source", "stdin", stdin=reading) as process:
+        os.write(writing, header(0) + pcm(0, 100))
+        assert next(messages(process)) == Opened(RATE, 1, "standard input")
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(10) == 0
+    os.close(reading)
+    os.close(writing)
+    assert recorded(tmp_path) == pcm(0, 100)
+
+
+# Files of all kinds.
+
+
+def fast(folder: Path, path: Path) -> Message:
+    with capture(folder, "--source", "file", "--path", str(path), "--pace", "fast") as process:
+        say(process, "go")
+        return list(messages(process))[-1]
+
+
+@pytest.mark.parametrize("name", ["sound.wav", "sound.flac", "sound.ogg", "sound.mp3"])
+def test_any_file_at_any_rate_and_channel_count(tmp_path: Path, name: str) -> None:
+    seconds = np.arange(44_100) / 44_100
+    tone = 0.5 * np.sin(2 * np.pi * 440 * seconds)
+    soundfile.write(tmp_path / name, np.stack([tone, tone], axis=1), 44_100)
+    ended = fast(tmp_path, tmp_path / name)
+    assert isinstance(ended, Ended)
+    assert (ended.why, ended.warning) == ("exhausted", "")
+    if name.endswith(("wav", "flac", "ogg")):
+        assert ended.samples == RATE
+    heard = np.frombuffer(recorded(tmp_path), dtype=np.int16) / 32_768
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+    middle = slice(4_000, 12_000)  # a lossy file begins somewhere near
+    assert abs(np.sqrt(np.mean(heard[middle] ** 2)) - np.sqrt(np.mean(expected[middle] ** 2))) < 0.01
+    if name.endswith(("wav", "flac")):
+        assert np.abs(heard[middle] - expected[middle]).max() < 0.002
+
+
+def test_a_file_that_was_cut_off_is_read_and_warned_of(tmp_path: Path) -> None:
+    sound = wav(tmp_path / "sound.wav", pcm(0, 32_000))
+    with sound.open("r+b") as file:
+        file.truncate(44 + 32_000)
+    assert fast(tmp_path, sound) == Ended(16_000, "exhausted", "sound.wav is not whole: 1.0 s of 2.0 s could be read")
+
+
+def test_files_that_are_no_sound_are_told(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("no sound", encoding="utf-8")
+    wav(tmp_path / "none.wav", b"")
+    for name, words in (
+        ("empty.wav", "is empty"),
+        ("text.wav", "not a sound file"),
+        ("none.wav", "has no sound in it"),
+        ("gone.wav", "there is no such file"),
+    ):
+        failed = fast(tmp_path, tmp_path / name)
+        assert isinstance(failed, Failed)
+        assert words in failed.what
+        assert (failed.kind, bool(failed.remedy)) == ("file", True)
+
+
+# What is done with blocks.
+
+
+class Bench:
+    """A recorder on a real tape, fed by hand."""
+
+    def __init__(self, folder: Path, *, rate: int = RATE, after: recorder_module.After = "start") -> None:
+        self.holes: list[Hole] = []
+        self.folder = folder
+        self.writer = TapeWriter(folder, 1)
+        self.recorder = Recorder(self.writer, rate=rate, channels=1, after=after, live=True, say=self.holes.append)
+        self.recorder.running = True
+        self._block = rate // 50
+        self._frames = 0
+
+    def take(self, monotonic: float, *, blocks: int = 1, overflow: bool = False) -> None:
+        for n in range(blocks):
+            first = self._frames
+            samples = np.arange(first, first + self._block).astype(np.int16).reshape(-1, 1)
+            self.recorder.take(Block(samples, monotonic + n * 0.02, overflow and not n))
+            self._frames += self._block
+
+
+def test_an_overflow_becomes_a_hole_of_the_true_length(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=50)
+    bench.take(101.5, blocks=50, overflow=True)
+    (hole,) = bench.holes
+    assert (hole.start, hole.why) == (16_000, "overflow")
+    assert abs(hole.end - 24_000) < 5
+    assert bench.recorder.lost == hole.end - 16_000
+    assert bench.recorder.overflows == 1
+    assert bench.writer.samples == 32_000 + bench.recorder.lost
+    assert recorded(tmp_path)[32_000 : 2 * hole.end] == bytes(2 * bench.recorder.lost)
+    assert Clock(read_journal(tmp_path, 1).anchors).monotonic(bench.writer.samples) == pytest.approx(102.5, abs=1e-3)
+    assert read_journal(tmp_path, 1).holes == tuple(bench.holes)
+
+
+def test_an_overflow_at_another_rate_keeps_the_end_of_what_was_before(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rate=48_000)
+    bench.take(100.0, blocks=50)
+    bench.take(101.2, overflow=True)
+    (hole,) = bench.holes
+    assert hole.start == 16_000
+    assert abs(hole.end - 19_200) < 5
+    bench.recorder.pause()
+    assert bench.writer.samples == hole.end + 320
+
+
+def test_a_hole_of_more_than_a_minute_ends_like_a_pause(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=50)
+    bench.take(162.0, overflow=True)
+    assert (bench.holes, bench.writer.samples) == ([], 16_320)
+    assert read_journal(tmp_path, 1).anchors[-1].why == "resume"
+
+
+def test_a_restart_becomes_a_hole_and_a_late_one_a_pause(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=50)
+    bench = Bench(tmp_path, after="hole")
+    bench.take(103.0, blocks=50)
+    assert bench.holes == [Hole(16_000, 48_000, "restart")]
+    bench = Bench(tmp_path, after="hole")
+    bench.take(170.0)
+    assert (bench.holes, bench.writer.samples) == ([], 64_320)
+    bench = Bench(tmp_path, after="pause")
+    bench.take(171.0)
+    anchors = read_journal(tmp_path, 1).anchors
+    assert [(anchor.why, anchor.sample) for anchor in anchors] == [
+        ("start", 0),
+        ("hole", 48_000),
+        ("resume", 64_000),
+        ("resume", 64_320),
+    ]
+
+
+def test_anchors_are_set_every_ten_seconds_and_when_the_wall_clock_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    monkeypatch.setattr(recorder_module, "_wall_offset", lambda: 1_000.0)
+    bench.take(100.0, blocks=510)
+    monkeypatch.setattr(recorder_module, "_wall_offset", lambda: 4_600.0)
+    bench.take(110.2, blocks=10)
+    bench.recorder.pause()
+    anchors = read_journal(tmp_path, 1).anchors
+    assert [(anchor.why, anchor.sample) for anchor in anchors] == [
+        ("start", 0),
+        ("tick", 160_000),
+        ("step", 163_200),
+        ("pause", 166_400),
+    ]
+    clock = Clock(anchors)
+    assert clock.utc(163_199) == pytest.approx(1_110.2, abs=1e-3)
+    assert clock.utc(163_200) == pytest.approx(4_710.2, abs=1e-3)
+
+
+def test_levels_go_on_in_a_pause_and_the_tape_does_not(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=2)
+    bench.recorder.pause()
+    cells = bench.recorder.take(Block(np.full((320, 1), 16_384, dtype=np.int16), 101.0))
+    assert ([cell.peak for cell in cells], bench.writer.samples) == ([0.5], 640)
+
+
+def test_lost_frames_are_told_from_late_ones() -> None:
+    time = DeviceTime(RATE)
+    block: Samples = np.zeros((320, 1), dtype=np.int16)
+    for n, jitter in enumerate((0.005, 0.0, 0.02, 0.001, 0.015) * 20):
+        time.count(Block(block, 10 + n * 0.02 + jitter))
+    assert time.lateness_s(Block(block, 12.0)) == pytest.approx(0.0, abs=1e-3)
+    assert time.lateness_s(Block(block, 12.3)) == pytest.approx(0.3, abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])
+def test_a_second_of_any_rate_is_a_second_on_the_tape(rate: int) -> None:
+    mixer = Mixer(rate)
+    samples = np.zeros((rate // 50, 2), dtype=np.int16)
+    for _ in range(2):  # after a flush it begins anew
+        data = b"".join(mixer.feed(samples) for _ in range(50)) + mixer.flush()
+        assert len(data) == 2 * RATE
+
+
+def test_channels_are_mixed_to_their_mean_and_floats_are_held_to_full_scale() -> None:
+    mixer = Mixer(RATE)
+    assert mixer.feed(np.array([[100, 200], [-32_768, -32_768]], dtype=np.int16)) == struct.pack("<2h", 150, -32_768)
+    assert mixer.feed(np.array([[0.5], [1.5], [-1.5]], dtype=np.float32)) == struct.pack("<3h", 16_384, 32_767, -32_768)

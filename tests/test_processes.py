@@ -1,0 +1,185 @@
+"""Signals and kills on real processes: the app, the capture process, the engine process."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Speech
+from pulse import PulseServer
+from screen_app import ScreenApp, screen_app
+from test_app import lines_of, room, sessions_of, tape_seconds
+from waiting import until
+
+from tui.audio.tape import count_samples, read_journal
+
+LISTENING = "LISTENING"
+
+
+def children_of(pid: int, module: str) -> list[int]:
+    """The process ids of a process's children that run `module`."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (entry / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if int(parent) == pid and module in command:
+            found.append(int(entry.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)],
+)
+def test_a_signal_closes_the_session_and_the_terminal(
+    pulse: PulseServer, home: Path, number: signal.Signals, code: int
+) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees(LISTENING, timeout_s=60)
+        children = children_of(app.process.pid, "tui.audio.capture") + children_of(
+            app.process.pid, "tui.engines.moonshine"
+        )
+        assert len(children) == 2
+        app.signal(number)
+        assert app.ends() == code
+        assert app.modes() == app.before
+    until(lambda: not any(map(alive, children)), what="the end of the children")
+    [session] = sessions_of(home)
+    assert tape_seconds(session) > 0
+    listed = subprocess.run([sys.executable, "-m", "tui", "sessions"], capture_output=True, text=True, check=True)
+    assert session.name in listed.stdout
+    assert "cut off" not in listed.stdout
+
+
+def test_ctrl_c_leaves_as_q_does(pulse: PulseServer) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees(LISTENING, timeout_s=60)
+        app.press("\x03")
+        assert app.ends() == 0
+        assert app.modes() == app.before
+
+
+def test_a_killed_session_is_offered_back_and_completed(pulse: PulseServer, home: Path, speech: Speech) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees(LISTENING, timeout_s=60)
+        pulse.play(speech.two_cities, sink="vmic2_sink")
+        [first, *_] = until(lambda: lines_of(home), timeout_s=60, what="a line in the library")
+        children = children_of(app.process.pid, "tui.audio.capture")
+        app.process.kill()
+        app.process.wait()
+        until(lambda: not any(map(alive, children)), what="the end of the capture process")
+    [session] = sessions_of(home)
+    kept = tape_seconds(session)
+    assert kept * 16_000 == count_samples(session, 1), "playable as it lies there"
+    lines = lines_of(home)
+
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees("cut off", "Continue it", timeout_s=60)
+        app.press("enter")
+        app.sees(first[:20], LISTENING, timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0
+    assert sessions_of(home) == [session]
+    assert lines_of(home)[: len(lines)] == lines
+    assert tape_seconds(session) > kept
+
+
+def test_a_killed_session_may_be_left_as_it_is(pulse: PulseServer, home: Path) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees(LISTENING, timeout_s=60)
+        app.sees("00:00:02", timeout_s=60)
+        app.process.kill()
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees("cut off", timeout_s=60)
+        app.press("n")
+        app.sees(LISTENING, timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0
+    assert len(sessions_of(home)) == 2
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        screen = app.sees(LISTENING, timeout_s=60)
+        assert "cut off" not in screen
+        app.press("q")
+        assert app.ends() == 0
+
+
+def test_a_killed_capture_process_is_restarted_and_the_hole_is_told(
+    pulse: PulseServer, home: Path, speech: Speech
+) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees(LISTENING, timeout_s=60)
+        app.sees("00:00:01", timeout_s=60)
+        [child] = children_of(app.process.pid, "tui.audio.capture")
+        os.kill(child, signal.SIGKILL)
+        app.sees("s lost: restart", LISTENING, timeout_s=60)
+        until(lambda: children_of(app.process.pid, "tui.audio.capture") not in ([], [child]))
+        pulse.play(speech.beckett, sink="vmic2_sink")
+        app.sees("tried", timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0
+    [session] = sessions_of(home)
+    [hole] = read_journal(session, 1).holes
+    assert hole.end > hole.start
+    assert len(list(session.glob("*.wav"))) == 2
+
+
+def test_a_killed_engine_process_is_restarted_and_no_word_is_lost(
+    pulse: PulseServer, home: Path, speech: Speech
+) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env, columns=120) as app:
+        app.sees(LISTENING, timeout_s=60)
+        pulse.play(speech.two_cities, sink="vmic2_sink")
+        app.sees("best of times", "worst of times", timeout_s=60)
+        [child] = children_of(app.process.pid, "tui.engines.moonshine")
+        os.kill(child, signal.SIGKILL)
+        app.sees("wisdom", "foolishness", "belief", timeout_s=90)
+        app.press("q", "q")
+        assert app.ends() == 0
+    text = " ".join(lines_of(home)).lower()
+    assert text.count("age of wisdom") == 1
+    assert text.count("best of times") == 1
+
+
+def test_ctrl_z_stops_the_app_and_not_the_recording(pulse: PulseServer, home: Path, speech: Speech) -> None:
+    room(pulse)
+    leader = str(Path(__file__).with_name("foreground.py"))
+    app = ScreenApp(
+        [sys.executable, leader, sys.executable, "-m", "tui", "--device", "PulseAudio:vmic2"], pulse.env, 110, 30
+    )
+    try:
+        app.sees(LISTENING, timeout_s=60)
+        [session] = sessions_of(home)
+        app.press("\x1a")
+        app.sees("STOPPED", timeout_s=30)
+        before = count_samples(session, 1)
+        playing = pulse.play(speech.beckett, sink="vmic2_sink")
+        playing.wait(60)
+        assert count_samples(session, 1) - before > 9 * 16_000, "the recording went on"
+        app.signal(signal.SIGUSR1)
+        app.sees("tried", LISTENING, timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0
+        assert app.modes() == app.before
+    finally:
+        app.close()
