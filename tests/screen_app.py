@@ -14,12 +14,20 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Final
 
 import pyte
 
-KEYS: Final = {"enter": "\r", "escape": "\x1b", "down": "\x1b[B", "up": "\x1b[A", "pageup": "\x1b[5~", "end": "\x1b[F", "home": "\x1b[H"}
+KEYS: Final = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "down": "\x1b[B",
+    "up": "\x1b[A",
+    "pageup": "\x1b[5~",
+    "end": "\x1b[F",
+    "home": "\x1b[H",
+}
 
 
 class ScreenApp:
@@ -77,7 +85,10 @@ class ScreenApp:
         return "\n".join(self._screen.display)
 
     def until(self, condition: Callable[[str], object], timeout_s: float = 30.0) -> str:
-        """Wait until the screen satisfies `condition`; fails with the screen in the message."""
+        """Wait until `condition` is true of the screen; fails with the screen in the message.
+
+        To wait for something that is not on the screen, too: a terminal that nobody reads stops its program.
+        """
         end = time.monotonic() + timeout_s
         while not condition(text := self.read()):
             assert time.monotonic() < end, f"not in {timeout_s} s; the screen:\n{text}"
@@ -113,7 +124,7 @@ class ScreenApp:
 
 
 @contextlib.contextmanager
-def screen_app(*args: str, env: Mapping[str, str], columns: int = 100, rows: int = 30) -> Iterator[ScreenApp]:
+def screen_app(*args: str, env: Mapping[str, str], columns: int = 100, rows: int = 30) -> Generator[ScreenApp]:
     """Mictape with these arguments, full-screen; ended afterwards."""
     app = ScreenApp([sys.executable, "-m", "tui", *args], env, columns, rows)
     try:

@@ -13,7 +13,6 @@ from conftest import Speech
 from pulse import PulseServer
 from screen_app import screen_app
 
-
 ROOM_S = 180
 
 
@@ -96,9 +95,7 @@ def test_the_device_is_remembered_and_listening_starts_at_once(pulse: PulseServe
     assert "Virtual_Mic_Two" in (home / "state.toml").read_text()
 
 
-def test_changing_the_microphone_keeps_session_clock_and_text(
-    pulse: PulseServer, home: Path, speech: Speech
-) -> None:
+def test_changing_the_microphone_keeps_session_clock_and_text(pulse: PulseServer, home: Path, speech: Speech) -> None:
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
         app.sees("LISTENING", timeout_s=60)

@@ -1,5 +1,7 @@
 """Coverage: covered, gaps and holes are disjoint, and after the close together they are the tape."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,13 +24,15 @@ def test_intervals_are_a_set_of_samples(script: list[tuple[str, tuple[int, int]]
             naive -= set(range(start, end))
         pieces = list(intervals)
         assert {n for start, end in pieces for n in range(start, end)} == naive
-        assert all(a[1] < b[0] for a, b in zip(pieces, pieces[1:], strict=False)), "sorted, disjoint, not touching"
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(pieces)), "sorted, disjoint, not touching"
         assert intervals.total == len(naive)
         assert {n for n in range(SIZE) if n in intervals} == naive
 
 
 @given(steps, spans)
-def test_what_is_missing_is_what_is_not_in_the_set(script: list[tuple[str, tuple[int, int]]], ask: tuple[int, int]) -> None:
+def test_what_is_missing_is_what_is_not_in_the_set(
+    script: list[tuple[str, tuple[int, int]]], ask: tuple[int, int]
+) -> None:
     intervals = Intervals()
     for what, span in script:
         (intervals.add if what == "add" else intervals.remove)(*span)
@@ -42,8 +46,8 @@ def test_what_is_missing_is_what_is_not_in_the_set(script: list[tuple[str, tuple
 )
 def test_after_the_close_the_three_partition_the_tape(origin: int, script: list[tuple[str, tuple[int, int]]]) -> None:
     coverage = Coverage(origin)
-    for what, (start, end) in script:
-        start = max(start, origin)
+    for what, (begin, end) in script:
+        start = max(begin, origin)
         match what:
             case "cover":
                 coverage.cover(start, end)

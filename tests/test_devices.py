@@ -70,6 +70,16 @@ def test_each_listing_is_fresh(pulse: PulseServer, monkeypatch: pytest.MonkeyPat
     assert find(list_devices_now(), "Virtual_Mic 2", "PulseAudio") is None
 
 
+def test_a_folder_of_the_same_name_where_the_person_is_is_not_run(
+    pulse: PulseServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    surround(monkeypatch, pulse.variables)
+    (tmp_path / "tui").mkdir()
+    (tmp_path / "tui" / "__init__.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert list_devices_now()[0].name == "Virtual_Mic"
+
+
 async def test_a_server_that_hangs_is_given_up_and_its_child_ended(
     pulse: PulseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +120,7 @@ async def test_cancelled_it_leaves_no_process(pulse: PulseServer, monkeypatch: p
         await until_async(lambda: started, what="the child")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await task
+            await asyncio.wait_for(task, 20)
         assert started[0].returncode is not None
     finally:
         pulse.process.send_signal(signal.SIGCONT)

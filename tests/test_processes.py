@@ -81,7 +81,8 @@ def test_a_killed_session_is_offered_back_and_completed(pulse: PulseServer, home
     with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
         app.sees(LISTENING, timeout_s=60)
         pulse.play(speech.two_cities, sink="vmic2_sink")
-        [first, *_] = until(lambda: lines_of(home), timeout_s=60, what="a line in the library")
+        app.until(lambda _: lines_of(home), timeout_s=60)
+        first = lines_of(home)[0]
         children = children_of(app.process.pid, "tui.audio.capture")
         app.process.kill()
         app.process.wait()
@@ -132,7 +133,7 @@ def test_a_killed_capture_process_is_restarted_and_the_hole_is_told(
         [child] = children_of(app.process.pid, "tui.audio.capture")
         os.kill(child, signal.SIGKILL)
         app.sees("s lost: restart", LISTENING, timeout_s=60)
-        until(lambda: children_of(app.process.pid, "tui.audio.capture") not in ([], [child]))
+        app.until(lambda _: children_of(app.process.pid, "tui.audio.capture") not in ([], [child]))
         pulse.play(speech.beckett, sink="vmic2_sink")
         app.sees("tried", timeout_s=60)
         app.press("q")

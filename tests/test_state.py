@@ -1,5 +1,6 @@
 """The state word: the worst that holds, and LISTENING only when all is well."""
 
+import itertools
 from dataclasses import replace
 
 from hypothesis import given
@@ -53,7 +54,7 @@ def test_a_pause_is_not_told_as_no_signal() -> None:
 
 def test_of_two_causes_the_worse_is_shown() -> None:
     order = [state for state in State if state in CAUSES]
-    for worse, better in zip(order, order[1:], strict=False):
+    for worse, better in itertools.pairwise(order):
         both = {**CAUSES[better], **CAUSES[worse]}
         if worse is State.NO_SIGNAL or CAUSES[worse].keys() & CAUSES[better].keys():
             continue

@@ -229,9 +229,7 @@ class MictapeApp(App[None]):
             return None
         ask, log = Request(), self._where.log
         if remains is not None:
-            return await Session.go_on(
-                library, remains, spec, self._engine, ask, log=log, transcript=self.transcript
-            )
+            return await Session.go_on(library, remains, spec, self._engine, ask, log=log, transcript=self.transcript)
         session = await Session.begin(library, self._engine, ask, log=log, transcript=self.transcript)
         session.add_track(spec)
         return session

@@ -158,7 +158,7 @@ def read_config(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
         document = Document(path, text, tomllib.loads(text))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a folder that is a file is told by whoever has to write there
         return Document(path)
     except tomllib.TOMLDecodeError as error:
         raise _mistake(f"{path} is not TOML: {error}", "Correct that line") from error

@@ -1,6 +1,6 @@
 """The screen one looks at: state, level, text, keys."""
 
-from typing import ClassVar, Final
+from typing import Final
 
 from textual import getters
 from textual.app import ComposeResult
@@ -21,14 +21,13 @@ SHORT_ROWS: Final = 18
 class MainScreen(Screen[None]):
     """Shows a session; the app's clock tells it what is true now."""
 
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (SHORT_ROWS, "-tall")]
-
     status = getters.query_one(StatusLine)
     meter = getters.query_one(LevelMeter)
     view = getters.query_one(TranscriptView)
 
     def __init__(self, transcript: Transcript) -> None:
         super().__init__()
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT_ROWS, "-tall")]
         self._transcript = transcript
 
     def compose(self) -> ComposeResult:

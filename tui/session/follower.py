@@ -130,8 +130,9 @@ class Follower:
                 self.received = max(self.received, until)
                 return
             case Answered(until) if self._link is not None:
-                self._coverage.cover(self._link.start, until)
-                self.received = max(self.received, until)
+                # The last block may have been padded to the engine's shortest; the padding is no tape.
+                self._coverage.cover(self._link.start, min(until, self._link.sent))
+                self.received = max(self.received, min(until, self._link.sent))
             case _:
                 pass
         self._hear(Told(self._connections, heard))

@@ -70,8 +70,8 @@ class Link:
                 await self._connection.endpoint()
             elif count := self._ready():
                 pcm = self._tape.read(self._position, count)
+                self.sent += count  # handed over from here on, even if it ends the connection
                 await self._connection.send(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
-                self.sent += count
             else:
                 await self._tape.wait(self._position + self._want() - 1)
         self.end = self.sent

@@ -264,8 +264,6 @@ class Session:
                 if why == "exhausted":
                     track.tape.end()
                     self._tell(SourceEnded(track.number, warning))
-            case _:
-                pass
 
     def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
         track.coverage.hole(start, end)
@@ -322,9 +320,7 @@ class Session:
             self._keep_line(track, kept)
             self._tell(LineAdded(kept))
 
-    def _add(
-        self, track: Track, start: int, end: int, text: str, *, kind: Kind, speaker: str | None = None
-    ) -> Line:
+    def _add(self, track: Track, start: int, end: int, text: str, *, kind: Kind, speaker: str | None = None) -> Line:
         id = self.transcript.add(track.number, start, end, text, kind=kind, speaker=speaker)
         return self.transcript.line(self.transcript.index_of(id))
 
