@@ -46,7 +46,7 @@ class ScreenApp:
             stdout=slave,
             stderr=slave,
             env={**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
-            preexec_fn=self._take_terminal,
+            preexec_fn=self._take_terminal,  # noqa: PLW1509 (nothing in it takes a lock)
         )
 
     def _take_terminal(self) -> None:

@@ -173,6 +173,7 @@ def test_without_a_terminal_it_says_what_to_use(pulse: PulseServer) -> None:
         [sys.executable, "-m", "tui"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
+        check=False,
         env=pulse.env,
         start_new_session=True,
         text=True,

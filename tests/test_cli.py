@@ -23,7 +23,7 @@ def mictape(
     *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout_s: float = 120
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    done = subprocess.run([*MICTAPE, *args], input=stdin, capture_output=True, env=env, timeout=timeout_s)
+    done = subprocess.run([*MICTAPE, *args], input=stdin, capture_output=True, check=False, env=env, timeout=timeout_s)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
