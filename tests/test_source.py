@@ -152,6 +152,8 @@ async def test_a_process_that_died_in_a_pause_stays_in_it(tmp_path: Path) -> Non
         paused = run.tape.samples
         os.kill(run.pid, signal.SIGKILL)
         await until_async(lambda: run.states == ["open", "lost", "open"])
+        run.events.clear()
+        await until_async(lambda: len(run.events) > 1)  # its heartbeat
         assert run.tape.samples == paused
         run.source.resume()
         assert await run.until_told(Ended) == Ended(16_000, "exhausted")
