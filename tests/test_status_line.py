@@ -127,9 +127,16 @@ async def test_a_hint_has_a_row_of_its_own_while_there_is_one() -> None:
         assert line.size.height == 1
 
 
-async def test_a_hint_longer_than_the_row_ends_in_an_ellipsis() -> None:
+async def test_a_hint_longer_than_the_row_goes_on_below() -> None:
     rows = await rows_at(60, replace(LISTENING, hint="word " * 30))
-    assert rows[1].endswith("…") and len(rows[1]) <= 60
+    assert " ".join(rows).count("word") == 30
+    assert all(len(row) <= 60 for row in rows)
+
+
+async def test_a_hint_that_would_fill_the_screen_ends_in_an_ellipsis() -> None:
+    rows = await rows_at(60, replace(LISTENING, hint="word " * 300))
+    assert sum("word" in row for row in rows) == 4
+    assert rows[4].endswith("…")
 
 
 async def test_draws_only_when_the_words_change() -> None:

@@ -20,7 +20,7 @@ from tui import __version__
 from tui.audio.devices import Device, find, list_devices, pick
 from tui.audio.messages import RATE
 from tui.audio.source import DeviceSource, FileSource, SourceSpec
-from tui.commands import COMMANDS
+from tui.commands import COMMANDS, bindings
 from tui.engines import catalog
 from tui.engines.base import Engine, Request
 from tui.failure import ExitCode, Failure, MictapeError
@@ -68,10 +68,7 @@ class MictapeApp(App[None]):
     CSS_PATH = "app.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(command.key, command.id, command.title, show=command.footer, tooltip=command.help, id=command.id)
-            for command in COMMANDS
-        ),
+        *bindings(),
         Binding("ctrl+c", "copy_or_stop", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", show=False),
     ]

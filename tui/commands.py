@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from textual.binding import Binding, BindingType
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -31,3 +33,11 @@ COMMANDS: Final = (
     Command("stop", "q", "quit", "Stop recording, finish the text and leave; a second press leaves at once.", True),
 )
 """In the order the help screen shows them."""
+
+
+def bindings() -> list[BindingType]:
+    """The table as an app's bindings; each has an id, so that a keymap can change its key."""
+    return [
+        Binding(command.key, command.id, command.title, show=command.footer, tooltip=command.help, id=command.id)
+        for command in COMMANDS
+    ]

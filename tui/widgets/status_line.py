@@ -1,6 +1,7 @@
 """The state line: the state word, what is recorded and by what it is recognised, and how far it is."""
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
@@ -127,28 +128,32 @@ class StatusLine(Widget):
         shown = _in_words(status, keep=self._shown if moved_within_quarter else None)
         if shown == self._shown:
             return
-        grows = self._shown is None or bool(self._shown.hint) != bool(shown.hint)
+        grows = self._shown is None or self._shown.hint != shown.hint
         self._shown = shown
         self.refresh(layout=grows)
 
     def on_resize(self, event: Resize) -> None:
-        """Another width sheds other detail."""
-        self.refresh()
+        """Another width sheds other detail and wraps the hint elsewhere."""
+        self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One row, two with a hint."""
-        return 2 if self._shown is not None and self._shown.hint else 1
+        """One row, and those that the hint needs."""
+        return 1 + (len(_hint_rows(self._shown.hint, width)) if self._shown is not None else 0)
 
     def render_line(self, y: int) -> Strip:
-        """One row: 0 the state, 1 the hint."""
+        """One row: 0 the state, the others the hint."""
         width = self.content_size.width
         if self._shown is None:
             return Strip.blank(width, self.rich_style)
-        parts = _hint(self._shown, width) if y else _state_row(self._shown, width)
+        parts = _hint(self._shown.hint, y - 1, width) if y else _state_row(self._shown, width)
         style = self.get_component_rich_style
         segments = [Segment(text, style(f"status-line--{tone}")) for text, tone in parts]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
+
+_INDENT: Final = "  "
+_HINT_ROWS: Final = 4
+"""The longest sentence on the narrowest screen that is supported, 60 columns; the rest of it is cut."""
 
 _Part = tuple[str, str]
 """Text, and the component class it is drawn with."""
@@ -199,9 +204,14 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     return [*left, (" " * (width - _cells(left) - _cells(right)), "detail"), *right]
 
 
-def _hint(shown: _Shown, width: int) -> list[_Part]:
-    """The second row."""
-    return [("  " + _cut(shown.hint, width - 2), "hint")]
+def _hint_rows(hint: str, width: int) -> list[str]:
+    """The hint in as many rows as it needs: half a sentence would not say what to do."""
+    return wrap(hint, max(width - len(_INDENT), 1), max_lines=_HINT_ROWS, placeholder="…") if hint else []
+
+
+def _hint(hint: str, row: int, width: int) -> list[_Part]:
+    rows = _hint_rows(hint, width)
+    return [(_INDENT + _cut(rows[row], width - len(_INDENT)), "hint")] if row < len(rows) else []
 
 
 def _cells(parts: list[_Part]) -> int:
