@@ -1,7 +1,7 @@
 # What one does with this checkout. `make help` lists it.
 
 PY := .venv/bin/python
-CODE := tui tests .setup
+CODE := tui tests docs .setup
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format proof lock

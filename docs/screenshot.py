@@ -1,6 +1,6 @@
 """Makes the picture in the README: the real app, hearing the recording that the engine's wheel carries.
 
-    .venv/bin/python docs/screenshot.py [FILE.svg]
+.venv/bin/python docs/screenshot.py [FILE.svg]
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _FONTS: Final = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 """Fonts from somebody's server: whoever looks at the picture has a monospaced one."""
 
 
-async def main(target: Path) -> None:
+async def picture() -> str:
     """Listen until there is something to see, then take the picture while somebody speaks."""
     found = importlib.util.find_spec("moonshine_voice")
     if found is None or found.origin is None:
@@ -34,13 +34,15 @@ async def main(target: Path) -> None:
         settings = Settings(keep=False)
         app = MictapeApp(where, settings, catalog.create("local", {}, where.log), speech)
         async with app.run_test(size=SIZE):
-            while len(app.transcript) < LINES or not app.transcript.partials:
+            while len(app.transcript) < LINES or not app.transcript.partials:  # noqa: ASYNC110 (nobody tells)
                 await asyncio.sleep(0.05)
             await asyncio.sleep(0.2)  # a frame or two, so that what was just said is drawn
-            target.write_text(_FONTS.sub("", app.export_screenshot()), encoding="utf-8")
+            taken = _FONTS.sub("", app.export_screenshot())
             app.action_stop()
             app.action_stop()
+        return taken
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/mictape.svg")))
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/mictape.svg")
+    target.write_text(asyncio.run(picture()), encoding="utf-8")

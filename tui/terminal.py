@@ -13,7 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final, TextIO
 
-from tui.failure import ExitCode, Failure, MictapeError
+from tui.failure import ExitCode, Failure, MictapeError, discreet
 from tui.paths import PRIVATE_FILE, make_folder
 
 LOG_LIMIT_BYTES: Final = 1_000_000
@@ -38,7 +38,7 @@ def set_up_log(path: Path) -> None:
         path.replace(path.with_name(f"{path.name}.1"))
     os.close(_open_log(path))
     handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Discreet("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -49,6 +49,13 @@ def set_up_log(path: Path) -> None:
     logging.captureWarnings(capture=True)
     # A full disk must not print tracebacks about the log.
     logging.raiseExceptions = False
+
+
+class _Discreet(logging.Formatter):
+    """Writes no secret, not even from a message or a traceback that somebody else made."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return discreet(super().format(record))
 
 
 def to_log(error: BaseException, what: str = "unexpected") -> None:

@@ -20,11 +20,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypedDict
 
 import msgspec
 
+from tui import children
 from tui.failure import ExitCode, Failure, MictapeError
 
 TIMEOUT_S: Final = 5.0
@@ -74,13 +74,13 @@ async def list_devices(timeout_s: float = TIMEOUT_S) -> list[Device]:
         MictapeError: (`ExitCode.SOUND`) PortAudio is missing, nothing can be recorded, or the sound system hangs.
     """
     process = await asyncio.create_subprocess_exec(
-        *_COMMAND,
+        *children.command(_MODULE),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=_environment(),
+        env=children.environment(),
         start_new_session=True,
-        creationflags=_NO_WINDOW,
+        creationflags=children.CREATION_FLAGS,
     )
     try:
         async with asyncio.timeout(timeout_s):
@@ -98,12 +98,12 @@ def list_devices_now(timeout_s: float = TIMEOUT_S) -> list[Device]:
     """`list_devices` for the command line, where no loop runs."""
     try:
         done = subprocess.run(
-            _COMMAND,
+            children.command(_MODULE),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=_environment(),
+            env=children.environment(),
             start_new_session=True,
-            creationflags=_NO_WINDOW,
+            creationflags=children.CREATION_FLAGS,
             timeout=timeout_s,
             check=False,
         )
@@ -112,16 +112,7 @@ def list_devices_now(timeout_s: float = TIMEOUT_S) -> list[Device]:
     return _listed(done.returncode, done.stdout, done.stderr)
 
 
-# -P: a folder `tui` where the person happens to be must not stand in for this package.
-_COMMAND: Final = (sys.executable, "-P", "-m", "tui.audio.devices")
-_NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows only
-
-
-def _environment() -> dict[str, str]:
-    """The child's: this process's own, and the place of this very package, which -P may have taken off the path."""
-    package = str(Path(__file__).parents[2])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+_MODULE: Final = "tui.audio.devices"
 
 
 def _hangs(timeout_s: float) -> Failure:

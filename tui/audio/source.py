@@ -5,19 +5,16 @@ the tape has ended is not for a source to say: another one may go on with it.
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
-import tui
+from tui import children
 from tui.audio.devices import Device
 from tui.audio.messages import Ended, Failed, Hole, Message, Opened, Paused, Progress
 from tui.audio.tape import Tape, TapeError, count_samples
@@ -37,7 +34,7 @@ BACK_OFF_S: Final = (0.0, 0.5, 1.0, 2.0)
 STEADY_S: Final = 10.0
 """A process that has lived this long starts a new row."""
 
-SourceState = Literal["opening", "open", "stalled", "lost", "disk full"]
+SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "ended"]
 """How it stands with the sound, in the session's words; that it has ended is an event of its own."""
 
 
@@ -310,24 +307,19 @@ class Source:
     # The process.
 
     async def _spawn(self) -> Process:
-        with ExitStack() as stack:
-            log = None
-            if self._log is not None:
-                fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                stack.callback(os.close, fd)
-                log = fd
+        with children.appending_to(self._log) as stderr:
             return await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-P", "-m", "tui.audio.capture"),
-                *("--folder", str(self._folder), "--track", str(self._track), "--after", self._after()),
-                *_options(self.spec),
+                *children.command(
+                    "tui.audio.capture",
+                    *("--folder", str(self._folder), "--track", str(self._track), "--after", self._after()),
+                    *_options(self.spec),
+                ),
                 stdin=None if isinstance(self.spec, StdinSource) else PIPE,
                 stdout=PIPE,
-                stderr=log,
-                env=_environment(self.spec),
-                # The terminal's Ctrl-C, Ctrl-Z and hang-up are for the app.
-                start_new_session=os.name == "posix",
-                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+                stderr=stderr,
+                env=children.environment(_variables(self.spec)),
+                start_new_session=True,
+                creationflags=children.CREATION_FLAGS,
             )
 
     def _after(self) -> Literal["start", "pause", "hole"]:
@@ -377,11 +369,9 @@ def _options(spec: SourceSpec) -> tuple[str, ...]:
             return ("--source", "stdin")
 
 
-def _environment(spec: SourceSpec) -> dict[str, str]:
-    """This process's own, and what leads the next one to this package and to the chosen source."""
-    package = str(Path(tui.__file__).parent.parent)
-    paths = (package, os.environ.get("PYTHONPATH", ""))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "JACK_NO_START_SERVER": "1"}
+def _variables(spec: SourceSpec) -> dict[str, str]:
+    """What leads the capture process to the chosen source."""
+    variables = {"JACK_NO_START_SERVER": "1"}
     if isinstance(spec, DeviceSource) and spec.device.host_api in {"PulseAudio", "PipeWire"}:
-        environment |= {"PULSE_SOURCE": spec.device.target, "PULSE_PROP": "application.name=Mictape"}
-    return environment
+        variables |= {"PULSE_SOURCE": spec.device.target, "PULSE_PROP": "application.name=Mictape"}
+    return variables

@@ -1,18 +1,16 @@
 """The app's side of the local engine's process: start, talk, tell how it ended; and the connections on it."""
 
 import asyncio
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import msgspec
 
-import tui
+from tui import children
 from tui.engines import wire
 from tui.engines.base import RATE, Answered, Changes, Heard, Lost, Partial, Received
 from tui.engines.base import Final as FinalTurn
@@ -51,18 +49,16 @@ class ModelProcess:
     @classmethod
     async def start(cls, model: Path, log: Path) -> "ModelProcess":
         """Start the process and let it load the model from the folder `model`. Raises `Lost`."""
-        # -P: a person's own folder must not shadow a module of ours.
-        command = [sys.executable, "-P", "-m", "tui.engines.moonshine", str(model)]
         try:
-            with _log_file(log) as stderr:
+            with children.appending_to(log) as stderr:
                 process = await asyncio.create_subprocess_exec(
-                    *command,
+                    *children.command("tui.engines.moonshine", str(model)),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=_environment(),
+                    env=children.environment(),
                     start_new_session=True,
-                    creationflags=_own_group(),
+                    creationflags=children.CREATION_FLAGS,
                 )
         except OSError as error:
             what = f"The local recogniser could not be started: {error.strerror or error}"
@@ -278,32 +274,3 @@ def _heard(turn: wire.Turn) -> Heard:
     if turn.final:
         return FinalTurn(turn.turn, turn.text, start=turn.start, end=turn.end)
     return Partial(turn.turn, turn.text, start=turn.start)
-
-
-@contextmanager
-def _log_file(log: Path) -> Generator[IO[bytes] | int, None, None]:
-    """The log, to be appended to; nowhere when it cannot be written: recognition does not depend on it."""
-    try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError:
-        yield subprocess.DEVNULL
-        return
-    with os.fdopen(descriptor, "ab") as file:
-        yield file
-
-
-def _environment() -> dict[str, str]:
-    """Ours, with the folder that this very package was imported from when Python does not know it by itself."""
-    environment = dict(os.environ)
-    folder = Path(tui.__file__).parent.parent
-    if folder.name not in {"site-packages", "dist-packages"}:
-        others = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(folder), others] if others else [str(folder)])
-    return environment
-
-
-def _own_group() -> int:
-    """Windows: a process group of its own, so that Ctrl-C reaches the app only; elsewhere a session is enough."""
-    if sys.platform == "win32":
-        return subprocess.CREATE_NEW_PROCESS_GROUP
-    return 0

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
+from tui.audio.source import SourceState
+
 
 class State(StrEnum):
     """What is true right now, the worst first; the worst that holds is shown."""
@@ -22,9 +24,6 @@ class State(StrEnum):
     """The file is read to its end and all of it is answered for."""
     LISTENING = "LISTENING"
 
-
-SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "ended"]
-"""How it stands with the sound."""
 
 EngineState = Literal["loading", "connecting", "offline", "answering", "stopped"]
 """How it stands with the recogniser; silent while nobody speaks is answering."""

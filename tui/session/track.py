@@ -6,12 +6,12 @@ from typing import Final, Literal
 from tui.audio.ballistics import Meter
 from tui.audio.messages import GRID_MS, RATE, Progress
 from tui.audio.signal import SignalWatch
-from tui.audio.source import DeviceSource, FileSource, Source, SourceSpec
+from tui.audio.source import DeviceSource, FileSource, Source, SourceSpec, SourceState
 from tui.audio.tape import Tape
 from tui.failure import Failure
 from tui.session.coverage import Coverage
 from tui.session.follower import Follower
-from tui.session.state import Situation, SourceState, State, Status, state_of
+from tui.session.state import Situation, State, Status, state_of
 from tui.transcript.kept import KeptTrack
 
 HINTS: Final[Mapping[State, str]] = {
