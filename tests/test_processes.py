@@ -184,3 +184,19 @@ def test_ctrl_z_stops_the_app_and_not_the_recording(pulse: PulseServer, home: Pa
         assert app.modes() == app.before
     finally:
         app.close()
+
+
+def test_a_microphone_that_goes_is_never_replaced_unsaid_and_comes_back_by_itself(
+    pulse: PulseServer, home: Path
+) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees(LISTENING, timeout_s=60)
+        app.sees("00:00:01", timeout_s=60)
+        pulse.remove("vmic2")
+        app.sees("DEVICE LOST", "Virtual_Mic_Two is gone", timeout_s=60)
+        app.until(lambda _: not pulse.recorders(), timeout_s=60)
+        pulse.add("vmic2", "Virtual_Mic_Two")
+        app.sees(LISTENING, "s lost", timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0

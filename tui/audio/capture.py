@@ -133,6 +133,8 @@ class Capture:
                 self._take(item)
             elif isinstance(item, Exhausted):
                 return self._end(Ended(0, "exhausted", str(item)))
+            elif isinstance(item, InputError):
+                raise item
             elif item == _CLOSE:
                 return self._end(Ended(0, "closed"))
             else:

@@ -32,17 +32,17 @@ class Exhausted(str):
     __slots__ = ()
 
 
-Item = Block | Exhausted | str
-"""What lies in the inbox: sound, its end, or a command word."""
-Inbox = SimpleQueue[Item]
-
-
 class InputError(Exception):
-    """An input cannot be opened; carries the message for the app."""
+    """An input cannot be opened or has gone; carries the message for the app."""
 
     def __init__(self, failed: Failed) -> None:
         super().__init__(failed.what)
         self.failed = failed
+
+
+Item = Block | Exhausted | InputError | str
+"""What lies in the inbox: sound, its end, what ended it, or a command word."""
+Inbox = SimpleQueue[Item]
 
 
 class Input(Protocol):

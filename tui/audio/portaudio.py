@@ -11,6 +11,7 @@ import numpy as np
 from tui.audio.devices import Device
 from tui.audio.inputs import Inbox, InputError
 from tui.audio.messages import GRID_MS, RATE, Failed
+from tui.audio.moved import SourceWatch
 from tui.audio.recorder import Block
 
 SOUND_SERVERS: Final = frozenset({"PulseAudio", "PipeWire"})
@@ -48,12 +49,16 @@ class DeviceInput:
         """Open the device at the first rate and channel count that it takes. Raises InputError."""
         self._inbox: Inbox | None = None
         self._sd = _load()
+        self._device = device
         self._stream = self._open(device)
         self.name = device.name
 
     def start(self, inbox: Inbox) -> None:
         """Begin to deliver. Raises InputError."""
         self._inbox = inbox
+        if self._device.host_api in SOUND_SERVERS:
+            failed = Failed(f"{self.name} is gone", "Plug it in again, or choose another device with d", "device")
+            SourceWatch(self._device.target, lambda: inbox.put(InputError(failed)))
         try:
             self._stream.start()
         except self._sd.PortAudioError as error:
