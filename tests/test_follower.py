@@ -1,156 +1,333 @@
-"""The follower: whatever happens to connections, each word is there once, in order, or lies in a gap."""
+"""The follower: whatever happens to connections, each word is there once, in order, or lies in a gap.
+
+The engine is a script, the clock jumps; the tape is a real one.
+"""
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import virtual_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import WORD, ScriptedEngine, spoken
-from waiting import until_async
+from scripted import SLOT, SOUND, ScriptedEngine, spoken
 
+from tui.audio.messages import RATE
 from tui.audio.tape import Tape, TapeWriter
-from tui.engines.base import Final, Lost, Partial, Request
-from tui.session import follower as follower_module
+from tui.engines.base import Capabilities, Final, Lost, Partial, Request
 from tui.session.coverage import Coverage, Gap
-from tui.session.follower import Follower, Told
+from tui.session.follower import Follower, Plan, Told
 
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts follow each other at once: how long is waited is `retry`'s own test."""
-    monkeypatch.setattr(follower_module, "delay_s", lambda *_, **__: 0.0)
+REMOTE = Capabilities(fastest_pace=1.0, word_times=True)
+"""As AssemblyAI is: no faster than real time, with word times."""
 
 
 @dataclass
-class Run:
-    """What came of following one tape."""
+class Sitting:
+    """A tape, who follows it, and what was told."""
 
-    texts: list[str]
-    gaps: list[Gap]
-    coverage: Coverage
-    samples: int
+    folder: Path
+    engine: ScriptedEngine
+    coverage: Coverage = field(default_factory=Coverage)
+    plan: Plan = field(default_factory=Plan)
+    told: list[Told] = field(default_factory=list[Told])
 
-    def gap_words(self, words: Sequence[int]) -> list[str]:
+    def __post_init__(self) -> None:
+        self.tape = Tape(self.folder, 1)
+        self.writer = TapeWriter(self.folder, 1)
+        self.follower: Follower
+
+    def write(self, pcm: bytes) -> None:
+        """Put sound on the tape."""
+        self.writer.append(pcm)
+        self.tape.report(self.writer.samples)
+
+    def end(self) -> None:
+        """The source ends."""
+        self.writer.close()
+        self.tape.end()
+
+    async def follow(self) -> None:
+        """Follow to the end."""
+        self.follower = Follower(self.tape, self.coverage, self.engine, Request(), self.told.append, plan=self.plan)
+        await self.follower.run()
+
+    async def speak(self, words: Sequence[int]) -> None:
+        """Say words as a microphone does: 100 ms of tape every 100 ms."""
+        pcm = spoken(words)
+        for at in range(0, len(pcm), 2 * SOUND):
+            await asyncio.sleep(SOUND / RATE)
+            self.write(pcm[at : at + 2 * SOUND])
+
+    async def live(self, words: Sequence[int]) -> None:
+        """Follow while somebody speaks, to the end."""
+        following = asyncio.create_task(self.follow())
+        await asyncio.sleep(0)
+        await self.speak(words)
+        self.end()
+        await following
+
+    @property
+    def words(self) -> list[str]:
+        """The words of all finals, in tape order."""
+        finals = [each.heard for each in self.told if isinstance(each.heard, Final)]
+        return " ".join(final.text for final in sorted(finals, key=lambda final: final.start or 0)).split()
+
+    def in_gaps(self, words: Sequence[int]) -> list[str]:
         """The words that lie in gaps, wholly or in part."""
         return [
             f"w{word}"
             for at, word in enumerate(words)
-            if word and any(gap.start < (at + 1) * WORD and gap.end > at * WORD for gap in self.coverage.gaps)
+            if word and any(gap.start < at * SLOT + SOUND and gap.end > at * SLOT for gap in self.coverage.gaps)
         ]
 
-
-def write(folder: Path, words: Sequence[int]) -> Tape:
-    """A finished tape on which these words are said."""
-    writer = TapeWriter(folder, 1)
-    writer.append(spoken(list(words)))
-    writer.close()
-    return Tape.finished(folder, 1)
-
-
-async def follow(tape: Tape, engine: ScriptedEngine, coverage: Coverage | None = None) -> Run:
-    """Follow a tape to its end."""
-    told: list[Told] = []
-    coverage = coverage or Coverage()
-    await Follower(tape, coverage, engine, Request(), told.append).run()
-    texts = [(each.heard.start or 0, each.heard.text) for each in told if isinstance(each.heard, Final)]
-    gaps = [each.heard for each in told if isinstance(each.heard, Gap)]
-    return Run([text for _, text in sorted(texts, key=lambda pair: pair[0])], gaps, coverage, tape.samples)
+    def settled(self) -> bool:
+        """Whether nothing is open any more."""
+        return self.coverage.open(self.tape.samples) == []
 
 
 def said(words: Sequence[int]) -> list[str]:
     return [f"w{word}" for word in words if word]
 
 
-words = st.lists(st.integers(0, 3), min_size=0, max_size=25)
+def recorded(folder: Path, words: Sequence[int], engine: ScriptedEngine, coverage: Coverage | None = None) -> Sitting:
+    """A finished tape on which these words are said, followed to its end."""
+    sitting = Sitting(folder, engine, coverage or Coverage())
+    sitting.write(spoken(words))
+    sitting.end()
+    virtual_time.run(sitting.follow())
+    return sitting
+
+
+SCRIPT = [1, 2, 3, 1, 0, 2, 2, 1, 3, 3]
 """Words repeat, as they do in speech."""
 
+scripts = st.lists(st.integers(0, 3), max_size=25)
 
-@settings(max_examples=60)
-@given(words, st.lists(st.integers(1, 30 * WORD), max_size=6), st.integers(0, 3))
-def test_each_word_is_there_once_and_in_order(script: list[int], breaks: list[int], refusals: int) -> None:
+
+@settings(max_examples=80)
+@given(
+    scripts,
+    st.lists(st.integers(1, 30 * SLOT), max_size=6),
+    st.integers(0, 3),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_each_word_is_there_once_and_in_order_or_in_a_gap(
+    script: list[int], breaks: list[int], refusals: int, turn_words: int, times: bool
+) -> None:
+    capabilities = Capabilities(offline=True, word_times=times)
+    engine = ScriptedEngine(capabilities, breaks=breaks, refusals=refusals, turn_words=turn_words)
     with tempfile.TemporaryDirectory() as folder:
-        engine = ScriptedEngine(breaks=breaks, refusals=refusals)
-        run = asyncio.run(follow(write(Path(folder), script), engine))
-    # Speech that ended two connections in a row is a gap; the rest is there exactly once.
-    lost = run.gap_words(script)
-    assert len(run.texts) + len(lost) >= len(said(script))
-    if not run.coverage.gaps:
-        assert run.texts == said(script)
+        sitting = recorded(Path(folder), script, engine)
+    assert sitting.settled()
+    if not sitting.coverage.gaps:
+        assert sitting.words == said(script)
     else:
         expected = iter(said(script))
-        assert all(text in expected for text in run.texts), "in tape order, none twice"
-    assert run.coverage.open(run.samples) == []
+        assert all(word in expected for word in sitting.words), "in tape order, none twice"
+        lost = Counter(said(script)) - Counter(sitting.words)
+        assert not lost - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
 
 
-@settings(max_examples=40)
-@given(words, st.integers(0, 24))
-def test_only_what_was_not_answered_is_sent_again(script: list[int], broken_at: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = ScriptedEngine(breaks=[(broken_at + 1) * WORD])
-        run = asyncio.run(follow(write(Path(folder), script), engine))
-    assert run.texts == said(script)
-    assert sum(map(len, engine.sent)) == len(script), "every word was heard by one connection only"
+def test_only_what_was_not_answered_is_sent_again(tmp_path: Path) -> None:
+    engine = ScriptedEngine(breaks=[5 * SLOT])
+    sitting = recorded(tmp_path, SCRIPT, engine)
+    assert sitting.words == said(SCRIPT)
+    assert sum(map(len, engine.sent)) == len(said(SCRIPT)), "every word was heard by one connection only"
 
 
-async def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_heard(tmp_path: Path) -> None:
-    script = [1, 2, 9, 3, 1, 2]
-    run = await follow(write(tmp_path, script), ScriptedEngine(poison=9))
-    assert run.texts == ["w1", "w2", "w3", "w1", "w2"]
-    [gap] = run.gaps
-    assert gap.start == 2 * WORD
-    assert run.coverage.gaps == (gap,)
+def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_heard(tmp_path: Path) -> None:
+    sitting = recorded(tmp_path, [1, 2, 9, 3, 1, 2], ScriptedEngine(poison=9))
+    assert sitting.words == ["w1", "w2", "w3", "w1", "w2"]
+    [gap] = [each.heard for each in sitting.told if isinstance(each.heard, Gap)]
+    assert sitting.coverage.gaps == (gap,)
 
 
-async def test_gaps_left_by_an_earlier_sitting_are_followed_like_everything_else(tmp_path: Path) -> None:
-    script = [1, 2, 3, 1, 2, 3]
+def test_gaps_left_by_an_earlier_sitting_are_followed_like_everything_else(tmp_path: Path) -> None:
     coverage = Coverage()
-    coverage.cover(0, WORD)
-    coverage.cover(3 * WORD, 5 * WORD)
+    coverage.cover(0, SLOT)
+    coverage.cover(3 * SLOT, 5 * SLOT)
     engine = ScriptedEngine()
-    run = await follow(write(tmp_path, script), engine, coverage)
-    assert run.texts == ["w2", "w3", "w3"]
-    assert engine.sent == [(2, 3), (3,)]
+    sitting = recorded(tmp_path, [1, 2, 3, 1, 2, 3], engine, coverage)
+    assert sitting.words == ["w2", "w3", "w3"]
+    assert engine.sent == [[2, 3], [3]]
 
 
-async def test_a_fatal_cause_ends_it_and_leaves_the_rest_open(tmp_path: Path) -> None:
-    tape, coverage = write(tmp_path, [1, 2]), Coverage()
-    following = Follower(tape, coverage, ScriptedEngine(fatal=True), Request(), lambda _: None)
+def test_a_fatal_cause_ends_it_and_leaves_the_rest_open(tmp_path: Path) -> None:
+    sitting = Sitting(tmp_path, ScriptedEngine(fatal=True))
+    sitting.write(spoken([1, 2]))
+    sitting.end()
     with pytest.raises(Lost):
-        await following.run()
-    assert following.state == "stopped"
-    assert following.failure is not None
-    assert coverage.open(tape.samples) == [(0, 2 * WORD)]
+        virtual_time.run(sitting.follow())
+    assert sitting.follower.state == "stopped"
+    assert sitting.follower.failure is not None
+    assert sitting.coverage.open(sitting.tape.samples) == [(0, 2 * SLOT)]
 
 
-async def test_it_gives_up_when_told_to(tmp_path: Path) -> None:
-    tape = write(tmp_path, [1])
-    engine = ScriptedEngine(refusals=1_000_000)
+def test_it_gives_up_when_told_to(tmp_path: Path) -> None:
+    sitting = Sitting(tmp_path, ScriptedEngine(refused_until_s=1e9), plan=Plan(give_up_s=30))
+    sitting.write(spoken([1]))
+    sitting.end()
     with pytest.raises(Lost):
-        await Follower(tape, Coverage(), engine, Request(), lambda _: None, give_up_s=0.05).run()
+        virtual_time.run(sitting.follow())
+    assert sitting.engine.attempts_s[-1] >= 30
+    assert len(sitting.engine.attempts_s) < 60, "it waits between attempts"
 
 
-async def test_a_growing_tape_is_followed_live_and_a_pause_ends_the_utterance(tmp_path: Path) -> None:
-    writer, tape, told = TapeWriter(tmp_path, 1), Tape(tmp_path, 1), list[Told]()
-    engine = ScriptedEngine()
-    following = Follower(tape, Coverage(), engine, Request(), told.append)
-    task = asyncio.create_task(following.run())
+def test_a_pause_ends_the_utterance_and_holds_nothing_back(tmp_path: Path) -> None:
+    sitting = Sitting(tmp_path, ScriptedEngine(turn_words=9))
 
-    writer.append(spoken([1, 2]))
-    tape.report(writer.samples)
-    await until_async(lambda: sum(isinstance(each.heard, Final) for each in told) == 2)
-    assert any(isinstance(each.heard, Partial) for each in told)
+    async def pausing() -> None:
+        following = asyncio.create_task(sitting.follow())
+        await asyncio.sleep(0)
+        await sitting.speak([1, 2])
+        sitting.write(spoken([3])[: SOUND + 100])  # half a word, in half a block
+        sitting.follower.endpoint()
+        await asyncio.sleep(1)
+        assert sitting.engine.endpoints == 1
+        assert sitting.words == ["w1", "w2", "w3"]
+        assert sitting.follower.behind == 0
+        sitting.end()
+        await following
 
-    writer.append(spoken([3])[:WORD])  # half a word, then a pause: it is not held back
-    tape.report(writer.samples)
-    following.endpoint()
-    await until_async(lambda: engine.endpoints == 1)
-    assert following.behind == 0
+    virtual_time.run(pausing())
+    assert any(isinstance(each.heard, Partial) for each in sitting.told)
+    assert sitting.engine.opened == 1
 
-    tape.end()
-    writer.close()
-    await asyncio.wait_for(task, 10)
+
+def test_nothing_is_sent_faster_than_the_engine_allows(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE)
+    sitting = recorded(tmp_path, SCRIPT * 5, engine)
+    assert sitting.words == said(SCRIPT * 5)
+    assert engine.too_fast == 0
+
+
+def test_after_an_outage_live_goes_on_at_once_and_the_rest_is_filled_in(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, refused_until_s=20, turn_words=3)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    script = SCRIPT * 20  # 40 s
+
+    async def run() -> None:
+        following = asyncio.create_task(sitting.live(script))
+        await asyncio.sleep(32)
+        live = [each.heard for each in sitting.told if each.live and isinstance(each.heard, Final)]
+        assert live
+        assert min(final.start or 0 for final in live) > 19 * RATE, "live did not wait for the past"
+        await following
+
+    virtual_time.run(run())
+    assert sitting.words == said(script)
+    assert sitting.coverage.gaps == ()
+    assert sitting.settled()
+    assert engine.too_fast == 0
+
+
+def test_without_a_back_fill_what_was_missed_is_a_gap(tmp_path: Path) -> None:
+    sitting = Sitting(tmp_path, ScriptedEngine(REMOTE, refused_until_s=20), plan=Plan(live=True))
+    script = SCRIPT * 15
+    virtual_time.run(sitting.live(script))
+    assert sitting.settled()
+    lost = Counter(said(script)) - Counter(sitting.words)
+    assert lost
+    assert not lost - Counter(sitting.in_gaps(script))
+
+
+def test_before_its_limit_a_connection_hands_over_without_a_seam(tmp_path: Path) -> None:
+    capabilities = Capabilities(fastest_pace=1.0, word_times=True, longest_s=60)
+    engine = ScriptedEngine(capabilities, turn_words=4)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    script = SCRIPT * 60  # 2 minutes, almost without a pause
+    virtual_time.run(sitting.live(script))
+    assert sitting.words == said(script)
+    assert engine.opened >= 3
+    assert sitting.settled()
+
+
+def test_a_server_that_says_nothing_about_speech_is_left_and_not_for_ever(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, mute=True)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    virtual_time.run(sitting.live(SCRIPT * 30))
+    assert engine.attempts_s[1] - engine.attempts_s[0] <= 15
+    assert sitting.settled()
+    assert engine.opened < 15, "sound that has no words in it is not tried again and again"
+
+
+def test_silence_is_answered_by_a_mute_server_too(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, mute=True)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    virtual_time.run(sitting.live([0] * 150))
     assert engine.opened == 1
+    assert sitting.settled()
+
+
+def test_a_billed_connection_is_closed_in_silence_and_the_first_word_is_whole(tmp_path: Path) -> None:
+    capabilities = Capabilities(fastest_pace=1.0, word_times=True, billed=True, usd_per_hour=0.36)
+    engine = ScriptedEngine(capabilities)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine, idle_s=20))
+    script = [1, 2, 3, *[0] * 300, 1, 2, 3]  # a minute of silence
+    virtual_time.run(sitting.live(script))
+    assert sitting.words == said(script)
+    assert engine.opened == 2
+    assert sitting.settled()
+    assert sitting.follower.connected_s < 40, "of about 61 s"
+
+
+def test_a_vendors_connections_per_minute_are_kept(tmp_path: Path) -> None:
+    capabilities = Capabilities(fastest_pace=1.0, word_times=True, connections_per_minute=5)
+    engine = ScriptedEngine(capabilities, refused_until_s=90)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    virtual_time.run(sitting.live(SCRIPT * 10))
+    attempts = engine.attempts_s
+    assert all(later - earlier > 59.999 for earlier, later in zip(attempts, attempts[5:], strict=False))
+    assert sitting.words == said(SCRIPT * 10)
+
+
+@pytest.mark.parametrize("keep_alive", ["message", "silence"])
+def test_a_connection_is_kept_alive_through_a_pause_and_its_times_stay_true(tmp_path: Path, keep_alive: str) -> None:
+    capabilities = Capabilities(word_times=True, keep_alive=keep_alive)  # type: ignore[arg-type]
+    engine = ScriptedEngine(capabilities)
+    sitting = Sitting(tmp_path, engine)
+
+    async def run() -> None:
+        following = asyncio.create_task(sitting.follow())
+        await asyncio.sleep(0)
+        await sitting.speak([1, 2])
+        await asyncio.sleep(30)
+        await sitting.speak([3])
+        sitting.end()
+        await following
+
+    virtual_time.run(run())
+    finals = [each.heard for each in sitting.told if isinstance(each.heard, Final)]
+    assert [(final.text, final.start) for final in finals] == [("w1", 0), ("w2", SLOT), ("w3", 2 * SLOT)]
+    assert engine.kept_alive > 3 or keep_alive == "silence"
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.integers(0, 3), min_size=20, max_size=120),
+    st.lists(st.integers(1, 60 * SLOT), max_size=5),
+    st.floats(0, 15),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_live_and_fill_lose_and_repeat_nothing(
+    script: list[int], breaks: list[int], refused_until_s: float, turn_words: int, times: bool
+) -> None:
+    capabilities = Capabilities(fastest_pace=1.0, word_times=times)
+    engine = ScriptedEngine(capabilities, breaks=breaks, refused_until_s=refused_until_s, turn_words=turn_words)
+    with tempfile.TemporaryDirectory() as folder:
+        sitting = Sitting(Path(folder), engine, plan=Plan(live=True, fill=engine))
+        virtual_time.run(sitting.live(script))
+    assert sitting.settled()
+    assert engine.too_fast == 0
+    found, spoke = Counter(sitting.words), Counter(said(script))
+    assert not found - spoke, "none twice"
+    assert not (spoke - found) - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
+    if not sitting.coverage.gaps:
+        assert sitting.words == said(script)

@@ -107,6 +107,8 @@ class Capabilities:
     """Seconds of audio per second of clock it may be sent; None: as fast as `send` returns."""
     longest_s: float | None = None
     """The longest a connection may last."""
+    connections_per_minute: int | None = None
+    """How often one may be opened, refused ones included; None: nobody counts."""
     rate: int = 16_000
     keep_alive: Literal["none", "message", "silence"] = "none"
     endpointing: Literal["engine", "follower"] = "engine"
@@ -117,6 +119,8 @@ class Capabilities:
     languages: tuple[str, ...] = ()
     """Language codes; empty when the engine does not say."""
     billed: bool = False
+    usd_per_hour: float | None = None
+    """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""
     offline: bool = False
     """True when no sound leaves the machine."""
 

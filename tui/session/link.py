@@ -1,26 +1,46 @@
-"""Carries one stretch of tape over one connection: sends it in blocks, listens, finishes."""
+"""Carries one stretch of tape over one connection: at its pace, watched, and finished properly."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape
-from tui.engines.base import Answered, Capabilities, Connection, Heard, Partial, Received, Word
-from tui.engines.base import Final as FinalTurn
+from tui.engines.base import Answered, Capabilities, Connection, Heard, Lost, Received
+from tui.failure import ExitCode, Failure
+from tui.session.gate import SpeechGate
+from tui.session.resample import Resampler
+from tui.session.seams import CONTEXT, Timeline, in_session_time, owned
 
 BLOCK_MS: Final = 100
 """What is sent at a time when the engine allows it: short enough to be live, long enough to be cheap."""
+KEEP_ALIVE_S: Final = 4.0
+"""Without sound for this long, a connection is told that more will come (Deepgram wants it every 3 to 5 s)."""
+UNANSWERED_S: Final = 12.0
+"""Speech goes out and nothing comes back: the server is dead. With the look every second, found within 15 s."""
+LEAST_SPEECH: Final = RATE
+"""A second of what may be speech; less may be a door."""
+LOOK_S: Final = 1.0
 
 SAMPLE_BYTES: Final = 2
+
+
+class Unanswered(Lost):
+    """The connection lives, speech was sent, and nothing is said about it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Failure(
+                "The engine does not answer any more", "Nothing to do: another connection is tried", ExitCode.ENGINE
+            )
+        )
 
 
 class Link:
     """One stretch, `[start, end)` in session time, on its way to one connection.
 
-    Everything heard is passed on in session time. `end` None means the stretch is the live one: it ends where
-    the tape ends.
+    Everything heard is passed on in session time, and only what belongs to the stretch. `end` None means the
+    stretch is the live one: it ends where the tape ends, or where it is cut.
     """
 
     def __init__(
@@ -32,97 +52,171 @@ class Link:
         start: int,
         end: int | None,
         hear: Callable[[Heard], None],
+        gate: SpeechGate | None = None,
     ) -> None:
         self.start = start
         self.end = end
-        self.sent = start
-        """Samples before this were handed to the connection, session time."""
+        self.answered = start
+        """The engine has answered for the samples before this."""
+        self.opened_s = _now()
         self._tape = tape
         self._connection = connection
         self._hear = hear
+        self._gate = gate
+        self._pace = capabilities.fastest_pace
+        self._keep_alive = capabilities.keep_alive
+        self._context = CONTEXT if capabilities.word_times else 0
+        self._resampler = None if capabilities.rate == RATE else Resampler(capabilities.rate)
         shortest_ms, longest_ms = capabilities.block_ms
         self._block = min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000
         self._shortest = shortest_ms * RATE // 1000
         self._endpoint: int | None = None
+        self._next = max(tape.origin, start - self._context)
+        self._timeline = Timeline(self._next)
+        self._handed = 0
+        """Samples handed to the connection, put-in silence included."""
+        self._began_s: float | None = None
+        self._heard_s = _now()
+
+    @property
+    def sent(self) -> int:
+        """What of the stretch was handed to the connection: the samples before this."""
+        return max(self.start, self._next if self.end is None else min(self._next, self.end))
 
     def endpoint(self, at: int) -> None:
         """End the utterance at `at`: a pause lies there, and nobody speaks across a pause."""
         self._endpoint = at
         self._tape.nudge()
 
+    def cut(self, at: int) -> None:
+        """The stretch ends at `at` now: what follows is somebody else's."""
+        self.end = max(at, self.start)
+        self._tape.nudge()
+
     async def run(self) -> None:
         """Carry the stretch to its end. Raises `Lost` when the connection ends first."""
         try:
-            async with asyncio.TaskGroup() as both:
-                listening = both.create_task(self._listen())
-                both.create_task(self._speak())
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen())
+                group.create_task(self._speak())
+                watching = group.create_task(self._watch())
                 await listening
+                watching.cancel()
         except BaseExceptionGroup as group:
             # What broke the connection shows in both directions; one is enough to say it.
             raise group.exceptions[0] from None
         finally:
             await self._connection.close()
 
+    # Speaking.
+
     async def _speak(self) -> None:
         while not self._over():
-            if self._endpoint is not None and self.sent >= self._endpoint:
+            if self._endpoint is not None and self._next >= self._endpoint:
                 self._endpoint = None
                 await self._connection.endpoint()
             elif count := self._ready():
-                pcm = self._tape.read(self._position, count)
-                self.sent += count  # handed over from here on, even if it ends the connection
-                await self._connection.send(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
+                pcm = self._tape.read(self._next - self._tape.origin, count)
+                self._next += count  # handed over from here on, even if it ends the connection
+                await self._hand_over(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
             else:
-                await self._tape.wait(self._position + self._want() - 1)
-        self.end = self.sent
+                await self._wait_for(self._next - self._tape.origin + self._want() - 1)
+        if self.end is None:
+            self.end = self._next
+        if self._resampler is not None:
+            await self._send(self._resampler.flush())
         await self._connection.finish()
 
-    @property
-    def _position(self) -> int:
-        """Where on the tape the next sample to send is."""
-        return self.sent - self._tape.origin
+    async def _hand_over(self, pcm: bytes) -> None:
+        samples = len(pcm) // SAMPLE_BYTES
+        if self._began_s is None:
+            self._began_s = _now()
+        if self._pace is not None:
+            # An allowance since the first sample, so that a short stall is caught up on this connection.
+            early_s = self._handed / RATE / self._pace - (_now() - self._began_s)
+            if early_s > 0:
+                await asyncio.sleep(early_s)
+        self._handed += samples
+        await self._send(pcm if self._resampler is None else self._resampler.feed(pcm))
+
+    async def _send(self, pcm: bytes) -> None:
+        if pcm:
+            await self._connection.send(pcm)
+
+    async def _wait_for(self, beyond: int) -> None:
+        """Wait for the tape to grow, saying meanwhile that more will come."""
+        if self._keep_alive == "none" or self._began_s is None:
+            await self._tape.wait(beyond)
+            return
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await self._tape.wait(beyond)
+        except TimeoutError:
+            if self._keep_alive == "message":
+                await self._connection.keep_alive()
+            else:
+                silence = int(KEEP_ALIVE_S * RATE)
+                for _ in range(0, silence, self._block):
+                    self._timeline.insert(self._handed, self._block)
+                    await self._hand_over(bytes(SAMPLE_BYTES * self._block))
+
+    def _stop(self) -> int | None:
+        """Where sending ends: a second behind the stretch's end, when that helps the engine."""
+        return None if self.end is None else self.end + self._context
 
     def _over(self) -> bool:
-        if self.end is not None and self.sent >= self.end:
+        stop = self._stop()
+        if stop is not None and self._next >= stop:
             return True
-        return self._tape.ended and self._position >= self._tape.samples
+        if self.end is not None and self._next >= self.end and not self._has_more():
+            return True  # nobody waits for context that is not spoken yet
+        return self._tape.ended and not self._has_more()
+
+    def _has_more(self) -> bool:
+        return self._next - self._tape.origin < self._tape.samples
 
     def _want(self) -> int:
         """The size of the next block, if the tape holds it: up to the end or the endpoint."""
-        borders = [border for border in (self.end, self._endpoint) if border is not None and border > self.sent]
-        return min([self._block, *(border - self.sent for border in borders)])
+        borders = [border for border in (self._stop(), self._endpoint) if border is not None and border > self._next]
+        return min([self._block, *(border - self._next for border in borders)])
 
     def _ready(self) -> int:
         """How many samples can be sent now; 0 while the block is not on the tape yet."""
-        held = self._tape.samples - self._position
+        held = self._tape.samples - (self._next - self._tape.origin)
         want = self._want()
-        return want if held >= want else max(0, held) if self._tape.ended else 0
+        if held >= want:
+            return want
+        return max(0, held) if self._tape.ended or self.end is not None else 0
+
+    # Listening.
 
     async def _listen(self) -> None:
-        async for heard in self._connection:
-            self._hear(_shift(heard, self.start))
+        async for raw in self._connection:
+            self._heard_s = _now()
+            heard = in_session_time(raw, self._timeline)
+            if isinstance(heard, Answered | Received):
+                # Padding and context are no part of the stretch.
+                until = min(max(heard.until, self.start), self.sent)
+                heard = type(heard)(until)
+                if isinstance(heard, Answered):
+                    self.answered = max(self.answered, until)
+            mine = owned(heard, self.start, self.end)
+            if mine is not None:
+                self._hear(mine)
+
+    async def _watch(self) -> None:
+        """Find a server that lives and says nothing about speech that was sent to it."""
+        since_s: float | None = None
+        while self._gate is not None:
+            await asyncio.sleep(LOOK_S)
+            unanswered = self._gate.speaks(self.answered, min(self.sent, self._gate.position))
+            if unanswered < LEAST_SPEECH:
+                since_s = None
+            elif since_s is None:
+                since_s = _now()
+            elif _now() - max(since_s, self._heard_s) > UNANSWERED_S:
+                raise Unanswered
 
 
-def _shift(heard: Heard, by: int) -> Heard:
-    """The same in session time: a connection counts from its own first sample."""
-    match heard:
-        case Received(until) | Answered(until):
-            return replace(heard, until=until + by)
-        case Partial():
-            return replace(heard, start=_later(heard.start, by), words=_words(heard.words, by))
-        case FinalTurn():
-            return replace(
-                heard, start=_later(heard.start, by), end=_later(heard.end, by), words=_words(heard.words, by)
-            )
-        case _:
-            return heard
-
-
-def _later(at: int | None, by: int) -> int | None:
-    return None if at is None else at + by
-
-
-def _words(words: tuple[Word, ...] | None, by: int) -> tuple[Word, ...] | None:
-    if words is None:
-        return None
-    return tuple(replace(word, start=_later(word.start, by), end=_later(word.end, by)) for word in words)
+def _now() -> float:
+    return asyncio.get_running_loop().time()

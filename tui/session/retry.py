@@ -1,11 +1,14 @@
-"""How long to wait before the next attempt."""
+"""How long to wait before the next attempt, and how many there may be in a minute."""
 
+import asyncio
 import random
+from collections import deque
 from typing import Final
 
 BASE_S: Final = 0.5
 CAP_S: Final = 10.0
 """Nobody waits longer than this for a network that has come back."""
+MINUTE_S: Final = 60.0
 
 
 def delay_s(failures: int, *, after_s: float = 0.0, chance: float | None = None) -> float:
@@ -23,3 +26,22 @@ def delay_s(failures: int, *, after_s: float = 0.0, chance: float | None = None)
         return after_s
     span = min(CAP_S, BASE_S * 2 ** min(failures - 2, 16))
     return max(after_s, span * (random.random() if chance is None else chance))
+
+
+class Limiter:
+    """Keeps within a vendor's connections per minute, refused ones included."""
+
+    def __init__(self, per_minute: int | None) -> None:
+        """Allow `per_minute` attempts in any 60 s; None: any number."""
+        self._attempts: deque[float] | None = None if per_minute is None else deque(maxlen=per_minute)
+        self._turn = asyncio.Lock()
+
+    async def attempt(self) -> None:
+        """Return when another attempt may be made, and count it."""
+        if self._attempts is None:
+            return
+        clock = asyncio.get_running_loop().time
+        async with self._turn:
+            if len(self._attempts) == self._attempts.maxlen:
+                await asyncio.sleep(max(0.0, self._attempts[0] + MINUTE_S - clock()))
+            self._attempts.append(clock())

@@ -2,20 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tui.audio.messages import RATE, Ended, Hole, Paused, Progress
+from tui.audio.source import DeviceSource, Source, SourceChanged, SourceSpec
 from tui.audio.source import Event as SourceEvent
-from tui.audio.source import Source, SourceChanged, SourceSpec
 from tui.audio.tape import Tape, count_samples
 from tui.engines.base import Answered, Engine, Lost, Notice, Partial, Request
 from tui.engines.base import Final as FinalTurn
 from tui.failure import Failure, MictapeError
 from tui.session.coverage import Coverage, Gap
-from tui.session.follower import Follower, Told
+from tui.session.follower import Follower, Plan, Told
 from tui.session.recovery import Remains, intervals_of
 from tui.session.track import Track
 from tui.transcript.kept import KeptLine, Word
@@ -79,6 +79,7 @@ class Session:
         *,
         log: Path,
         transcript: Transcript | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.folder = folder
         self.engine = engine
@@ -88,11 +89,12 @@ class Session:
         self.stopped = False
         self._library = library
         self._ask = ask
+        self._plan = plan or Plan()
         self._log = log
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._writes: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
-        self._turns: dict[int, tuple[int, dict[int, int]]] = {}
-        """For each track the connection that speaks now, and the line of each of its turns."""
+        self._turns: dict[tuple[int, int], dict[int, int]] = {}
+        """For each track and connection the line of each of its turns."""
         self._keeper = asyncio.create_task(self._keep(), name="keeper")
 
     @classmethod
@@ -166,7 +168,8 @@ class Session:
     async def follow(self, track: Track) -> None:
         """Turn a track's tape into text until the tape has ended and all of it is settled."""
         hear = partial(self._on_told, track)
-        track.follower = Follower(track.tape, track.coverage, self.engine, self._ask, hear)
+        plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
+        track.follower = Follower(track.tape, track.coverage, self.engine, self._ask, hear, plan=plan)
         try:
             await track.follower.run()
         except Lost as lost:
@@ -278,10 +281,10 @@ class Session:
 
     def _on_told(self, track: Track, told: Told) -> None:
         match told.heard:
-            case Partial():
+            case Partial() if told.live:
                 self._on_partial(track, told.heard)
             case FinalTurn():
-                self._on_final(track, told.connection, told.heard)
+                self._on_final(track, told, told.heard)
             case Gap(start, end, why):
                 self._add(track, start, end, f"{(end - start) / RATE:.0f} s not transcribed: {why}", kind=Kind.GAP)
                 self._keep_coverage(track)
@@ -299,12 +302,11 @@ class Session:
         text = PartialText(start, heard.text, heard.stable) if heard.text else None
         self.transcript.set_partial(track.number, text)
 
-    def _on_final(self, track: Track, connection: int, heard: FinalTurn) -> None:
-        self.transcript.set_partial(track.number, None)
-        speaking, turns = self._turns.get(track.number, (-1, {}))
-        if speaking != connection:
-            turns = {}
-            self._turns[track.number] = (connection, turns)
+    def _on_final(self, track: Track, told: Told, heard: FinalTurn) -> None:
+        if told.live:
+            self.transcript.set_partial(track.number, None)
+        connection = told.connection
+        turns = self._turns.setdefault((track.number, connection), {})
         if (id := turns.get(heard.turn)) is not None:
             self.transcript.revise(id, heard.text, start=heard.start, end=heard.end, speaker=heard.speaker)
             kept = self._kept(self.transcript.line(self.transcript.index_of(id)), heard, connection)
