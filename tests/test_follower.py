@@ -308,6 +308,17 @@ def test_a_connection_is_kept_alive_through_a_pause_and_its_times_stay_true(tmp_
     assert engine.kept_alive > 3 or keep_alive == "silence"
 
 
+def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(endpointing="follower"), turn_words=1_000)
+    script = [*[1, 2, 3] * 4, *[0] * 8, *[3, 2, 1] * 60]  # a pause, then more than any utterance may last
+    sitting = recorded(tmp_path, script, engine)
+    assert sitting.words == said(script)
+    finals = [each.heard for each in sitting.told if isinstance(each.heard, Final)]
+    assert finals[0].text.split() == said(script[:12])
+    assert len(finals) >= 3
+    assert all((final.end or 0) - (final.start or 0) <= 21 * RATE for final in finals)
+
+
 @settings(max_examples=30)
 @given(
     st.lists(st.integers(0, 3), min_size=20, max_size=120),

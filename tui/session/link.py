@@ -21,6 +21,8 @@ UNANSWERED_S: Final = 12.0
 LEAST_SPEECH: Final = RATE
 """A second of what may be speech; less may be a door."""
 LOOK_S: Final = 1.0
+LONGEST_UTTERANCE: Final = 20 * RATE
+"""Offline models decode up to about half a minute at once; a border in the middle of a word is the lesser evil."""
 
 SAMPLE_BYTES: Final = 2
 
@@ -34,6 +36,26 @@ class Unanswered(Lost):
                 "The engine does not answer any more", "Nothing to do: another connection is tried", ExitCode.ENGINE
             )
         )
+
+
+class Utterances:
+    """Ends utterances for an engine that leaves it to us."""
+
+    def __init__(self, start: int) -> None:
+        self._gate = SpeechGate(start)
+        self._began = start
+
+    def over_after(self, pcm: bytes) -> bool:
+        """Whether the utterance ends behind this block: in a pause, or because it has become too long."""
+        self._gate.feed(pcm)
+        gate = self._gate
+        length = gate.position - self._began
+        spoken = gate.speaks(self._began, gate.position)
+        # The gate counts half a second behind what is loud as speech, so a whole pause is that much longer.
+        over = length >= LONGEST_UTTERANCE or (spoken >= LEAST_SPEECH and gate.silent_for() > 0)
+        if over:
+            self._began = gate.position
+        return over
 
 
 class Link:
@@ -71,6 +93,7 @@ class Link:
         self._block = min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000
         self._shortest = shortest_ms * RATE // 1000
         self._endpoint: int | None = None
+        self._utterances = Utterances(start) if capabilities.endpointing == "follower" else None
         self._next = max(tape.origin, start - self._context)
         self._timeline = Timeline(self._next)
         self._handed = 0
@@ -119,6 +142,8 @@ class Link:
                 pcm = self._tape.read(self._next - self._tape.origin, count)
                 self._next += count  # handed over from here on, even if it ends the connection
                 await self._hand_over(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
+                if self._utterances is not None and self._utterances.over_after(pcm):
+                    await self._connection.endpoint()
             else:
                 await self._wait_for(self._next - self._tape.origin + self._want() - 1)
         if self.end is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tui.audio.messages import RATE, Ended, Hole, Paused, Progress
-from tui.audio.source import DeviceSource, Source, SourceChanged, SourceSpec
+from tui.audio.source import DeviceSource, FileSource, Source, SourceChanged, SourceSpec
 from tui.audio.source import Event as SourceEvent
 from tui.audio.tape import Tape, count_samples
 from tui.engines.base import Answered, Engine, Lost, Notice, Partial, Request
@@ -95,6 +95,7 @@ class Session:
         self._writes: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
         self._turns: dict[tuple[int, int], dict[int, int]] = {}
         """For each track and connection the line of each of its turns."""
+        self._followers: dict[int, asyncio.Task[None]] = {}
         self._keeper = asyncio.create_task(self._keep(), name="keeper")
 
     @classmethod
@@ -133,6 +134,22 @@ class Session:
                 session._show_hole(track, start, end, "lost before the session was cut off")
         return session
 
+    @classmethod
+    async def complete(
+        cls, library: Library, remains: Remains, engine: Engine, ask: Request, *, log: Path
+    ) -> "Session":
+        """Take up a session to complete it: nothing is recorded, and every gap of it is work again.
+
+        Its tapes have ended, so `follow` ends when all of them is answered for. Raises MictapeError.
+        """
+        for left in remains.tracks:
+            left.coverage.reopen()
+        nothing = FileSource(Path())
+        session = await cls.go_on(library, remains, nothing, engine, ask, log=log, transcript=Transcript())
+        for track in session.tracks:
+            track.tape.end()
+        return session
+
     def add_track(self, spec: SourceSpec) -> Track:
         """Add a track that is about to record; its sound is written and read once `capture` runs."""
         track = self._put_track(len(self.tracks) + 1, spec, 0, Coverage())
@@ -166,14 +183,34 @@ class Session:
             await track.source.close()
 
     async def follow(self, track: Track) -> None:
-        """Turn a track's tape into text until the tape has ended and all of it is settled."""
+        """Turn a track's tape into text until the tape has ended and all of it is settled.
+
+        Returns early when the engine cannot go on for good; its follower's state says so. A change of engine goes on
+        with what is not answered yet.
+        """
+        track.following = True
+        try:
+            engine = None
+            while engine is not self.engine:
+                engine = self.engine
+                await self._follow_with(track, engine)
+        finally:
+            track.following = False
+
+    async def _follow_with(self, track: Track, engine: Engine) -> None:
         hear = partial(self._on_told, track)
         plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
-        track.follower = Follower(track.tape, track.coverage, self.engine, self._ask, hear, plan=plan)
+        track.follower = Follower(track.tape, track.coverage, engine, self._ask, hear, plan=plan)
+        running = self._followers[track.number] = asyncio.create_task(track.follower.run())
         try:
-            await track.follower.run()
+            await asyncio.shield(running)
         except Lost as lost:
             self._tell(Trouble(lost.cause))
+        except asyncio.CancelledError:
+            if engine is self.engine or not running.cancelled():  # it is not the engine that was changed
+                running.cancel()
+                await asyncio.wait([running])
+                raise
 
     async def events(self) -> AsyncIterator[Event]:
         """What happens, until the session is closed."""
@@ -212,6 +249,19 @@ class Session:
         self._begin_writing(track, source)
         line = self._add(track, track.end, track.end, f"microphone: {track.name}", kind=Kind.DIVIDER)
         self._keep_line(track, self._kept(line))
+
+    async def use(self, engine: Engine, plan: Plan | None = None) -> None:
+        """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one."""
+        self.engine = engine
+        self._plan = plan or self._plan
+        self._turns.clear()
+        for track in self.tracks:
+            self.transcript.set_partial(track.number, None)
+            line = self._add(track, track.end, track.end, f"engine: {engine.title}", kind=Kind.DIVIDER)
+            self._keep_line(track, self._kept(line))
+            if (running := self._followers.get(track.number)) is not None:
+                running.cancel()
+                await asyncio.wait([running])
 
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when they have answered for all of it."""
@@ -298,12 +348,14 @@ class Session:
                 pass
 
     def _on_partial(self, track: Track, heard: Partial) -> None:
+        track.time_words(heard.words)
         start = track.coverage.reached(track.end) if heard.start is None else heard.start
         text = PartialText(start, heard.text, heard.stable) if heard.text else None
         self.transcript.set_partial(track.number, text)
 
     def _on_final(self, track: Track, told: Told, heard: FinalTurn) -> None:
         if told.live:
+            track.time_words(heard.words)
             self.transcript.set_partial(track.number, None)
         connection = told.connection
         turns = self._turns.setdefault((track.number, connection), {})

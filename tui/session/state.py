@@ -77,6 +77,10 @@ class Status:
     """Session time, samples at 16 kHz."""
     behind_s: float | None = None
     """Seconds of tape not answered for yet; None while nothing can be said."""
+    latency_s: float | None = None
+    """Measured: seconds from a word's end on the tape to its first appearance; None where words have no times."""
+    cost_usd: float | None = None
+    """What a billed engine has cost so far by its public price, US dollars; None where there is no price."""
     lost_ms: int = 0
     """Milliseconds of tape that are holes."""
     hint: str = ""

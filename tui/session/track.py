@@ -1,6 +1,9 @@
 """A track: a source, its tape and the engine that follows it, with what is known of each."""
 
+import time
+from collections import deque
 from collections.abc import Mapping
+from statistics import median
 from typing import Final, Literal
 
 from tui.audio.ballistics import Meter
@@ -8,11 +11,16 @@ from tui.audio.messages import GRID_MS, RATE, Progress
 from tui.audio.signal import SignalWatch
 from tui.audio.source import DeviceSource, FileSource, Source, SourceSpec, SourceState
 from tui.audio.tape import Tape
+from tui.engines.base import Word
 from tui.failure import Failure
 from tui.session.coverage import Coverage
 from tui.session.follower import Follower
 from tui.session.state import Situation, State, Status, state_of
 from tui.transcript.kept import KeptTrack
+
+MOMENTS: Final = 4_096
+"""Some minutes of the tape's growth, at a message every 40 ms."""
+MINUTE_S: Final = 60.0
 
 HINTS: Final[Mapping[State, str]] = {
     State.DEVICE_LOST: "Looking for the device; press d to choose another.",
@@ -41,6 +49,13 @@ class Track:
         self.heard = 0
         """Sound that went into the meter, samples at 16 kHz; it goes on while the tape is paused."""
         self.source_state: SourceState = "opening"
+        self.following = False
+        """Whether `Session.follow` runs for it."""
+        self._moments: deque[tuple[int, float]] = deque(maxlen=MOMENTS)
+        """When the tape was so long: (session time, monotonic seconds)."""
+        self._latencies: deque[tuple[float, float]] = deque(maxlen=MOMENTS)
+        """When a word was seen, and how long after its end: monotonic seconds, seconds."""
+        self._timed = 0
         self.capturing = False
         """Whether `Session.capture` runs for it."""
         self.failure: Failure | None = None
@@ -74,10 +89,28 @@ class Track:
 
     def feed(self, progress: Progress) -> None:
         """Take in how the tape has grown and how loud it was."""
+        self._moments.append((self.tape.origin + progress.samples, time.monotonic()))
         for cell in progress.cells:
             self.heard += cell.steps * GRID_MS * RATE // 1000
             self.meter.feed(cell)
             self._watch.feed(cell)
+
+    def time_words(self, words: tuple[Word, ...] | None) -> None:
+        """Measure how long after its end on the tape the newest word was heard; words seen before count once."""
+        end = words[-1].end if words else None
+        if end is None or end <= self._timed or not self._moments or end < self._moments[0][0]:
+            return
+        self._timed = end
+        spoken_s = next((at_s for samples, at_s in self._moments if samples >= end), None)
+        if spoken_s is not None:
+            now_s = time.monotonic()
+            self._latencies.append((now_s, now_s - spoken_s))
+
+    @property
+    def latency_s(self) -> float | None:
+        """The median of the last minute, from a word's end to its first appearance; None when nothing is known."""
+        recent = [latency_s for at_s, latency_s in self._latencies if at_s > time.monotonic() - MINUTE_S]
+        return median(recent) if recent else None
 
     @property
     def end(self) -> int:
@@ -110,6 +143,8 @@ class Track:
             behind_s=behind_s if follower and follower.state == "answering" else None,
             lost_ms=self.lost * 1000 // RATE,
             hint=self._hint(state),
+            latency_s=self.latency_s,
+            cost_usd=follower.cost_usd if follower else None,
             recording=self.source_state == "open" and not paused,
         )
 

@@ -62,6 +62,10 @@ class _Shown:
     """The parts of the engine's title, the least telling last."""
     clock: str
     behind: str
+    latency: str
+    """Empty when it is not measured."""
+    cost: str
+    """Empty where nothing is paid."""
     lost: str
     """Empty when nothing is."""
     hint: str
@@ -168,6 +172,8 @@ def _in_words(status: Status, keep: _Shown | None) -> _Shown:
         engine=tuple(status.engine.split(" · ")) if status.engine else (),
         clock=clock(status.position),
         behind=keep.behind if keep is not None and keep.behind and behind else behind,
+        latency="" if status.latency_s is None else f"latency {status.latency_s:.1f} s",
+        cost="" if status.cost_usd is None else f"${status.cost_usd:.2f}",
         lost=f"lost {span(max(status.lost_ms / 1000, 0.1))}" if status.lost_ms else "",
         hint=status.hint,
         recording=status.recording,
@@ -192,15 +198,17 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
 
     now = take(shown.clock, "device")
     behind = take(shown.behind, "detail")
+    cost = take(shown.cost, "detail")
     lost = take(shown.lost, "trouble") if shown.lost else []
     device = take(_cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
     engine = take(" · ".join(shown.engine[:2]), "detail")
     model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
+    latency = take(shown.latency, "detail")
     lost = lost or take("lost 0", "detail")
     language = take(" · ".join(shown.engine[2:]), "detail") if engine else []
     if language:
         engine = [(_GAP + " · ".join(shown.engine), "detail")]
-    left, right = [*head, *device, *engine, *model], [*now, *behind, *lost]
+    left, right = [*head, *device, *engine, *model], [*now, *behind, *latency, *cost, *lost]
     return [*left, (" " * (width - _cells(left) - _cells(right)), "detail"), *right]
 
 
