@@ -48,7 +48,15 @@ def test_each_layer_beats_the_ones_below(where: Places) -> None:
         "engine": Origin.ENVIRONMENT,
         "theme": Origin.FLAG,
         "keep": Origin.DEFAULT,
+        "backfill": Origin.DEFAULT,
+        "idle_close_min": Origin.DEFAULT,
     }
+
+
+def test_who_fills_in_is_one_of_three(where: Places) -> None:
+    assert load(where, environ={}).backfill == "same"
+    assert "local" in mistake(where, 'backfill = "locl"\n')
+    assert load(where, Flags(backfill="off"), environ={"MICTAPE_IDLE_CLOSE_MIN": "3"}).idle_close_min == 3
 
 
 @pytest.mark.parametrize(("text", "keep"), [("1", True), ("Yes", True), ("off", False), ("0", False)])
@@ -71,7 +79,7 @@ def test_a_typo_is_told_with_its_line_and_a_proposal(where: Places) -> None:
 
 
 def test_a_name_like_nothing_known_gets_the_list(where: Places) -> None:
-    assert mistake(where, "zzz = 1\n").endswith("There are device, engine, theme, keep, engines.")
+    assert mistake(where, "zzz = 1\n").endswith("There are device, engine, theme, keep, backfill, idle_close_min, engines.")
 
 
 def test_a_wrong_type_says_what_it_has_to_be(where: Places) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Awaitable, Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final
@@ -21,14 +21,19 @@ from tui.audio.devices import Device, find, list_devices, pick
 from tui.audio.messages import RATE
 from tui.audio.source import DeviceSource, FileSource, SourceSpec
 from tui.commands import COMMANDS, bindings
+from tui.credentials import engine_with_key, standing_of
 from tui.engines import catalog
 from tui.engines.base import Engine, Request
+from tui.engines.survey import Standing
 from tui.failure import ExitCode, Failure, MictapeError
+from tui.headless import plan_of
 from tui.paths import Places
 from tui.screens.device_picker import DevicePicker
+from tui.screens.engine_picker import EnginePicker
 from tui.screens.help import HelpScreen
 from tui.screens.main import MainScreen
 from tui.screens.recover import Interrupted, RecoverScreen
+from tui.session.follower import Plan
 from tui.session.recovery import Remains, put_away, remains_of
 from tui.session.session import Session, SourceEnded, Trouble
 from tui.session.state import State, Status
@@ -52,7 +57,7 @@ def run_app(where: Places, settings: Settings, file: Path | None) -> int:
     """Run full-screen until the person leaves; the exit code. Raises MictapeError when it cannot start."""
     where.prepare()
     set_up_log(where.log)
-    engine = catalog.create(settings.engine, settings.engines.get(settings.engine, {}), where.log)
+    engine = engine_with_key(settings.engine, settings, where.log)
     app = MictapeApp(where, settings, engine, file)
     with guarded(where.log):
         app.run()
@@ -101,6 +106,7 @@ class MictapeApp(App[None]):
         self._leaving = asyncio.Event()
         self._wanted = asyncio.Event()
         """Somebody asked for the device picker while there was no session."""
+        self._following: list[Worker[None]] = []
         self._asking = False
         """Whether the device picker was left without a choice."""
         self._code: int = ExitCode.DONE
@@ -227,7 +233,9 @@ class MictapeApp(App[None]):
         ask, log = Request(), self._where.log
         if remains is not None:
             return await Session.go_on(library, remains, spec, self._engine, ask, log=log, transcript=self.transcript)
-        session = await Session.begin(library, self._engine, ask, log=log, transcript=self.transcript)
+        session = await Session.begin(
+            library, self._engine, ask, log=log, transcript=self.transcript, plan=self._plan(self._engine)
+        )
         session.add_track(spec)
         return session
 
@@ -287,19 +295,18 @@ class MictapeApp(App[None]):
     async def _record(self, session: Session) -> None:
         """Run the session's workers until the person leaves."""
         telling = self.run_worker(self._tell(session), group="events", exit_on_error=False)
-        following = [
-            self.run_worker(session.follow(track), group="follow", exit_on_error=False) for track in session.tracks
-        ]
+        for track in session.tracks:
+            self._follow(session, track)
         try:
             for track in session.tracks:
                 self._capture(session, track)
             await self._stopping.wait()
             await session.stop()
-            await self._drain(session, following)
+            await self._drain(session)
         finally:
-            for worker in following:
+            for worker in self._following:
                 worker.cancel()
-            await _settled(following)
+            await _settled(self._following)
             await session.stop()
             await session.close()
             await _settled([telling])
@@ -311,9 +318,16 @@ class MictapeApp(App[None]):
 
         self.run_worker(capture(), group="capture", exit_on_error=False)
 
-    async def _drain(self, session: Session, following: list[Worker[None]]) -> None:
+    def _follow(self, session: Session, track: Track) -> None:
+        self._following.append(self.run_worker(session.follow(track), group="follow", exit_on_error=False))
+
+    def _plan(self, engine: Engine) -> Plan:
+        """How tapes are followed with an engine: who fills in, and when a billed connection rests."""
+        return plan_of(self._settings, engine, self._where.log)
+
+    async def _drain(self, session: Session) -> None:
         """Wait until the engine has answered for everything, unless it cannot or the person leaves now."""
-        finished = asyncio.create_task(_settled(following))
+        finished = asyncio.create_task(_settled(self._following))
         leaving = asyncio.create_task(self._leaving.wait())
         offline = any(track.follower and track.follower.state in ("offline", "stopped") for track in session.tracks)
         limit_s = OFFLINE_DRAIN_S if offline else None
@@ -355,6 +369,28 @@ class MictapeApp(App[None]):
             await session.choose(track, DeviceSource(device))
             if not track.capturing:
                 self._capture(session, track)
+
+    def action_choose_engine(self) -> None:
+        """Open the engine picker."""
+        if self.session is not None and not isinstance(self.screen, ModalScreen) and not self._stopping.is_set():
+            self.run_worker(self._change_engine(self.session), group="picker", exit_on_error=False)
+
+    async def _change_engine(self, session: Session) -> None:
+        def look(name: str) -> Awaitable[Standing]:
+            return standing_of(name, self._settings, self._where.log)
+
+        name = await self.push_screen_wait(EnginePicker(catalog.names(), look, in_use=self._engine.name))
+        if name is None or name == self._engine.name:
+            return
+        with self._saying():
+            engine = await asyncio.to_thread(engine_with_key, name, self._settings, self._where.log)
+            before, self._engine = self._engine, engine
+            await session.use(engine, self._plan(engine))
+            for track in session.tracks:
+                if not track.following:
+                    self._follow(session, track)
+            await before.close()
+            remember(self._where.state_file, engine=name)
 
     def action_follow(self) -> None:
         """Go to the end of the transcript."""

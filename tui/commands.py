@@ -25,6 +25,7 @@ class Command:
 COMMANDS: Final = (
     Command("pause", "space", "pause", "Pause or resume the recording; a pause writes nothing to the tape.", True),
     Command("choose_device", "d", "device", "Choose the microphone or computer sound to record.", True),
+    Command("choose_engine", "e", "engine", "Choose who recognises; tape, clock and text stay, nothing is lost.", True),
     Command("follow", "end", "to the end", "Go to the end of the transcript and follow it."),
     Command("to_start", "home", "to the start", "Go to the first line of the transcript."),
     Command("clear_clip", "c", "clear clip lamp", "Put out the clip lamp and its count."),

@@ -2,6 +2,28 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
+
+SHORTEST_SECRET: Final = 8
+"""Characters. Nobody's key is shorter, and hiding a short text would hide innocent words."""
+
+_secrets: Final[set[str]] = set()
+
+
+def keep_secret(text: str) -> None:
+    """See to it that a text is in no failure and in no log line from now on, whoever wrote it there.
+
+    Services quote the key that they refuse, so it is not enough that Mictape writes it nowhere itself.
+    """
+    if len(text) >= SHORTEST_SECRET:
+        _secrets.add(text)
+
+
+def discreet(text: str) -> str:
+    """The same text with every secret left out."""
+    for secret in _secrets:
+        text = text.replace(secret, "[key]")
+    return text
 
 
 class ExitCode(IntEnum):
@@ -25,6 +47,11 @@ class Failure:
     remedy: str = ""
     """The one thing to do: a sentence without its full stop; empty when nothing can be done."""
     code: ExitCode = ExitCode.SOUND
+
+    def __post_init__(self) -> None:
+        """A failure is shown, logged and stored: no secret gets so far."""
+        object.__setattr__(self, "what", discreet(self.what))
+        object.__setattr__(self, "remedy", discreet(self.remedy))
 
     def __str__(self) -> str:
         """Both sentences, for a line of output."""

@@ -6,23 +6,26 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from tui.audio.devices import Device, find, list_devices, pick
 from tui.audio.messages import RATE
 from tui.audio.source import DeviceSource, FileSource, SourceSpec, StdinSource
-from tui.engines import catalog
-from tui.engines.base import Request
+from tui.credentials import engine_with_key
+from tui.engines.base import Engine, Request
 from tui.failure import ExitCode, Failure, MictapeError
 from tui.paths import Places
+from tui.session.follower import Plan
+from tui.session.recovery import remains_of
 from tui.session.session import LineAdded, Session, SourceEnded, Trouble
-from tui.session.track import Track
 from tui.settings import Settings
 from tui.terminal import set_up_log
 from tui.transcript import export
 from tui.transcript.library import Library
+
+LOOK_S: Final = 0.25
 
 DRAIN_S: Final = 60.0
 """How long `listen` waits, after Ctrl-C, for the engine to finish; another Ctrl-C ends the wait."""
@@ -38,6 +41,10 @@ class Job:
     """`txt`, `json` (one document at the end), or `lines` (one JSON object a line)."""
     live: bool
     """Whether an interrupt is the regular end of it."""
+    give_up_s: float | None = None
+    """How long to go on without a connection; None: for as long as it takes."""
+    session: str | None = None
+    """A session to complete instead of recording one."""
 
 
 @dataclass(slots=True)
@@ -59,18 +66,34 @@ class Interrupts:
 
 
 def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
-    """Carry out `listen` or `transcribe`; the exit code. Raises MictapeError."""
+    """Carry out `listen`, `transcribe` or `sessions complete`; the exit code. Raises MictapeError."""
     where.prepare()
     set_up_log(where.log)
-    if arguments.command == "transcribe":
-        pace = arguments.pace
-        spec = StdinSource() if arguments.file == "-" else FileSource(Path(arguments.file), pace)
-        job = Job(spec, arguments.keep, arguments.format, live=False)
-    else:
-        device = asyncio.run(device_for(settings))
-        print(f"Listening to {device.name}. Ctrl-C ends it.", file=sys.stderr, flush=True)
-        job = Job(DeviceSource(device), settings.keep, "lines" if arguments.json else "txt", live=True)
-    return asyncio.run(_run(job, where, settings))
+    return asyncio.run(_run(_job(arguments, settings), where, settings))
+
+
+def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
+    match arguments.command:
+        case "transcribe":
+            spec = StdinSource() if arguments.file == "-" else FileSource(Path(arguments.file), arguments.pace)
+            return Job(spec, arguments.keep, arguments.format, live=False, give_up_s=arguments.give_up)
+        case "sessions":
+            nothing = FileSource(Path())
+            return Job(nothing, True, "txt", live=False, give_up_s=arguments.give_up, session=arguments.session)
+        case _:
+            device = asyncio.run(device_for(settings))
+            print(f"Listening to {device.name}. Ctrl-C ends it.", file=sys.stderr, flush=True)
+            return Job(DeviceSource(device), settings.keep, "lines" if arguments.json else "txt", live=True)
+
+
+def plan_of(settings: Settings, engine: Engine, log: Path) -> Plan:
+    """How tapes are followed with an engine: who fills in behind it, and when a billed connection rests.
+
+    Raises MictapeError when the engine that is to fill in cannot be made.
+    """
+    fill = {"same": lambda: engine, "local": lambda: engine_with_key("local", settings, log)}.get(settings.backfill)
+    idle_s = settings.idle_close_min * 60.0 if settings.idle_close_min else None
+    return Plan(fill=fill() if fill else None, idle_s=idle_s)
 
 
 async def device_for(settings: Settings) -> Device:
@@ -92,32 +115,39 @@ async def device_for(settings: Settings) -> Device:
 
 
 async def _run(job: Job, where: Places, settings: Settings) -> int:
-    engine = catalog.create(settings.engine, settings.engines.get(settings.engine, {}), where.log)
+    engine = engine_with_key(settings.engine, settings, where.log)
     ask = Request()
     try:
         if (failure := await engine.check(ask)) is not None:
             raise MictapeError(failure)
-        async with await Library.open(
-            where.library if job.keep else None, where.sessions if job.keep else None
-        ) as library:
-            session = await Session.begin(library, engine, ask, log=where.log)
+        plan = replace(plan_of(settings, engine, where.log), give_up_s=job.give_up_s)
+        kept = (where.library, where.sessions) if job.keep else (None, None)
+        async with await Library.open(*kept) as library:
+            if job.session is not None:
+                remains = await remains_of(library, job.session)
+                session = await Session.complete(library, remains, engine, ask, log=where.log, plan=plan)
+            else:
+                session = await Session.begin(library, engine, ask, log=where.log, plan=plan)
+                session.add_track(job.spec)
             code = await _record(session, job)
             if job.format == "json" and code == ExitCode.DONE:
-                kept, id = await library.session(session.folder.session), session.folder.session
-                print(
-                    export.json_session(kept if job.keep else None, await library.tracks(id), await library.lines(id))
-                )
+                await _print_document(library, session.folder.session, kept=job.keep)
             return code
     finally:
         await engine.close()
 
 
+async def _print_document(library: Library, id: str, *, kept: bool) -> None:
+    session = await library.session(id) if kept else None
+    print(export.json_session(session, await library.tracks(id), await library.lines(id)))
+
+
 async def _record(session: Session, job: Job) -> int:
     """Run the session until its sound or its engine ends, or a signal comes; the exit code."""
-    track = session.add_track(job.spec)
     printing = asyncio.create_task(_print(session, job))
-    capturing = asyncio.create_task(session.capture(track))
-    following = asyncio.create_task(session.follow(track))
+    saying = asyncio.create_task(_say_what_is_missing(session))
+    capturing = asyncio.create_task(_capture(session, job))
+    following = asyncio.create_task(_follow(session))
     with _signals() as interrupts:
         called = asyncio.create_task(interrupts.came.wait())
         leaving = asyncio.create_task(interrupts.again.wait())
@@ -132,7 +162,7 @@ async def _record(session: Session, job: Job) -> int:
                 limit_s = DRAIN_S if job.live else None
                 await asyncio.wait([following, end], return_when=asyncio.FIRST_COMPLETED, timeout=limit_s)
         finally:
-            tasks = (capturing, following, called, leaving)
+            tasks = (capturing, following, saying, called, leaving)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -140,13 +170,40 @@ async def _record(session: Session, job: Job) -> int:
             await printing
     if not capturing.cancelled():
         capturing.result()
-    return _code(track, interrupts, live=job.live)
+    return _code(session, interrupts, live=job.live)
 
 
-def _code(track: Track, interrupts: Interrupts, *, live: bool) -> int:
-    follower = track.follower
-    if follower is not None and follower.state == "stopped" and follower.failure is not None:
-        raise MictapeError(follower.failure)
+async def _capture(session: Session, job: Job) -> None:
+    """Record, where there is something to record."""
+    if job.session is None:
+        await session.capture(session.tracks[0])
+    else:
+        await asyncio.Event().wait()
+
+
+async def _follow(session: Session) -> None:
+    await asyncio.gather(*(session.follow(track) for track in session.tracks))
+
+
+async def _say_what_is_missing(session: Session) -> None:
+    """A line on stderr whenever the engine cannot be reached, and when it can again."""
+    said = ""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        for track in session.tracks:
+            follower = track.follower
+            failure = follower.failure if follower is not None and follower.state == "offline" else None
+            now = f"mictape: {failure} Trying again …" if failure else ""
+            if now != said:
+                print(now or "mictape: Connected.", file=sys.stderr, flush=True)
+                said = now
+
+
+def _code(session: Session, interrupts: Interrupts, *, live: bool) -> int:
+    for track in session.tracks:
+        follower = track.follower
+        if follower is not None and follower.state == "stopped" and follower.failure is not None:
+            raise MictapeError(follower.failure)
     if live and interrupts.code == ExitCode.INTERRUPTED and not interrupts.again.is_set():
         return ExitCode.DONE  # Ctrl-C is how it is meant to end
     return interrupts.code

@@ -7,10 +7,12 @@ never written. Choices made in the app go to `state.toml`, which never stops any
 import difflib
 import logging
 import os
+import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, cast
@@ -24,10 +26,20 @@ from tui.paths import Places, make_folder
 DEFAULT_ENGINE: Final = "local"
 DEFAULT_THEME: Final = "mictape-dark"
 
+BACKFILLS: Final = ("same", "local", "off")
+"""The same engine on a second connection, the embedded one, or nobody."""
+
 ENGINES: Final = "engines"
 """The table of `config.toml` with one table an engine, checked by the engine itself."""
 
-_KEYS: Final[Mapping[str, type]] = {"device": str, "engine": str, "theme": str, "keep": bool}
+_KEYS: Final[Mapping[str, type]] = {
+    "device": str,
+    "engine": str,
+    "theme": str,
+    "keep": bool,
+    "backfill": str,
+    "idle_close_min": int,
+}
 """Every key of `config.toml` outside `[engines.NAME]`, each also `MICTAPE_KEY` in the environment."""
 
 _KIND_NAMES: Final[Mapping[type, str]] = {
@@ -40,6 +52,9 @@ _KIND_NAMES: Final[Mapping[type, str]] = {
 }
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""A key that TOML takes without quotes."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +92,9 @@ class Flags:
     engine: str | None = None
     theme: str | None = None
     keep: bool | None = None
+    backfill: str | None = None
+    engine_settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What `--set` says, as `assignments` reads it: settings of the engine in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +134,22 @@ class Settings:
     theme: str = DEFAULT_THEME
     keep: bool = True
     """Whether sessions are kept."""
+    backfill: str = "same"
+    """Who fills in what an engine that cannot catch up left behind: one of `BACKFILLS`."""
+    idle_close_min: int = 10
+    """After so many minutes without speech a billed engine's connection is closed until somebody speaks; 0: never."""
     engines: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
-    """`[engines.NAME]` as it stands in `config.toml`: options that only the engine can check."""
+    """`[engines.NAME]` as it stands in `config.toml`, with what `--set` says: only the engine can check it."""
     origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
-    """Where the first four come from, by name."""
+    """Where the first four come from, by name, and each setting of an engine, as `engines.NAME.KEY`."""
     document: Document = Document(Path("config.toml"))
-    """The configuration, to say where an engine's option is: `document.where("engines", NAME, KEY)`."""
+    """The configuration, to say where something stands in it."""
+
+    def place(self, engine: str, key: str) -> str:
+        """Where a setting of an engine was made, for a sentence: `--set`, or the file and the line."""
+        if self.origins.get(f"{ENGINES}.{engine}.{key}") is Origin.FLAG:
+            return "--set"
+        return self.document.where(ENGINES, engine, key)
 
 
 def load(places: Places, flags: Flags | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -145,8 +173,44 @@ def load(places: Places, flags: Flags | None = None, environ: Mapping[str, str] 
         for key in _KEYS:
             if layer.get(key) is not None:
                 values[key], origins[key] = layer[key], origin
-    engines = cast("Mapping[str, Mapping[str, object]]", document.values.get(ENGINES, {}))
+    engines = dict(cast("Mapping[str, Mapping[str, object]]", document.values.get(ENGINES, {})))
+    for name, options in engines.items():
+        origins |= {f"{ENGINES}.{name}.{key}": Origin.CONFIG for key in options}
+    if flags and flags.engine_settings:
+        name = cast("str", values.get("engine", DEFAULT_ENGINE))
+        engines[name] = {**engines.get(name, {}), **flags.engine_settings}
+        origins |= {f"{ENGINES}.{name}.{key}": Origin.FLAG for key in flags.engine_settings}
+    if values.get("backfill", BACKFILLS[0]) not in BACKFILLS:
+        raise _mistake(f"backfill is {values['backfill']}", proposal(values["backfill"], BACKFILLS))
     return Settings(**values, engines=engines, origins=origins, document=document)
+
+
+def assignments(texts: Iterable[str]) -> dict[str, object]:
+    """What `--set KEY=VALUE` says, the last one of a key.
+
+    A value is read as in `config.toml`; what is not TOML is text, so that an address needs no quotes. So are dates:
+    no engine has a setting that is one, and the versions of services look like dates.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) one of them is no assignment. Its value is not repeated: it may be a key.
+    """
+    said: dict[str, object] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not _BARE_KEY.fullmatch(key):
+            raise _mistake("What follows --set is no setting", "Write it as --set NAME=VALUE")
+        said[key] = _value(value)
+    return said
+
+
+def _value(text: str) -> object:
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    value = table.pop("value")
+    return text if table or isinstance(value, date | time) else value  # a second line may have made a second key
 
 
 def read_config(path: Path) -> Document:
@@ -250,7 +314,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     for key, kind in _KEYS.items():
         variable = f"MICTAPE_{key.upper()}"
         if text := environ.get(variable, "").strip():
-            said[key] = _truth(variable, text) if kind is bool else text
+            said[key] = _truth(variable, text) if kind is bool else _number(variable, text) if kind is int else text
     return said
 
 
@@ -258,6 +322,13 @@ def _truth(variable: str, text: str) -> bool:
     if text.lower() in _YES | _NO:
         return text.lower() in _YES
     raise _mistake(f"{variable} is {text}, which is neither yes nor no", "Set it to 1 or 0")
+
+
+def _number(variable: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise _mistake(f"{variable} is {text}, which is no whole number", "Set it to one") from None
 
 
 def _check_engines(document: Document, engines: object) -> None:

@@ -9,12 +9,16 @@ import contextlib
 import logging
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from ipaddress import ip_address
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.protocol import State
 
 from tui.engines.base import Changes, Heard, Lost
 from tui.failure import ExitCode, Failure
@@ -30,9 +34,13 @@ MAX_MESSAGE: Final = 4 << 20
 """Bytes of one message; a transcript's are a thousandth of it."""
 
 _log = logging.getLogger(__name__)
+_wire = logging.getLogger(f"{__name__}.wire")
+_wire.setLevel(logging.INFO)  # below it websockets logs the request with its headers, and one of them is the key
 
 Frame = str | bytes
 """A text frame or a binary one."""
+
+Message = TypeVar("Message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,35 @@ CODES: Final[Mapping[int, Verdict]] = {
 """Close codes that mean the same everywhere; an adapter's own go first, every other one is worth another attempt."""
 
 
+def unusable(name: str, url: str) -> Failure | None:
+    """Why nothing can be reached at this url, whoever listens; None when it can be one."""
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        fits = False
+    if fits:
+        return None
+    # An url may hold a key, so it is not shown.
+    return Failure(
+        f"The url of {name} cannot be used", f"Give it one like ws://HOST:PORT in [engines.{name}]", ExitCode.ENGINE
+    )
+
+
+def place(url: str) -> str:
+    """Host and port for the state line, without what else an url may hold; empty when it cannot be one."""
+    return "" if unusable("", url) else urlsplit(url).netloc.rpartition("@")[2]
+
+
+def is_local(url: str) -> bool:
+    """Whether what is sent there stays on this machine."""
+    host = "" if unusable("", url) else urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 async def open_socket(
     url: str,
     headers: Mapping[str, str] | None = None,
@@ -93,12 +130,13 @@ async def open_socket(
         return await connect(
             url,
             additional_headers=headers,
-            ssl=tls if url.startswith("wss:") else None,
+            ssl=(tls or True) if url.startswith("wss:") else None,  # True: what the system trusts
             open_timeout=OPEN_S,
             ping_interval=PING_S,
             ping_timeout=PING_S,
             close_timeout=CLOSE_S,
             max_size=MAX_MESSAGE,
+            logger=_wire,
         )
     except InvalidStatus as error:
         raise _refused(error, {**HTTP, **(http or {})}) from None
@@ -107,7 +145,8 @@ async def open_socket(
     except TimeoutError:
         raise _lost(f"{name} does not answer", "Check the network") from None
     except (InvalidURI, ValueError) as error:
-        raise _lost(f"The url of {name} cannot be used: {error}", "Correct it", retry=False) from None
+        why = error.msg if isinstance(error, InvalidURI) else error  # the url itself may hold a token
+        raise _lost(f"The url of {name} cannot be used: {why}", "Correct it", retry=False) from None
     except (InvalidHandshake, WebSocketException) as error:
         raise _lost(f"What answers for {name} speaks no websocket: {error}", "Check the engine's url") from None
     except OSError as error:
@@ -144,7 +183,11 @@ class SocketConnection(ABC):
         self._finishing = False
         self._over = False
         self._overdue = False
+        self._welcome = False
+        self._early: list[Heard] = []
+        self._why = ""
         self._limit: asyncio.TimerHandle | None = None
+        self._news = asyncio.Event()
 
     # What an adapter says.
 
@@ -177,9 +220,44 @@ class SocketConnection(ABC):
         """What is left to be said when the server has closed after `finish`."""
         return ()
 
+    def ended_well(self, code: int) -> bool:
+        """Whether an end after `finish` with this code means that all was said; 1006: without a close frame."""
+        return code in (1000, 1001, 1005)
+
+    def verdict(self, code: int, reason: str) -> Verdict | None:
+        """What the service means by this end, where its reason says more than its code."""
+        del reason
+        return self.codes.get(code)
+
     def said_all(self) -> None:
         """The server has said everything: the iterator ends."""
         self._over = True
+
+    def greeted(self) -> None:
+        """The server is ready: `greeting` returns."""
+        self._welcome = True
+
+    def closing(self, why: str) -> None:
+        """The server has said why it will close, without a code: its close frame, soon to come, brings that."""
+        self._why = why
+        self._stop_timer()
+        self._limit = asyncio.get_running_loop().call_later(CLOSE_S, self._socket.transport.abort)
+
+    async def greeting(self) -> None:
+        """Wait until the server is ready, for protocols in which it speaks first; what it says else is kept.
+
+        Raises `Lost`, and lets go of the connection then.
+        """
+        try:
+            async with asyncio.timeout(OPEN_S):
+                while not self._welcome and (message := await self._receive()) is not None:
+                    self._early += self.hear(message)
+        except TimeoutError:
+            await self.close()
+            raise _lost(f"{self._name} takes the connection and says nothing", "Check the engine's url") from None
+        except BaseException:
+            await self.close()
+            raise
 
     # The protocol of DESIGN §5.
 
@@ -207,21 +285,52 @@ class SocketConnection(ABC):
 
     async def close(self) -> None:
         """Let go at once."""
-        if self._limit is not None:
-            self._limit.cancel()
+        self._stop_timer()
         with contextlib.suppress(TimeoutError, OSError, WebSocketException):
             await asyncio.wait_for(self._socket.close(), CLOSE_S)
 
     async def __aiter__(self) -> AsyncIterator[Heard]:
         """What is heard, until all is said."""
+        for heard in self._early:
+            yield heard
         while not self._over:
             message = await self._receive()
             if message is None:
                 break
             for heard in self.hear(message):
                 yield heard
+            self._news.set()
         for heard in self.last_words():
             yield heard
+
+    async def _until(self, ready: Callable[[], bool]) -> None:
+        """Wait until what was heard makes `ready` true: for protocols that acknowledge.
+
+        Somebody has to iterate meanwhile. Raises `Lost` when the connection ends first.
+        """
+        while not ready():
+            self._news.clear()
+            waiting = [asyncio.ensure_future(self._news.wait()), asyncio.ensure_future(self._socket.wait_closed())]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()
+            if self._socket.state is State.CLOSED and not ready():
+                raise self._ended(self._socket.protocol.close_exc)
+
+    def _read(self, message: Frame, decoder: msgspec.json.Decoder[Message]) -> Message | None:
+        """What a message says; None, and a line in the log, when it is JSON of another shape.
+
+        Raises `Lost` when it is no JSON: nothing that follows can be trusted.
+        """
+        try:
+            return decoder.decode(message)
+        except msgspec.ValidationError as error:  # names the place and the types, never what was said
+            _log.warning("%s sent a message of another shape: %s", self._name, error)
+            return None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _lost(f"{self._name} sent something that is no message", "Check the engine's url") from None
 
     async def _receive(self) -> Frame | None:
         """The next message; None when the server closed properly after `finish`."""
@@ -230,7 +339,7 @@ class SocketConnection(ABC):
         except ConnectionClosed as closed:
             if self._overdue:
                 raise _lost(f"{self._name} did not finish within {self.finish_s:.0f} s") from None
-            if self._finishing and closed.rcvd is not None and closed.rcvd.code in (1000, 1001, 1005):
+            if self._finishing and not self._why and self.ended_well(closed.rcvd.code if closed.rcvd else 1006):
                 return None
             raise self._ended(closed) from None
 
@@ -244,6 +353,10 @@ class SocketConnection(ABC):
         except ConnectionClosed as closed:
             raise self._ended(closed) from None
 
+    def _stop_timer(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+
     def _give_up(self) -> None:
         """The server has had its time after `finish`: whoever waits for it is told so."""
         self._overdue = True
@@ -252,7 +365,9 @@ class SocketConnection(ABC):
     def _ended(self, closed: ConnectionClosed) -> Lost:
         """Why a connection ended that was not finished."""
         if closed.rcvd is None:
+            if self._why:
+                return Verdict(f"{self._name} ended the connection").lost(self._why)
             return _lost(f"The connection to {self._name} broke", "Check the network")
-        code, reason = closed.rcvd.code, closed.rcvd.reason
-        verdict = self.codes.get(code) or CODES.get(code) or Verdict(f"{self._name} closed the connection")
+        code, reason = closed.rcvd.code, self._why or closed.rcvd.reason
+        verdict = self.verdict(code, reason) or CODES.get(code) or Verdict(f"{self._name} closed the connection")
         return verdict.lost(f"{code} {reason}".rstrip())

@@ -100,11 +100,18 @@ class Session:
 
     @classmethod
     async def begin(
-        cls, library: Library, engine: Engine, ask: Request, *, log: Path, transcript: Transcript | None = None
+        cls,
+        library: Library,
+        engine: Engine,
+        ask: Request,
+        *,
+        log: Path,
+        transcript: Transcript | None = None,
+        plan: Plan | None = None,
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
         folder = await library.create_session(settings={"engine": engine.name})
-        return cls(folder, library, engine, ask, log=log, transcript=transcript)
+        return cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan)
 
     @classmethod
     async def go_on(
@@ -117,13 +124,14 @@ class Session:
         *,
         log: Path,
         transcript: Transcript,
+        plan: Plan | None = None,
     ) -> "Session":
         """Take up a session that was cut off: its lines are there, and what has no text yet is work.
 
         Its first track goes on with the source `spec`; the time in between is a pause. Raises MictapeError.
         """
         folder = await library.resume_session(remains.session.id)
-        session = cls(folder, library, engine, ask, log=log, transcript=transcript)
+        session = cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan)
         for line in remains.lines:
             transcript.add(
                 line.track, line.start, line.end, line.text, kind=line.kind, speaker=line.speaker, id=line.id
@@ -136,7 +144,7 @@ class Session:
 
     @classmethod
     async def complete(
-        cls, library: Library, remains: Remains, engine: Engine, ask: Request, *, log: Path
+        cls, library: Library, remains: Remains, engine: Engine, ask: Request, *, log: Path, plan: Plan | None = None
     ) -> "Session":
         """Take up a session to complete it: nothing is recorded, and every gap of it is work again.
 
@@ -145,7 +153,7 @@ class Session:
         for left in remains.tracks:
             left.coverage.reopen()
         nothing = FileSource(Path())
-        session = await cls.go_on(library, remains, nothing, engine, ask, log=log, transcript=Transcript())
+        session = await cls.go_on(library, remains, nothing, engine, ask, log=log, transcript=Transcript(), plan=plan)
         for track in session.tracks:
             track.tape.end()
         return session
@@ -252,7 +260,7 @@ class Session:
 
     async def use(self, engine: Engine, plan: Plan | None = None) -> None:
         """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one."""
-        self.engine = engine
+        old, self.engine = self._plan.fill, engine
         self._plan = plan or self._plan
         self._turns.clear()
         for track in self.tracks:
@@ -262,6 +270,7 @@ class Session:
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
                 await asyncio.wait([running])
+        await self._let_go(old)
 
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when they have answered for all of it."""
@@ -280,7 +289,13 @@ class Session:
         self.stopped = True
         await self._keeper
         self._events.put_nowait(None)
+        await self._let_go(self._plan.fill, ended=True)
         self.folder.release()
+
+    async def _let_go(self, fill: Engine | None, *, ended: bool = False) -> None:
+        """End an engine that only filled in; the leading one belongs to whoever made it."""
+        if fill is not None and fill is not self.engine and (ended or fill is not self._plan.fill):
+            await fill.close()
 
     # What the source says.
 

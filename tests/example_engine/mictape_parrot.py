@@ -1,0 +1,114 @@
+"""An engine for Mictape in a package of its own: begin yours with a copy of this folder.
+
+The service it talks to, Parrot, exists in Mictape's tests only. Its protocol: the settings are in the query of the
+url and the key in a header; binary frames of 16-bit mono PCM at 16 kHz go out; what comes back is JSON,
+`{"partial": TEXT}` while somebody speaks and `{"final": TEXT, "end": SAMPLES}` for each utterance and each stretch
+without one (an empty text). The text frame `end` asks for the rest; the service says it and closes.
+
+What Mictape wants from an engine is written in `tui.engines.base`; what a websocket needs besides its messages is
+done by `tui.engines.websocket`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar
+from typing import Final as Constant
+from urllib.parse import urlencode
+
+import msgspec
+
+from tui.engines.base import Answered, Capabilities, Final, Heard, Partial, Request
+from tui.engines.websocket import Frame, SocketConnection, Verdict, open_socket, unusable
+from tui.failure import ExitCode, Failure
+
+
+class ParrotOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[engines.parrot]`; the same settings are what `--set` takes. A key is never among them."""
+
+    url: str = "wss://parrot.invalid/v1"
+    """Where the service listens."""
+    accent: str = ""
+    """How it is to spell."""
+    pause_ms: Annotated[int, msgspec.Meta(ge=0)] = 500
+    """Silence that ends an utterance."""
+    phrases: tuple[str, ...] = ()
+    """What is likely to be said."""
+    polite: bool = True
+    """Whether it leaves out swear words."""
+
+
+class _Message(msgspec.Struct):
+    partial: str | None = None
+    final: str | None = None
+    end: int = 0
+
+
+_MESSAGE: Constant = msgspec.json.Decoder(_Message)
+
+
+class ParrotConnection(SocketConnection):
+    """A conversation with Parrot."""
+
+    codes: Mapping[int, Verdict] = {
+        4001: Verdict("Parrot does not accept the key", "Give it the right one with mictape login parrot", retry=False)
+    }
+    _turn = 0
+
+    def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
+        """A block as it is."""
+        return (pcm,)
+
+    def finish_frames(self) -> Iterable[Frame]:
+        """What makes the service say the rest."""
+        return ("end",)
+
+    def hear(self, message: Frame) -> Iterator[Heard]:
+        """A partial, or a final, which answers for the sound before its end."""
+        match self._read(message, _MESSAGE):
+            case _Message(partial=str(text)):
+                yield Partial(self._turn, text)
+            case _Message(final=str(text), end=end):
+                if text:
+                    yield Final(self._turn, text, end=end)
+                    self._turn += 1
+                yield Answered(end)
+            case _:
+                pass
+
+
+class ParrotEngine:
+    """The class that the entry point names."""
+
+    Options: ClassVar = ParrotOptions
+    key_variable: ClassVar[str | None] = "PARROT_API_KEY"
+    """Asked for by `mictape login parrot`; leave it out, and `key` below with it, when there is no key."""
+    name: str = "parrot"
+    title: str = "parrot"
+    capabilities: Capabilities = Capabilities(block_ms=(20, 1000), fastest_pace=None, billed=True, usd_per_hour=0.12)
+
+    def __init__(self, options: ParrotOptions, log: Path, key: str | None = None) -> None:
+        """Prepare; nothing is connected. `log` is for engines with a process of their own."""
+        del log
+        self._options = options
+        self._key = key
+        self.url = options.url
+
+    async def check(self, ask: Request) -> Failure | None:
+        """What stands in the way before anything is connected; a missing key is told with its variable."""
+        del ask
+        if self._key is None:
+            remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
+            return Failure("Parrot needs an API key", remedy, ExitCode.ENGINE)
+        return unusable(self.name, self.url)
+
+    async def connect(self, ask: Request) -> ParrotConnection:
+        """Open a conversation. Raises `Lost`, with `retry` false when another attempt would fail the same way."""
+        del ask
+        settings = msgspec.to_builtins(self._options, str_keys=True)
+        query = urlencode({name: value for name, value in settings.items() if name != "url"}, doseq=True)
+        # The key goes into a header, never into the url: urls end up in logs.
+        socket = await open_socket(f"{self.url}?{query}", {"Authorization": f"Parrot {self._key}"}, name="Parrot")
+        return ParrotConnection(socket, "Parrot")
+
+    async def close(self) -> None:
+        """Nothing is kept between connections."""
