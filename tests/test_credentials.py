@@ -201,7 +201,12 @@ async def test_in_a_terminal_the_key_is_asked_for_and_not_shown(tmp_path: Path, 
 
 
 async def test_ctrl_c_instead_of_a_key_changes_nothing(tmp_path: Path, ring_env: dict[str, str]) -> None:
-    app = ScreenApp([sys.executable, "-m", "tui", "login", "parrot"], ring_env)
+    # As a shell starts it: tests that run in the background have handed down a Ctrl-C that is ignored.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from tui.cli import run; sys.exit(run(['login', 'parrot']))"
+    )
+    app = ScreenApp([sys.executable, "-c", program], ring_env)
     try:
         await asyncio.to_thread(app.sees, "not shown")
         app.press("\x03")

@@ -227,6 +227,26 @@ def test_after_an_outage_live_goes_on_at_once_and_the_rest_is_filled_in(tmp_path
     assert engine.too_fast == 0
 
 
+def test_a_late_connection_catches_up_by_leaving_silence_out(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, refused_until_s=4)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    script = [1, 2, 3, 1, 2, 3, *[0] * 40, 1, 2, 3, *[0] * 20, 3, 2, 1]
+
+    async def run() -> None:
+        following = asyncio.create_task(sitting.live(script))
+        await asyncio.sleep(9.5)
+        assert sitting.follower.behind < RATE
+        await following
+
+    virtual_time.run(run())
+    assert sitting.words == said(script)
+    finals = [each.heard for each in sitting.told if isinstance(each.heard, Final)]
+    starts = sorted(final.start or 0 for final in finals)
+    assert starts == [at * SLOT for at, word in enumerate(script) if word], "times are true across what was left out"
+    assert engine.too_fast == 0
+    assert sitting.settled()
+
+
 def test_without_a_back_fill_what_was_missed_is_a_gap(tmp_path: Path) -> None:
     sitting = Sitting(tmp_path, ScriptedEngine(REMOTE, refused_until_s=20), plan=Plan(live=True))
     script = SCRIPT * 15

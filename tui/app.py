@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Generator, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -24,7 +25,7 @@ from tui.commands import COMMANDS, bindings
 from tui.credentials import engine_with_key, standing_of
 from tui.engines import catalog
 from tui.engines.base import Engine, Request
-from tui.engines.survey import Standing
+from tui.engines.survey import Standing, in_thread
 from tui.failure import ExitCode, Failure, MictapeError
 from tui.headless import plan_of
 from tui.paths import Places
@@ -383,7 +384,7 @@ class MictapeApp(App[None]):
         if name is None or name == self._engine.name:
             return
         with self._saying():
-            engine = await asyncio.to_thread(engine_with_key, name, self._settings, self._where.log)
+            engine = await in_thread(partial(engine_with_key, name, self._settings, self._where.log))
             before, self._engine = self._engine, engine
             await session.use(engine, self._plan(engine))
             for track in session.tracks:

@@ -21,6 +21,10 @@ UNANSWERED_S: Final = 12.0
 LEAST_SPEECH: Final = RATE
 """A second of what may be speech; less may be a door."""
 LOOK_S: Final = 1.0
+LATE: Final = RATE
+"""A connection that is this late leaves silence out to catch up."""
+PAUSE: Final = RATE * 6 // 10
+"""Of a pause this much is always sent."""
 LONGEST_UTTERANCE: Final = 20 * RATE
 """Offline models decode up to about half a minute at once; a border in the middle of a word is the lesser evil."""
 
@@ -138,6 +142,9 @@ class Link:
             if self._endpoint is not None and self._next >= self._endpoint:
                 self._endpoint = None
                 await self._connection.endpoint()
+            elif silence := self._to_leave_out():
+                self._timeline.skip(self._handed, silence)
+                self._next += silence
             elif count := self._ready():
                 pcm = self._tape.read(self._next - self._tape.origin, count)
                 self._next += count  # handed over from here on, even if it ends the connection
@@ -184,6 +191,19 @@ class Link:
                 for _ in range(0, silence, self._block):
                     self._timeline.insert(self._handed, self._block)
                     await self._hand_over(bytes(SAMPLE_BYTES * self._block))
+
+    def _to_leave_out(self) -> int:
+        """Silence that need not be sent, because a connection that may go no faster than real time is late.
+
+        The gate found no speech in it. What is left of a pause is still long enough to end a turn.
+        """
+        late = self._tape.origin + self._tape.samples - self._next
+        if self._pace is None or self._gate is None or self._began_s is None or late < LATE:
+            return 0
+        border = min([self._gate.position, *(at for at in (self.end, self._endpoint) if at is not None)])
+        pieces = self._gate.speech.missing(self._next, border)
+        silent = pieces[0][1] - self._next if pieces and pieces[0][0] == self._next else 0
+        return max(0, silent - PAUSE)
 
     def _stop(self) -> int | None:
         """Where sending ends: a second behind the stretch's end, when that helps the engine."""

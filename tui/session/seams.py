@@ -14,22 +14,27 @@ CONTEXT: Final = RATE
 class Timeline:
     """From a connection's own samples to session time.
 
-    A connection counts what it was sent. It was sent the tape from `start` on, and now and then silence that is on
-    no tape, to keep it alive.
+    A connection counts what it was sent. That is the tape from `start` on, but now and then silence that is on no
+    tape is put in to keep it alive, and silence that is on the tape is left out to catch up.
     """
 
     def __init__(self, start: int) -> None:
         self._start = start
-        self._inserted: list[tuple[int, int]] = []
+        self._jumps: list[tuple[int, int]] = []
+        """After so many samples of the connection: samples put in (positive) or left out (negative)."""
 
     def insert(self, at: int, samples: int) -> None:
-        """Silence was sent after `at` samples of the connection."""
-        self._inserted.append((at, samples))
+        """Silence that is on no tape was sent after `at` samples of the connection."""
+        self._jumps.append((at, samples))
+
+    def skip(self, at: int, samples: int) -> None:
+        """So much of the tape was left out after `at` samples of the connection."""
+        self._jumps.append((at, -samples))
 
     def session_time(self, sample: int) -> int:
-        """Where on the tape a sample of the connection comes from; inside silence, where that was put in."""
+        """Where on the tape a sample of the connection comes from; inside put-in silence, where that was put in."""
         shift = 0
-        for at, samples in self._inserted:
+        for at, samples in self._jumps:
             if sample <= at:
                 break
             shift += min(samples, sample - at)
