@@ -4,7 +4,7 @@ PY := .venv/bin/python
 CODE := tui tests docs .setup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format proof lock
+.PHONY: help run test check format proof bench lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,10 @@ format: ## lay the code out and sort its imports
 proof: ## the long runs, before an issue is closed; ARGS="..." goes to pytest
 	@sh .setup/install.sh test
 	@$(PY) -m pytest -m proof --timeout=3600 $(ARGS)
+
+bench: ## measure; BENCH=engines for one of them, ARGS="--part hour" for a part of it
+	@sh .setup/install.sh test
+	@PYTHONPATH=tests $(PY) -m bench $(BENCH) $(ARGS)
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	$(ARGS)

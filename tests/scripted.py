@@ -22,6 +22,7 @@ from tui.engines.base import (
     Partial,
     Received,
     Request,
+    Speakers,
     Word,
 )
 from tui.failure import Failure
@@ -58,6 +59,8 @@ class ScriptedEngine:
     """For each connection in turn, after how many samples it breaks; none: it does not."""
     poison: int = -1
     """A word that kills every connection that hears it."""
+    revises_speakers: bool = False
+    """Says at the end that everything was said by A."""
     mute: bool = False
     """Takes everything and says nothing."""
     fatal: bool = False
@@ -192,6 +195,8 @@ class ScriptedConnection:
     async def finish(self) -> None:
         if not self._engine.mute:
             self._flush()
+        if self._engine.revises_speakers:
+            self._say(Speakers(dict.fromkeys(range(self._turn), "A")))
         self._heard.put_nowait(None)
 
     async def close(self) -> None:

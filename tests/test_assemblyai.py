@@ -177,6 +177,7 @@ async def test_speakers_are_letters_and_may_be_revised() -> None:
         ("please water", [("please", True), ("water", True), ("the", False)], ("please water the", 12)),
         ("And the door", [("And", False), ("the", False), ("door", False)], ("And the door", 0)),
         ("今日は雨", [("今日", True), ("は", True), ("雨", False)], ("今日は雨", 3)),
+        ("so be it", [("so", False), ("be", True), ("it", True)], ("so be it", 0)),
         ("", [("so", False)], ("so", 0)),
         ("", [], ("", 0)),
         ("words unknown", [], ("words unknown", 0)),
@@ -454,6 +455,26 @@ async def test_an_error_after_terminate_is_a_loss_too() -> None:
         await heard_from(script, seconds=1)
 
 
+async def test_an_error_without_a_code_after_terminate_is_one_even_when_the_close_is_clean() -> None:
+    async def script(session: V3Session) -> None:
+        await session.told("Terminate")
+        await session.peer.send({"error": "All is lost"})
+        await session.peer.close()
+
+    with pytest.raises(Lost, match="All is lost"):
+        await heard_from(script, seconds=1)
+
+
+async def test_termination_is_the_end_whether_or_not_the_server_closes() -> None:
+    async def script(session: V3Session) -> None:
+        await session.told("Terminate")
+        await session.say("Termination")
+        await session.peer.wait_closed()
+
+    async with asyncio.timeout(5):  # less than the ten seconds after which a server is too late
+        assert await heard_from(script, seconds=1) == [Answered(RATE)]
+
+
 async def test_only_termination_answers_for_everything() -> None:
     async def script(session: V3Session) -> None:
         await session.turn(0, KETTLE.words, end=True)
@@ -585,5 +606,6 @@ def test_the_engine_says_what_it_can() -> None:
     assert engine.title == "assemblyai · universal-3-6-pro"
     assert engine.capabilities.billed
     assert engine.capabilities.usd_per_hour == 0.45
+    assert engine.capabilities.connections_per_minute == 5
     assert not engine.capabilities.offline
     assert not engine.capabilities.speakers

@@ -228,7 +228,7 @@ def test_after_an_outage_live_goes_on_at_once_and_the_rest_is_filled_in(tmp_path
 
 
 def test_a_late_connection_catches_up_by_leaving_silence_out(tmp_path: Path) -> None:
-    engine = ScriptedEngine(REMOTE, refused_until_s=4)
+    engine = ScriptedEngine(REMOTE, refused_until_s=2)
     sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
     script = [1, 2, 3, 1, 2, 3, *[0] * 40, 1, 2, 3, *[0] * 20, 3, 2, 1]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,7 +45,7 @@ async def begun(library: Library, engine: ScriptedEngine, path: Path, pace: str 
 
 
 @asynccontextmanager
-async def running(session: Session, track: Track) -> AsyncIterator[None]:
+async def running(session: Session, track: Track) -> AsyncGenerator[None]:
     """Capture and follow while the block runs; then close."""
     tasks = [asyncio.create_task(session.capture(track)), asyncio.create_task(session.follow(track))]
     try:
@@ -73,6 +73,17 @@ async def test_what_is_said_is_told_shown_and_kept(library: Library, tmp_path: P
     intervals = await library.coverage(session.folder.session, 1)
     assert [(each.start, each.end, each.what) for each in intervals] == [(0, len(WORDS) * SLOT, "covered")]
     assert (await library.session(session.folder.session)).state == "closed"
+
+
+async def test_speakers_that_are_revised_at_the_end_are_shown_and_kept(library: Library, tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(offline=True, word_times=True), revises_speakers=True)
+    session, track = await begun(library, engine, recording(tmp_path / "a.wav"))
+    async with running(session, track):
+        pass
+    assert session.transcript.speakers == ("A",)
+    lines = await library.lines(session.folder.session)
+    assert {line.speaker for line in lines} == {"A"}
+    assert all(line.words for line in lines), "the words are still there"
 
 
 async def test_another_engine_goes_on_where_the_first_one_was(library: Library, tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ def test_a_typo_is_told_with_its_line_and_a_proposal(where: Places) -> None:
 
 
 def test_a_name_like_nothing_known_gets_the_list(where: Places) -> None:
-    assert mistake(where, "zzz = 1\n").endswith("There are device, engine, theme, keep, backfill, idle_close_min, engines.")
+    assert mistake(where, "zzz = 1\n").endswith(
+        "There are device, engine, theme, keep, backfill, idle_close_min, engines."
+    )
 
 
 def test_a_wrong_type_says_what_it_has_to_be(where: Places) -> None:

@@ -252,6 +252,7 @@ class AssemblyAIEngine:
             block_ms=(50, 1000),
             fastest_pace=1.0,
             longest_s=LONGEST_S,
+            connections_per_minute=CONNECTIONS_PER_MINUTE if options.vendor else None,
             keep_alive="message",
             word_times=True,
             confidence=True,

@@ -16,7 +16,6 @@ class _Item:
     """Where its sound ends; None while nobody has said so."""
     shown: str = ""
     final: Final | None = None
-    failed: bool = False
 
 
 class Items:
@@ -32,8 +31,6 @@ class Items:
         """Items at the front of `_order` that are over."""
         self._live: dict[str, str] = {}
         """What is written of items that are not committed yet."""
-        self._failed = False
-        """An item failed: from its sound on nothing is answered."""
         self._answered = 0
 
     @property
@@ -54,7 +51,7 @@ class Items:
         if item is None:  # models that write while speech goes on write before the commit
             text = self._live[item_id] = self._live.get(item_id, "") + more
             yield Partial(len(self._order), text, start=start)
-        elif item.final is None and not item.failed:
+        elif item.final is None:
             item.shown += more
             yield Partial(item.turn, item.shown, start=item.start)
 
@@ -70,18 +67,9 @@ class Items:
             yield Partial(item.turn, text, stable=len(text), start=item.start)
         yield from self._say()
 
-    def fail(self, item_id: str) -> Iterator[Heard]:
-        """A text will never come."""
-        item = self._placed(item_id)
-        item.failed = True
-        if item.shown:
-            item.shown = ""
-            yield Partial(item.turn, "", start=item.start)
-        yield from self._say()
-
     def answer(self, until: int) -> Iterator[Heard]:
-        """All is said of the samples before `until`, unless an item failed."""
-        if until > self._answered and not self._failed:
+        """All is said of the samples before `until`."""
+        if until > self._answered:
             self._answered = until
             yield Answered(until)
 
@@ -95,10 +83,9 @@ class Items:
 
     def _say(self) -> Iterator[Heard]:
         """Whatever is next in the order of speech, as far as it is over."""
-        while self.open and (item := self._order[self._said]) and (item.final or item.failed):
+        while self.open and (item := self._order[self._said]) and item.final:
             self._said += 1
-            self._failed = self._failed or item.failed
-            if item.final and item.final.text:
+            if item.final.text:
                 yield item.final
             elif item.shown:
                 yield Partial(item.turn, "", start=item.start)

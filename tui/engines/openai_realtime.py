@@ -250,8 +250,8 @@ class OpenAIConnection(SocketConnection):
             case wire.Completed(item_id=item_id, transcript=text, languages=heard):
                 language = heard[0].code if heard and len(heard) == 1 else None
                 yield from self._items.complete(item_id, text, language)
-            case wire.Failed(item_id=item_id, error=error):
-                yield from self._on_failed(item_id, error)
+            case wire.Failed(error=error):
+                raise self._lost_by(error)
             case wire.Error(error=error):
                 yield from self._on_error(error)
             case wire.Updated():
@@ -272,12 +272,12 @@ class OpenAIConnection(SocketConnection):
         if until is not None:
             yield Received(until)
 
-    def _on_failed(self, item_id: str, error: wire.Trouble) -> Iterator[Heard]:
+    def _lost_by(self, error: wire.Trouble) -> Lost:
+        """An utterance that has no text is not answered: it is sent again, and is a gap when that fails, too."""
         verdict = ERRORS.get(error.code or "")
         if verdict and not verdict.retry:
-            raise verdict.lost()  # it would be the same with every item
-        yield from self._items.fail(item_id)
-        yield Notice(f"{self._name} could not transcribe an utterance: {error.message or error.code or 'no reason'}")
+            return verdict.lost()  # it would be the same with every item
+        return Verdict(f"{self._name} could not transcribe an utterance").lost(error.message or error.code or "")
 
     def _on_error(self, error: wire.Trouble) -> Iterator[Heard]:
         code, said = error.code or error.type or "", error.message or ""

@@ -170,6 +170,7 @@ class Link:
                 await asyncio.sleep(early_s)
         self._handed += samples
         await self._send(pcm if self._resampler is None else self._resampler.feed(pcm))
+        await asyncio.sleep(0)  # a socket with room takes block after block, and nobody else would have a turn
 
     async def _send(self, pcm: bytes) -> None:
         if pcm:

@@ -1,7 +1,7 @@
 """One sitting: its tracks, their text, and how both are kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from tui.audio.messages import RATE, Ended, Hole, Paused, Progress
 from tui.audio.source import DeviceSource, FileSource, Source, SourceChanged, SourceSpec
 from tui.audio.source import Event as SourceEvent
 from tui.audio.tape import Tape, count_samples
-from tui.engines.base import Answered, Engine, Lost, Notice, Partial, Request
+from tui.engines.base import Answered, Engine, Lost, Notice, Partial, Request, Speakers
 from tui.engines.base import Final as FinalTurn
 from tui.failure import Failure, MictapeError
 from tui.session.coverage import Coverage, Gap
@@ -353,6 +353,8 @@ class Session:
             case Gap(start, end, why):
                 self._add(track, start, end, f"{(end - start) / RATE:.0f} s not transcribed: {why}", kind=Kind.GAP)
                 self._keep_coverage(track)
+            case Speakers(turns):
+                self._on_speakers(track, told.connection, turns)
             case Notice(text):
                 self._tell(Trouble(Failure(text)))
             case Answered() if self.transcript.partials.get(track.number) is not None and track.tape.ended:
@@ -388,6 +390,14 @@ class Session:
             kept = self._kept(line, heard, connection)
             self._keep_line(track, kept)
             self._tell(LineAdded(kept))
+
+    def _on_speakers(self, track: Track, connection: int, turns: Mapping[int, str]) -> None:
+        """Who spoke in lines already final, revised. Turns that gave no line have nobody to name."""
+        ids = self._turns.get((track.number, connection), {})
+        for turn, speaker in turns.items():
+            if (id := ids.get(turn)) is not None:
+                self.transcript.revise(id, speaker=speaker)
+                self._write(partial(self._library.set_speaker, self.folder.session, id, speaker))
 
     def _add(self, track: Track, start: int, end: int, text: str, *, kind: Kind, speaker: str | None = None) -> Line:
         id = self.transcript.add(track.number, start, end, text, kind=kind, speaker=speaker)

@@ -97,6 +97,10 @@ class Library:
         """Keep what an engine now says of a line; a text a person has edited stays."""
         await self._run(self._store.revise_line, session, line)
 
+    async def set_speaker(self, session: str, line: int, speaker: str) -> None:
+        """Say who spoke a line."""
+        await self._run(self._store.set_speaker, session, line, speaker)
+
     async def set_coverage(self, session: str, track: int, intervals: Iterable[KeptInterval]) -> None:
         """Replace what is known of a track's coverage."""
         await self._run(self._store.set_coverage, session, track, tuple(intervals))

@@ -175,6 +175,12 @@ class Store:
                 },
             )
 
+    def set_speaker(self, session: str, line: int, speaker: str) -> None:
+        """Say who spoke a line; everything else of it stays."""
+        key = self._key(session)
+        with database.transaction(self._db, self._path):
+            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", (speaker, key, line))
+
     def set_coverage(self, session: str, track: int, intervals: Iterable[KeptInterval]) -> None:
         """Replace what is known of a track's coverage."""
         key = self._key(session)

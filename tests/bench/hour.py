@@ -1,0 +1,48 @@
+"""What an hour of speech costs: CPU and memory of a process that follows its tape as fast as it goes."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from bench.report import Report
+from bench.service import serving
+from bench.sound import pattern
+from tui.audio.messages import RATE
+from tui.audio.tape import TapeWriter
+
+HOUR_S: Final = 3600
+FORGET: Final = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+"""Between this process and the one that is weighed: on Linux the peak memory of whoever starts a process counts as the
+started one's own, until that needs more."""
+
+
+def _in_a_child(what: str, folder: Path) -> dict[str, Any]:
+    with serving(paced=False) as url:
+        command = [sys.executable, "-S", "-c", FORGET, sys.executable, "-m", "bench.hour_child", what, str(folder), url]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def measure(report: Report) -> None:
+    """The bare socket first, then the session, each in a fresh process."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "sessions").mkdir()
+        writer, sound = TapeWriter(folder, 1), pattern()
+        for _ in range(HOUR_S * RATE * 2 // len(sound)):
+            writer.append(sound)
+        writer.close()
+        least = _in_a_child("bare", folder)
+        told = _in_a_child("session", folder)
+    took = f"{told['took_s']:.0f} s on the clock, {told['lines']} lines kept, {told['covered']:.1%} covered"
+    report.add("CPU of an hour, session with its library", told["cpu_s"], "s", took)
+    report.add("CPU of an hour, bare websocket", least["cpu_s"], "s", "same blocks, same answers")
+    report.add("session : bare websocket", told["cpu_s"] / least["cpu_s"], "×")
+    report.add("longest the event loop was held", 1000 * told["held_s"], "ms", "8 ms are allowed at a time")
+    report.add("peak memory", told["peak_mb"], "MB", f"{told['before_mb']:.0f} MB before the first block")
+    quarters = ", ".join(f"{peak:.0f}" for peak in told["peaks_mb"])
+    growth = told["peaks_mb"][-1] - told["peaks_mb"][0]
+    report.add("growth from the first quarter to the last", growth, "MB", f"after each quarter: {quarters} MB")

@@ -1,0 +1,5 @@
+"""A long transcript on the screen."""
+
+from bench.report import Part
+
+PARTS: tuple[Part, ...] = ()
