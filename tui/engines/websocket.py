@@ -7,6 +7,8 @@ half-open sockets: RFC 6455 §7.4 and each vendor's own list, which stands in it
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -150,7 +152,13 @@ async def open_socket(
     except (InvalidHandshake, WebSocketException) as error:
         raise _lost(f"What answers for {name} speaks no websocket: {error}", "Check the engine's url") from None
     except OSError as error:
-        raise _lost(f"{name} cannot be reached: {error.strerror or error}", "Check the network") from None
+        raise _lost(f"{name} cannot be reached: {_reason(error)}", "Check the network") from None
+
+
+def _reason(error: OSError) -> str:
+    """What the system says; asyncio puts addresses in its place."""
+    plain = error.errno is not None and error.errno > 0 and not isinstance(error, socket.gaierror)
+    return os.strerror(error.errno).lower() if plain and error.errno is not None else str(error.strerror or error)
 
 
 def _refused(error: InvalidStatus, table: Mapping[int, Verdict]) -> Lost:

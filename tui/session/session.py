@@ -212,8 +212,8 @@ class Session:
         running = self._followers[track.number] = asyncio.create_task(track.follower.run())
         try:
             await asyncio.shield(running)
-        except Lost as lost:
-            self._tell(Trouble(lost.cause))
+        except Lost:
+            pass  # the follower's state and failure say so for as long as it is true
         except asyncio.CancelledError:
             if engine is self.engine or not running.cancelled():  # it is not the engine that was changed
                 running.cancel()
