@@ -66,6 +66,11 @@ class ScriptedEngine:
     fatal: bool = False
     attempts_s: list[float] = field(default_factory=list[float])
     opened: int = 0
+    open_now: int = 0
+    overlaps: int = 0
+    """How often a connection was opened while another one was open."""
+    ages_s: list[float] = field(default_factory=list[float])
+    """How long each connection that was closed had been open."""
     sent: list[list[int]] = field(default_factory=list[list[int]])
     """The words each connection heard."""
     endpoints: int = 0
@@ -85,6 +90,8 @@ class ScriptedEngine:
             self.refusals = max(0, self.refusals - 1)
             raise Lost(GONE)
         self.opened += 1
+        self.overlaps += self.open_now > 0
+        self.open_now += 1
         return ScriptedConnection(self, self.breaks.pop(0) if self.breaks else None)
 
     async def close(self) -> None:
@@ -104,6 +111,7 @@ class ScriptedConnection:
         self._words: list[Word] = []
         self._heard: asyncio.Queue[Heard | Lost | None] = asyncio.Queue()
         self._began_s: float | None = None
+        self._opened_s: float | None = asyncio.get_running_loop().time()
         engine.sent.append([])
 
     async def send(self, pcm: bytes) -> None:
@@ -200,4 +208,7 @@ class ScriptedConnection:
         self._heard.put_nowait(None)
 
     async def close(self) -> None:
-        pass
+        if self._opened_s is not None:
+            self._engine.open_now -= 1
+            self._engine.ages_s.append(asyncio.get_running_loop().time() - self._opened_s)
+            self._opened_s = None

@@ -265,6 +265,8 @@ def test_before_its_limit_a_connection_hands_over_without_a_seam(tmp_path: Path)
     virtual_time.run(sitting.live(script))
     assert sitting.words == said(script)
     assert engine.opened >= 3
+    assert all(age_s <= 60 for age_s in engine.ages_s)
+    assert engine.overlaps == engine.opened - 1, "the next one was open before the last one ended"
     assert sitting.settled()
 
 
@@ -337,6 +339,53 @@ def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: P
     assert finals[0].text.split() == said(script[:12])
     assert len(finals) >= 3
     assert all((final.end or 0) - (final.start or 0) <= 21 * RATE for final in finals)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(0, 3), min_size=20, max_size=80),
+    st.lists(st.tuples(st.sampled_from(["pause", "switch", "mute", "refuse"]), st.floats(0.1, 6)), max_size=6),
+    st.integers(1, 4),
+    st.booleans(),
+    st.booleans(),
+)
+def test_pauses_switches_and_dead_servers_lose_and_repeat_nothing(
+    script: list[int], happenings: list[tuple[str, float]], turn_words: int, times: bool, paced: bool
+) -> None:
+    capabilities = Capabilities(fastest_pace=1.0 if paced else None, word_times=times)
+
+    async def run(sitting: Sitting) -> None:
+        following = asyncio.create_task(sitting.follow())
+        speaking = asyncio.create_task(sitting.speak(script))
+        for what, wait_s in happenings:
+            await asyncio.sleep(wait_s)
+            match what:
+                case "pause":
+                    sitting.follower.endpoint()
+                case "mute":
+                    sitting.engine.mute = not sitting.engine.mute
+                case "refuse":
+                    sitting.engine.refused_until_s = asyncio.get_running_loop().time() + 3
+                case _:  # another engine takes over: what was not answered is its work
+                    following.cancel()
+                    await asyncio.gather(following, return_exceptions=True)
+                    sitting.engine = ScriptedEngine(capabilities, turn_words=turn_words)
+                    following = asyncio.create_task(sitting.follow())
+                    await asyncio.sleep(0)
+        await speaking
+        sitting.engine.mute = False
+        sitting.end()
+        await following
+
+    with tempfile.TemporaryDirectory() as folder:
+        engine = ScriptedEngine(capabilities, turn_words=turn_words)
+        sitting = Sitting(Path(folder), engine, plan=Plan(live=True, fill=engine))
+        virtual_time.run(run(sitting))
+    assert sitting.settled()
+    found, spoke = Counter(sitting.words), Counter(said(script))
+    assert not found - spoke, "none twice"
+    if not any(what == "mute" for what, _ in happenings):  # a mute server may have been believed
+        assert not (spoke - found) - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
 
 
 @settings(max_examples=30)

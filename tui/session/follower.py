@@ -1,13 +1,14 @@
 """Decides which stretch of a track's tape goes to which connection, and what happens when one is lost."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape
-from tui.engines.base import Answered, Engine, Heard, Lost, Received, Request
+from tui.engines.base import Answered, Connection, Engine, Heard, Lost, Received, Request
 from tui.failure import Failure
 from tui.session.coverage import Coverage, Gap, Interval, Intervals
 from tui.session.gate import SpeechGate
@@ -95,6 +96,8 @@ class Follower:
         self._connections = -1
         self._links: dict[int, Link] = {}
         """The links that own a stretch now, by connection."""
+        self._spare: tuple[Connection, float] | None = None
+        """The next connection, open before the present one reaches its limit."""
         self._claims: list[tuple[int, int | None]] = []
         """Stretches that a connection is being opened for."""
         self._running: set[asyncio.Task[Lost | None]] = set()
@@ -149,6 +152,8 @@ class Follower:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if self._spare is not None:
+                await self._spare[0].close()
 
     # What is to be done.
 
@@ -242,6 +247,7 @@ class Follower:
             if self._splits and not self._tape.ended and link.end is None and self._end - link.sent > FAR_BEHIND:
                 cut = link.sent
             elif longest_s is not None and age_s >= longest_s - AHEAD_OF_LIMIT_S:
+                await self._make_ready()
                 cut = self._change_over(link, last_moment=age_s >= longest_s - LAST_MOMENT_S)
             elif self._is_idle(link):
                 cut = self._idle_from = link.sent
@@ -249,10 +255,16 @@ class Follower:
                 link.cut(cut)
                 return
 
+    async def _make_ready(self) -> None:
+        """Have the next connection open before it takes over; at the last moment it has to go without."""
+        if self._spare is None:
+            with contextlib.suppress(Lost):
+                self._spare = await self._connect(self._engine)
+
     def _change_over(self, link: Link, *, last_moment: bool) -> int | None:
         """Where the next connection takes over, if this is the moment."""
         assert self._gate is not None
-        if self._gate.silent_for() >= SILENCE:
+        if self._gate.silent_for() >= SILENCE and self._spare is not None:
             return link.sent
         return self._border(link.sent, link.sent + BORDER_REACH) if last_moment else None
 
@@ -311,12 +323,10 @@ class Follower:
         """Connect, and own a stretch from then on. Raises `Lost`."""
         if engine is self._engine and engine.capabilities.offline:
             self.state = "loading"
-        limiter = self._limiters.setdefault(engine.name, Limiter(engine.capabilities.connections_per_minute))
         claim = (start, end)
         self._claims.append(claim)
         try:
-            await limiter.attempt()
-            connection = await engine.connect(self._ask)
+            connection, opened_s = await self._connect(engine)
         finally:
             self._claims.remove(claim)
         self._connections += 1
@@ -329,12 +339,26 @@ class Follower:
             end=end,
             hear=lambda heard: self._on_heard(number, heard),
             gate=self._gate,
+            opened_s=opened_s,
         )
         self._links[number] = link
         if live:
             self._down_since_s = None
             self.state, self.failure = "answering", None
         return number, link
+
+    async def _connect(self, engine: Engine) -> tuple[Connection, float]:
+        """A connection, within the vendor's number of them: the one that is open already, or a new one.
+
+        With it, when it was opened, by the loop's clock.
+        """
+        if engine is self._engine and self._spare is not None:
+            spare, self._spare = self._spare, None
+            return spare
+        limiter = self._limiters.setdefault(engine.name, Limiter(engine.capabilities.connections_per_minute))
+        await limiter.attempt()
+        connection = await engine.connect(self._ask)
+        return connection, asyncio.get_running_loop().time()
 
     async def _carry(self, number: int, link: Link) -> Lost | None:
         """Run a link to its end; why it was lost, or None. It owns nothing afterwards."""

@@ -79,12 +79,13 @@ class Link:
         end: int | None,
         hear: Callable[[Heard], None],
         gate: SpeechGate | None = None,
+        opened_s: float | None = None,
     ) -> None:
         self.start = start
         self.end = end
         self.answered = start
         """The engine has answered for the samples before this."""
-        self.opened_s = _now()
+        self.opened_s = _now() if opened_s is None else opened_s
         self._tape = tape
         self._connection = connection
         self._hear = hear
