@@ -19,7 +19,7 @@ from tui.audio.messages import RATE
 from tui.audio.source import FileSource
 from tui.audio.tape import find_parts
 from tui.engines.base import Request
-from tui.session.session import Session
+from tui.session.session import LineAdded, Session
 from tui.transcript.library import Library
 
 QUARTERS: Final = 4
@@ -94,7 +94,10 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
 
 
 async def _count(sitting: Session) -> int:
-    return len([event async for event in sitting.events()])
+    lines = 0
+    async for event in sitting.events():
+        lines += isinstance(event, LineAdded)
+    return lines
 
 
 async def bare(folder: Path, url: str) -> dict[str, Any]:

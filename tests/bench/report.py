@@ -106,8 +106,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def readable(value: float) -> str:
     """Three digits that count; whole numbers from a hundred on."""
-    if not math.isfinite(value):
-        return "–"
+    if not math.isfinite(value) or value == 0:
+        return "0" if value == 0 else "–"
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.4f}"

@@ -9,7 +9,10 @@ from tui.audio.messages import RATE
 
 
 def pattern() -> bytes:
-    """Five seconds of 16-bit PCM: four that our own gate takes for speech, and one of a quiet room."""
+    """Five seconds of 16-bit PCM: four loud ones and one of a quiet room.
+
+    Our own gate counts half a second on either side of what is loud, so repeated it is speech without a pause.
+    """
     chance = random.Random(1)
     loud = array("h", (chance.randrange(-6000, 6000) for _ in range(4 * RATE)))
     quiet = array("h", (chance.randrange(-8, 8) for _ in range(RATE)))

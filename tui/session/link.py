@@ -21,7 +21,7 @@ UNANSWERED_S: Final = 12.0
 LEAST_SPEECH: Final = RATE
 """A second of what may be speech; less may be a door."""
 LOOK_S: Final = 1.0
-LATE: Final = RATE
+LATE: Final = RATE * 3 // 10
 """A connection that is this late leaves silence out to catch up."""
 PAUSE: Final = RATE * 6 // 10
 """Of a pause this much is always sent."""
