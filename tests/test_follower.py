@@ -148,6 +148,14 @@ def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_hea
     assert sitting.coverage.gaps == (gap,)
 
 
+def test_a_turn_that_no_connection_lives_to_finish_is_taken_as_far_as_it_was_heard(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, turn_words=1_000, breaks=[6 * RATE] * 20)
+    script = [1, 2, 3] * 30  # 18 s without a pause
+    sitting = recorded(tmp_path, script, engine)
+    assert sitting.words == said(script)
+    assert sitting.coverage.gaps == ()
+
+
 def test_gaps_left_by_an_earlier_sitting_are_followed_like_everything_else(tmp_path: Path) -> None:
     coverage = Coverage()
     coverage.cover(0, SLOT)

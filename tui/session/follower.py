@@ -9,6 +9,7 @@ from typing import Final
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape
 from tui.engines.base import Answered, Connection, Engine, Heard, Lost, Received, Request
+from tui.engines.base import Final as FinalTurn
 from tui.failure import Failure
 from tui.session.coverage import Coverage, Gap, Interval, Intervals
 from tui.session.gate import SpeechGate
@@ -369,7 +370,7 @@ class Follower:
             self._on_heard(number, Answered(link.sent))
         except Lost as error:
             lost = error
-            self._count_try(link, error)
+            self._count_try(number, link, error)
         finally:
             del self._links[number]
             self.connected_s += asyncio.get_running_loop().time() - link.opened_s
@@ -409,7 +410,7 @@ class Follower:
             raise lost
         await asyncio.sleep(delay_s(self._failures, after_s=lost.after))
 
-    def _count_try(self, link: Link, lost: Lost) -> None:
+    def _count_try(self, number: int, link: Link, lost: Lost) -> None:
         """See to it that no stretch is tried for ever, so that what follows it is still heard."""
         unanswered = max(link.answered, link.start)
         at, tries = self._tries
@@ -421,8 +422,24 @@ class Follower:
         if isinstance(lost, Unanswered):
             # Two living connections had nothing to say about it: there are no words in it.
             self._coverage.cover(unanswered, link.sent)
-        else:
+        elif not self._took_unfinished(number, link, unanswered):
             self._give_up(unanswered, link.sent, lost.cause.what)
+
+    def _took_unfinished(self, number: int, link: Link, unanswered: int) -> bool:
+        """Take a turn that no connection lived to finish as far as it was heard; whether that was any further.
+
+        All but its last word, which may have been cut: a connection that breaks every ten seconds still gives the
+        words of somebody who speaks for a minute without a pause.
+        """
+        heard = link.unfinished
+        words = list(heard.words or ())[:-1] if heard is not None else []
+        end = words[-1].end if words else None
+        if heard is None or end is None or end <= unanswered:
+            return False
+        text = " ".join(word.text for word in words)
+        self._on_heard(number, FinalTurn(heard.turn, text, tuple(words), words[0].start, end))
+        self._on_heard(number, Answered(end))
+        return True
 
     def _give_up(self, start: int, end: int, why: str) -> None:
         self._coverage.give_up(start, end, why)

@@ -6,7 +6,8 @@ from typing import Final
 
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape
-from tui.engines.base import Answered, Capabilities, Connection, Heard, Lost, Received
+from tui.engines.base import Answered, Capabilities, Connection, Heard, Lost, Partial, Received
+from tui.engines.base import Final as FinalTurn
 from tui.failure import ExitCode, Failure
 from tui.session.gate import SpeechGate
 from tui.session.resample import Resampler
@@ -85,6 +86,8 @@ class Link:
         self.end = end
         self.answered = start
         """The engine has answered for the samples before this."""
+        self.unfinished: Partial | None = None
+        """What was heard of the turn that is not final yet, session time."""
         self.opened_s = _now() if opened_s is None else opened_s
         self._tape = tape
         self._connection = connection
@@ -248,6 +251,8 @@ class Link:
                 if isinstance(heard, Answered):
                     self.answered = max(self.answered, until)
             mine = owned(heard, self.start, self.end)
+            if isinstance(mine, Partial | FinalTurn):
+                self.unfinished = mine if isinstance(mine, Partial) else None
             if mine is not None:
                 self._hear(mine)
 

@@ -1,0 +1,126 @@
+"""The whole remote path on real speech: capture, tape, websocket, turns, text; and lines that are cut.
+
+A server with a real recogniser behind it, so that what comes out can be compared with what was said. That no word is
+ever lost or doubled is proved with scripted words in `test_follower`; here its times are estimates, as everywhere.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import jiwer
+import pytest
+from assemblyai_server import KEY, V3Server
+from conftest import Speech
+from file_keyring import NO_KEYRING
+from moonshine_server import Recogniser, moonshine
+from parrot import Done, mictape
+from references import TWO_CITIES, normal, word_error_rate
+from servers import serve
+from waiting import until_async
+
+WORSE: Final = 0.06
+"""By so much the error rate may be higher than where nothing is cut."""
+RUN: Final = 4
+"""Words in a row that are missing, or there twice, would be a fault of ours and not of the recogniser."""
+CUT_MS: Final = 10_000
+OUTAGE_S: Final = 15.0
+LONGEST_S: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slips:
+    """The longest runs of words that are missing in a text, and that it has too many."""
+
+    missing: int
+    extra: int
+
+
+def slips(reference: str, text: str) -> Slips:
+    """What slipped; words that are only misheard did not, and a single word right by chance ends no run."""
+    (chunks,) = jiwer.process_words(normal(reference), normal(text)).alignments
+    run = missing = extra = 0
+    for chunk in chunks:
+        said, heard = chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+        run = 0 if chunk.type == "equal" and said > 1 else run + said - heard
+        missing, extra = max(missing, run), max(extra, -run)
+    return Slips(missing, extra)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("One two, three four five six seven eight nine ten.", Slips(0, 0)),
+        ("one too three for five six seven ate nine ten", Slips(0, 0)),
+        ("one two seven eight nine ten", Slips(4, 0)),
+        ("one two five seven eight nine ten", Slips(3, 0)),
+        ("seven eight nine ten", Slips(6, 0)),
+        ("one two three four five six three four five six seven eight nine ten", Slips(0, 4)),
+        ("one two three four five six seven eight nine ten nine ten", Slips(0, 2)),
+        ("", Slips(10, 0)),
+    ],
+)
+def test_slips(text: str, found: Slips) -> None:
+    assert slips("one two three four five six seven eight nine ten", text) == found
+
+
+async def transcribed(speech: Speech, *arguments: str) -> Done:
+    """What `mictape transcribe` makes of the recording, with the key in its environment."""
+    env = {**os.environ, **NO_KEYRING, "ASSEMBLYAI_API_KEY": KEY}
+    async with asyncio.timeout(LONGEST_S):
+        return await mictape("transcribe", str(speech.two_cities), *arguments, env=env)
+
+
+def remotely(speech: Speech, url: str) -> "asyncio.Task[Done]":
+    arguments = ("--engine", "assemblyai", "--set", f"url={url}", "--pace", "real")
+    return asyncio.create_task(transcribed(speech, *arguments))
+
+
+def hold_good(local: Done, remote: Done) -> None:
+    """The text of the cut line is as good as the recogniser's own, and no stretch of it is lost or there twice."""
+    assert (local.code, remote.code) == (0, 0), remote.err
+    assert "Traceback" not in remote.err
+    local_rate, remote_rate = (word_error_rate(TWO_CITIES, done.out) for done in (local, remote))
+    found = slips(TWO_CITIES, remote.out)
+    print(f"word error rate: local {local_rate:.3f}, remote {remote_rate:.3f}; {found}\n{remote.out}")
+    assert remote_rate <= local_rate + WORSE, remote.out
+    assert max(found.missing, found.extra) < RUN, remote.out
+
+
+async def test_a_line_that_is_cut_every_ten_seconds(speech: Speech, tmp_path: Path) -> None:
+    local = await transcribed(speech)
+    async with moonshine(tmp_path / "log") as recogniser:
+        recogniser.cut_ms = CUT_MS
+        assemblyai = V3Server(recogniser)
+        async with serve(assemblyai, admit=assemblyai.admit) as server:
+            remote = await remotely(speech, server.url)
+    assert server.violations == []
+    assert len(server.peers) > 4, "it was cut again and again"
+    hold_good(local, remote)
+
+
+@pytest.mark.proof
+async def test_an_outage_of_fifteen_seconds(speech: Speech, tmp_path: Path) -> None:
+    local = await transcribed(speech)
+    async with moonshine(tmp_path / "log") as recogniser:
+        running, port = await until_the_outage(recogniser, speech)
+        await asyncio.sleep(OUTAGE_S)  # the outage itself
+        again = V3Server(recogniser)
+        async with serve(again, admit=again.admit, port=port) as server:
+            remote = await running
+    assert server.violations == []
+    assert len(server.peers) == 1
+    assert "Connected." in remote.err, "it was told meanwhile"
+    hold_good(local, remote)
+
+
+async def until_the_outage(recogniser: Recogniser, speech: Speech) -> "tuple[asyncio.Task[Done], int]":
+    """Begin, and leave in the middle of a sentence: the connection is reset, and nobody listens at the port."""
+    assemblyai = V3Server(recogniser)
+    async with serve(assemblyai, admit=assemblyai.admit) as server:
+        running = remotely(speech, server.url)
+        await until_async(lambda: assemblyai.sessions and assemblyai.sessions[0].audio_ms >= CUT_MS, 60)
+        server.peers[0].drop()
+    return running, int(server.url.rpartition(":")[2])
