@@ -92,7 +92,7 @@ class Follower:
         self._ask = ask
         self._hear = hear
         self._plan = plan or Plan()
-        self._gate = None if engine.capabilities.offline else SpeechGate(self.received)
+        self._gate = SpeechGate(self.received) if _needs_gate(engine) else None
         self._limiters: dict[str, Limiter] = {}
         self._connections = -1
         self._links: dict[int, Link] = {}
@@ -322,8 +322,8 @@ class Follower:
 
     async def _open(self, engine: Engine, start: int, end: int | None) -> tuple[int, Link]:
         """Connect, and own a stretch from then on. Raises `Lost`."""
-        if engine is self._engine and engine.capabilities.offline:
-            self.state = "loading"
+        if engine is self._engine and engine.capabilities.offline and self.state != "offline":
+            self.state = "loading"  # what is offline stays that until it answers
         claim = (start, end)
         self._claims.append(claim)
         try:
@@ -444,3 +444,13 @@ class Follower:
     def _give_up(self, start: int, end: int, why: str) -> None:
         self._coverage.give_up(start, end, why)
         self._hear(Told(self._connections, Gap(start, end, why), live=False))
+
+
+def _needs_gate(engine: Engine) -> bool:
+    """Whether it matters to this engine where somebody speaks.
+
+    Not to one on this machine that takes everything at once; but its pace or its longest connection may be limited
+    there, too: then silence is left out and waited for.
+    """
+    able = engine.capabilities
+    return not able.offline or able.fastest_pace is not None or able.longest_s is not None
