@@ -90,7 +90,7 @@ def hold_good(local: Done, remote: Done) -> None:
 
 
 async def test_a_line_that_is_cut_every_ten_seconds(speech: Speech, tmp_path: Path) -> None:
-    local = await transcribed(speech)
+    local = asyncio.create_task(transcribed(speech))
     async with moonshine(tmp_path / "log") as recogniser:
         recogniser.cut_ms = CUT_MS
         assemblyai = V3Server(recogniser)
@@ -98,12 +98,12 @@ async def test_a_line_that_is_cut_every_ten_seconds(speech: Speech, tmp_path: Pa
             remote = await remotely(speech, server.url)
     assert server.violations == []
     assert len(server.peers) > 4, "it was cut again and again"
-    hold_good(local, remote)
+    hold_good(await local, remote)
 
 
 @pytest.mark.proof
 async def test_an_outage_of_fifteen_seconds(speech: Speech, tmp_path: Path) -> None:
-    local = await transcribed(speech)
+    local = asyncio.create_task(transcribed(speech))
     async with moonshine(tmp_path / "log") as recogniser:
         running, port = await until_the_outage(recogniser, speech)
         await asyncio.sleep(OUTAGE_S)  # the outage itself
@@ -113,7 +113,7 @@ async def test_an_outage_of_fifteen_seconds(speech: Speech, tmp_path: Path) -> N
     assert server.violations == []
     assert len(server.peers) == 1
     assert "Connected." in remote.err, "it was told meanwhile"
-    hold_good(local, remote)
+    hold_good(await local, remote)
 
 
 async def until_the_outage(recogniser: Recogniser, speech: Speech) -> "tuple[asyncio.Task[Done], int]":

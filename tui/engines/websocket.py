@@ -73,7 +73,7 @@ HTTP: Final[Mapping[int, Verdict]] = {
 """Refused upgrades; every other status is the server's own trouble and worth another attempt."""
 
 CODES: Final[Mapping[int, Verdict]] = {
-    1002: Verdict("The server found the protocol broken", "Check the engine's url", retry=False),
+    1002: Verdict("The server found the protocol broken", "Check the engine's url"),  # a garbled line looks the same
     1003: Verdict("The server does not take this kind of data", "Check the engine's settings", retry=False),
     1007: Verdict("The server could not read what it was sent", "Check the engine's settings", retry=False),
     1008: Verdict("The service does not accept the key", "Give it the right one with mictape login", retry=False),

@@ -408,7 +408,10 @@ class Follower:
         if self._plan.give_up_s is not None and now_s - self._down_since_s >= self._plan.give_up_s:
             self.state = "stopped"
             raise lost
-        await asyncio.sleep(delay_s(self._failures, after_s=lost.after))
+        wait_s = delay_s(self._failures, after_s=lost.after)
+        if self._plan.give_up_s is not None:  # the last attempt is made when the time is up, and not long before
+            wait_s = max(lost.after, min(wait_s, self._plan.give_up_s - (now_s - self._down_since_s)))
+        await asyncio.sleep(wait_s)
 
     def _count_try(self, number: int, link: Link, lost: Lost) -> None:
         """See to it that no stretch is tried for ever, so that what follows it is still heard."""
