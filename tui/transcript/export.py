@@ -12,17 +12,10 @@ import msgspec
 
 from tui.transcript.kept import RATE, KeptLine, KeptSession, KeptTrack, Word
 from tui.transcript.model import SPEECH
+from tui.transcript.wrapping import OBEYED
 
-_VISIBLE: Final[dict[int, int]] = {
-    **{code: 0x2400 + code for code in range(0x20)},
-    0x7F: 0x2421,
-    **dict.fromkeys(
-        (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)), 0xFFFD
-    ),
-    **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20),
-}
-"""What a terminal would obey, and what stands for it: the Unicode block Control Pictures for C0 and DEL, the
-replacement character for C1, direction overrides and lone surrogates, a space for what begins a line or jumps."""
+_VISIBLE: Final[dict[int, int]] = {**OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20)}
+"""For lines of output: what a terminal would obey made visible, and a space for what begins a line or jumps."""
 
 _UNSAFE_IN_JSON: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 """JSON itself does not ask for these to be escaped; terminals obey some, and some programs break lines at others."""
