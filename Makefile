@@ -2,6 +2,8 @@
 
 PY := .venv/bin/python
 CODE := tui tests docs .setup
+# Three tests at a time, on any number of cores: most of them wait for sound in real time.
+BESIDE := --numprocesses=3 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format proof bench lock
@@ -15,7 +17,7 @@ run: ## start Mictape, installing what is missing first; ARGS="..." goes to it
 
 test: ## run the tests, installing what they need first; ARGS="..." goes to pytest
 	@sh .setup/install.sh test
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(BESIDE) $(ARGS)
 
 check: ## look at style, types and who imports whom
 	@sh .setup/install.sh test

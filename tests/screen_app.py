@@ -45,9 +45,14 @@ class ScreenApp:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            env=self._without_size(env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
             preexec_fn=self._take_terminal,  # noqa: PLW1509 (nothing in it takes a lock)
         )
+
+    @staticmethod
+    def _without_size(env: Mapping[str, str]) -> dict[str, str]:
+        """The environment without what would hide this terminal's own size (pytest-xdist sets it)."""
+        return {name: value for name, value in env.items() if name not in {"COLUMNS", "LINES"}}
 
     def _take_terminal(self) -> None:
         os.setsid()

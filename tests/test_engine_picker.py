@@ -253,3 +253,18 @@ async def test_a_keyring_that_waits_for_a_password_keeps_nobody_from_leaving() -
     finally:
         if process.returncode is None:
             process.kill()
+
+
+async def test_what_is_found_out_after_the_choice_does_not_matter_any_more() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, *ALL, known=False)
+        for turns in range(12):
+            picker = seen.stage.screen
+            assert isinstance(picker, EnginePicker)
+            picker.dismiss(None)
+            for _ in range(turns):  # the widgets go some turns of the loop later; one of these is in between
+                await asyncio.sleep(0)
+            seen.answers.release()
+            await pilot.pause()
+            assert seen.stage.is_running
+            seen = await opened(pilot, *ALL, known=False)

@@ -8,15 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.audio.devices import Device
 from tui.failure import MictapeError
+from tui.screens.question import Question
 from tui.widgets.device_list import DeviceKey, DeviceList, matching
 
 
-class DevicePicker(ModalScreen[Device | None]):
+class DevicePicker(Question[Device | None]):
     """Choose what to record. The result is the device, or None when it was left.
 
     `load` lists the devices; it is called when the picker opens and when the person looks again, and may

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.engines.survey import Readiness, Standing
+from tui.screens.question import Question
 
 CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""
@@ -26,7 +26,7 @@ _COLOURS: Final = {
 }
 
 
-class EnginePicker(ModalScreen[str | None]):
+class EnginePicker(Question[str | None]):
     """Choose who recognises. The result is the engine's name, or None when the picker was left.
 
     All of `names` are listed at once; `look` finds out about one of them and never raises. They are looked at side

@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.keys import format_key
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.commands import COMMANDS, Command
+from tui.screens.question import Question
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Question[None]):
     """Everything a person can look up without leaving the screen.
 
     `kept` says where things are kept: what, and the path. `engine` is the engine's title and `offline`

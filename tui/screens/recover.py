@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.screens.question import Question
 from tui.widgets.status_line import clock, span
 
 RecoverChoice = Literal["continue", "new"]
@@ -32,7 +32,7 @@ class Interrupted:
     """Seconds of its tape without an answer."""
 
 
-class RecoverScreen(ModalScreen[RecoverChoice]):
+class RecoverScreen(Question[RecoverChoice]):
     """Offers an interrupted session back."""
 
     CSS_PATH = "recover.tcss"
