@@ -125,7 +125,8 @@ class MictapeApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the table of commands."""
         for command in COMMANDS:
-            yield SystemCommand(command.title, command.help, getattr(self, f"action_{command.id}"))
+            owner = self if command.of == "app" else self._main
+            yield SystemCommand(command.title, command.help, getattr(owner, f"action_{command.id}"))
 
     def on_mount(self) -> None:
         """Colours, clock, signals, and the session."""
@@ -392,14 +393,6 @@ class MictapeApp(App[None]):
                     self._follow(session, track)
             await before.close()
             remember(self._where.state_file, engine=name)
-
-    def action_follow(self) -> None:
-        """Go to the end of the transcript."""
-        self._main.view.to_end()
-
-    def action_to_start(self) -> None:
-        """Go to the first line."""
-        self._main.view.to_start()
 
     def action_clear_clip(self) -> None:
         """Put out the clip lamp."""

@@ -1,7 +1,7 @@
 """Every command once: bindings, footer, palette, help screen and docs are made from this table."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
 
@@ -11,7 +11,7 @@ class Command:
     """One thing the person can do."""
 
     id: str
-    """Stable name: the binding's id in keymaps; the app's action is `action_` + id."""
+    """Stable name: the binding's id in keymaps; the action is `action_` + id."""
     key: str
     """Textual key names, separated by commas."""
     title: str
@@ -20,14 +20,21 @@ class Command:
     """One sentence for the help screen and the palette."""
     footer: bool = False
     """Whether the footer shows it."""
+    of: Literal["app", "screen"] = "app"
+    """Who carries it out: the app what concerns the session, the main screen what concerns the text."""
+
+    @property
+    def action(self) -> str:
+        """What a binding runs. A command of the main screen does nothing while another screen asks something."""
+        return self.id if self.of == "app" else f"screen.{self.id}"
 
 
 COMMANDS: Final = (
     Command("pause", "space", "pause", "Pause or resume the recording; a pause writes nothing to the tape.", True),
     Command("choose_device", "d", "device", "Choose the microphone or computer sound to record.", True),
     Command("choose_engine", "e", "engine", "Choose who recognises; tape, clock and text stay, nothing is lost.", True),
-    Command("follow", "end", "to the end", "Go to the end of the transcript and follow it."),
-    Command("to_start", "home", "to the start", "Go to the first line of the transcript."),
+    Command("follow", "end", "to the end", "Go to the end of the transcript and follow it.", of="screen"),
+    Command("to_start", "home", "to the start", "Go to the first line of the transcript.", of="screen"),
     Command("clear_clip", "c", "clear clip lamp", "Put out the clip lamp and its count."),
     Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered."),
     Command("show_help", "question_mark,f1", "help", "Show the keys and where things are kept.", True),
@@ -39,6 +46,6 @@ COMMANDS: Final = (
 def bindings() -> list[BindingType]:
     """The table as an app's bindings; each has an id, so that a keymap can change its key."""
     return [
-        Binding(command.key, command.id, command.title, show=command.footer, tooltip=command.help, id=command.id)
+        Binding(command.key, command.action, command.title, show=command.footer, tooltip=command.help, id=command.id)
         for command in COMMANDS
     ]

@@ -55,3 +55,13 @@ class MainScreen(Screen[None]):
         if reading is not None:
             self.meter.pull(reading, heard)
         self.view.pull()
+
+    # What the person does with the text.
+
+    def action_follow(self) -> None:
+        """Go to the end of the transcript."""
+        self.view.to_end()
+
+    def action_to_start(self) -> None:
+        """Go to the first line."""
+        self.view.to_start()

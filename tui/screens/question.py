@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from textual.await_complete import AwaitComplete
+from textual.await_remove import AwaitRemove
 from textual.screen import ModalScreen
 
 Answer = TypeVar("Answer")
@@ -15,8 +15,7 @@ class Question(ModalScreen[Answer]):
     finds no widget, and its error ends the app.
     """
 
-    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
-        """Leave with the answer; no worker of this screen goes on after this."""
-        going = super().dismiss(result)
-        self.workers.cancel_node(self)
-        return going
+    def remove(self) -> AwaitRemove:
+        """Take the screen away, however it was left; no worker of it goes on after this."""
+        self.workers.cancel_node(self)  # pyright: ignore[reportUnknownMemberType]  (Textual gives no type arguments)
+        return super().remove()
