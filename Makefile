@@ -42,7 +42,9 @@ bench: ## measure; BENCH=engines for one of them, ARGS="--part hour" for a part 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	$(ARGS)
 
-lock: ## compile both locks again after a change of dependencies; ARGS=--upgrade takes newer versions
+lock: ## compile the locks again after a change of dependencies; ARGS=--upgrade takes newer versions
 	@sh .setup/install.sh test
 	@$(COMPILE) pyproject.toml --output-file requirements.lock
 	@$(COMPILE) --group dev --constraint requirements.lock --output-file tests/requirements.lock
+	@$(COMPILE) --extra pyaudio --constraint requirements.lock pyproject.toml | awk '/^[a-z]/ { kept = /^pyaudio==/ } kept' \
+		>tests/pyaudio.lock

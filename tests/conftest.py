@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import clocked_mic
 import pulse as pulse_server
 import pytest
 from hypothesis import HealthCheck, settings
@@ -52,3 +53,12 @@ def pulse() -> Iterator[pulse_server.PulseServer]:
         pytest.skip(f"not installed: {', '.join(lacking)}")
     with pulse_server.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def clocked_mics() -> Iterator[clocked_mic.ClockedMics]:
+    """ALSA microphones with a true clock, built once; skipped where there is no compiler or no ALSA."""
+    if lacking := clocked_mic.missing():
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    with clocked_mic.built() as mics:
+        yield mics

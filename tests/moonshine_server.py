@@ -168,7 +168,8 @@ class Recogniser:
 @asynccontextmanager
 async def moonshine(log: Path) -> AsyncGenerator[Recogniser]:
     """A recogniser whose model is loaded, or about to be; its processes end with the block."""
-    engine = LocalEngine(LocalOptions(), log)
+    # A service says a turn once: no second pass.
+    engine = LocalEngine(LocalOptions(second_pass="off"), log)
     await engine.preload()
     try:
         yield Recogniser(engine)

@@ -15,14 +15,16 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 from test_tape import pcm
 from waiting import until
 
 from tui.audio import recorder as recorder_module
 from tui.audio.clock import Clock
-from tui.audio.levels import Samples
+from tui.audio.device_time import DeviceTime
 from tui.audio.messages import Ended, Failed, Hole, Message, Opened, Paused
-from tui.audio.recorder import Block, DeviceTime, Mixer, Recorder
+from tui.audio.recorder import Block, Mixer, Recorder
 from tui.audio.tape import Tape, TapeWriter, find_parts, read_journal
 
 RATE = 16_000
@@ -135,6 +137,25 @@ def test_a_tape_that_vanishes_ends_it_with_a_sentence(tmp_path: Path) -> None:
         failed = list(messages(process))[-1]
     assert isinstance(failed, Failed)
     assert (failed.kind, "vanished" in failed.what) == ("disk", True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the files of another process")
+def test_a_disk_that_takes_no_more_ends_it_with_a_sentence_and_a_whole_tape(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    sound = wav(tmp_path / "sound.wav", pcm(0, 160_000))
+    with capture(tmp_path, "--source", "file", "--path", str(sound)) as process:
+        says = messages(process)
+        next(says)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_001, 20_001))
+        say(process, "go")
+        failed = list(says)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.kind, "cannot be written" in failed.what) == ("disk", True)
+    [part] = find_parts(tmp_path, 1)
+    with wave.open(str(part.path)) as file:
+        heard = file.readframes(160_000)
+    assert len(heard) >= 2 * (10_000 - 320 - 22)
+    assert heard == pcm(0, len(heard) // 2)
 
 
 def piped(folder: Path, data: bytes) -> list[Message]:
@@ -284,18 +305,18 @@ def test_an_overflow_at_another_rate_keeps_the_end_of_what_was_before(tmp_path: 
     bench = Bench(tmp_path, rate=48_000)
     bench.take(100.0, blocks=50)
     bench.take(101.2, overflow=True)
+    bench.recorder.pause()
     (hole,) = bench.holes
     assert hole.start == 16_000
     assert abs(hole.end - 19_200) < 5
-    bench.recorder.pause()
     assert bench.writer.samples == hole.end + 320
 
 
 def test_a_hole_of_more_than_a_minute_ends_like_a_pause(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.take(100.0, blocks=50)
-    bench.take(162.0, overflow=True)
-    assert (bench.holes, bench.writer.samples) == ([], 16_320)
+    bench.take(162.0, blocks=20, overflow=True)
+    assert (bench.holes, bench.writer.samples) == ([], 22_400)
     assert read_journal(tmp_path, 1).anchors[-1].why == "resume"
 
 
@@ -306,8 +327,8 @@ def test_a_restart_becomes_a_hole_and_a_late_one_a_pause(tmp_path: Path) -> None
     bench.take(103.0, blocks=50)
     assert bench.holes == [Hole(16_000, 48_000, "restart")]
     bench = Bench(tmp_path, after="hole")
-    bench.take(170.0)
-    assert (bench.holes, bench.writer.samples) == ([], 64_320)
+    bench.take(170.0, blocks=15)
+    assert (bench.holes, bench.writer.samples) == ([], 68_800)
     bench = Bench(tmp_path, after="pause")
     bench.take(171.0)
     anchors = read_journal(tmp_path, 1).anchors
@@ -315,7 +336,7 @@ def test_a_restart_becomes_a_hole_and_a_late_one_a_pause(tmp_path: Path) -> None
         ("start", 0),
         ("hole", 48_000),
         ("resume", 64_000),
-        ("resume", 64_320),
+        ("resume", 68_800),
     ]
 
 
@@ -350,11 +371,58 @@ def test_levels_go_on_in_a_pause_and_the_tape_does_not(tmp_path: Path) -> None:
 
 def test_lost_frames_are_told_from_late_ones() -> None:
     time = DeviceTime(RATE)
-    block: Samples = np.zeros((320, 1), dtype=np.int16)
     for n, jitter in enumerate((0.005, 0.0, 0.02, 0.001, 0.015) * 20):
-        time.count(Block(block, 10 + n * 0.02 + jitter))
-    assert time.lateness_s(Block(block, 12.0)) == pytest.approx(0.0, abs=1e-3)
-    assert time.lateness_s(Block(block, 12.3)) == pytest.approx(0.3, abs=1e-3)
+        time.count(10 + n * 0.02 + jitter, 320)
+    assert time.lateness_s(12.0) == pytest.approx(0.0, abs=1e-3)
+    assert time.lateness_s(12.3) == pytest.approx(0.3, abs=1e-3)
+
+
+JITTERS = st.lists(st.floats(0, 0.03), min_size=1, max_size=60)
+
+
+def arrivals(jitters: list[float], *, seconds: int, skipped_s: float = 0.0, slow: float = 0.0) -> Iterator[float]:
+    """When blocks of 20 ms arrive whose device skips some time after 5 s, or runs slow; a few are always in time."""
+    for n in range(seconds * 50):
+        jitter = 0.0 if n % 23 == 0 else jitters[n % len(jitters)]
+        yield 10 + n * 0.02 * (1 + slow) + (skipped_s if n >= 250 else 0.0) + jitter
+
+
+@given(jitters=JITTERS, skipped_s=st.floats(0.06, 30))
+def test_what_is_missing_without_a_word_is_found_once_and_in_its_length(jitters: list[float], skipped_s: float) -> None:
+    time, found = DeviceTime(RATE), list[float]()
+    for arrival in arrivals(jitters, seconds=12, skipped_s=skipped_s):
+        time.count(arrival, 320)
+        if missing_s := time.take_missing_s():
+            found.append(missing_s)
+    assert found == [pytest.approx(skipped_s, abs=5e-3)]
+
+
+@given(jitters=JITTERS, slow=st.floats(-0.02, 0.02), stalls=st.lists(st.integers(0, 500), max_size=3))
+def test_late_and_slow_devices_raise_no_alarm(jitters: list[float], slow: float, stalls: list[int]) -> None:
+    time = DeviceTime(RATE)
+    for n, arrival in enumerate(arrivals(jitters, seconds=12, slow=slow)):
+        # A stall: what was heard in two seconds arrives at its end, all at once.
+        held = max(
+            (10 + (stall + 100) * 0.02 * (1 + slow) for stall in stalls if stall <= n < stall + 100), default=0.0
+        )
+        time.count(max(arrival, held), 320)
+        assert time.take_missing_s() == 0.0
+
+
+def test_several_flags_are_one_overflow_and_what_is_missing_without_one_is_filled(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=50)
+    for n in range(3):
+        bench.take(101.5 + n * 0.02, overflow=True)
+    bench.take(101.56, blocks=247)
+    assert [(hole.why, bench.recorder.overflows) for hole in bench.holes] == [("overflow", 1)]
+    bench.take(107.0, blocks=300)  # half a second skipped, and nobody says so
+    assert [hole.why for hole in bench.holes] == ["overflow", "missing"]
+    assert bench.recorder.missing == pytest.approx(8_000, abs=80)
+    assert bench.recorder.lost == pytest.approx(16_000, abs=80)
+    bench.recorder.pause()
+    assert bench.writer.samples == pytest.approx(13 * RATE, abs=80)
+    assert bench.recorder.expected == bench.writer.samples
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000])

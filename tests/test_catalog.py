@@ -109,8 +109,9 @@ def test_a_setting_of_the_wrong_type_is_named() -> None:
     assert failure.remedy == "Correct it in [engines.echo]"
 
 
-def test_the_local_engine_has_nothing_to_set() -> None:
-    assert failure_of("local", {"model": "x"}).remedy == "It has no settings"
+def test_what_the_local_engine_can_be_set_to_is_told() -> None:
+    assert failure_of("local", {"model": "x"}).remedy == "Its settings are: second_pass, word_times"
+    assert "`second_pass`" in failure_of("local", {"second_pass": "sometimes"}).what
 
 
 def test_importing_the_catalog_imports_no_engine() -> None:

@@ -35,7 +35,7 @@ def starts(*args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen
 # transcribe
 
 
-@pytest.mark.parametrize("pace", ["fast", "real"])
+@pytest.mark.parametrize("pace", ["fast", pytest.param("real", marks=pytest.mark.proof)])
 def test_two_cities_is_recognised_at_both_paces(speech: Speech, pace: str) -> None:
     done = mictape("transcribe", str(speech.two_cities), "--pace", pace)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,17 +1,28 @@
 """The device picker: what it lists, how one chooses, what it says when there is nothing."""
 
 import asyncio
+import os
+import signal
+import sys
+from array import array
+from math import inf
+from pathlib import Path
 
 import pytest
+from pulse import PulseServer
+from screen_app import ScreenApp, screen_app
 from stage import Stage
 from textual.pilot import Pilot
+from textual.visual import VisualType
 from textual.widgets import Input
 from waiting import until_async
 
+from tui.audio import devices
 from tui.audio.devices import Device
+from tui.audio.lookout import Levels, Lookout
 from tui.failure import Failure, MictapeError
-from tui.screens.device_picker import DevicePicker
-from tui.widgets.device_list import DeviceList, details, in_groups, marks, matching
+from tui.screens.device_picker import Choice, DevicePicker
+from tui.widgets.device_list import DeviceList, bar, details, in_groups, marks, matching
 
 YETI = Device("pulse:yeti", "Blue Yeti", "PulseAudio", 2, 48_000, True, "microphone", "yeti")
 WEBCAM = Device("pulse:cam", "HD Webcam [b]C920[/b]", "PulseAudio", 1, 44_100, False, "microphone", "cam", muted=True)
@@ -68,7 +79,7 @@ async def opened(pilot: Pilot[None], picker: DevicePicker) -> Opened:
     assert isinstance(stage, Stage)
     seen = Opened(stage, picker)
 
-    def left(result: Device | None) -> None:
+    def left(result: Choice | None) -> None:
         seen.result = result
 
     await stage.push_screen(picker, left)
@@ -77,14 +88,14 @@ async def opened(pilot: Pilot[None], picker: DevicePicker) -> Opened:
 
 
 def test_groups_put_microphones_first_and_the_likely_ones_on_top() -> None:
-    groups = in_groups(ALL, in_use=("Realtek", "ALSA"), last_used=("HD Webcam [b]C920[/b]", "PulseAudio"))
+    groups = in_groups(ALL, in_use=[("Realtek", "ALSA")], last_used=("HD Webcam [b]C920[/b]", "PulseAudio"))
     assert groups == [("microphone", [REALTEK, WEBCAM, YETI]), ("computer sound", [SPEAKERS])]
 
 
 def test_marks_and_details_are_words() -> None:
-    assert marks(YETI, ("Blue Yeti", "PulseAudio"), None) == ["in use", "default"]
-    assert marks(WEBCAM, None, ("HD Webcam [b]C920[/b]", "PulseAudio")) == ["last used", "muted"]
-    assert marks(YETI, None, ("Blue Yeti", "ALSA")) == ["default"], "the same name at another host API is another"
+    assert marks(YETI, [("Blue Yeti", "PulseAudio")], None) == ["in use", "default"]
+    assert marks(WEBCAM, [], ("HD Webcam [b]C920[/b]", "PulseAudio")) == ["last used", "muted"]
+    assert marks(YETI, [], ("Blue Yeti", "ALSA")) == ["default"], "the same name at another host API is another"
     assert details(WEBCAM) == "44.1 kHz · mono · PulseAudio"
 
 
@@ -98,7 +109,7 @@ def test_filter_takes_every_word_anywhere_in_any_case() -> None:
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 async def test_shows_everything_as_it_is(size: tuple[int, int]) -> None:
     async with (stage := Stage()).run_test(size=size) as pilot:
-        picker = DevicePicker(Listing(ALL).load, in_use=("Blue Yeti", "PulseAudio"))
+        picker = DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")])
         await opened(pilot, picker)
         await until_async(lambda: stage.sees("Blue Yeti"))
         for words in ("Record from", "Microphones", "Computer sound", "in use · default", "HD Webcam [b]", "esc leave"):
@@ -107,14 +118,14 @@ async def test_shows_everything_as_it_is(size: tuple[int, int]) -> None:
 
 async def test_arrows_and_enter_choose_while_the_filter_has_the_focus() -> None:
     async with Stage().run_test(size=(80, 24)) as pilot:
-        seen = await opened(pilot, DevicePicker(Listing(ALL).load, in_use=("Blue Yeti", "PulseAudio")))
+        seen = await opened(pilot, DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")]))
         await until_async(lambda: seen.chosen_name == "Blue Yeti")
         assert seen.names == ["Blue Yeti", "HD Webcam [b]C920[/b]", "Realtek", "Speakers"]
         await pilot.press("down", "down", "down")
         assert seen.chosen_name == "Speakers", "the heading is stepped over"
         await pilot.press("up", "enter")
         await until_async(lambda: seen.result is not NOT_ASKED)
-        assert seen.result is REALTEK
+        assert seen.result == Choice(REALTEK)
 
 
 async def test_typing_filters_and_says_when_nothing_fits() -> None:
@@ -129,7 +140,7 @@ async def test_typing_filters_and_says_when_nothing_fits() -> None:
         await pilot.press("enter")
         assert seen.result is NOT_ASKED
         await pilot.press("backspace", "backspace", "backspace", "enter")
-        await until_async(lambda: seen.result is REALTEK)
+        await until_async(lambda: seen.result == Choice(REALTEK))
 
 
 async def test_a_click_chooses() -> None:
@@ -138,7 +149,7 @@ async def test_a_click_chooses() -> None:
         await until_async(lambda: stage.sees("Realtek"))
         row = next(y for y, text in enumerate(stage.rows) if "Realtek" in text)
         await pilot.click(offset=(stage.rows[row].index("Realtek"), row))
-        await until_async(lambda: seen.result is REALTEK)
+        await until_async(lambda: seen.result == Choice(REALTEK))
 
 
 async def test_escape_leaves_without_a_choice() -> None:
@@ -172,7 +183,7 @@ async def test_a_failure_shows_its_sentence_and_r_looks_again() -> None:
         assert listing.asked == 2
         assert not stage.sees("PortAudio")
         await pilot.press(*"yeti", "enter")
-        await until_async(lambda: seen.result is YETI)
+        await until_async(lambda: seen.result == Choice(YETI))
 
 
 async def test_nothing_to_record_says_so() -> None:
@@ -203,3 +214,140 @@ async def test_a_device_that_is_gone_gives_the_cursor_to_the_first() -> None:
         await pilot.press("f5")
         await until_async(lambda: seen.names == ["Realtek", "Speakers"])
         assert seen.chosen_name == "Realtek"
+
+
+# ---- While it is open ------------------------------------------------------------------------------------------------
+
+
+def levels(**peaks: float) -> Levels:
+    return Levels({f"pulse:{name}": peak for name, peak in peaks.items()})
+
+
+def test_a_bar_has_eighths_and_shows_the_faintest_sound() -> None:
+    assert bar(-inf) == " " * 8
+    assert bar(-90.0) == "▏" + " " * 7
+    assert bar(-30.0) == "████    "
+    assert bar(-33.0, cells=4) == "█▊  "
+    assert bar(0.0) == bar(3.0) == "█" * 8
+
+
+async def test_meters_rise_at_once_fall_slowly_and_are_drawn_only_when_they_change() -> None:
+    async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
+        seen = await opened(pilot, DevicePicker(Listing(ALL).load))
+        await until_async(lambda: seen.names)
+        drawn = 0
+        rows = seen.picker.query_one(DeviceList)
+        draw = rows.replace_option_prompt
+
+        def counted(option_id: str, prompt: VisualType) -> DeviceList:
+            nonlocal drawn
+            drawn += 1
+            return draw(option_id, prompt)
+
+        rows.replace_option_prompt = counted
+        assert not stage.sees("▕")
+        seen.picker.take(levels(yeti=1.0, cam=0.0))
+        await pilot.pause()
+        assert stage.sees("▕████████▏")
+        assert stage.sees("▕        ▏")
+        assert drawn == 2
+        for _ in range(3):
+            seen.picker.take(levels(yeti=1.0, cam=0.0))
+        assert drawn == 2, "nothing has changed"
+        for _ in range(42):  # 1.7 s of 40 ms, of which no message tells of the Yeti
+            seen.picker.take(levels(cam=0.0))
+        await pilot.pause()
+        assert stage.sees(f"▕{bar(-20.0)}▏")
+
+
+async def test_what_comes_and_goes_leaves_cursor_and_filter_alone() -> None:
+    new = Device("pulse:new", "A new one", "PulseAudio", 1, 48_000, True, "microphone", "new")
+    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+        seen = await opened(pilot, DevicePicker(Listing(ALL).load))
+        await until_async(lambda: seen.names)
+        await pilot.press(*"e", "down")
+        assert seen.chosen_name == "HD Webcam [b]C920[/b]"
+        seen.picker.take(devices.Listing((new, *ALL)))
+        assert seen.names[0] == "A new one"
+        assert seen.chosen_name == "HD Webcam [b]C920[/b]"
+        seen.picker.take(devices.Listing((WEBCAM, SPEAKERS)))
+        assert seen.chosen_name == "HD Webcam [b]C920[/b]"
+        assert seen.picker.query_one(Input).value == "e"
+        failure = Failure("The last one has gone", "Plug it in again")
+        seen.picker.take(devices.Listing(failure=failure))
+        await until_async(lambda: stage.sees(str(failure)))
+        seen.picker.take(devices.Listing((REALTEK,)))
+        await until_async(lambda: seen.names == ["Realtek"])
+        assert not stage.sees("has gone")
+
+
+async def test_plus_adds_the_device_unless_it_is_recorded_already() -> None:
+    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+        picker = DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")], can_add=True)
+        seen = await opened(pilot, picker)
+        await until_async(lambda: seen.chosen_name == "Blue Yeti")
+        assert stage.sees("+ add")
+        await pilot.press("+")
+        await until_async(lambda: stage.sees("Blue Yeti is recorded already."))
+        await pilot.press("down", "+")
+        await until_async(lambda: seen.result == Choice(WEBCAM, also=True))
+
+
+async def test_where_nothing_can_be_added_a_plus_is_text() -> None:
+    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+        seen = await opened(pilot, DevicePicker(Listing(ALL).load))
+        await until_async(lambda: seen.names)
+        assert not stage.sees("+ add")
+        await pilot.press("+")
+        assert seen.picker.query_one(Input).value == "+"
+
+
+async def test_a_muted_microphone_is_unmuted_from_the_picker(
+    pulse: PulseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in pulse.variables.items():
+        monkeypatch.setenv(name, value)
+    pulse.set_muted("vmic2")
+    async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
+        seen = await opened(pilot, DevicePicker(devices.list_devices, Lookout()))
+        await until_async(lambda: seen.chosen_name == "Virtual_Mic")
+        await pilot.press("ctrl+u")
+        assert not stage.sees("unmute"), "it is not muted: the key is the filter's own"
+        await pilot.press("down")
+        await until_async(lambda: stage.sees("^u unmute") and stage.sees("muted"))
+        await pilot.press("ctrl+u")
+        await until_async(lambda: not stage.sees("muted"))
+        assert seen.chosen_name == "Virtual_Mic_Two"
+        pulse.add("headset", "Headset")
+        await until_async(lambda: "Headset" in seen.names)
+        await pilot.press("escape")
+        await until_async(lambda: seen.result is None)
+    assert "Mute: no" in pulse.control("list", "sources").partition("Name: vmic2\n")[2]
+
+
+def probe_of(app: ScreenApp) -> int:
+    """The process that looks at devices for this app, by its command line."""
+    children = Path(f"/proc/{app.process.pid}/task/{app.process.pid}/children").read_text().split()
+    for child in children:
+        if b"tui.audio.probe" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    return 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks for the probe in /proc")
+def test_choosing_a_device_that_has_just_gone_leaves_the_old_one_running(pulse: PulseServer, home: Path) -> None:
+    pulse.play_raw(array("h", [300, -300] * 16_000 * 60).tobytes())
+    pulse.add("headset", "Headset")
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees("LISTENING", timeout_s=60)
+        app.press("d")
+        app.sees("Record from", "in use", "Headset", "▕")
+        os.kill(probe_of(app), signal.SIGSTOP)  # so that the picker does not see it go
+        pulse.remove("headset")
+        app.press("headset", "enter")
+        app.sees("Headset", "Choose another device")
+        before = app.sees("LISTENING", "Virtual_Mic_Two")
+        app.until(lambda text: text.splitlines()[0] != before.splitlines()[0])
+        app.press("q")
+        assert app.ends() == 0
+    assert not (home / "state.toml").exists() or "Headset" not in (home / "state.toml").read_text()

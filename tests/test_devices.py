@@ -12,8 +12,9 @@ import pytest
 from pulse import PulseServer, missing
 from waiting import until_async
 
-from tui.audio import devices as module
-from tui.audio.devices import Device, find, list_devices, list_devices_now, numbered, pick
+from tui.audio import devices, listing
+from tui.audio.devices import Device, find, list_devices, list_devices_now, pick
+from tui.audio.listing import numbered
 from tui.failure import ExitCode, MictapeError
 
 NO_SERVER = {"PULSE_SERVER": "unix:/nowhere"}
@@ -202,14 +203,14 @@ def test_portaudios_list_is_thinned_to_what_a_person_means(
         for name, channels in devices
     ]
     apis: list[dict[str, object]] = []
-    for name, devices in host_apis.items():
+    for name, inputs in host_apis.items():
         first = sum(len(host_apis[before]) for before in list(host_apis)[: len(apis)])
-        indices = list(range(first, first + len(devices)))
+        indices = list(range(first, first + len(inputs)))
         apis.append({"name": name, "devices": indices, "default_input_device": first})
     shown = SimpleNamespace(query_hostapis=lambda: apis, query_devices=lambda: entries)
     monkeypatch.setitem(sys.modules, "sounddevice", shown)
     monkeypatch.setattr(sys, "platform", platform)
-    listed = module.portaudio_inputs()
+    listed = listing.portaudio_inputs()
     assert [f"{device.host_api}:{device.name}" for _, device in listed] == expected
     assert all(device.target.startswith(str(entries[index]["name"])) for index, device in listed)
     assert [device.default for _, device in listed] == [True] + [False] * (len(listed) - 1)
@@ -226,18 +227,18 @@ def test_without_portaudio_it_says_how_to_get_it(tmp_path: Path, monkeypatch: py
         list_devices_now()
     assert raised.value.failure.code is ExitCode.SOUND
     assert "PortAudio" in raised.value.failure.what
-    assert raised.value.failure.remedy == module.no_portaudio().remedy
+    assert raised.value.failure.remedy == devices.no_portaudio().remedy
 
 
 def test_the_install_command_is_this_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert module.no_portaudio().remedy == "Install PortAudio and the ALSA plug-ins with your package manager"
+    assert devices.no_portaudio().remedy == "Install PortAudio and the ALSA plug-ins with your package manager"
     (tmp_path / "zypper").touch(0o700)
-    assert module.no_portaudio().remedy == "Run: sudo zypper install libportaudio2 alsa-plugins-pulse"
+    assert devices.no_portaudio().remedy == "Run: sudo zypper install libportaudio2 alsa-plugins-pulse"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert module.no_pulse_plugin().remedy == "Run: zypper install libportaudio2 alsa-plugins-pulse"
+    assert devices.no_pulse_plugin().remedy == "Run: zypper install libportaudio2 alsa-plugins-pulse"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sentence names Linux's sound servers")
@@ -254,7 +255,7 @@ def test_nothing_to_record_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "msgspec.py").write_text("raise SystemExit(7)\n")
-    monkeypatch.setattr(module.children, "environment", lambda: os.environ | {"PYTHONPATH": str(tmp_path)})
+    monkeypatch.setattr(devices.children, "environment", lambda: os.environ | {"PYTHONPATH": str(tmp_path)})
     assert "list of sound devices" in failure_of_now(20)
 
 

@@ -1,14 +1,20 @@
 """A transcript as text and as JSON."""
 
+import asyncio
 import json
 import unicodedata
+from pathlib import Path
 
+import pytest
+from handled import handled
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import until_async
 
-from tui.transcript.export import json_line, json_session, txt, visible
+from tui.transcript.export import json_line, json_session, markdown, standing, txt, visible
 from tui.transcript.kept import KeptLine, KeptSession, KeptTrack, Word
-from tui.transcript.model import Kind
+from tui.transcript.model import Kind, Transcript
+from tui.transcript.written import SLICE, write
 
 HELLO = KeptLine(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9), Word("there.")))
 DIVIDER = KeptLine(2, 1, 16_000, 16_000, "microphone: Two", kind=Kind.DIVIDER)
@@ -23,6 +29,12 @@ def is_control(character: str) -> bool:
 
 def test_plain_text_is_what_was_said() -> None:
     assert list(txt([HELLO, DIVIDER, BYE])) == ["Hello there.", "Bye."]
+
+
+def test_a_line_begins_with_the_name_of_its_track_where_that_is_told() -> None:
+    assert list(txt([HELLO, BYE], {1: "You"})) == ["You: Hello there.", "You: Bye."]
+    assert list(txt([HELLO], {2: "Computer"})) == ["Hello there."]
+    assert json.loads(json_line(BYE, "Computer"))["track_name"] == "Computer"
 
 
 def test_brackets_and_markup_stay_as_they_were_said() -> None:
@@ -82,3 +94,42 @@ def test_a_session_in_json() -> None:
 def test_a_session_that_is_not_kept() -> None:
     document = json.loads(json_session(None, [], []))
     assert document == {"id": None, "title": "", "started": None, "tracks": [], "lines": []}
+
+
+def test_a_line_as_it_stands() -> None:
+    marked = KeptLine(1, 1, 744 * 16_000, 745 * 16_000, "It *was*.", speaker="Anna", mark="why [1]")
+    assert standing(marked) == "★ 00:12:24  Anna: It *was*. (why [1])"
+    assert standing(marked, times=False) == "Anna: It *was*."
+    assert markdown(marked) == r"★ `00:12:24` **Anna:** It \*was\*. — *why \[1\]*"
+    assert markdown(KeptLine(2, 1, 0, 0, "ask", kind=Kind.NOTE)) == "> `00:00:00` ask"
+    assert markdown(DIVIDER) == "`00:00:01` *microphone: Two*"
+
+
+async def test_a_file_is_whole_and_never_replaced_unasked(tmp_path: Path) -> None:
+    transcript = Transcript()
+    ids = [transcript.add(1, start, start, f"line {start}") for start in range(SLICE * 2 + 1)]
+    path = tmp_path / "talk.txt"
+    assert await write(transcript, ids, path, over=False) == len(ids)
+    written = path.read_text(encoding="utf-8")
+    assert written.splitlines() == [standing(transcript.line_of(id)) for id in ids]
+    with pytest.raises(FileExistsError):
+        await write(transcript, ids[:1], path, over=False)
+    assert path.read_text(encoding="utf-8") == written
+    assert await write(transcript, [*ids[:2], 9_999_999], path, over=True) == 2
+    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == [path], "nothing is left beside it"
+
+
+async def test_the_selection_is_written_and_a_second_enter_replaces(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "talk.md"
+    async with handled(home) as (app, pilot):
+        await pilot.press("home", "shift+down", "shift+down")
+        assert list(app._main.selected) == [app.transcript.id_at(0), app.transcript.id_at(1)]
+        await pilot.press("x", "ctrl+u", *str(target), "enter")
+        await until_async(target.exists)
+        assert [line[-2:] for line in target.read_text().split("\n\n") if line] == ["w1", "w2"]
+        target.write_text("mine")
+        await pilot.press("x", "ctrl+u", *str(target), "enter")
+        assert app.screen is not app._main
+        assert target.read_text() == "mine"
+        await pilot.press("enter")
+        await until_async(lambda: target.read_text() != "mine")

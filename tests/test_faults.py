@@ -34,7 +34,8 @@ from tui.engines.base import Final as FinalTurn
 from tui.engines.base import Lost, Partial, Request
 from tui.failure import ExitCode, Failure
 from tui.session.coverage import Coverage
-from tui.session.follower import Follower, Told
+from tui.session.follower import Follower
+from tui.session.work import Told
 
 WORDS: Final = [1, 2, 3, 1, 0, 2, 2, 1, 3, 3] * 5
 SAID: Final = [f"w{word}" for word in WORDS if word]
@@ -102,18 +103,6 @@ async def serving(script: Script, **options: Any) -> AsyncGenerator[Server]:
 # Who follows.
 
 
-class Watched(Follower):
-    """A follower that keeps why its connections were lost."""
-
-    def __init__(self, tape: Tape, coverage: Coverage, engine: AssemblyAIEngine, told: list[Told]) -> None:
-        super().__init__(tape, coverage, engine, Request(), told.append)
-        self.losses: list[Lost] = []
-
-    async def _recover(self, lost: Lost) -> None:
-        self.losses.append(lost)
-        await super()._recover(lost)
-
-
 class Sitting:
     """Words on a tape, and who follows it over the network at any pace."""
 
@@ -128,11 +117,12 @@ class Sitting:
         self.told: list[Told] = []
         engine = AssemblyAIEngine(AssemblyAIOptions(url=url), Path("unused"), KEY)
         engine.capabilities = replace(engine.capabilities, **{"fastest_pace": None, **able})
-        self.follower = Watched(self.tape, self.coverage, engine, self.told)
+        self.follower = Follower(self.tape, self.coverage, engine, Request(), self.told.append)
 
     @property
     def losses(self) -> list[Lost]:
-        return self.follower.losses
+        """Why connections were lost, in order."""
+        return [each.heard for each in self.told if isinstance(each.heard, Lost)]
 
     async def follow(self) -> None:
         async with asyncio.timeout(2 * TIMEOUT_S):

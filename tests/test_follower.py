@@ -7,20 +7,24 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import virtual_time
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scripted import SLOT, SOUND, ScriptedEngine, spoken
 
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape, TapeWriter
-from tui.engines.base import Capabilities, Final, Lost, Partial, Request
+from tui.engines.base import Capabilities, Final, Lost, Partial, Request, Speakers
 from tui.session.coverage import Coverage, Gap
-from tui.session.follower import Follower, Plan, Told
+from tui.session.follower import Follower
+from tui.session.leading import Plan
+from tui.session.voices import Voices
+from tui.session.work import Told
 
 REMOTE = Capabilities(fastest_pace=1.0, word_times=True)
 """As AssemblyAI is: no faster than real time, with word times."""
@@ -35,6 +39,10 @@ class Sitting:
     coverage: Coverage = field(default_factory=Coverage)
     plan: Plan = field(default_factory=Plan)
     told: list[Told] = field(default_factory=list[Told])
+    eras: list[int] = field(default_factory=list[int])
+    """For each of them which follower told it, counted from 0: each counts connections anew."""
+    followers: int = 0
+    voices: Voices = field(default_factory=Voices)
 
     def __post_init__(self) -> None:
         self.tape = Tape(self.folder, 1)
@@ -53,7 +61,15 @@ class Sitting:
 
     async def follow(self) -> None:
         """Follow to the end."""
-        self.follower = Follower(self.tape, self.coverage, self.engine, Request(), self.told.append, plan=self.plan)
+        era, self.followers = self.followers, self.followers + 1
+
+        def hear(told: Told) -> None:
+            self.eras.append(era)
+            self.told.append(told)
+
+        self.follower = Follower(
+            self.tape, self.coverage, self.engine, Request(), hear, plan=self.plan, voices=self.voices
+        )
         await self.follower.run()
 
     async def speak(self, words: Sequence[int]) -> None:
@@ -74,8 +90,21 @@ class Sitting:
     @property
     def words(self) -> list[str]:
         """The words of all finals, in tape order."""
-        finals = [each.heard for each in self.told if isinstance(each.heard, Final)]
-        return " ".join(final.text for final in sorted(finals, key=lambda final: final.start or 0)).split()
+        return " ".join(final.text for final in self.finals).split()
+
+    @property
+    def finals(self) -> list[Final]:
+        """What each turn became, in tape order, with the speaker it has at last."""
+        turns: dict[tuple[int, int, int], Final] = {}
+        for era, each in zip(self.eras, self.told, strict=True):
+            if isinstance(each.heard, Final):
+                turns[era, each.connection, each.heard.turn] = each.heard
+            elif isinstance(each.heard, Speakers):
+                for turn, speaker in each.heard.turns.items():
+                    key = era, each.connection, turn
+                    if key in turns:
+                        turns[key] = replace(turns[key], speaker=speaker)
+        return sorted(turns.values(), key=lambda final: final.start or 0)
 
     def in_gaps(self, words: Sequence[int]) -> list[str]:
         """The words that lie in gaps, wholly or in part."""
@@ -86,8 +115,10 @@ class Sitting:
         ]
 
     def settled(self) -> bool:
-        """Whether nothing is open any more."""
-        return self.coverage.open(self.tape.samples) == []
+        """Whether nothing is open any more: covered, gaps and holes are disjoint, and together they are the tape."""
+        parts = [*self.coverage.covered, *self.coverage.holes, *((gap.start, gap.end) for gap in self.coverage.gaps)]
+        whole = sum(end - start for start, end in parts) == self.tape.samples
+        return whole and self.coverage.open(self.tape.samples) == []
 
 
 def said(words: Sequence[int]) -> list[str]:
@@ -117,6 +148,7 @@ scripts = st.lists(st.integers(0, 3), max_size=25)
     st.integers(1, 4),
     st.booleans(),
 )
+@example([0] * 8 + [1, 0], [9 * SLOT + 1], 0, 1, False)  # lost between a turn's text and its answer
 def test_each_word_is_there_once_and_in_order_or_in_a_gap(
     script: list[int], breaks: list[int], refusals: int, turn_words: int, times: bool
 ) -> None:
@@ -278,6 +310,41 @@ def test_before_its_limit_a_connection_hands_over_without_a_seam(tmp_path: Path)
     assert sitting.settled()
 
 
+def same_people(finals: Sequence[Final]) -> bool:
+    """Whether each name stands for one person (odd words and even ones), and each person has one name."""
+    named = {(final.speaker, int(final.text[1:]) % 2) for final in finals}
+    return len(named) == len({name for name, _ in named}) == len({person for _, person in named})
+
+
+@pytest.mark.parametrize("script", [[1, 2, 2, 1, 2] * 120, ([2, 1, 2, 2] + [0] * 5 + [1, 2, 1] + [0] * 5) * 35])
+def test_speakers_keep_their_names_across_a_change_over(tmp_path: Path, script: list[int]) -> None:
+    capabilities = Capabilities(fastest_pace=1.0, word_times=True, longest_s=60, speakers=True)
+    engine = ScriptedEngine(capabilities, voices=2)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    virtual_time.run(sitting.live(script))
+    assert sitting.words == said(script)
+    assert engine.opened >= 3
+    assert {labels["A"] for labels in engine.labelled if labels} == {0, 1}, "labels did change hands"
+    assert same_people(sitting.finals)
+    assert {final.speaker for final in sitting.finals} == {"A", "B"}
+    assert all(age_s <= 60 for age_s in engine.ages_s)
+
+
+def test_speakers_keep_their_names_when_a_connection_breaks(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, voices=2, breaks=[at * SLOT for at in (21, 22, 23, 24)])
+    sitting = recorded(tmp_path, [1, 2, 2, 1, 2] * 20, engine)
+    assert engine.opened == 5
+    assert same_people(sitting.finals)
+
+
+def test_who_spoke_on_both_sides_of_a_long_silence_is_not_known(tmp_path: Path) -> None:
+    capabilities = Capabilities(fastest_pace=1.0, word_times=True, billed=True)
+    engine = ScriptedEngine(capabilities, voices=2)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine, idle_s=20))
+    virtual_time.run(sitting.live([1, 2, *[0] * 300, 2, 1]))
+    assert [final.speaker for final in sitting.finals] == ["A", "B", "A (2)", "B (2)"]
+
+
 def test_a_server_that_says_nothing_about_speech_is_left_and_not_for_ever(tmp_path: Path) -> None:
     engine = ScriptedEngine(REMOTE, mute=True)
     sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
@@ -305,6 +372,25 @@ def test_a_billed_connection_is_closed_in_silence_and_the_first_word_is_whole(tm
     assert engine.opened == 2
     assert sitting.settled()
     assert sitting.follower.connected_s < 40, "of about 61 s"
+
+
+def test_a_model_that_has_to_be_loaded_again_is_loading_and_not_offline(tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(offline=True, loads=True), loads_s=3)
+    sitting = Sitting(tmp_path, engine)
+    states: list[str] = []
+
+    async def run() -> None:
+        following = asyncio.create_task(sitting.live(SCRIPT * 5))
+        await asyncio.sleep(4)
+        engine.break_open()
+        await asyncio.sleep(1)
+        states.append(sitting.follower.state)
+        await following
+
+    virtual_time.run(run())
+    assert states == ["loading"]
+    assert sitting.follower.state == "answering"
+    assert sitting.words == said(SCRIPT * 5)
 
 
 def test_a_vendors_connections_per_minute_are_kept(tmp_path: Path) -> None:
@@ -349,18 +435,29 @@ def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: P
     assert all((final.end or 0) - (final.start or 0) <= 21 * RATE for final in finals)
 
 
-@settings(max_examples=40)
+HAPPENINGS = ["pause", "switch", "break", "mute", "refuse", "throttle", "delay"]
+PER_MINUTE = 8
+PACES = st.sampled_from([1.0, None])
+
+
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 3), min_size=20, max_size=80),
-    st.lists(st.tuples(st.sampled_from(["pause", "switch", "mute", "refuse"]), st.floats(0.1, 6)), max_size=6),
-    st.integers(1, 4),
-    st.booleans(),
-    st.booleans(),
+    st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.floats(0.1, 6)), max_size=8),
+    st.builds(Capabilities, word_times=st.booleans(), fastest_pace=PACES, connections_per_minute=st.just(PER_MINUTE)),
+    st.fixed_dictionaries({"turn_words": st.integers(1, 4), "doubles": st.booleans(), "shuffles": st.booleans()}),
 )
-def test_pauses_switches_and_dead_servers_lose_and_repeat_nothing(
-    script: list[int], happenings: list[tuple[str, float]], turn_words: int, times: bool, paced: bool
+def test_whatever_happens_nothing_is_lost_or_repeated(
+    script: list[int],
+    happenings: list[tuple[str, float]],
+    capabilities: Capabilities,
+    manner: dict[str, Any],
 ) -> None:
-    capabilities = Capabilities(fastest_pace=1.0 if paced else None, word_times=times)
+    engines: list[ScriptedEngine] = []
+
+    def engine() -> ScriptedEngine:
+        engines.append(ScriptedEngine(capabilities, **manner))
+        return engines[-1]
 
     async def run(sitting: Sitting) -> None:
         following = asyncio.create_task(sitting.follow())
@@ -370,14 +467,21 @@ def test_pauses_switches_and_dead_servers_lose_and_repeat_nothing(
             match what:
                 case "pause":
                     sitting.follower.endpoint()
+                case "break":
+                    sitting.engine.break_open()
                 case "mute":
                     sitting.engine.mute = not sitting.engine.mute
+                case "throttle":  # a block of 100 ms takes a third of a second
+                    sitting.engine.slow_s = 0.0 if sitting.engine.slow_s else 0.33
+                case "delay":
+                    sitting.engine.late_s = 0.0 if sitting.engine.late_s else 2.0
                 case "refuse":
                     sitting.engine.refused_until_s = asyncio.get_running_loop().time() + 3
                 case _:  # another engine takes over: what was not answered is its work
                     following.cancel()
                     await asyncio.gather(following, return_exceptions=True)
-                    sitting.engine = ScriptedEngine(capabilities, turn_words=turn_words)
+                    sitting.engine = engine()
+                    sitting.plan = replace(sitting.plan, fill=sitting.engine)
                     following = asyncio.create_task(sitting.follow())
                     await asyncio.sleep(0)
         await speaking
@@ -386,12 +490,17 @@ def test_pauses_switches_and_dead_servers_lose_and_repeat_nothing(
         await following
 
     with tempfile.TemporaryDirectory() as folder:
-        engine = ScriptedEngine(capabilities, turn_words=turn_words)
-        sitting = Sitting(Path(folder), engine, plan=Plan(live=True, fill=engine))
+        sitting = Sitting(Path(folder), engine())
+        sitting.plan = Plan(live=True, fill=sitting.engine)
         virtual_time.run(run(sitting))
     assert sitting.settled()
+    for each in engines:
+        assert each.too_fast == 0
+        assert each.most_in_a_minute <= PER_MINUTE
     found, spoke = Counter(sitting.words), Counter(said(script))
     assert not found - spoke, "none twice"
+    expected = iter(said(script))
+    assert all(word in expected for word in sitting.words), "in tape order"
     if not any(what == "mute" for what, _ in happenings):  # a mute server may have been believed
         assert not (spoke - found) - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from stage import Stage
 from textual.geometry import Region
 
-from tui.audio.ballistics import Reading
-from tui.audio.messages import RATE
+from tui.audio.ballistics import HISTORY_STEPS, Meter, Reading, decibels
+from tui.audio.messages import RATE, LevelCell
 from tui.widgets.level_meter import LevelMeter
 from tui.widgets.level_scale import deflection, eighths, good_cells, number, scale, zone_at
 
@@ -210,3 +210,86 @@ async def test_without_colour_zones_and_parts_can_be_told_apart(monkeypatch: pyt
         first, second = stage.rows[:2]
         assert all(sign in first for sign in ("█", "▒", "│", "·", "CLIP 1"))
         assert "╺" in second and "╸" in second
+
+
+SILENCE = LevelCell(1, 0.0, 0.0, 0)
+CLICK = LevelCell(1, 1.0, 0.01, 0)
+
+
+class TallMeter(CountingMeter):
+    """As high as on a tall terminal."""
+
+    DEFAULT_CSS = "TallMeter { height: 3; padding: 0 1; }"
+
+
+def pull(meter: LevelMeter, sound: Meter) -> None:
+    meter.pull(sound.reading, sound.steps * RATE // 50, history=sound.history)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 60), st.data())
+def test_the_history_has_every_peak_however_the_pipe_merged_the_cells(
+    sizes: list[int], column_steps: int, data: st.DataObject
+) -> None:
+    sound, steps = Meter(), 0
+    peaks: list[float] = []
+    for size in sizes:
+        amplitude = data.draw(st.sampled_from([0.001, 0.01, 0.1, 1.0]))
+        sound.feed(LevelCell(size, amplitude, amplitude**2, 0))
+        peaks += [amplitude] * size
+        steps += size
+    history = sound.history(column_steps, -(-steps // column_steps) + 1)
+    if steps <= HISTORY_STEPS:
+        assert max(history) == pytest.approx(decibels(max(peaks)))
+        columns = [max(peaks[at : at + column_steps]) for at in range(0, steps, column_steps)]
+        assert history == pytest.approx([decibels(peak) for peak in columns])
+
+
+async def test_one_click_between_two_pulls_is_in_the_history_for_ten_seconds() -> None:
+    async with Stage(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
+        sound = Meter()
+        for cell in [SILENCE] * 100 + [CLICK] + [SILENCE] * 99:
+            sound.feed(cell)
+        pull(meter, sound)
+        await pilot.pause()
+        pull(meter, sound)
+        assert meter.render_line(2).text.count("█") == 1
+        for _ in range(HISTORY_STEPS - 120):
+            sound.feed(SILENCE)
+        pull(meter, sound)
+        assert meter.render_line(2).text.count("█") == 1
+        for _ in range(40):
+            sound.feed(SILENCE)
+        pull(meter, sound)
+        assert "█" not in meter.render_line(2).text
+
+
+async def test_the_history_draws_its_own_row_and_only_when_a_column_changes() -> None:
+    async with Stage(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
+        sound = Meter()
+        for _ in range(2 * HISTORY_STEPS):
+            sound.feed(SILENCE)
+        pull(meter, sound)
+        await pilot.pause()
+        pull(meter, sound)
+        meter.refreshed.clear()
+        for _ in range(HISTORY_STEPS):  # silence looks like silence, wherever the columns begin
+            sound.feed(SILENCE)
+            pull(meter, sound)
+        assert Region(0, 2, 78, 1) not in [region for regions in meter.refreshed for region in regions]
+        sound.feed(CLICK)
+        pull(meter, sound)
+        pull(meter, sound)
+        assert meter.refreshed.count((Region(0, 2, 78, 1),)) == 1
+
+
+async def test_a_track_is_named_before_its_bar_and_all_rows_stay_in_line() -> None:
+    async with Stage(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
+        sound = Meter()
+        sound.feed(CLICK)
+        meter.pull(sound.reading, 0, name="Computer", history=sound.history)
+        await pilot.pause()
+        meter.pull(sound.reading, 0, name="Computer", history=sound.history)
+        bar, scale_row, past = (meter.render_line(y).text for y in range(3))
+        assert bar.startswith("Computer   ▕")
+        assert len(scale_row.rstrip()) == bar.index("▏ ")
+        assert past.index("█") == bar.index("▏ ") - 1, "the newest stands at the end of the bar"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from stage import Stage
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 from waiting import until_async
 
@@ -28,7 +28,7 @@ def help_screen(*, offline: bool) -> HelpScreen:
 
 
 async def test_help_names_every_command_every_place_and_what_leaves() -> None:
-    async with (stage := Stage()).run_test(size=(120, 50)) as pilot:
+    async with (stage := Stage()).run_test(size=(120, 80)) as pilot:
         await stage.push_screen(help_screen(offline=True))
         await pilot.pause()
         for command in COMMANDS:
@@ -40,7 +40,7 @@ async def test_help_names_every_command_every_place_and_what_leaves() -> None:
 
 
 async def test_help_does_not_promise_what_the_engine_does_not_keep() -> None:
-    async with (stage := Stage()).run_test(size=(120, 50)) as pilot:
+    async with (stage := Stage()).run_test(size=(120, 80)) as pilot:
         await stage.push_screen(help_screen(offline=False))
         await pilot.pause()
         assert stage.sees("the sound is sent to this service")
@@ -115,7 +115,7 @@ class WholeStage(Stage):
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
 async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int]) -> None:
     line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), Footer()
-    async with WholeStage(line, meter, text, footer).run_test(size=size) as pilot:
+    async with WholeStage(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
         line.show(Status(State.PAUSED, "Blue Yeti", "local", 0, hint="Press space to go on."))
         meter.pull(Reading(), 0)
         await pilot.pause()
@@ -126,7 +126,7 @@ async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int])
 
 async def test_a_short_terminal_gives_the_text_the_scale_of_the_meter() -> None:
     line, meter, text = StatusLine(), LevelMeter(), TranscriptView()
-    async with (stage := WholeStage(line, meter, text)).run_test(size=(60, 12)) as pilot:
+    async with (stage := WholeStage(line, Vertical(meter, id="meters"), text)).run_test(size=(60, 12)) as pilot:
         stage.screen.add_class("-short")
         await pilot.pause()
         assert [widget.region.y for widget in (line, meter, text)] == [0, 1, 2]

@@ -13,8 +13,9 @@ from waiting import until_async
 from tui.audio.source import FileSource
 from tui.engines.base import Capabilities, Request
 from tui.failure import MictapeError
+from tui.session.events import LineAdded
 from tui.session.recovery import put_away, remains_of
-from tui.session.session import LineAdded, Session
+from tui.session.session import Session
 from tui.session.state import State
 from tui.session.track import Track
 from tui.transcript.library import Library

@@ -50,6 +50,8 @@ def test_each_layer_beats_the_ones_below(where: Places) -> None:
         "keep": Origin.DEFAULT,
         "backfill": Origin.DEFAULT,
         "idle_close_min": Origin.DEFAULT,
+        "audio_backend": Origin.DEFAULT,
+        "audio_channel": Origin.DEFAULT,
     }
 
 
@@ -62,6 +64,26 @@ def test_who_fills_in_is_one_of_three(where: Places) -> None:
 @pytest.mark.parametrize(("text", "keep"), [("1", True), ("Yes", True), ("off", False), ("0", False)])
 def test_truth_from_the_environment(where: Places, text: str, keep: bool) -> None:
     assert load(where, environ={"MICTAPE_KEEP": text}).keep is keep
+
+
+def test_the_way_to_a_device_and_its_channel(where: Places) -> None:
+    settings = load(where, environ={})
+    assert (settings.audio_backend, settings.channel) == ("sounddevice", None)
+    where.config_file.write_text('[audio]\nbackend = "pyaudio"\nchannel = 3\n')
+    settings = load(where, Flags(audio_channel="mix"), environ={"MICTAPE_AUDIO_BACKEND": "parec"})
+    assert (settings.audio_backend, settings.channel) == ("parec", None)
+    settings = load(where, environ={})
+    assert (settings.audio_backend, settings.channel) == ("pyaudio", 3)
+    assert settings.origins["audio_channel"] is Origin.CONFIG
+
+
+def test_mistakes_in_audio_are_told(where: Places) -> None:
+    assert "Perhaps pyaudio is meant" in mistake(where, '[audio]\nbackend = "pyadio"\n')
+    assert "audio.channel is 0" in mistake(where, "[audio]\nchannel = 0\n")
+    said = mistake(where, '[audio]\nbackand = "parec"\n')
+    assert said == f"Unknown setting audio.backand in {where.config_file}, line 2. Perhaps backend is meant."
+    assert "audio in" in mistake(where, "audio = 1\n")
+    assert "audio.backend in" in mistake(where, "[audio]\nbackend = 1\n")
 
 
 def test_a_flag_may_say_no(where: Places) -> None:
@@ -80,7 +102,7 @@ def test_a_typo_is_told_with_its_line_and_a_proposal(where: Places) -> None:
 
 def test_a_name_like_nothing_known_gets_the_list(where: Places) -> None:
     assert mistake(where, "zzz = 1\n").endswith(
-        "There are device, engine, theme, keep, backfill, idle_close_min, engines."
+        "There are device, engine, theme, keep, backfill, idle_close_min, engines, audio."
     )
 
 

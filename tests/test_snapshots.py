@@ -4,6 +4,7 @@ After a change that is meant to be seen: `make test ARGS="tests/test_snapshots.p
 """
 
 from collections.abc import Callable
+from math import sin
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from textual.app import App
 from textual.pilot import Pilot
 
 import tui
-from tui.audio.ballistics import Reading
-from tui.audio.messages import RATE
+from tui.audio.ballistics import Meter
+from tui.audio.messages import RATE, LevelCell
 from tui.commands import bindings
-from tui.screens.main import MainScreen
+from tui.screens.main import Level, MainScreen
 from tui.session.state import State, Status
 from tui.themes import load_themes, shipped_folder, theme_variables
 from tui.transcript.model import GAP, PartialText, Transcript
@@ -66,10 +67,13 @@ def shown(state: State, hint: str = "") -> Callable[[Pilot[None]], object]:
             hint=hint,
             recording=state is State.LISTENING,
         )
-        reading = Reading(peak_db=-9.1, hold_db=-6.0, rms_db=-18.2, clips=3, max_db=0.0)
-        main.show(status, reading, 761 * RATE)
+        meter = Meter()
+        for step in range(500):
+            amplitude = 0.3 * abs(sin(step / 25))
+            meter.feed(LevelCell(1, amplitude, amplitude**2 / 2, clips=step // 200))
+        main.show(status, [Level(meter, 761 * RATE)])
         await pilot.pause()
-        main.show(status, reading, 761 * RATE)
+        main.show(status, [Level(meter, 761 * RATE)])
         await pilot.pause()
 
     return show

@@ -76,6 +76,13 @@ async def test_eighty_columns_keep_the_model() -> None:
     assert row.endswith("00:12:41   0.4 s behind")
 
 
+async def test_one_of_several_tracks_is_named_behind_the_state_word() -> None:
+    (row,) = await rows_at(80, replace(LISTENING, state=State.NO_SIGNAL, track="Computer"))
+    assert row.startswith(" ! NO SIGNAL Computer  REC   Blue Yeti")
+    (row,) = await rows_at(60, replace(LISTENING, state=State.NO_SIGNAL, track="A very long name"))
+    assert row.startswith(" ! NO SIGNAL A very lo…  REC")
+
+
 @pytest.mark.parametrize("state", list(State))
 async def test_sixty_columns_show_state_clock_and_delay_in_every_state(state: State) -> None:
     status = replace(LISTENING, state=state, device="A microphone with a very long name", behind_s=75.0, lost_ms=2400)

@@ -291,3 +291,44 @@ def test_a_long_log_moves_aside_at_the_next_start(log: Path) -> None:
 def test_textual_is_not_needed_to_guard() -> None:
     check = f"import sys, {terminal.__name__}; sys.exit('textual' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+# ---- The clipboard ---------------------------------------------------------------------------------------------------
+
+
+def program(folder: Path, name: str, code: str) -> None:
+    """Put a program into a folder: a shell script."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{code}\n", encoding="utf-8")
+    path.chmod(0o700)
+
+
+def test_the_systems_own_clipboard_comes_first_and_a_broken_one_is_passed_over(tmp_path: Path) -> None:
+    program(tmp_path, "xclip", "exit 1")
+    program(tmp_path, "xsel", f"/bin/cat > {tmp_path}/taken")
+    environ = {"PATH": str(tmp_path), "DISPLAY": ":0", "TERM": "xterm-256color"}
+    sent: list[str] = []
+    assert terminal.copy("grüße", sent.append, tmp_path / "spare", environ) == "Copied with xsel."
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "grüße"
+    assert sent == []
+    over_ssh = environ | {"SSH_CONNECTION": "1 2 3 4"}
+    assert "OSC 52" in terminal.copy("a", sent.append, tmp_path / "spare", over_ssh)
+    assert sent == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ("short", {"TERM": "linux"}),
+        ("short", {"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}),
+        ("x" * (terminal.OSC_52_LIMIT_BYTES + 1), {"TERM": "xterm-256color"}),
+    ],
+)
+def test_without_a_clipboard_a_copy_goes_to_a_file_that_is_named(
+    tmp_path: Path, text: str, environ: dict[str, str]
+) -> None:
+    spare = tmp_path / "state" / "copied.txt"
+    said = terminal.copy(text, pytest.fail, spare, environ | {"PATH": str(tmp_path)})
+    assert str(spare) in said
+    assert spare.read_text(encoding="utf-8") == text
+    assert stat.S_IMODE(spare.stat().st_mode) == 0o600

@@ -19,6 +19,7 @@ from textual.worker import Worker, WorkerError
 
 from tui import __version__
 from tui.audio.devices import Device, find, list_devices, pick
+from tui.audio.lookout import Lookout
 from tui.audio.messages import RATE
 from tui.audio.source import DeviceSource, FileSource, SourceSpec
 from tui.commands import COMMANDS, bindings
@@ -27,17 +28,19 @@ from tui.engines import catalog
 from tui.engines.base import Engine, Request
 from tui.engines.survey import Standing, in_thread
 from tui.failure import ExitCode, Failure, MictapeError
-from tui.headless import plan_of
+from tui.headless import devices_for, plan_of, source_for
 from tui.paths import Places
-from tui.screens.device_picker import DevicePicker
+from tui.screens.ask import Ask
+from tui.screens.device_picker import Choice, DevicePicker
 from tui.screens.engine_picker import EnginePicker
 from tui.screens.help import HelpScreen
-from tui.screens.main import MainScreen
+from tui.screens.main import Level, MainScreen
 from tui.screens.recover import Interrupted, RecoverScreen
-from tui.session.follower import Plan
+from tui.session.events import SourceEnded, Trouble
+from tui.session.leading import Plan
 from tui.session.recovery import Remains, put_away, remains_of
-from tui.session.session import Session, SourceEnded, Trouble
-from tui.session.state import State, Status
+from tui.session.session import Session
+from tui.session.state import State, Status, worst_of
 from tui.session.track import Track
 from tui.settings import DEFAULT_THEME, ChosenDevice, Settings, remember
 from tui.terminal import guarded, set_up_log, to_log
@@ -171,20 +174,22 @@ class MictapeApp(App[None]):
         """Show what is true now."""
         if not self._main.is_mounted or not self._main.is_running:
             return
-        track = self._track
-        if self.session is None or track is None:
+        if self.session is None or self._track is None:
             hint = "Press d to choose what to record." if self._asking else ""
             self._main.show(Status(State.LOADING, device="", engine=self._engine.title, position=0, hint=hint))
             return
         paused = self.session.paused
-        status = track.status(self._engine.title, paused=paused)
+        tracks = self.session.tracks
+        status = worst_of([track.status(self._engine.title, paused=paused) for track in tracks])
         if self._stopping.is_set():
-            status = replace(status, hint=self._on_leaving(track))
-        self._main.show(status, track.meter.reading, track.heard, paused=paused)
+            status = replace(status, hint=self._on_leaving(tracks))
+        names = self.transcript.track_names
+        levels = [Level(track.meter, track.heard, names.get(track.number, "")) for track in tracks]
+        self._main.show(status, levels, paused=paused)
 
-    def _on_leaving(self, track: Track) -> str:
+    def _on_leaving(self, tracks: Iterable[Track]) -> str:
         """What is said while the engine finishes."""
-        behind_s = (track.end - track.coverage.reached(track.end)) / RATE
+        behind_s = max(track.end - track.coverage.reached(track.end) for track in tracks) / RATE
         return f"Finishing: {behind_s:.0f} s of sound to go. q leaves now; what is missing can be completed later."
 
     @property
@@ -212,6 +217,7 @@ class MictapeApp(App[None]):
             async with await Library.open(*where) as library:
                 self.session = session = await self._begin(library)
                 if session is not None:
+                    self._main.begin(session, log=self._where.log, spare=self._where.state / "copied.txt")
                     await self._record(session)
         except MictapeError as error:
             self.farewell = error.failure
@@ -263,36 +269,41 @@ class MictapeApp(App[None]):
         device: Device | None = None
         wish = self._settings.device
         if isinstance(wish, str):
-            return DeviceSource(pick(await list_devices(), wish))
+            return source_for(pick(await list_devices(), wish), self._settings)
         if wish is not None:
             with self._saying():
                 device = find(await list_devices(), wish.name, wish.host_api)
                 if device is None:
                     self._say(Failure(f"{wish.name} is not there", "Connect it, or choose another one"))
         while device is None and not self._stopping.is_set():
-            device = await self._pick_device()
+            choice = await self._pick_device()
+            device = choice.device if choice else None
             if device is None:
                 self._asking = True
                 await _first_of(self._wanted, self._stopping)
                 self._wanted.clear()
                 self._asking = False
-        return None if device is None else DeviceSource(device)
+            else:
+                self._remember(device)
+        return None if device is None else source_for(device, self._settings)
 
-    async def _pick_device(self) -> Device | None:
-        """Let the person choose a device; the choice is remembered."""
-        in_use = self._track.spec if self._track else None
+    async def _pick_device(self) -> Choice | None:
+        """Let the person choose a device."""
+        specs = [track.spec for track in self.session.tracks] if self.session else []
         remembered = self._settings.device
-        device = await self.push_screen_wait(
+        return await self.push_screen_wait(
             DevicePicker(
                 list_devices,
-                in_use=key_of(in_use.device) if isinstance(in_use, DeviceSource) else None,
+                Lookout(self._where.log),
+                in_use=[key_of(spec.device) for spec in specs if isinstance(spec, DeviceSource)],
                 last_used=(remembered.name, remembered.host_api) if isinstance(remembered, ChosenDevice) else None,
+                can_add=bool(specs),
             )
         )
-        if device is not None:
-            with self._saying():
-                remember(self._where.state_file, device=ChosenDevice(device.name, device.host_api))
-        return device
+
+    def _remember(self, device: Device) -> None:
+        with self._saying():
+            remember(self._where.state_file, device=ChosenDevice(device.name, device.host_api))
 
     async def _record(self, session: Session) -> None:
         """Run the session's workers until the person leaves."""
@@ -302,6 +313,7 @@ class MictapeApp(App[None]):
         try:
             for track in session.tracks:
                 self._capture(session, track)
+            self.run_worker(self._join_wanted(session), group="capture", exit_on_error=False)
             await self._stopping.wait()
             await session.stop()
             await self._drain(session)
@@ -312,6 +324,19 @@ class MictapeApp(App[None]):
             await session.stop()
             await session.close()
             await _settled([telling])
+
+    async def _join(self, session: Session, device: Device) -> None:
+        """Record another device beside what is recorded already."""
+        with self._saying():
+            track = await session.join(source_for(device, self._settings, also=True))
+            self._follow(session, track)
+            self._capture(session, track)
+
+    async def _join_wanted(self, session: Session) -> None:
+        """The devices that were asked for beside the first one."""
+        with self._saying():
+            for device in await devices_for(self._settings.also):
+                await self._join(session, device)
 
     def _capture(self, session: Session, track: Track) -> None:
         async def capture() -> None:
@@ -363,14 +388,32 @@ class MictapeApp(App[None]):
             self.run_worker(self._change_device(self.session), group="picker", exit_on_error=False)
 
     async def _change_device(self, session: Session) -> None:
-        device = await self._pick_device()
+        choice = await self._pick_device()
         track = self._track
-        if device is None or track is None:
+        if choice is None or track is None:
+            return
+        if choice.also:
+            await self._join(session, choice.device)
             return
         with self._saying():
-            await session.choose(track, DeviceSource(device))
+            await session.choose(track, source_for(choice.device, self._settings))
+            self._remember(choice.device)
             if not track.capturing:
                 self._capture(session, track)
+
+    async def action_rename_track(self) -> None:
+        """Call the track of the line under the cursor otherwise."""
+        if self.session is None or isinstance(self.screen, ModalScreen) or not self.session.tracks:
+            return
+        line = self._main.line
+        track = next((each for each in self.session.tracks if line is not None and each.number == line.track), None)
+        self.run_worker(self._rename(self.session, track or self.session.tracks[0]), exit_on_error=False)
+
+    async def _rename(self, session: Session, track: Track) -> None:
+        hint = f"It stands before every line of {track.device}."
+        name = await self.push_screen_wait(Ask("Name of the track", hint=hint, value=track.name))
+        if name:
+            session.rename(track, name)
 
     def action_choose_engine(self) -> None:
         """Open the engine picker."""
@@ -396,8 +439,8 @@ class MictapeApp(App[None]):
 
     def action_clear_clip(self) -> None:
         """Put out the clip lamp."""
-        if self._track is not None:
-            self._track.meter.clear_clips()
+        for track in self.session.tracks if self.session is not None else ():
+            track.meter.clear_clips()
 
     def action_choose_theme(self) -> None:
         """Choose a theme."""

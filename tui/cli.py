@@ -125,6 +125,23 @@ def _options(default: str | None, *names: str) -> argparse.ArgumentParser:
         )
     if "device" in names:
         options.add_argument("--device", metavar="NAME|ID", help="what to record: its name, a part of it, or its id")
+        options.add_argument(
+            "--also",
+            # As with `--set`, a second one adds to what was said before the command's name.
+            dest="also" if default is None else "more_also",
+            metavar="NAME|ID",
+            action="append",
+            help="another device to record at the same time, on a track of its own; may be repeated",
+        )
+        options.add_argument(
+            "--backend",
+            dest="audio_backend",
+            choices=settings.BACKENDS,
+            help="the way to the device; default sounddevice, pyaudio is an extra, parec needs a sound server",
+        )
+        options.add_argument(
+            "--channel", dest="audio_channel", metavar="mix|N", help="which channel of the device; default mix"
+        )
     if "backfill" in names:
         options.add_argument(
             "--backfill",
@@ -160,10 +177,13 @@ def _settings(arguments: argparse.Namespace, where: Places) -> settings.Settings
     said = [*(arguments.assignments or ()), *getattr(arguments, "more_assignments", ())]
     flags = settings.Flags(
         device=arguments.device,
+        also=(*(arguments.also or ()), *getattr(arguments, "more_also", ())),
         engine=arguments.engine,
         theme=arguments.theme,
         keep=arguments.keep,
         backfill=arguments.backfill,
+        audio_backend=getattr(arguments, "audio_backend", None),
+        audio_channel=getattr(arguments, "audio_channel", None),
         engine_settings=settings.assignments(said),
     )
     return settings.load(where, flags)

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -17,15 +17,20 @@ from tui.credentials import engine_with_key
 from tui.engines.base import Engine, Request
 from tui.failure import ExitCode, Failure, MictapeError
 from tui.paths import Places
-from tui.session.follower import Plan
+from tui.session.events import LineAdded, LineRevised, SourceEnded, Trouble
+from tui.session.leading import Plan
 from tui.session.recovery import remains_of
-from tui.session.session import LineAdded, Session, SourceEnded, Trouble
+from tui.session.session import Session
 from tui.settings import Settings
 from tui.terminal import set_up_log
 from tui.transcript import export
+from tui.transcript.kept import KeptLine
 from tui.transcript.library import Library
 
 LOOK_S: Final = 0.25
+
+SETTLES: Final = 60 * RATE
+"""How much further a recording has to be before a line of it is printed: the second pass joins up to 28 s."""
 
 DRAIN_S: Final = 60.0
 """How long `listen` waits, after Ctrl-C, for the engine to finish; another Ctrl-C ends the wait."""
@@ -45,6 +50,8 @@ class Job:
     """How long to go on without a connection; None: for as long as it takes."""
     session: str | None = None
     """A session to complete instead of recording one."""
+    also: tuple[Device, ...] = ()
+    """Devices to record beside it, each on a track of its own."""
 
 
 @dataclass(slots=True)
@@ -82,8 +89,11 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
             return Job(nothing, True, "txt", live=False, give_up_s=arguments.give_up, session=arguments.session)
         case _:
             device = asyncio.run(device_for(settings))
-            print(f"Listening to {device.name}. Ctrl-C ends it.", file=sys.stderr, flush=True)
-            return Job(DeviceSource(device), settings.keep, "lines" if arguments.json else "txt", live=True)
+            also = tuple(asyncio.run(devices_for(settings.also)))
+            names = " and ".join(each.name for each in (device, *also))
+            print(f"Listening to {names}. Ctrl-C ends it.", file=sys.stderr, flush=True)
+            format = "lines" if arguments.json else "txt"
+            return Job(source_for(device, settings), settings.keep, format, live=True, also=also)
 
 
 def plan_of(settings: Settings, engine: Engine, log: Path) -> Plan:
@@ -114,6 +124,17 @@ async def device_for(settings: Settings) -> Device:
     return next((device for device in devices if device.default), devices[0])
 
 
+def source_for(device: Device, settings: Settings, *, also: bool = False) -> DeviceSource:
+    """The device by the way that is set, with the channel that is set; one that joins is recorded with all of its."""
+    return DeviceSource(device, settings.audio_backend, None if also else settings.channel)
+
+
+async def devices_for(wishes: Sequence[str]) -> list[Device]:
+    """The devices that `--also` asks for. Raises MictapeError (`ExitCode.USAGE`): none or several of that name."""
+    devices = await list_devices() if wishes else []
+    return [pick(devices, wish) for wish in wishes]
+
+
 async def _run(job: Job, where: Places, settings: Settings) -> int:
     engine = engine_with_key(settings.engine, settings, where.log)
     ask = Request()
@@ -129,12 +150,24 @@ async def _run(job: Job, where: Places, settings: Settings) -> int:
             else:
                 session = await Session.begin(library, engine, ask, log=where.log, plan=plan)
                 session.add_track(job.spec)
+                await _join(session, job.also, settings)
             code = await _record(session, job)
             if job.format == "json" and code == ExitCode.DONE:
                 await _print_document(library, session.folder.session, kept=job.keep)
             return code
     finally:
         await engine.close()
+
+
+async def _join(session: Session, also: Sequence[Device], settings: Settings) -> None:
+    """Have further devices recorded, too. Raises MictapeError when one cannot be; then the session is closed."""
+    try:
+        for device in also:
+            await session.join(source_for(device, settings, also=True))
+    except MictapeError:
+        await session.stop()
+        await session.close()
+        raise
 
 
 async def _print_document(library: Library, id: str, *, kept: bool) -> None:
@@ -175,10 +208,9 @@ async def _record(session: Session, job: Job) -> int:
 
 async def _capture(session: Session, job: Job) -> None:
     """Record, where there is something to record."""
-    if job.session is None:
-        await session.capture(session.tracks[0])
-    else:
+    if job.session is not None:
         await asyncio.Event().wait()
+    await asyncio.gather(*(session.capture(track) for track in session.tracks))
 
 
 async def _follow(session: Session) -> None:
@@ -209,15 +241,46 @@ def _code(session: Session, interrupts: Interrupts, *, live: bool) -> int:
     return interrupts.code
 
 
+class _Lines:
+    """Puts finals out as text: live at once, of a recording when the engine has had the time for second thoughts."""
+
+    def __init__(self, session: Session, settles: int) -> None:
+        """`settles`: a line is put out when another one ends so many samples later; 0 is at once."""
+        self._names = session.transcript.track_names
+        self._settles = settles
+        self._waiting: dict[int, KeptLine] = {}
+
+    def add(self, line: KeptLine) -> None:
+        """A new final, in the order of the tape."""
+        self._waiting[line.id] = line
+        self.put(line.end - self._settles)
+
+    def revise(self, line: KeptLine) -> None:
+        """A better text for a final; one that is out already stays as it is."""
+        if line.id in self._waiting:
+            self._waiting[line.id] = line
+
+    def put(self, before: int | None = None) -> None:
+        """Print the lines that end there or earlier, session time; without a time all of them."""
+        for line in list(self._waiting.values()):
+            if before is None or line.end <= before:
+                del self._waiting[line.id]
+                for text in export.txt([line], self._names):
+                    print(text, flush=True)
+
+
 async def _print(session: Session, job: Job) -> None:
+    names = session.transcript.track_names
+    lines = _Lines(session, 0 if job.live else SETTLES)
     with _progress(session, shown=not job.live) as update:
         async for event in session.events():
             match event:
                 case LineAdded(line) if job.format == "lines":
-                    print(export.json_line(line), flush=True)
+                    print(export.json_line(line, names.get(line.track)), flush=True)
                 case LineAdded(line) if job.format == "txt":
-                    for text in export.txt([line]):
-                        print(text, flush=True)
+                    lines.add(line)
+                case LineRevised(line):
+                    lines.revise(line)
                 case Trouble(failure):
                     print(f"mictape: {failure}", file=sys.stderr, flush=True)
                 case SourceEnded(_, warning) if warning:
@@ -225,6 +288,7 @@ async def _print(session: Session, job: Job) -> None:
                 case _:
                     pass
             update()
+    lines.put()
 
 
 @contextlib.contextmanager

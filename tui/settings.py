@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import msgspec
 import tomli_w
@@ -39,8 +39,17 @@ _KEYS: Final[Mapping[str, type]] = {
     "keep": bool,
     "backfill": str,
     "idle_close_min": int,
+    "audio_backend": str,
+    "audio_channel": str,
 }
-"""Every key of `config.toml` outside `[engines.NAME]`, each also `MICTAPE_KEY` in the environment."""
+"""Every setting outside `[engines.NAME]`, each also `MICTAPE_KEY` in the environment."""
+
+AUDIO: Final = "audio"
+"""The table of `config.toml` with the settings `audio_…`."""
+_TOP: Final = tuple(key for key in _KEYS if not key.startswith(f"{AUDIO}_"))
+BACKENDS: Final = ("sounddevice", "pyaudio", "parec")
+MIX: Final = "mix"
+"""`audio.channel`: the mean of all channels instead of one."""
 
 _KIND_NAMES: Final[Mapping[type, str]] = {
     str: "text in quotes",
@@ -89,10 +98,13 @@ class Flags:
     """What the command line says; None where it says nothing."""
 
     device: str | None = None
+    also: tuple[str, ...] = ()
     engine: str | None = None
     theme: str | None = None
     keep: bool | None = None
     backfill: str | None = None
+    audio_backend: str | None = None
+    audio_channel: str | None = None
     engine_settings: Mapping[str, object] = field(default_factory=dict[str, object])
     """What `--set` says, as `assignments` reads it: settings of the engine in force."""
 
@@ -130,6 +142,8 @@ class Settings:
 
     device: str | ChosenDevice | None = None
     """What `--device` takes, or the choice remembered; None: ask."""
+    also: tuple[str, ...] = ()
+    """Devices to record beside it, each as `--also` takes it; a wish for one sitting, so a flag only."""
     engine: str = DEFAULT_ENGINE
     theme: str = DEFAULT_THEME
     keep: bool = True
@@ -138,12 +152,21 @@ class Settings:
     """Who fills in what an engine that cannot catch up left behind: one of `BACKFILLS`."""
     idle_close_min: int = 10
     """After so many minutes without speech a billed engine's connection is closed until somebody speaks; 0: never."""
+    audio_backend: Literal["sounddevice", "pyaudio", "parec"] = "sounddevice"
+    """The way to a device: one of `BACKENDS`."""
+    audio_channel: str = MIX
+    """Which channel is recorded: `MIX` or a number from 1, as text; `channel` is what it means."""
     engines: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     """`[engines.NAME]` as it stands in `config.toml`, with what `--set` says: only the engine can check it."""
     origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
     """Where the first four come from, by name, and each setting of an engine, as `engines.NAME.KEY`."""
     document: Document = Document(Path("config.toml"))
     """The configuration, to say where something stands in it."""
+
+    @property
+    def channel(self) -> int | None:
+        """The channel that is recorded, counted from 1; None: the mean of all."""
+        return None if self.audio_channel == MIX else int(self.audio_channel)
 
     def place(self, engine: str, key: str) -> str:
         """Where a setting of an engine was made, for a sentence: `--set`, or the file and the line."""
@@ -164,7 +187,7 @@ def load(places: Places, flags: Flags | None = None, environ: Mapping[str, str] 
     layers: tuple[tuple[Origin, Mapping[str, object]], ...] = (
         (Origin.FLAG, _said(flags or Flags())),
         (Origin.ENVIRONMENT, _from_environment(environ)),
-        (Origin.CONFIG, document.values),
+        (Origin.CONFIG, _flat(document.values)),
         (Origin.REMEMBERED, {key: getattr(choices, key) for key in ("device", "engine", "theme")}),
     )
     values: dict[str, Any] = {}
@@ -182,7 +205,11 @@ def load(places: Places, flags: Flags | None = None, environ: Mapping[str, str] 
         origins |= {f"{ENGINES}.{name}.{key}": Origin.FLAG for key in flags.engine_settings}
     if values.get("backfill", BACKFILLS[0]) not in BACKFILLS:
         raise _mistake(f"backfill is {values['backfill']}", proposal(values["backfill"], BACKFILLS))
-    return Settings(**values, engines=engines, origins=origins, document=document)
+    if (backend := values.get("audio_backend", BACKENDS[0])) not in BACKENDS:
+        raise _mistake(f"audio.backend is {backend}", proposal(backend, BACKENDS))
+    if (channel := values.get("audio_channel", MIX)) != MIX and not re.fullmatch("[1-9][0-9]?", channel):
+        raise _mistake(f"audio.channel is {channel}", f'Set it to "{MIX}", or to the number of a channel, from 1')
+    return Settings(**values, also=flags.also if flags else (), engines=engines, origins=origins, document=document)
 
 
 def assignments(texts: Iterable[str]) -> dict[str, object]:
@@ -233,8 +260,10 @@ def read_config(path: Path) -> Document:
     for key, value in document.values.items():
         if key == ENGINES:
             _check_engines(document, value)
-        elif key not in _KEYS:
-            raise _mistake(f"Unknown setting {key} in {document.where(key)}", proposal(key, (*_KEYS, ENGINES)))
+        elif key == AUDIO:
+            _check_audio(document, value)
+        elif key not in _TOP:
+            raise _mistake(f"Unknown setting {key} in {document.where(key)}", proposal(key, (*_TOP, ENGINES, AUDIO)))
         elif type(value) is not _KEYS[key]:
             raise _wrong_type(document, (key,), value, _KEYS[key])
     return document
@@ -337,6 +366,23 @@ def _check_engines(document: Document, engines: object) -> None:
     for name, options in cast("dict[str, object]", engines).items():
         if not isinstance(options, dict):
             raise _wrong_type(document, (ENGINES, name), options, dict)
+
+
+def _check_audio(document: Document, options: object) -> None:
+    if not isinstance(options, dict):
+        raise _wrong_type(document, (AUDIO,), options, dict)
+    for key, value in cast("dict[str, object]", options).items():
+        if f"{AUDIO}_{key}" not in _KEYS:
+            known = tuple(name.removeprefix(f"{AUDIO}_") for name in _KEYS if name not in _TOP)
+            raise _mistake(f"Unknown setting {AUDIO}.{key} in {document.where(AUDIO, key)}", proposal(key, known))
+        if type(value) is not str and not (key == "channel" and type(value) is int):
+            raise _wrong_type(document, (AUDIO, key), value, str)
+
+
+def _flat(values: Mapping[str, object]) -> dict[str, object]:
+    """The settings of `config.toml` under the names of `_KEYS`."""
+    audio = cast("Mapping[str, object]", values.get(AUDIO, {}))
+    return {**values, **{f"{AUDIO}_{key}": str(value) for key, value in audio.items()}}
 
 
 def _wrong_type(document: Document, keys: tuple[str, ...], value: object, wanted: type) -> MictapeError:

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from bench.report import Part, Report
 
-BENCHMARKS: Final = ("engines", "transcript")
+BENCHMARKS: Final = ("audio", "engines", "recognition", "transcript")
 """Modules of this package; each has `PARTS`."""
 
 

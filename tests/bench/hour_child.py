@@ -19,7 +19,8 @@ from tui.audio.messages import RATE
 from tui.audio.source import FileSource
 from tui.audio.tape import find_parts
 from tui.engines.base import Request
-from tui.session.session import LineAdded, Session
+from tui.session.events import LineAdded
+from tui.session.session import Session
 from tui.transcript.library import Library
 
 QUARTERS: Final = 4

@@ -36,8 +36,8 @@ class Listened:
 
     @property
     def text(self) -> str:
-        """All finals."""
-        return " ".join(news.text for _, news in self.heard if isinstance(news, FinalTurn))
+        """Every line as it stood in the end."""
+        return " ".join({news.turn: news.text for _, news in self.heard if isinstance(news, FinalTurn)}.values())
 
     @property
     def seconds(self) -> float:
@@ -52,9 +52,11 @@ class Listened:
         levels = self._levels_db()
         loud = levels > levels.max() - BELOW_PEAK_DB
         partials, finals = list[float](), list[float]()
+        said = set[int]()
         for at_s, final in self.heard:
-            if not isinstance(final, FinalTurn) or final.start is None or final.end is None:
+            if not isinstance(final, FinalTurn) or final.start is None or final.end is None or final.turn in said:
                 continue
+            said.add(final.turn)
             spoken = np.flatnonzero(loud[final.start // STEP : final.end // STEP])
             if not len(spoken):
                 continue

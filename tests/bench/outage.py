@@ -20,7 +20,9 @@ from tui.audio.tape import Tape, TapeWriter
 from tui.engines import catalog
 from tui.engines.base import Engine, Request
 from tui.session.coverage import Coverage
-from tui.session.follower import Follower, Plan, Told
+from tui.session.follower import Follower
+from tui.session.leading import Plan
+from tui.session.work import Told
 
 OUTAGE_S: Final = 60
 BEFORE_S: Final = 10

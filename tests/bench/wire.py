@@ -17,7 +17,9 @@ from tui.audio.tape import Tape, TapeWriter
 from tui.engines.base import Changes, Connection, Engine, Heard, Request
 from tui.failure import Failure
 from tui.session.coverage import Coverage
-from tui.session.follower import Follower, Plan, Told
+from tui.session.follower import Follower
+from tui.session.leading import Plan
+from tui.session.work import Told
 
 LIVE_S: Final = 30.0
 UNPACED_S: Final = 15.0

@@ -18,14 +18,14 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
 from tui.audio.devices import Device
-from tui.audio.inputs import Exhausted, Inbox, Input, InputError, open_file, open_stdin
+from tui.audio.inputs import Exhausted, Inbox, Input, InputError, Item, open_file, open_stdin
 from tui.audio.levels import merge
-from tui.audio.messages import Ended, Failed, LevelCell, Message, Opened, Paused, Progress
+from tui.audio.messages import Backend, Ended, Failed, LevelCell, Message, Opened, Paused, Progress, TrueRate
 from tui.audio.recorder import Block, Recorder
 from tui.audio.tape import TapeError, TapeWriter, count_samples
 
@@ -123,16 +123,21 @@ class Capture:
 
     def run(self, inbox: Inbox) -> Ended:
         """Record until the end. Raises TapeError and InputError."""
-        self._open(inbox)
+        first = self._open(inbox)
         while True:
             running = self._recorder.running
-            item = self._held.popleft() if running and self._held else inbox.get()
+            if first is not None:  # in its place: a block that came later than it did would shift the device's time
+                item, first = first, None
+            else:
+                item = self._held.popleft() if running and self._held else inbox.get()
             if isinstance(item, Block | Exhausted) and not running and not self._source.live:
                 self._held.append(item)
             elif isinstance(item, Block):
                 self._take(item)
             elif isinstance(item, Exhausted):
                 return self._end(Ended(0, "exhausted", str(item)))
+            elif isinstance(item, TrueRate):
+                self._status.say(item)
             elif isinstance(item, InputError):
                 raise item
             elif item == _CLOSE:
@@ -140,8 +145,9 @@ class Capture:
             else:
                 self._obey(item)
 
-    def _open(self, inbox: Inbox) -> None:
-        """Start the source; it is open when it delivers."""
+    def _open(self, inbox: Inbox) -> Item | None:
+        """Start the source; it is open when it delivers. What a live one delivers first."""
+        first: Item | None = None
         self._source.start(inbox)
         if self._source.live:
             try:
@@ -149,14 +155,25 @@ class Capture:
             except Empty:
                 what = f"{self._source.name} is open but delivers no sound"
                 raise InputError(Failed(what, "Plug it in again or choose another device with d", "device")) from None
-            inbox.put(first)
+            if isinstance(first, InputError):
+                raise first
         self._status.say(Opened(self._source.rate, self._source.channels, self._source.name))
+        return first
 
     def _take(self, block: Block) -> None:
         cells = self._recorder.take(block)
         self._source.taken()
         recorder = self._recorder
-        self._status.progress(Progress(self._writer.samples, recorder.lost, recorder.overflows, tuple(cells)))
+        self._status.progress(
+            Progress(
+                self._writer.samples,
+                lost=recorder.lost,
+                missing=recorder.missing,
+                expected=recorder.expected,
+                overflows=recorder.overflows,
+                cells=tuple(cells),
+            )
+        )
 
     def _obey(self, word: str) -> None:
         if word in {_GO, _RESUME}:
@@ -214,9 +231,9 @@ def _record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Ended:
 def _open_source(options: argparse.Namespace, written: int) -> Input:
     """Open the source; a file goes on behind what the tape has of it. Raises InputError."""
     if options.source == "device":
-        from tui.audio.portaudio import DeviceInput
+        from tui.audio.backends import open_device
 
-        return DeviceInput(msgspec.json.decode(options.device, type=Device))
+        return open_device(msgspec.json.decode(options.device, type=Device), options.backend, options.channel)
     if options.source == "file":
         skip = 0 if options.after == "start" else written
         return open_file(Path(options.path), options.pace, skip=skip)
@@ -258,6 +275,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--track", type=int, required=True)
     parser.add_argument("--source", choices=("device", "file", "stdin"), required=True)
     parser.add_argument("--device", help="the device as JSON")
+    parser.add_argument("--backend", choices=get_args(Backend), default="sounddevice")
+    parser.add_argument("--channel", type=int, help="the one to record, counted from 1; without it the mean of all")
     parser.add_argument("--path")
     parser.add_argument("--pace", choices=("real", "fast"), default="real")
     parser.add_argument("--after", choices=("start", "pause", "hole"), default="start")

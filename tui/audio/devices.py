@@ -1,31 +1,26 @@
-"""What can be recorded, listed fresh in a short-lived child process.
+"""What can be recorded: the list of it, asked for in a short-lived child process, and which one a person means.
 
-In a child, because PortAudio's own list is made once and goes stale, because refreshing it ends open streams, because
-native libraries scribble on stderr, and because a driver that hangs can be killed. The app needs neither numpy nor
-PortAudio for it.
-
-On Linux a running PulseAudio or PipeWire is asked for its sources: PortAudio knows only `pulse` and `default`. The
-capture process opens PortAudio's device `pulse` with the source's name in PULSE_SOURCE. Elsewhere, and where no server
-answers, PortAudio's list is taken, of the one host API that shows each device once and properly.
+In a child (`listing.py`), because PortAudio's own list is made once and goes stale, because refreshing it ends open
+streams, because native libraries scribble on stderr, and because a driver that hangs can be killed. The app needs
+neither numpy nor PortAudio for it.
 """
 
 import asyncio
-import ctypes.util
 import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
-from importlib import import_module
-from typing import Any, Final, Literal, Protocol, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
 
 import msgspec
 
 from tui import children
 from tui.failure import ExitCode, Failure, MictapeError
+
+PAREC: Final = "parec"
+"""PulseAudio's own recorder, which PipeWire's PulseAudio server serves as well: it needs no PortAudio."""
 
 TIMEOUT_S: Final = 5.0
 """How long the sound system has for the whole list; it needs a tenth of a second, a hung driver never answers."""
@@ -55,8 +50,8 @@ class Device(msgspec.Struct, frozen=True):
     muted: bool = False
 
 
-class Listing(msgspec.Struct, frozen=True):
-    """What the child process prints, as one JSON object."""
+class Listing(msgspec.Struct, tag="listing", frozen=True):
+    """What a child process found, printed as one JSON object."""
 
     devices: tuple[Device, ...] = ()
     failure: Failure | None = None
@@ -112,7 +107,7 @@ def list_devices_now(timeout_s: float = TIMEOUT_S) -> list[Device]:
     return _listed(done.returncode, done.stdout, done.stderr)
 
 
-_MODULE: Final = "tui.audio.devices"
+_MODULE: Final = "tui.audio.listing"
 
 
 def _hangs(timeout_s: float) -> Failure:
@@ -200,220 +195,3 @@ def _install_it() -> str:
     if command is None:
         return "Install PortAudio and the ALSA plug-ins with your package manager"
     return f"Run: {command if os.geteuid() == 0 else f'sudo {command}'}"
-
-
-def _nothing() -> Failure:
-    remedy = {
-        "darwin": "Plug in a microphone, and allow this terminal to use it in System Settings, Privacy & Security",
-        "win32": "Plug in a microphone, and allow desktop apps to use it in Settings, Privacy",
-    }.get(sys.platform, "Plug in a microphone, or start PulseAudio or PipeWire")
-    return Failure("There is nothing to record: no microphone and no sound server was found", remedy)
-
-
-# ---- The child: a sound server's sources -----------------------------------------------------------------------------
-
-
-class _Spec(Protocol):
-    rate: int
-
-
-class _Source(Protocol):
-    """What is used of pulsectl's PulseSourceInfo."""
-
-    name: str
-    description: str
-    channel_count: int
-    sample_spec: _Spec
-    monitor_of_sink_name: str | None
-    mute: int
-
-
-def pulse_sources() -> list[Device] | None:
-    """Ask PulseAudio, or PipeWire in its place, for its sources; None where no server answers.
-
-    Call it in a process that may be killed: a hung server holds it.
-    """
-    try:
-        pulsectl: Any = import_module("pulsectl")
-    except (ImportError, OSError):  # not on this system, or without libpulse
-        return None
-    _keep_sample_spec(pulsectl.PulseSourceInfo)
-    pulse: Any = pulsectl.Pulse("mictape", connect=False)
-    try:
-        pulse.connect(autospawn=True)  # without its timeout, which always lasts its whole time
-        server: Any = pulse.server_info()
-        sinks = {str(sink.name): str(sink.description) for sink in pulse.sink_list()}
-        sources: list[_Source] = pulse.source_list()
-    except pulsectl.PulseError:
-        return None
-    finally:
-        pulse.close()
-    host_api = "PipeWire" if "pipewire" in str(server.server_name).casefold() else "PulseAudio"
-    return [_from_source(source, host_api, sinks, str(server.default_source_name)) for source in sources]
-
-
-def _from_source(source: _Source, host_api: str, sinks: Mapping[str, str], default: str) -> Device:
-    target, name = source.name, source.description
-    kind: Kind = "microphone"
-    if source.monitor_of_sink_name is not None:
-        kind = "computer sound"
-        name = f"{sinks.get(source.monitor_of_sink_name, name)} (computer sound)"
-    return Device(
-        id=f"{host_api}:{target}",
-        name=name,
-        host_api=host_api,
-        channels=source.channel_count,
-        rate=source.sample_spec.rate,
-        default=target == default,
-        kind=kind,
-        target=target,
-        muted=bool(source.mute),
-    )
-
-
-def _keep_sample_spec(source_info: type[_Source]) -> None:
-    """Let pulsectl copy each source's sample format while libpulse still holds it.
-
-    pulsectl 24.12 keeps a view of memory that is freed when the callback returns: every source would show the rate of
-    whichever came last.
-    """
-
-    def copy_spec(source: _Source, struct: _Source) -> None:
-        source.sample_spec = copy(struct.sample_spec)
-
-    setattr(source_info, "_init_from_struct", copy_spec)  # noqa: B010  (pulsectl's hook; not in its types)
-
-
-# ---- The child: PortAudio's devices ----------------------------------------------------------------------------------
-
-_HOST_APIS: Final[Mapping[str, tuple[str, ...]]] = {
-    "linux": ("ALSA",),
-    "win32": ("Windows WASAPI", "MME"),
-    "darwin": ("Core Audio",),
-}
-"""The host APIs worth showing, the first that has inputs: the others show the same devices once more, cut their names
-(MME: 31 characters), take them away from others (WDM-KS) or start a server (JACK)."""
-
-_NOT_DEVICES: Final = frozenset(
-    {"null", "pulse", "jack", "oss", "sysdefault", "dmix", "upmix", "vdownmix"}
-    | {"lavrate", "samplerate", "speex", "speexrate"}
-)
-"""ALSA's definitions that record nothing, or need a server that does not answer."""
-
-_CARD: Final = re.compile(r" \(hw:\d+(,\d+)?\)$")
-"""What ALSA's names end in: numbers that change from one start of the machine to the next."""
-
-_LOOPBACKS: Final = ("blackhole", "soundflower", "loopback", "stereo mix", "what u hear")
-"""Words in the names of devices that give what the computer plays, where the system has no monitors."""
-
-
-class _HostApi(TypedDict):
-    name: str
-    devices: list[int]
-    default_input_device: int
-
-
-class _Entry(TypedDict):
-    name: str
-    max_input_channels: int
-    default_samplerate: float
-
-
-def portaudio_inputs() -> list[tuple[int, Device]]:
-    """PortAudio's inputs that are worth showing, each with PortAudio's index, which holds in this process only.
-
-    The capture process finds its device here by `Device.target`. Call it in a process that may be killed.
-
-    Raises:
-        MictapeError: (`ExitCode.SOUND`) PortAudio is not installed or cannot start.
-    """
-    os.environ.setdefault("JACK_NO_START_SERVER", "1")  # or PortAudio's look at JACK starts a server
-    try:
-        sounddevice: Any = import_module("sounddevice")
-    except OSError as error:
-        raise MictapeError(no_portaudio()) from error
-    except Exception as error:  # a PortAudioError: it starts at import, and the name is not there before
-        remedy = "Restart the sound system, and look for mistakes in its settings"
-        raise MictapeError(Failure(f"PortAudio cannot start: {error}", remedy)) from error
-    host_apis: list[_HostApi] = list(sounddevice.query_hostapis())
-    entries: list[_Entry] = list(sounddevice.query_devices())
-    wanted = _HOST_APIS.get(sys.platform, tuple(api["name"] for api in host_apis))
-    for host_api in wanted:
-        found = [
-            (index, _from_entry(entry, host_api, index == api["default_input_device"]))
-            for api in host_apis
-            if api["name"] == host_api
-            for index in api["devices"]
-            if (entry := entries[index])["max_input_channels"] > 0 and entry["name"] not in _NOT_DEVICES
-        ]
-        if found:
-            devices = numbered(device for _, device in found)
-            return list(zip((index for index, _ in found), devices, strict=True))
-    return []
-
-
-def _from_entry(entry: _Entry, host_api: str, default: bool) -> Device:
-    target = entry["name"]
-    name = _CARD.sub("", target)
-    loopback = any(word in name.casefold() for word in _LOOPBACKS)
-    return Device(
-        id=f"{host_api}:{target}",
-        name=name,
-        host_api=host_api,
-        channels=entry["max_input_channels"],
-        rate=round(entry["default_samplerate"]),
-        default=default,
-        kind="computer sound" if loopback else "microphone",
-        target=target,
-    )
-
-
-# ---- The child: both -------------------------------------------------------------------------------------------------
-
-
-def numbered(devices: Iterable[Device]) -> Iterator[Device]:
-    """Give the second and later devices of one host API with the same name, or the same target, an ordinal.
-
-    Two headsets of one make are `Headset` and `Headset 2`, in the order the system lists them.
-    """
-    names: set[tuple[str, str]] = set()
-    targets: set[tuple[str, str]] = set()
-    for device in devices:
-        name = _ordinal(device.name, device.host_api, names)
-        target = _ordinal(device.target, device.host_api, targets)
-        yield msgspec.structs.replace(device, name=name, target=target, id=f"{device.host_api}:{target}")
-
-
-def _ordinal(text: str, host_api: str, taken: set[tuple[str, str]]) -> str:
-    free, count = text, 1
-    while (host_api, free) in taken:
-        count += 1
-        free = f"{text} {count}"
-    taken.add((host_api, free))
-    return free
-
-
-def listing() -> Listing:
-    """Ask the sound system. Call it in a process that may be killed."""
-    try:
-        devices = pulse_sources() if sys.platform.startswith("linux") else None
-        if devices is None:
-            devices = [device for _, device in portaudio_inputs()]
-        elif ctypes.util.find_library("portaudio") is None:  # the server lists, but PortAudio has to record
-            raise MictapeError(no_portaudio())
-        if not devices:
-            raise MictapeError(_nothing())
-    except MictapeError as error:
-        return Listing(failure=error.failure)
-    # Numbered before they are sorted: another default must not give a device another name.
-    in_order = sorted(numbered(devices), key=lambda device: (not device.default, device.kind != "microphone"))
-    return Listing(devices=tuple(in_order))
-
-
-def main() -> None:
-    """Print the listing as JSON."""
-    sys.stdout.buffer.write(msgspec.json.encode(listing()) + b"\n")
-
-
-if __name__ == "__main__":
-    main()

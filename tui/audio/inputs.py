@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from tui.audio.levels import Samples
-from tui.audio.messages import RATE, Failed
+from tui.audio.messages import RATE, Failed, TrueRate
 from tui.audio.recorder import Block
 from tui.audio.wavstream import WavStream
 
@@ -40,8 +40,8 @@ class InputError(Exception):
         self.failed = failed
 
 
-Item = Block | Exhausted | InputError | str
-"""What lies in the inbox: sound, its end, what ended it, or a command word."""
+Item = Block | TrueRate | Exhausted | InputError | str
+"""What lies in the inbox: sound, what was found of its rate, its end, what ended it, or a command word."""
 Inbox = SimpleQueue[Item]
 
 

@@ -16,8 +16,15 @@ RATE: Final = 16_000
 GRID_MS: Final = 20
 """Levels are taken on a fixed grid of this many milliseconds of the device's own samples."""
 
-HoleWhy = Literal["overflow", "restart", "device lost", "stalled"]
-"""Why a stretch of tape is silence put in for sound that was lost."""
+Backend = Literal["sounddevice", "pyaudio", "parec"]
+"""The ways to a device: PortAudio through one of two libraries, or a sound server's own program."""
+
+HoleWhy = Literal["overflow", "missing", "restart"]
+"""Why a stretch of tape is silence put in for sound that was lost.
+
+`overflow`: the sound system said so. `missing`: it did not, but the clock shows it. `restart`: the capture process
+had to be started again, whatever the reason.
+"""
 
 
 class LevelCell(msgspec.Struct, array_like=True, frozen=True):
@@ -50,6 +57,10 @@ class Progress(msgspec.Struct, tag="progress", frozen=True):
     """Samples on the tape, holes included: the only truth about its length."""
     lost: int = 0
     """Samples of the tape that are holes, since this process began."""
+    missing: int = 0
+    """Those of `lost` that no overflow was reported for."""
+    expected: int = 0
+    """The tape's length by the device's clock; what is missing to it is late, or not found to be lost yet."""
     overflows: int = 0
     """How often the sound system reported an overflow, since this process began."""
     cells: tuple[LevelCell, ...] = ()
@@ -76,8 +87,16 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
     what: str
     remedy: str
-    kind: Literal["library", "device", "file", "disk"]
-    """What stands in the way: no PortAudio; the device; the file to read; the place of the tape."""
+    kind: Literal["library", "setting", "device", "file", "disk"]
+    """What stands in the way: no PortAudio; what was asked for; the device; the file to read; the place of the tape."""
+
+
+class TrueRate(msgspec.Struct, tag="true rate", frozen=True):
+    """The device does not keep the rate it claims; from here on its sound is resampled from the true one."""
+
+    claimed: int
+    """Samples per second that the device was opened at."""
+    measured: int
 
 
 class Ended(msgspec.Struct, tag="ended", frozen=True):
@@ -89,5 +108,5 @@ class Ended(msgspec.Struct, tag="ended", frozen=True):
     """A sentence when what was read was not whole (a truncated file)."""
 
 
-Message = Opened | Progress | Hole | Paused | Failed | Ended
+Message = Opened | Progress | Hole | Paused | TrueRate | Failed | Ended
 """Everything the capture process says."""

@@ -4,7 +4,6 @@ PulseAudio gives no error when the source in use goes: it moves the stream to it
 microphone would be recorded unsaid.
 """
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,16 +13,18 @@ LOOK_S: Final = 1.0
 
 
 class SourceWatch:
-    """Watches, on a thread of its own, that this process still records from one source."""
+    """Watches, on a thread of its own, that a process still records from one source."""
 
-    def __init__(self, source: str, gone: Callable[[], None]) -> None:
+    def __init__(self, source: str, process: int, gone: Callable[[], None]) -> None:
         """Begin to watch; `gone` is called once, from that thread, when the stream is elsewhere.
 
         Args:
             source: The server's name of the source that was opened.
+            process: Who records: the process id that the server knows.
             gone: What to do then.
         """
         self._source = source
+        self._process = str(process)
         self._gone = gone
         self._seen = False
         threading.Thread(target=self._watch, name="source watch", daemon=True).start()
@@ -49,7 +50,7 @@ class SourceWatch:
         ours = [
             output.source
             for output in server.source_output_list()
-            if output.proplist.get("application.process.id") == str(os.getpid())
+            if output.proplist.get("application.process.id") == self._process
         ]
         self._seen = self._seen or source in ours
         return source is not None and (source in ours or not self._seen or not ours)

@@ -9,6 +9,7 @@ import numpy as np
 import soxr
 
 from tui.audio.clock import Anchor, AnchorWhy, Clock
+from tui.audio.device_time import DeviceTime
 from tui.audio.levels import Levels, Samples
 from tui.audio.messages import RATE, Hole, HoleWhy, LevelCell
 from tui.audio.tape import TapeWriter, read_journal
@@ -22,10 +23,10 @@ TICK_SAMPLES: Final = 10 * RATE
 """An anchor is set at least this often."""
 STEP_S: Final = 0.1
 """The wall clock was set when it moved by more than this against the monotonic one; slewing stays below it."""
-_DRIFT: Final = 0.0002
-"""No sound card's clock is further off than this; most keep within 0.0001."""
-_LONGEST_DELAY_S: Final = 1.0
-"""A block that is later than this is not late: the source itself stood still."""
+SETTLE_S: Final = 0.3
+"""What follows a hole waits this long for the hole's true length: the first blocks of a stream may be late."""
+_SAME_S: Final = 0.05
+"""One overflow is often reported with several blocks; what is later than this is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +72,16 @@ class Mixer:
         return cast(_Resampler, soxr.ResampleStream(self._rate, RATE, 1, dtype="int16", quality="HQ"))
 
 
-class DeviceTime:
-    """When a frame was captured, by the earliest arrival so far; tells lost frames from late ones.
+@dataclass(slots=True)
+class _Pending:
+    """A hole whose length is not certain yet, and what was heard after it."""
 
-    A block can only be late, never early, so the earliest one shows the device's true time; that estimate may
-    move later by no more than a sound card's clock drifts.
-    """
-
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._frames = 0
-        self._start: float | None = None
-
-    def lateness_s(self, block: Block) -> float:
-        """How much later than due the block's first frame was captured; 0 for the first block."""
-        return 0.0 if self._start is None else block.monotonic - self._start - self._frames / self._rate
-
-    def count(self, block: Block) -> float:
-        """Take the block as one that follows its predecessor; when its first frame was captured."""
-        if not 0 <= self.lateness_s(block) < _LONGEST_DELAY_S or self._start is None:
-            self._start = block.monotonic - self._frames / self._rate
-        moment = self._start + self._frames / self._rate
-        self._frames += len(block.samples)
-        self._start += len(block.samples) / self._rate * _DRIFT
-        return moment
+    why: HoleWhy
+    due: float
+    """When the first sample of the hole was due, monotonic seconds."""
+    first: int
+    """The first frame behind it, as the device's time counts."""
+    blocks: list[Block]
 
 
 class Recorder:
@@ -109,7 +96,11 @@ class Recorder:
         self.running = False
         self.lost = 0
         """Samples of silence put in for lost sound."""
+        self.missing = 0
+        """Those of them that were lost without an overflow being reported."""
         self.overflows = 0
+        self._late_s = 0.0
+        """How much later than due the newest block was captured."""
         self._writer = writer
         self._rate = rate
         self._after = after
@@ -117,27 +108,32 @@ class Recorder:
         self._say = say
         self._levels = Levels(rate, channels)
         self._mixer = Mixer(rate)
-        self._time = DeviceTime(rate)
+        self._time = DeviceTime(rate, live=live)
+        self._pending: _Pending | None = None
         self._in_sound = False
         self._base = 0
         self._frames = 0
         self._anchored = Anchor(0, 0.0, 0.0, "start")
 
+    @property
+    def expected(self) -> int:
+        """The tape's length by the device's clock: what it would be if nothing were late or lost."""
+        return self._writer.samples + max(round(self._late_s * RATE), 0)
+
     def take(self, block: Block) -> list[LevelCell]:
         """Write one block if the tape runs; the level cells it completes. Raises TapeError."""
-        missing_s = max(self._time.lateness_s(block), 0.0)
         if block.overflow:
-            self._time = DeviceTime(self._rate)
-            self.overflows += 1
-        moment = self._time.count(block)
+            self._meet_overflow(block)
+        first = self._time.frames
+        self._late_s = self._time.lateness_s(block.monotonic)
+        self._time.count(block.monotonic, len(block.samples))
+        missing_s = self._time.take_missing_s() if self._live else 0.0
         if self.running:
             if not self._in_sound:
-                self._begin(moment)
-            elif block.overflow:
-                self._fill_overflow(moment, missing_s)
-            self._anchor_if_due(moment)
-            self._writer.append(self._mixer.feed(block.samples))
-            self._frames += len(block.samples)
+                self._begin(first)
+            elif missing_s and self._pending is None:
+                self._pending = _Pending("missing", self._time.moment(first) - missing_s, first, [])
+            self._write(block, first)
         return self._levels.feed(block.samples)
 
     def pause(self) -> None:
@@ -146,29 +142,62 @@ class Recorder:
         if self._in_sound or self._after == "hole":
             self._after = "pause"
         if self._in_sound:
+            self._settle()
             self._in_sound = False
             self._end_run()
             end = self._anchored.monotonic + (self._writer.samples - self._anchored.sample) / RATE
             self._anchor(self._writer.samples, end, "pause")
 
-    def _begin(self, moment: float) -> None:
-        """The first block after the start, a pause or a hole."""
+    def _write(self, block: Block, first: int) -> None:
+        """Put a block on the tape, or beside the hole before it until that has its true length."""
+        if (pending := self._pending) is None:
+            self._anchor_if_due(self._time.moment(first))
+            self._append(block)
+            return
+        pending.blocks.append(block)
+        if self._time.frames - pending.first >= SETTLE_S * self._rate:
+            self._settle()
+
+    def _append(self, block: Block) -> None:
+        self._writer.append(self._mixer.feed(block.samples))
+        self._frames += len(block.samples)
+
+    def _begin(self, first: int) -> None:
+        """The first block after the start, a pause or a restart."""
         self._writer.begin()
-        why: AnchorWhy = "start" if self._after == "start" else "resume"
-        if self._after == "hole" and self._live and self._fill_restart(moment):
-            why = "hole"
         self._in_sound = True
-        self._begin_run(moment, why)
+        if self._after == "hole" and self._live and (due := self._tape_end()) is not None:
+            self._pending = _Pending("restart", due, first, [])
+        else:
+            self._begin_run(self._time.moment(first), "start" if self._after == "start" else "resume")
 
-    def _fill_restart(self, moment: float) -> bool:
-        """Silence for the time since the tape's last sample; False where it is to be a pause."""
-        clock = Clock(read_journal(self._writer.folder, self._writer.track).anchors)
-        end = clock.monotonic(self._writer.samples)
-        return end is not None and self._fill(moment - end, "restart")
+    def _tape_end(self) -> float | None:
+        """When the sample that follows the tape's last one was due; None without anchors."""
+        return Clock(read_journal(self._writer.folder, self._writer.track).anchors).monotonic(self._writer.samples)
 
-    def _fill_overflow(self, moment: float, missing_s: float) -> None:
-        self._end_run()
-        self._begin_run(moment, "hole" if self._fill(missing_s, "overflow") else "resume")
+    def _meet_overflow(self, block: Block) -> None:
+        """Count time anew: frames are missing before this block, and nobody says how many."""
+        pending = self._pending
+        if pending is not None and self._time.lateness_s(block.monotonic) < _SAME_S:
+            return
+        self.overflows += 1
+        if self._in_sound and self._time.frames:
+            due = self._time.moment(self._time.frames)
+            self._settle()
+            self._pending = _Pending("overflow", due, 0, [])
+        self._time = DeviceTime(self._rate, live=self._live)
+
+    def _settle(self) -> None:
+        """Fill the hole that was waited for, and write what followed it."""
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        moment = self._time.moment(pending.first)
+        if self._frames:
+            self._end_run()
+        self._begin_run(moment, "hole" if self._fill(moment - pending.due, pending.why) else "resume")
+        for block in pending.blocks:
+            self._append(block)
 
     def _fill(self, missing_s: float, why: HoleWhy) -> bool:
         """Put in silence of the true length; False when it is too long, or when time went back (a reboot)."""
@@ -179,6 +208,7 @@ class Recorder:
         if hole.end > start:
             self._writer.silence(hole.end - start, hole)
             self.lost += hole.end - start
+            self.missing += hole.end - start if why == "missing" else 0
             self._say(hole)
         return True
 

@@ -16,7 +16,7 @@ import msgspec
 
 from tui import children
 from tui.audio.devices import Device
-from tui.audio.messages import Ended, Failed, Hole, Message, Opened, Paused, Progress
+from tui.audio.messages import Backend, Ended, Failed, Hole, Message, Opened, Paused, Progress, TrueRate
 from tui.audio.tape import Tape, TapeError, count_samples
 from tui.failure import Failure, MictapeError
 
@@ -43,6 +43,10 @@ class DeviceSource:
     """A microphone, or the computer's own sound."""
 
     device: Device
+    backend: Backend = "sounddevice"
+    """The way to it that is wanted; see `backends.open_device`."""
+    channel: int | None = None
+    """The one that is recorded, counted from 1; None: the mean of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,11 @@ class SourceChanged:
 
     state: SourceState
     failure: Failure | None = None
-    """Why, and what to do, unless it is open."""
+    """Why, and what to do; of an open one only what is odd about it."""
 
 
 Event = Progress | Hole | Paused | SourceChanged | Ended
-"""What a source tells. `Progress.lost` and `.overflows` count since the source was opened, over all restarts."""
+"""What a source tells. The counts of `Progress` are since the source was opened, over all restarts."""
 
 
 class _SourceError(Exception):
@@ -194,8 +198,7 @@ class Source:
 
     async def _restart(self) -> _SourceError | None:
         """Start the next process; what is in its way, or None."""
-        lost, overflows = self._latest.lost, self._latest.overflows
-        self._earlier = Progress(0, self._earlier.lost + lost, self._earlier.overflows + overflows)
+        self._earlier = self._in_all(self._latest)
         self._latest = Progress(0)
         try:
             await self._start()
@@ -247,15 +250,27 @@ class Source:
             self._tape.report(count_samples(self._folder, self._track))
         return self._trouble(failed)
 
-    def _take(self, message: Progress | Hole | Paused) -> None:
+    def _take(self, message: Progress | Hole | Paused | TrueRate) -> None:
         if isinstance(message, Progress):
             self._latest = message
             self._tape.report(message.samples)
-            lost, overflows = self._earlier.lost + message.lost, self._earlier.overflows + message.overflows
-            message = msgspec.structs.replace(message, lost=lost, overflows=overflows)
+            message = self._in_all(message)
         elif isinstance(message, Paused):
             self._tape.report(message.samples)
+        elif isinstance(message, TrueRate):
+            self._events.put_nowait(SourceChanged("open", _not_the_rate(message)))
+            return
         self._events.put_nowait(message)
+
+    def _in_all(self, progress: Progress) -> Progress:
+        """The same with the counts of the processes before this one."""
+        earlier = self._earlier
+        return msgspec.structs.replace(
+            progress,
+            lost=earlier.lost + progress.lost,
+            missing=earlier.missing + progress.missing,
+            overflows=earlier.overflows + progress.overflows,
+        )
 
     async def _watch(self, process: Process) -> None:
         """Tell when no sample comes, and end a process that stays so.
@@ -359,10 +374,17 @@ async def _receive(process: Process) -> Message | None:
     return _DECODER.decode(line) if line.endswith(b"\n") else None
 
 
+def _not_the_rate(found: TrueRate) -> Failure:
+    what = f"The device says {found.claimed} samples a second and delivers {found.measured}: what it delivers is taken"
+    return Failure(what, "A headset's own microphone lowers its quality; another microphone keeps it")
+
+
 def _options(spec: SourceSpec) -> tuple[str, ...]:
     match spec:
-        case DeviceSource(device):
-            return ("--source", "device", "--device", msgspec.json.encode(device).decode())
+        case DeviceSource(device, backend, channel):
+            chosen = () if channel is None else ("--channel", str(channel))
+            way = ("--backend", backend, *chosen)
+            return ("--source", "device", "--device", msgspec.json.encode(device).decode(), *way)
         case FileSource(path, pace):
             return ("--source", "file", "--path", str(path), "--pace", pace)
         case StdinSource():

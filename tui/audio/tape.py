@@ -88,7 +88,7 @@ def delete_tape(folder: Path, track: int) -> None:
     """Delete a tape and its journal. Raises TapeError."""
     paths = [part.path for part in find_parts(folder, track)]
     try:
-        for path in (*paths, _journal_path(folder, track)):
+        for path in (*paths, journal_path(folder, track)):
             path.unlink(missing_ok=True)
     except OSError as error:
         what = f"The recording in {folder} could not be deleted: {error.strerror}"
@@ -98,7 +98,7 @@ def delete_tape(folder: Path, track: int) -> None:
 def read_journal(folder: Path, track: int) -> Journal:
     """The journal of a tape; a line that was cut off when its writer was killed is left out. Raises TapeError."""
     try:
-        lines = _journal_path(folder, track).read_bytes().split(b"\n")
+        lines = journal_path(folder, track).read_bytes().split(b"\n")
     except FileNotFoundError:
         return Journal()
     except OSError as error:
@@ -141,7 +141,7 @@ class TapeWriter:
         self._first = self._samples
         self._file: FileIO | None = None
         self._lock = threading.Lock()
-        self._journal = self._open(_journal_path(folder, track), os.O_APPEND)
+        self._journal = self._open(journal_path(folder, track), os.O_APPEND)
         if not _ends_with_newline(self._journal):
             self._write(self._journal, b"\n")
 
@@ -326,7 +326,8 @@ def _header(samples: int) -> bytes:
     return _HEADER.pack(b"RIFF", _HEADER.size - 8 + size, b"WAVE", b"fmt ", *fields, b"data", size)
 
 
-def _journal_path(folder: Path, track: int) -> Path:
+def journal_path(folder: Path, track: int) -> Path:
+    """Where the journal of a tape is."""
     return folder / f"track{track}.jsonl"
 
 

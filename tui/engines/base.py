@@ -25,6 +25,8 @@ class Word:
     confidence: float | None = None
     """0 to 1; None when the engine has none. Nothing invents it."""
     speaker: str | None = None
+    estimated: bool = False
+    """Whether `start` and `end` are a guess, good enough to find the place and not to cut sound there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Capabilities:
     """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""
     offline: bool = False
     """True when no sound leaves the machine."""
+    loads: bool = False
+    """True when to connect may mean to load a model first: that is waiting, and not being offline."""
 
 
 @dataclass(frozen=True, slots=True)

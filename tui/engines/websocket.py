@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, TypeVar
@@ -128,7 +128,7 @@ async def open_socket(
         http: What statuses of a refused upgrade mean, before those of `HTTP`.
         tls: A context of one's own, for a certificate that the system does not know.
     """
-    try:
+    with _why_not(name, {**HTTP, **(http or {})}):
         return await connect(
             url,
             additional_headers=headers,
@@ -140,8 +140,15 @@ async def open_socket(
             max_size=MAX_MESSAGE,
             logger=_wire,
         )
+
+
+@contextlib.contextmanager
+def _why_not(name: str, table: Mapping[int, Verdict]) -> Generator[None]:
+    """Say what stood in the way of a connection. Raises `Lost` for everything that opening one raises."""
+    try:
+        yield
     except InvalidStatus as error:
-        raise _refused(error, {**HTTP, **(http or {})}) from None
+        raise _refused(error, table) from None
     except ssl.SSLError as error:
         raise _lost(f"No secure connection to {name}: {error.reason or error}", "Check the engine's url") from None
     except TimeoutError:

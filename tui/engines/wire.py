@@ -6,9 +6,14 @@ connection.
 """
 
 import struct
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+SecondPass = Literal["live", "after", "off"]
+"""When neighbouring lines are recognised again together: as soon as there is time, once all is said, never."""
+WordTimes = Literal["estimated", "measured"]
+"""Whether the times of words are guessed from their length, or measured when there is time."""
 
 LENGTH: Final = struct.Struct("<I")
 """The bytes of the message that follows, in front of each message."""
@@ -49,14 +54,23 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
 
 
 class Received(msgspec.Struct, tag="received", array_like=True, frozen=True):
-    """Samples before `until` have been handed to the recogniser."""
+    """Samples before `until` have been looked at."""
 
     stream: int
     until: int
 
 
+class Word(msgspec.Struct, array_like=True, frozen=True):
+    """One word of a turn."""
+
+    text: str
+    start: int
+    end: int
+    confidence: float
+
+
 class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
-    """What a turn sounds like so far, or for good."""
+    """What a turn sounds like so far, or for good; a second one for good revises the first."""
 
     stream: int
     turn: int
@@ -65,6 +79,9 @@ class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
     start: int
     end: int
     final: bool
+    words: list[Word] = []
+    measured: bool = False
+    """Whether the words' times are measured, or guessed from their length."""
 
 
 class Answered(msgspec.Struct, tag="answered", array_like=True, frozen=True):

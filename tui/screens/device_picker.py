@@ -1,6 +1,7 @@
-"""The device picker: what can be recorded, listed fresh each time it opens."""
+"""The device picker: what can be recorded right now, and how loud each device is while the picker is open."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import getters, on, work
@@ -10,17 +11,27 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from tui.audio.devices import Device
-from tui.failure import MictapeError
+from tui.audio.devices import Device, Listing
+from tui.audio.lookout import Levels, Lookout, Refused, Sight
+from tui.failure import Failure, MictapeError
 from tui.screens.question import Question
-from tui.widgets.device_list import DeviceKey, DeviceList, matching
+from tui.widgets.device_list import DeviceKey, DeviceList, key_of, matching
 
 
-class DevicePicker(Question[Device | None]):
-    """Choose what to record. The result is the device, or None when it was left.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the person wants recorded."""
+
+    device: Device
+    also: bool = False
+    """As one more track, beside what is recorded already."""
+
+
+class DevicePicker(Question[Choice | None]):
+    """Choose what to record. The result is the choice, or None when it was left.
 
     `load` lists the devices; it is called when the picker opens and when the person looks again, and may
-    raise `MictapeError`.
+    raise `MictapeError`. A `Lookout` keeps the list true meanwhile and gives the levels.
     """
 
     CSS_PATH = "device_picker.tcss"
@@ -28,6 +39,9 @@ class DevicePicker(Question[Device | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
         Binding("ctrl+r,f5", "look_again", "look again"),
+        # Before the filter, which would take them as text or as a key of its own.
+        Binding("plus", "also", "add", priority=True),
+        Binding("ctrl+u", "unmute", "unmute", priority=True),
         # Reached only while nothing is typed into: after a failure, or from the list.
         Binding("r", "look_again", "look again", show=False),
         Binding("up", "move('cursor_up')", show=False),
@@ -45,12 +59,25 @@ class DevicePicker(Question[Device | None]):
     def __init__(
         self,
         load: Callable[[], Awaitable[list[Device]]],
+        lookout: Lookout | None = None,
         *,
-        in_use: DeviceKey | None = None,
+        in_use: Collection[DeviceKey] = (),
         last_used: DeviceKey | None = None,
+        can_add: bool = False,
     ) -> None:
+        """Prepare the picker.
+
+        Args:
+            load: Lists the devices once.
+            lookout: Tells what changes while the picker is open; None: nobody does.
+            in_use: The devices of the session's tracks.
+            last_used: The device that was chosen last.
+            can_add: Whether a device can be recorded beside what is recorded already.
+        """
         super().__init__()
         self._load = load
+        self._lookout = lookout
+        self._can_add = can_add
         self._in_use = in_use
         self._last_used = last_used
         self._found: list[Device] = []
@@ -66,8 +93,10 @@ class DevicePicker(Question[Device | None]):
             yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
-        """Look for devices at once."""
+        """Look for devices at once, and go on looking."""
         self.action_look_again()
+        if self._lookout is not None:
+            self._keep_looking(self._lookout)
 
     def action_look_again(self) -> None:
         """List the devices afresh."""
@@ -76,6 +105,29 @@ class DevicePicker(Question[Device | None]):
         else:
             self._say("Looking for microphones …")
         self._look()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave a key to the filter where there is nothing to do for it."""
+        del parameters
+        device = self._list.device if self.is_mounted else None
+        if action == "also":
+            return self._can_add and device is not None
+        if action == "unmute":
+            return self._lookout is not None and device is not None and device.muted
+        return True
+
+    def action_also(self) -> None:
+        """Record the device under the cursor beside what is recorded already."""
+        device = self._list.device
+        if device is not None and key_of(device) in self._in_use:
+            self._say(str(Failure(f"{device.name} is recorded already", "Choose another device to add")))
+        elif device is not None:
+            self.dismiss(Choice(device, also=True))
+
+    def action_unmute(self) -> None:
+        """Let the device under the cursor be heard again."""
+        if self._list.device is not None and self._lookout is not None:
+            self._lookout.unmute(self._list.device)
 
     def action_leave(self) -> None:
         """Leave without choosing."""
@@ -94,13 +146,29 @@ class DevicePicker(Question[Device | None]):
     @work(exclusive=True, group="devices")
     async def _look(self) -> None:
         try:
-            self._found = await self._load()
+            self.take(Listing(tuple(await self._load())))
         except MictapeError as error:
-            self._found = []
-            self._list.show([])
-            self._say(str(error.failure), trouble=True)
-            return
-        self._show()
+            self.take(Listing(failure=error.failure))
+
+    @work(group="lookout")
+    async def _keep_looking(self, lookout: Lookout) -> None:
+        async for sight in lookout:
+            self.take(sight)
+
+    def take(self, sight: Sight) -> None:
+        """Show what there is to record now, how loud it is, or why something was refused."""
+        match sight:
+            case Levels(peaks):
+                self._list.hear(peaks)
+            case Refused(failure):
+                self._say(str(failure))
+            case Listing(devices, None):
+                self._found = list(devices)
+                self._show()
+            case Listing(_, failure):
+                self._found = []
+                self._list.show([])
+                self._say(str(failure), trouble=True)
 
     @on(Input.Changed)
     def _show(self) -> None:
@@ -118,11 +186,18 @@ class DevicePicker(Question[Device | None]):
     @on(Input.Submitted)
     def _choose_current(self) -> None:
         if self._list.device is not None:
-            self.dismiss(self._list.device)
+            self.dismiss(Choice(self._list.device))
 
     @on(DeviceList.DeviceChosen)
     def _choose(self, event: DeviceList.DeviceChosen) -> None:
-        self.dismiss(event.device)
+        self.dismiss(Choice(event.device))
+
+    @on(DeviceList.OptionHighlighted)
+    def _look_at(self) -> None:
+        """Another device is under the cursor: hear it where one at a time can be heard, and offer what fits it."""
+        if self._lookout is not None and self._list.device is not None:
+            self._lookout.look(self._list.device)
+        self._show_keys()
 
     def _say(self, sentence: str, *, trouble: bool = False) -> None:
         """Show a sentence below the list; in trouble nothing can be typed, so that `r` looks again."""
@@ -133,10 +208,19 @@ class DevicePicker(Question[Device | None]):
         self._filter.disabled = trouble
         if not trouble and not self._list.has_focus:
             self._filter.focus()
-        keys = (("r", "look again"),) if trouble else (("↑↓", "move"), ("enter", "record"), ("^r", "look again"))
-        self._keys.update(_key_row((*keys, ("esc", "leave"))))
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """The keys that do something now."""
+        if self._filter.disabled:
+            keys = [("r", "look again")]
+        else:
+            offered = {"also": ("+", "add"), "unmute": ("^u", "unmute")}
+            also = [key for action, key in offered.items() if self.check_action(action, ())]
+            keys = [("enter", "record"), *also]
+        self._keys.update(_key_row([*keys, ("esc", "leave")]))
 
 
-def _key_row(keys: tuple[tuple[str, str], ...]) -> Content:
+def _key_row(keys: Sequence[tuple[str, str]]) -> Content:
     """Keys and what they do, for the last row."""
     return Content("  ").join(Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)

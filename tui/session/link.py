@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape
-from tui.engines.base import Answered, Capabilities, Connection, Heard, Lost, Partial, Received
+from tui.engines.base import Answered, Capabilities, Changes, Connection, Heard, Lost, Partial, Received
 from tui.engines.base import Final as FinalTurn
 from tui.failure import ExitCode, Failure
 from tui.session.gate import SpeechGate
@@ -79,23 +80,50 @@ class Link:
         start: int,
         end: int | None,
         hear: Callable[[Heard], None],
+        name: Callable[[Heard], Heard] = lambda heard: heard,
         gate: SpeechGate | None = None,
         opened_s: float | None = None,
     ) -> None:
+        """Prepare to carry `[start, end)`.
+
+        Args:
+            tape: Where the sound is.
+            connection: Where it goes; it is closed at the end.
+            capabilities: What the connection wants.
+            start: Session time.
+            end: Session time; None: the live stretch.
+            hear: Called with what is heard of the stretch, in session time.
+            name: Gives speakers their names; is given what was heard beside the stretch, too.
+            gate: Where somebody may be speaking, for who finds dead servers and leaves silence out.
+            opened_s: Since when the connection is open, by the loop's clock; None: since now.
+        """
         self.start = start
         self.end = end
+        self.heard = False
+        """Whether the connection has said anything."""
         self.answered = start
         """The engine has answered for the samples before this."""
-        self.unfinished: Partial | None = None
-        """What was heard of the turn that is not final yet, session time."""
-        self.opened_s = _now() if opened_s is None else opened_s
+        self.told = start
+        """Every turn before this is final, whether the engine has answered for it or not yet."""
+        self._ends: dict[int, int | None] = {}
+        """Where final turns end that come behind one not final yet."""
+        self._turns = 0
+        """So many turns are final, from the first one on."""
+        self._unfinished: dict[int, Partial] = {}
+        """What was heard of turns that are not final yet, session time."""
+        self._opened_s = _now() if opened_s is None else opened_s
         self._tape = tape
         self._connection = connection
         self._hear = hear
+        self._name = name
         self._gate = gate
         self._pace = capabilities.fastest_pace
         self._keep_alive = capabilities.keep_alive
         self._context = CONTEXT if capabilities.word_times else 0
+        self._beyond = self._context
+        """How much is sent behind the end, if it is on the tape."""
+        self._patient_until_s = 0.0
+        """Until when that is waited for."""
         self._resampler = None if capabilities.rate == RATE else Resampler(capabilities.rate)
         shortest_ms, longest_ms = capabilities.block_ms
         self._block = min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000
@@ -114,14 +142,36 @@ class Link:
         """What of the stretch was handed to the connection: the samples before this."""
         return max(self.start, self._next if self.end is None else min(self._next, self.end))
 
+    @property
+    def unfinished(self) -> Partial | None:
+        """What was heard of the first turn that is not final yet, session time."""
+        return self._unfinished[min(self._unfinished)] if self._unfinished else None
+
+    @property
+    def open_s(self) -> float:
+        """For how long the connection has been open."""
+        return _now() - self._opened_s
+
     def endpoint(self, at: int) -> None:
         """End the utterance at `at`: a pause lies there, and nobody speaks across a pause."""
         self._endpoint = at
         self._tape.nudge()
 
-    def cut(self, at: int) -> None:
-        """The stretch ends at `at` now: what follows is somebody else's."""
+    async def update(self, changes: Changes) -> None:
+        """Change what can be changed on the living connection; one that is lost shows it elsewhere."""
+        with suppress(Lost):
+            await self._connection.update(changes)
+
+    def cut(self, at: int, *, both_hear: int = 0) -> None:
+        """The stretch ends at `at` now: what follows is somebody else's.
+
+        With word times the connection hears `both_hear` samples of that, too, though they are not spoken yet.
+        """
         self.end = max(at, self.start)
+        if both_hear and self._context:
+            self._beyond = both_hear
+            self._patient_until_s = _now() + both_hear / RATE
+            asyncio.get_running_loop().call_at(self._patient_until_s, self._tape.nudge)
         self._tape.nudge()
 
     async def run(self) -> None:
@@ -212,15 +262,20 @@ class Link:
 
     def _stop(self) -> int | None:
         """Where sending ends: a second behind the stretch's end, when that helps the engine."""
-        return None if self.end is None else self.end + self._context
+        return None if self.end is None else self.end + self._beyond
 
     def _over(self) -> bool:
         stop = self._stop()
         if stop is not None and self._next >= stop:
             return True
-        if self.end is not None and self._next >= self.end and not self._has_more():
-            return True  # nobody waits for context that is not spoken yet
-        return self._tape.ended and not self._has_more()
+        if self._has_more():
+            return False
+        return self._tape.ended or (self.end is not None and self._next >= self.end and not self._patient)
+
+    @property
+    def _patient(self) -> bool:
+        """Whether what is behind the end is waited for. As a rule, nobody waits for context not spoken yet."""
+        return _now() < self._patient_until_s
 
     def _has_more(self) -> bool:
         return self._next - self._tape.origin < self._tape.samples
@@ -236,25 +291,37 @@ class Link:
         want = self._want()
         if held >= want:
             return want
-        return max(0, held) if self._tape.ended or self.end is not None else 0
+        return max(0, held) if self._tape.ended or (self.end is not None and not self._patient) else 0
 
     # Listening.
 
     async def _listen(self) -> None:
         async for raw in self._connection:
             self._heard_s = _now()
-            heard = in_session_time(raw, self._timeline)
+            self.heard = True
+            heard = self._name(in_session_time(raw, self._timeline))
             if isinstance(heard, Answered | Received):
                 # Padding and context are no part of the stretch.
                 until = min(max(heard.until, self.start), self.sent)
                 heard = type(heard)(until)
                 if isinstance(heard, Answered):
                     self.answered = max(self.answered, until)
+            if isinstance(heard, FinalTurn):
+                self._count_turn(heard)
             mine = owned(heard, self.start, self.end)
-            if isinstance(mine, Partial | FinalTurn):
-                self.unfinished = mine if isinstance(mine, Partial) else None
+            if isinstance(mine, Partial):
+                self._unfinished[mine.turn] = mine
+            elif isinstance(mine, FinalTurn):
+                self._unfinished.pop(mine.turn, None)
             if mine is not None:
                 self._hear(mine)
+
+    def _count_turn(self, heard: FinalTurn) -> None:
+        self._ends[heard.turn] = heard.end
+        while self._turns in self._ends:
+            end = self._ends.pop(self._turns)
+            self._turns += 1
+            self.told = max(self.told, min(end or 0, self.sent))
 
     async def _watch(self) -> None:
         """Find a server that lives and says nothing about speech that was sent to it."""

@@ -1,11 +1,13 @@
 """What is left of a session that was cut off, from all that outlived its process."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tui.audio.tape import count_samples, read_journal
 from tui.session.coverage import Coverage
+from tui.session.placement import FIRST, placement_on
 from tui.transcript.kept import KeptInterval, KeptLine, KeptSession, KeptTrack
 from tui.transcript.library import Library
 from tui.transcript.model import Kind
@@ -84,13 +86,15 @@ async def _remaining(
     library: Library, folder: Path, session: str, track: KeptTrack, lines: list[KeptLine]
 ) -> RemainingTrack:
     coverage = Coverage(track.origin)
+    placement = placement_on(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
     for interval in await library.coverage(session, track.number):
         if interval.what == "covered":
             coverage.cover(interval.start, interval.end)
     for line in lines:
         # Written before its coverage was: a line is proof that its stretch was answered.
         if line.track == track.number and line.kind is Kind.SPEECH:
-            coverage.cover(line.start, line.end)
+            at = (line.start, line.end) if placement is None else map(placement.own_time, (line.start, line.end))
+            coverage.cover(*at)
     for hole in read_journal(folder, track.number).holes:
         coverage.hole(track.origin + hole.start, track.origin + hole.end)
     return RemainingTrack(track, count_samples(folder, track.number), coverage)

@@ -1,65 +1,34 @@
-"""One sitting: its tracks, their text, and how both are kept."""
+"""One sitting: its tracks, and what runs side by side for them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tui.audio.messages import RATE, Ended, Hole, Paused, Progress
+from tui.audio.messages import Ended, Hole, Paused, Progress
 from tui.audio.source import DeviceSource, FileSource, Source, SourceChanged, SourceSpec
 from tui.audio.source import Event as SourceEvent
 from tui.audio.tape import Tape, count_samples
-from tui.engines.base import Answered, Engine, Lost, Notice, Partial, Request, Speakers
-from tui.engines.base import Final as FinalTurn
+from tui.engines.base import Engine, Lost, Request
 from tui.failure import Failure, MictapeError
-from tui.session.coverage import Coverage, Gap
-from tui.session.follower import Follower, Plan, Told
-from tui.session.recovery import Remains, intervals_of
-from tui.session.track import Track
-from tui.transcript.kept import KeptLine, Word
+from tui.session.completing import Completing
+from tui.session.coverage import Coverage
+from tui.session.events import Event, SourceEnded, Trouble
+from tui.session.follower import Follower
+from tui.session.hand import Hand
+from tui.session.keeper import Keeper
+from tui.session.leading import Plan
+from tui.session.placement import FIRST, TapeClock, placement_on
+from tui.session.recovery import RemainingTrack, Remains
+from tui.session.scribe import Scribe
+from tui.session.track import Track, name_for
 from tui.transcript.library import Library, SessionFolder
-from tui.transcript.model import Kind, Line, PartialText, Transcript
-
-RETRY_S: Final = 1.0
-"""How long a line that could not be kept waits before it is tried again."""
+from tui.transcript.model import Transcript
 
 STOPPED: Final = "the session was stopped first"
-
-
-@dataclass(frozen=True, slots=True)
-class LineAdded:
-    """A final line stands in the transcript."""
-
-    line: KeptLine
-
-
-@dataclass(frozen=True, slots=True)
-class LineRevised:
-    """The engine has a better text for a line that was final already."""
-
-    line: KeptLine
-
-
-@dataclass(frozen=True, slots=True)
-class SourceEnded:
-    """A file or standard input has been read to its end."""
-
-    track: int
-    warning: str
-    """A sentence when it was not whole; else empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something went wrong; the session goes on."""
-
-    failure: Failure
-
-
-Event = LineAdded | LineRevised | SourceEnded | Trouble
-"""What a session reports. How loud and how far it is, is asked of its tracks instead."""
 
 
 class Session:
@@ -87,16 +56,17 @@ class Session:
         self.tracks: list[Track] = []
         self.paused = False
         self.stopped = False
-        self._library = library
         self._ask = ask
         self._plan = plan or Plan()
         self._log = log
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._writes: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue()
-        self._turns: dict[tuple[int, int], dict[int, int]] = {}
-        """For each track and connection the line of each of its turns."""
+        self._joining = asyncio.Lock()
         self._followers: dict[int, asyncio.Task[None]] = {}
-        self._keeper = asyncio.create_task(self._keep(), name="keeper")
+        self._keeper = Keeper(library, folder.session, lambda failure: self._tell(Trouble(failure)))
+        self._scribe = Scribe(self.transcript, self._keeper, self._tell)
+        self.hand = Hand(self.transcript, self._keeper)
+        """What the person does to the text."""
+        self._completing = Completing(self.transcript, self._scribe.write, lambda failure: self._tell(Trouble(failure)))
 
     @classmethod
     async def begin(
@@ -128,18 +98,27 @@ class Session:
     ) -> "Session":
         """Take up a session that was cut off: its lines are there, and what has no text yet is work.
 
-        Its first track goes on with the source `spec`; the time in between is a pause. Raises MictapeError.
+        Its first track goes on with the source `spec`; the time in between is a pause. The others have ended: whoever
+        wants their devices again lets them join. Raises MictapeError.
         """
         folder = await library.resume_session(remains.session.id)
         session = cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan)
         for line in remains.lines:
             transcript.add(
-                line.track, line.start, line.end, line.text, kind=line.kind, speaker=line.speaker, id=line.id
+                line.track,
+                line.start,
+                line.end,
+                line.text,
+                kind=line.kind,
+                speaker=line.speaker,
+                id=line.id,
+                heard=line.heard,
+                mark=line.mark,
             )
         for left in remains.tracks:
-            track = session._put_track(left.track.number, spec, left.track.origin, left.coverage)
-            for start, end in left.coverage.holes:
-                session._show_hole(track, start, end, "lost before the session was cut off")
+            track = session._take_up(left, spec)
+            track.voices.reserve(line.speaker for line in remains.lines if line.speaker is not None)
+        session._name_lines()
         return session
 
     @classmethod
@@ -159,17 +138,76 @@ class Session:
         return session
 
     def add_track(self, spec: SourceSpec) -> Track:
-        """Add a track that is about to record; its sound is written and read once `capture` runs."""
-        track = self._put_track(len(self.tracks) + 1, spec, 0, Coverage())
-        self._write(partial(self._library.add_track, self.folder.session, track.kept()))
+        """Add the first track; its sound is written and read once `capture` runs."""
+        track = self._new_track(spec)
+        self._put(track)
         return track
 
-    def _put_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage) -> Track:
+    async def join(self, spec: SourceSpec) -> Track:
+        """Add another track, now; its tape begins here. Run `capture` and `follow` for it.
+
+        Raises MictapeError when its source cannot be opened; then there is no such track.
+        """
+        async with self._joining:
+            track = self._new_track(spec, self._now())
+            await self._open(track)
+            if self.stopped:
+                await track.source.close()
+                raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
+            # The tapes' anchors tell the true place; this one is near enough to count from.
+            track.begin_at(self._now())
+            self._put(track)
+            self._begin_writing(track)
+            return track
+
+    def rename(self, track: Track, name: str) -> None:
+        """Call a track otherwise: in every line of it, there and to come, and in the library."""
+        track.name = name
+        self.transcript.name_track(track.number, name)
+        self._keeper.rename_track(track)
+
+    def _now(self) -> int:
+        """Session time now, as near as the first track's anchors tell."""
+        if not self.tracks:
+            return 0
+        first = self.tracks[FIRST - 1]
+        now = TapeClock(self.folder.path, FIRST).now().sample_at(time.monotonic())
+        return first.end if now is None or first.source_state != "open" else now
+
+    def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
+        number = len(self.tracks) + 1
+        name = name_for(spec, [track.name for track in self.tracks])
+        return self._make_track(number, spec, origin, Coverage(origin), name)
+
+    def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
         tape = Tape(self.folder.path, number, origin)
         tape.report(count_samples(self.folder.path, number))
-        track = Track(number, spec, self._source(number, spec, tape), tape, coverage)
+        source = self._source(number, spec, tape)
+        placement = placement_on(self.folder.path, number, origin, lambda: self.tracks[0].end)
+        return Track(number, spec, source, tape, coverage, name=name, placement=placement)
+
+    def _put(self, track: Track) -> None:
         self.tracks.append(track)
+        self._keeper.add_track(track)
+        self._name_lines()
+
+    def _take_up(self, left: RemainingTrack, spec: SourceSpec) -> Track:
+        """A track of a session that was cut off."""
+        known = left.track
+        track = self._make_track(known.number, spec, known.origin, left.coverage, known.name)
+        if self.tracks:
+            track.tape.end()
+            track.source_state = "ended"
+        self.tracks.append(track)
+        for start, end in left.coverage.holes:
+            self._scribe.show_hole(track, start, end, "lost before the session was cut off")
         return track
+
+    def _name_lines(self) -> None:
+        """Lines carry the name of their track when there are several, or when somebody gave it."""
+        for track in self.tracks:
+            if len(self.tracks) > 1 or track.renamed:
+                self.transcript.name_track(track.number, track.name)
 
     def _source(self, number: int, spec: SourceSpec, tape: Tape) -> Source:
         return Source(spec, self.folder.path, number, tape, log=self._log)
@@ -178,9 +216,13 @@ class Session:
 
     async def capture(self, track: Track) -> None:
         """Record a track until its source ends. Raises MictapeError when it cannot be opened."""
+        if track.tape.ended:
+            return
         track.capturing = True
         try:
-            await self._open(track, track.source)
+            if track.source_state != "open":  # one that joined is open already
+                await self._open(track)
+                self._begin_writing(track)
             source = None
             while source is not track.source:  # another device may be chosen meanwhile; it is open already then
                 source = track.source
@@ -206,9 +248,9 @@ class Session:
             track.following = False
 
     async def _follow_with(self, track: Track, engine: Engine) -> None:
-        hear = partial(self._on_told, track)
+        hear = partial(self._scribe.write, track)
         plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
-        track.follower = Follower(track.tape, track.coverage, engine, self._ask, hear, plan=plan)
+        track.follower = Follower(track.tape, track.coverage, engine, self._ask, hear, plan=plan, voices=track.voices)
         running = self._followers[track.number] = asyncio.create_task(track.follower.run())
         try:
             await asyncio.shield(running)
@@ -254,40 +296,57 @@ class Session:
         old = track.source
         track.change_source(spec, source)
         await old.close()
-        self._begin_writing(track, source)
-        line = self._add(track, track.end, track.end, f"microphone: {track.name}", kind=Kind.DIVIDER)
-        self._keep_line(track, self._kept(line))
+        self._begin_writing(track)
+        self._scribe.divide(track, f"microphone: {track.device}")
 
     async def use(self, engine: Engine, plan: Plan | None = None) -> None:
         """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one."""
         old, self.engine = self._plan.fill, engine
         self._plan = plan or self._plan
-        self._turns.clear()
+        self._scribe.divide(self.tracks[0], f"engine: {engine.title}")
         for track in self.tracks:
-            self.transcript.set_partial(track.number, None)
-            line = self._add(track, track.end, track.end, f"engine: {engine.title}", kind=Kind.DIVIDER)
-            self._keep_line(track, self._kept(line))
+            self._scribe.forget_connections(track)
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
                 await asyncio.wait([running])
         await self._let_go(old)
 
+    async def expect(self, term: str) -> None:
+        """Have the engine expect a word, on the connections that live and on those to come."""
+        if term not in self._ask.key_terms:
+            self._ask = replace(self._ask, key_terms=(*self._ask.key_terms, term))
+            for track in self.tracks:
+                if track.follower is not None:
+                    await track.follower.expect(self._ask)
+
+    def complete_gap(self, id: int) -> None:
+        """Have the engine of now turn a gap's sound into text, beside what goes on.
+
+        Raises KeyError when no line has this id, and MictapeError when it is no gap.
+        """
+        self._completing.begin(self.track_of(id), id, self.engine, self._ask)
+
+    def track_of(self, id: int) -> Track:
+        """The track that a line belongs to. Raises KeyError when no line has this id."""
+        number = self.transcript.line_of(id).track
+        return next(track for track in self.tracks if track.number == number)
+
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when they have answered for all of it."""
         self.stopped = True
+        self._keeper.stop_trying()
+        await asyncio.gather(*(track.source.close() for track in self.tracks))
         for track in self.tracks:
-            await track.source.close()
             track.tape.end()
 
     async def close(self) -> None:
         """Settle what is left: what no engine has answered for is a gap. Nothing runs any more after this."""
+        await self._completing.close()
         for track in self.tracks:
             track.coverage.give_up(track.tape.origin, track.end, STOPPED)
-            self._keep_coverage(track)
-        self._write(partial(self._library.close_session, self.folder.session))
-        self._writes.put_nowait(None)
+            self._keeper.set_coverage(track)
         self.stopped = True
-        await self._keeper
+        await self._keeper.close()
         self._events.put_nowait(None)
         await self._let_go(self._plan.fill, ended=True)
         self.folder.release()
@@ -299,20 +358,19 @@ class Session:
 
     # What the source says.
 
-    async def _open(self, track: Track, source: Source) -> None:
+    async def _open(self, track: Track) -> None:
         track.source_state = "opening"
         try:
-            await source.open()
+            await track.source.open()
         except MictapeError as error:
             track.source_state, track.failure = "lost", error.failure
             raise
-        self._begin_writing(track, source)
 
-    def _begin_writing(self, track: Track, source: Source) -> None:
+    def _begin_writing(self, track: Track) -> None:
         track.source_state, track.failure = "open", None
         if self.paused:
-            source.pause()
-        source.go()
+            track.source.pause()
+        track.source.go()
 
     def _on_source(self, track: Track, event: SourceEvent) -> None:
         match event:
@@ -336,127 +394,8 @@ class Session:
     def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
         track.coverage.hole(start, end)
         track.lost += end - start
-        self._show_hole(track, start, end, why)
-        self._keep_coverage(track)
-
-    def _show_hole(self, track: Track, start: int, end: int, why: str) -> None:
-        self._add(track, start, end, f"{(end - start) / RATE:.1f} s lost: {why}", kind=Kind.HOLE)
-
-    # What the engine says.
-
-    def _on_told(self, track: Track, told: Told) -> None:
-        match told.heard:
-            case Partial() if told.live:
-                self._on_partial(track, told.heard)
-            case FinalTurn():
-                self._on_final(track, told, told.heard)
-            case Gap(start, end, why):
-                self._add(track, start, end, f"{(end - start) / RATE:.0f} s not transcribed: {why}", kind=Kind.GAP)
-                self._keep_coverage(track)
-            case Speakers(turns):
-                self._on_speakers(track, told.connection, turns)
-            case Notice(text):
-                self._tell(Trouble(Failure(text)))
-            case Answered() if self.transcript.partials.get(track.number) is not None and track.tape.ended:
-                # All is said; a partial that never became final came to nothing.
-                if track.coverage.reached(track.end) == track.end:
-                    self.transcript.set_partial(track.number, None)
-            case _:
-                pass
-
-    def _on_partial(self, track: Track, heard: Partial) -> None:
-        track.time_words(heard.words)
-        start = track.coverage.reached(track.end) if heard.start is None else heard.start
-        text = PartialText(start, heard.text, heard.stable) if heard.text else None
-        self.transcript.set_partial(track.number, text)
-
-    def _on_final(self, track: Track, told: Told, heard: FinalTurn) -> None:
-        if told.live:
-            track.time_words(heard.words)
-            self.transcript.set_partial(track.number, None)
-        connection = told.connection
-        turns = self._turns.setdefault((track.number, connection), {})
-        if (id := turns.get(heard.turn)) is not None:
-            self.transcript.revise(id, heard.text, start=heard.start, end=heard.end, speaker=heard.speaker)
-            kept = self._kept(self.transcript.line(self.transcript.index_of(id)), heard, connection)
-            self._keep_line(track, kept, revised=True)
-            self._tell(LineRevised(kept))
-        elif heard.text:
-            # Without times of its own a line gets the stretch it answers for.
-            start = track.coverage.reached(track.end) if heard.start is None else heard.start
-            end = max(start, track.follower.received if track.follower else start) if heard.end is None else heard.end
-            line = self._add(track, start, end, heard.text, kind=Kind.SPEECH, speaker=heard.speaker)
-            turns[heard.turn] = line.id
-            kept = self._kept(line, heard, connection)
-            self._keep_line(track, kept)
-            self._tell(LineAdded(kept))
-
-    def _on_speakers(self, track: Track, connection: int, turns: Mapping[int, str]) -> None:
-        """Who spoke in lines already final, revised. Turns that gave no line have nobody to name."""
-        ids = self._turns.get((track.number, connection), {})
-        for turn, speaker in turns.items():
-            if (id := ids.get(turn)) is not None:
-                self.transcript.revise(id, speaker=speaker)
-                self._write(partial(self._library.set_speaker, self.folder.session, id, speaker))
-
-    def _add(self, track: Track, start: int, end: int, text: str, *, kind: Kind, speaker: str | None = None) -> Line:
-        id = self.transcript.add(track.number, start, end, text, kind=kind, speaker=speaker)
-        return self.transcript.line(self.transcript.index_of(id))
-
-    # What is kept.
-
-    def _kept(self, line: Line, heard: FinalTurn | None = None, connection: int | None = None) -> KeptLine:
-        """A line as the library keeps it."""
-        words = (heard.words if heard else None) or ()
-        return KeptLine(
-            id=line.id,
-            track=line.track,
-            start=line.start,
-            end=line.end,
-            text=line.text,
-            kind=line.kind,
-            speaker=line.speaker,
-            language=heard.language if heard else None,
-            engine=self.engine.name if heard else None,
-            connection=connection,
-            turn=heard.turn if heard else None,
-            words=tuple(Word(w.text, w.start, w.end, w.confidence, w.speaker) for w in words) or None,
-        )
-
-    def _keep_line(self, track: Track, kept: KeptLine, *, revised: bool = False) -> None:
-        write = self._library.revise_line if revised else self._library.add_line
-        self._write(partial(write, self.folder.session, kept))
-        self._keep_coverage(track)
-
-    def _keep_coverage(self, track: Track) -> None:
-        session, number = self.folder.session, track.number
-        # Taken down now, so that it never claims more than the lines written before it.
-        self._write(partial(self._library.set_coverage, session, number, intervals_of(track.coverage)))
-        length = partial(self._library.update_track, session, number, samples=track.tape.samples, lost=track.lost)
-        self._write(length)
-
-    async def _keep(self) -> None:
-        """Write to the library what there is to write, in order, until the session is closed."""
-        while (write := await self._writes.get()) is not None:
-            await self._written(write)
-
-    def _write(self, write: Callable[[], Awaitable[None]]) -> None:
-        self._writes.put_nowait(write)
-
-    async def _written(self, write: Callable[[], Awaitable[None]]) -> None:
-        told = False
-        while True:
-            try:
-                await write()
-            except MictapeError as error:
-                if not told:
-                    self._tell(Trouble(error.failure))
-                told = True
-                if self.stopped:
-                    return
-                await asyncio.sleep(RETRY_S)
-            else:
-                return
+        self._scribe.show_hole(track, start, end, why)
+        self._keeper.set_coverage(track)
 
     def _tell(self, event: Event) -> None:
         self._events.put_nowait(event)

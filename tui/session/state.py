@@ -1,6 +1,7 @@
 """The state word: a pure function of the source, the engine and the person."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -84,6 +85,34 @@ class Status:
     lost_ms: int = 0
     """Milliseconds of tape that are holes."""
     hint: str = ""
-    """What to do next, when the state is not LISTENING; one sentence."""
+    """What to do next: about the state, or about sound that is too loud, too quiet or no speech. One sentence."""
     recording: bool = False
     """Whether sound is being written to the tape right now."""
+    track: str = ""
+    """What the track is called that the state is true of; empty where it need not be said."""
+
+
+def worst_of(tracks: Sequence[Status]) -> Status:
+    """What the state line shows of several tracks, the first one first; at least one.
+
+    The worst state and its hint, named where it is not that of all; a track that has ended is nobody's trouble while
+    another one goes on. The clock is the first track's; delays are the longest, lost sound and cost are sums.
+    """
+    if len(tracks) == 1:
+        return replace(tracks[0], track="")
+    going_on = [each for each in tracks if each.state is not State.ENDED] or tracks
+    worst = min(going_on, key=lambda each: list(State).index(each.state))
+    shared = all(each.state is worst.state for each in going_on)
+    return Status(
+        state=worst.state,
+        device=" + ".join(each.device for each in going_on),
+        engine=worst.engine,
+        position=tracks[0].position,
+        behind_s=max((each.behind_s for each in tracks if each.behind_s is not None), default=None),
+        latency_s=max((each.latency_s for each in tracks if each.latency_s is not None), default=None),
+        cost_usd=sum(costs) if (costs := [each.cost_usd for each in tracks if each.cost_usd is not None]) else None,
+        lost_ms=sum(each.lost_ms for each in tracks),
+        hint=worst.hint,
+        recording=any(each.recording for each in tracks),
+        track="" if shared else worst.track,
+    )

@@ -2,31 +2,35 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import chain, count
 from statistics import median
 from typing import Final, Literal
 
 from tui.audio.ballistics import Meter
 from tui.audio.messages import GRID_MS, RATE, Progress
-from tui.audio.signal import SignalWatch
+from tui.audio.signal import SignalWatch, no_signal_hint
 from tui.audio.source import DeviceSource, FileSource, Source, SourceSpec, SourceState
 from tui.audio.tape import Tape
 from tui.engines.base import Word
 from tui.failure import Failure
 from tui.session.coverage import Coverage
 from tui.session.follower import Follower
-from tui.session.state import Situation, State, Status, state_of
-from tui.transcript.kept import KeptTrack
+from tui.session.placement import Placement
+from tui.session.state import BEHIND_S, Situation, State, Status, state_of
+from tui.session.voices import Voices
+from tui.transcript.kept import KeptTrack, TrackKind
 
 MOMENTS: Final = 4_096
 """Some minutes of the tape's growth, at a message every 40 ms."""
 MINUTE_S: Final = 60.0
+SPEAKS: Final = RATE * 3 // 2
+"""So long after new text somebody still speaks: engines write a word or two a second."""
 
 HINTS: Final[Mapping[State, str]] = {
     State.DEVICE_LOST: "Looking for the device; press d to choose another.",
     State.DEVICE_STALLED: "Waiting for the device; press d to choose another.",
-    State.NO_SIGNAL: "Only zeros arrive: unmute the microphone, or allow this terminal to use it in the system's "
-    "privacy settings.",
+    State.NO_SIGNAL: no_signal_hint(),
     State.PAUSED: "Nothing is recorded; space resumes.",
     State.LOADING: "Sound is recorded already; the words come when the model is loaded.",
     State.CATCHING_UP: "The engine is behind; nothing is lost.",
@@ -34,17 +38,66 @@ HINTS: Final[Mapping[State, str]] = {
 }
 """What to do in a state that has no failure to tell of."""
 
+_NAMES: Final = {"microphone": "You", "computer sound": "Computer", "file": "File", "stdin": "Input"}
+"""What a track is called by the kind of its first source, until somebody renames it."""
+
+
+def name_for(spec: SourceSpec, taken: Collection[str]) -> str:
+    """A name for a track with this source, different from those that are `taken`: `You`, `You 2`."""
+    name = _NAMES[kind_of(spec)]
+    others = (f"{name} {number}" for number in count(2))
+    return next(each for each in chain([name], others) if each not in taken)
+
+
+def kind_of(spec: SourceSpec) -> TrackKind:
+    """What is recorded."""
+    match spec:
+        case DeviceSource(device):
+            return device.kind
+        case FileSource():
+            return "file"
+        case _:
+            return "stdin"
+
 
 class Track:
-    """One source of a session, its tape, and how far it has come."""
+    """One source of a session, its tape, and how far it has come.
 
-    def __init__(self, number: int, spec: SourceSpec, source: Source, tape: Tape, coverage: Coverage) -> None:
+    Its tape, coverage and follower count in the track's own time, `origin` + tape position; `place` leads from there to
+    session time and `locate` back.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        spec: SourceSpec,
+        source: Source,
+        tape: Tape,
+        coverage: Coverage,
+        *,
+        name: str,
+        placement: Placement | None = None,
+    ) -> None:
+        """Join them.
+
+        Args:
+            number: Counted from 1.
+            spec: What is recorded.
+            source: Who records it.
+            tape: What it is recorded on.
+            coverage: What of the tape is answered for.
+            name: What the person calls it.
+            placement: How its time leads to session time; None for the first track, whose time that is.
+        """
         self.number = number
+        self.name = name
         self.spec = spec
         self.source = source
         self.tape = tape
         self.coverage = coverage
         self.follower: Follower | None = None
+        self.voices = Voices()
+        """Who was heard on it, whatever engine it was."""
         self.meter = Meter()
         self.heard = 0
         """Sound that went into the meter, samples at 16 kHz; it goes on while the tape is paused."""
@@ -56,16 +109,38 @@ class Track:
         self._latencies: deque[tuple[float, float]] = deque(maxlen=MOMENTS)
         """When a word was seen, and how long after its end: monotonic seconds, seconds."""
         self._timed = 0
+        self._spoke_at: int | None = None
+        """What `heard` was when the engine last wrote something."""
         self.capturing = False
         """Whether `Session.capture` runs for it."""
         self.failure: Failure | None = None
         """Why the source is not open."""
         self.lost = coverage.holes.total
         """Samples of the tape that are holes."""
+        self._placement = placement
         self._watch = SignalWatch(self._watched)
 
     @property
-    def name(self) -> str:
+    def renamed(self) -> bool:
+        """Whether somebody gave it its name."""
+        return self.name.rstrip(" 0123456789") not in _NAMES.values()
+
+    def begin_at(self, origin: int) -> None:
+        """Say where in session time its tape begins, before anything is on it."""
+        self.tape.origin = self.coverage.origin = origin
+        if self._placement is not None:
+            self._placement.origin = origin
+
+    def place(self, at: int) -> int:
+        """The session time of a sample in the track's own time."""
+        return at if self._placement is None else self._placement.session_time(at)
+
+    def locate(self, at: int) -> int:
+        """The track's own time at a session time."""
+        return at if self._placement is None else self._placement.own_time(at)
+
+    @property
+    def device(self) -> str:
         """The human name of the source."""
         match self.spec:
             case DeviceSource(device):
@@ -89,14 +164,26 @@ class Track:
 
     def feed(self, progress: Progress) -> None:
         """Take in how the tape has grown and how loud it was."""
-        self._moments.append((self.tape.origin + progress.samples, time.monotonic()))
+        end = self.tape.origin + progress.samples
+        speech = self._speech() if self._moments and end > self._moments[-1][0] else None  # None: paused
+        self._moments.append((end, time.monotonic()))
         for cell in progress.cells:
             self.heard += cell.steps * GRID_MS * RATE // 1000
             self.meter.feed(cell)
-            self._watch.feed(cell)
+            self._watch.feed(cell, speech=speech)
+
+    def _speech(self) -> bool | None:
+        """Whether somebody speaks now, as the engine tells by what it writes; None while it is in no state to tell."""
+        if self._spoke_at is not None and self.heard - self._spoke_at <= SPEAKS:
+            return True
+        follower = self.follower
+        answers = follower is not None and follower.state == "answering" and follower.behind <= BEHIND_S * RATE
+        return False if answers else None
 
     def time_words(self, words: tuple[Word, ...] | None) -> None:
         """Measure how long after its end on the tape the newest word was heard; words seen before count once."""
+        if words is None or words:
+            self._spoke_at = self.heard
         end = words[-1].end if words else None
         if end is None or end <= self._timed or not self._moments or end < self._moments[0][0]:
             return
@@ -114,7 +201,7 @@ class Track:
 
     @property
     def end(self) -> int:
-        """Session time at the end of the tape."""
+        """The end of the tape, in the track's own time."""
         return self.tape.origin + self.tape.samples
 
     @property
@@ -137,8 +224,9 @@ class Track:
         )
         return Status(
             state=state,
-            device=self.name,
+            device=self.device,
             engine=engine,
+            track=self.name,
             position=self.end,
             behind_s=behind_s if follower and follower.state == "answering" else None,
             lost_ms=self.lost * 1000 // RATE,
@@ -154,23 +242,18 @@ class Track:
             return str(self.failure)
         if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
             return f"{self.follower.failure} The recording goes on."
-        return HINTS.get(state, "")
+        if state is State.PAUSED or self.source_state != "open":
+            return HINTS.get(state, "")
+        return HINTS.get(state) or str(self._watch.trouble or "")
 
     def kept(self) -> KeptTrack:
         """The track as the library keeps it."""
-        match self.spec:
-            case DeviceSource(device):
-                kind, host_api = device.kind, device.host_api
-            case FileSource():
-                kind, host_api = "file", ""
-            case _:
-                kind, host_api = "stdin", ""
         return KeptTrack(
             number=self.number,
-            name="You",
-            source=self.name,
-            host_api=host_api,
-            kind=kind,
+            name=self.name,
+            source=self.device,
+            host_api=self.spec.device.host_api if isinstance(self.spec, DeviceSource) else "",
+            kind=kind_of(self.spec),
             origin=self.tape.origin,
             samples=self.tape.samples,
             lost=self.lost,

@@ -4,14 +4,15 @@ What was recognised is data: in plain text its control characters become visible
 escaped, so that no terminal obeys them.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from tui.transcript.kept import RATE, KeptLine, KeptSession, KeptTrack, Word
-from tui.transcript.model import SPEECH
+from tui.transcript.model import NOTE, SPEECH, Kind
 from tui.transcript.wrapping import OBEYED
 
 _VISIBLE: Final[dict[int, int]] = {**OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20)}
@@ -19,6 +20,42 @@ _VISIBLE: Final[dict[int, int]] = {**OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\
 
 _UNSAFE_IN_JSON: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 """JSON itself does not ask for these to be escaped; terminals obey some, and some programs break lines at others."""
+
+
+_MARKDOWN: Final = re.compile(r"[\\`*_\[\]<>#|~&]")
+"""What may begin or end something in CommonMark or its tables (https://spec.commonmark.org/0.31.2/#ascii-punctuation-character)."""
+
+STAR: Final = "★"
+"""Before a line that is marked."""
+
+
+class Written(Protocol):
+    """A line as it stands: on the screen or in the library."""
+
+    @property
+    def start(self) -> int:
+        """Session time, samples at 16 kHz."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is shown."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """What the line is."""
+        ...
+
+    @property
+    def speaker(self) -> str | None:
+        """Who said it, when that is known."""
+        ...
+
+    @property
+    def mark(self) -> str | None:
+        """The note on its mark, None when it is not marked."""
+        ...
 
 
 class WordObject(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,6 +79,8 @@ class LineObject(msgspec.Struct, frozen=True, omit_defaults=True):
     speaker: str | None = None
     language: str | None = None
     words: tuple[WordObject, ...] | None = None
+    track_name: str | None = None
+    """What the track is called, where there are several or somebody named it."""
 
 
 class TrackObject(msgspec.Struct, frozen=True):
@@ -73,14 +112,54 @@ def visible(text: str) -> str:
     return text if text.isprintable() else text.translate(_VISIBLE)
 
 
-def txt(lines: Iterable[KeptLine]) -> Iterator[str]:
-    """Plain text: what was said, one final line after the other, no times, without line ends."""
-    return (visible(line.text) for line in lines if line.kind == SPEECH)
+def txt(lines: Iterable[KeptLine], track_names: Mapping[int, str] | None = None) -> Iterator[str]:
+    """Plain text: what was said, one final line after the other, no times, without line ends.
+
+    A line of a track that has a name in `track_names` begins with it: `You: Hello there.`
+    """
+    for line in lines:
+        if line.kind == SPEECH:
+            name = (track_names or {}).get(line.track)
+            yield visible(f"{name}: {line.text}" if name else line.text)
 
 
-def json_line(line: KeptLine) -> str:
+def standing(line: Written, *, times: bool = True) -> str:
+    """A line as it stands on the screen, as plain text: mark, time, speaker, what was said, the note on the mark."""
+    time = f"{clock(line.start)}  " if times else ""
+    speaker = f"{visible(line.speaker)}: " if line.speaker else ""
+    note = f" ({visible(line.mark)})" if line.mark else ""
+    star = f"{STAR} " if line.mark is not None and times else ""
+    return f"{star}{time}{speaker}{visible(line.text)}{note if times else ''}"
+
+
+def markdown(line: Written) -> str:
+    """A line as a paragraph of Markdown; nothing that was said is read as markup."""
+    text = _plain(line.text)
+    time = f"`{clock(line.start)}`"
+    if line.kind == NOTE:
+        return f"> {time} {text}"
+    if line.kind != SPEECH:
+        return f"{time} *{text}*"
+    speaker = f"**{_plain(line.speaker)}:** " if line.speaker else ""
+    star = f"{STAR} " if line.mark is not None else ""
+    note = f" — *{_plain(line.mark)}*" if line.mark else ""
+    return f"{star}{time} {speaker}{text}{note}"
+
+
+def _plain(text: str) -> str:
+    """Text of which Markdown makes nothing else."""
+    return _MARKDOWN.sub(r"\\\g<0>", visible(text))
+
+
+def clock(samples: int) -> str:
+    """Session time as `00:12:24`."""
+    seconds = samples // RATE
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def json_line(line: KeptLine, track_name: str | None = None) -> str:
     """A final line as one JSON object on one line, without its end: a `LineObject`."""
-    return _json(_line(line))
+    return _json(msgspec.structs.replace(_line(line), track_name=track_name))
 
 
 def json_session(session: KeptSession | None, tracks: Iterable[KeptTrack], lines: Iterable[KeptLine]) -> str:

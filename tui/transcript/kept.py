@@ -24,6 +24,8 @@ class Word(msgspec.Struct, array_like=True, frozen=True):
     confidence: float | None = None
     """0 to 1."""
     speaker: str | None = None
+    estimated: bool = False
+    """Whether the times are a guess."""
 
 
 class KeptLine(msgspec.Struct, frozen=True):
@@ -46,6 +48,12 @@ class KeptLine(msgspec.Struct, frozen=True):
     """Which connection of the session said it; with `turn` it finds the line again for a late revision."""
     turn: int | None = None
     words: tuple[Word, ...] | None = None
+    mark: str | None = None
+    """The note on its mark, empty without one; None when it is not marked. Kept by `Store.set_mark`."""
+
+
+TrackKind = Literal["microphone", "computer sound", "file", "stdin"]
+"""What a track's sound comes from."""
 
 
 class KeptTrack(msgspec.Struct, frozen=True):
@@ -57,7 +65,7 @@ class KeptTrack(msgspec.Struct, frozen=True):
     source: str
     """The human name of the device, or the file."""
     host_api: str = ""
-    kind: Literal["microphone", "computer sound", "file", "stdin"] = "microphone"
+    kind: TrackKind = "microphone"
     origin: int = 0
     """Session time of the tape's first sample."""
     samples: int = 0

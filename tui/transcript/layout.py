@@ -118,6 +118,15 @@ class Layout:
             below -= height
         raise AssertionError("a block has as many rows as its lines together")
 
+    def about(self, row: int) -> int:
+        """The line at about a row, as far as is known without measuring anything; the last one beyond the end."""
+        self._add_up()
+        if row >= self._tops[-1]:
+            return self._firsts[-1]
+        at = bisect_right(self._tops, max(0, row)) - 1
+        block = self._blocks[at]
+        return self._firsts[at] + (row - self._tops[at]) * block.lines // block.rows
+
     def top_of(self, index: int) -> int:
         """The first row of a line; `len(transcript)` gives the row behind the last line."""
         self._add_up()

@@ -85,6 +85,10 @@ class Library:
         """Add a track to a session."""
         await self._run(self._store.add_track, session, track)
 
+    async def rename_track(self, session: str, number: int, name: str) -> None:
+        """Say what a track is called from now on."""
+        await self._run(self._store.rename_track, session, number, name)
+
     async def update_track(self, session: str, number: int, *, samples: int, lost: int) -> None:
         """Say how long a track's tape is and how much of it is holes, both in samples."""
         await self._run(self._store.update_track, session, number, samples=samples, lost=lost)
@@ -100,6 +104,18 @@ class Library:
     async def set_speaker(self, session: str, line: int, speaker: str) -> None:
         """Say who spoke a line."""
         await self._run(self._store.set_speaker, session, line, speaker)
+
+    async def edit_line(self, session: str, line: int, text: str, heard: str | None) -> None:
+        """Keep a person's text of a line beside what the engine said."""
+        await self._run(self._store.edit_line, session, line, text, heard)
+
+    async def rename_speaker(self, session: str, old: str, new: str) -> None:
+        """Call a speaker otherwise in every line of a session."""
+        await self._run(self._store.rename_speaker, session, old, new)
+
+    async def set_mark(self, session: str, line: int, note: str | None) -> None:
+        """Mark a line, with a note or an empty one; None takes the mark away."""
+        await self._run(self._store.set_mark, session, line, note)
 
     async def set_coverage(self, session: str, track: int, intervals: Iterable[KeptInterval]) -> None:
         """Replace what is known of a track's coverage."""

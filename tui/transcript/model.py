@@ -9,7 +9,7 @@ A line costs 20 bytes beyond its text.
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal
@@ -53,6 +53,17 @@ class Line:
     text: str
     kind: Kind
     speaker: str | None
+    heard: str | None = None
+    """What the engine said, once a person has edited `text`."""
+    mark: str | None = None
+    """The note on its mark, empty without one; None when it is not marked."""
+    track_name: str | None = None
+    """What its track is called, where that is to be told."""
+
+    @property
+    def voice(self) -> str:
+        """Whose line it is, as far as that is known: `You`, `Anna`, `Computer A`; else empty."""
+        return voice_of(self.track_name, self.speaker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,24 @@ class PartialText:
     """Characters at the front of `text` that will not change."""
 
 
+def voice_of(track_name: str | None, speaker: str | None) -> str:
+    """Who speaks, from the name of the track, where it is to be told, and of the speaker, where there is one."""
+    return " ".join(filter(None, (track_name, speaker)))
+
+
+What = Literal["added", "revised", "removed", "partial", "named"]
+"""The ways in which a transcript changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One step from a version to the next."""
 
-    what: Literal["added", "revised", "removed", "partial"]
-    """`partial`: the unfinished text of some track changed; `index` and `id` are -1."""
+    what: What
+    """`partial`: the unfinished text of some track changed; `named`: a speaker or a track, wherever.
+
+    Then `index` and `id` are -1.
+    """
     index: int
     """Where in tape order, at the moment of the change; a follower applies changes in their order."""
     id: int
@@ -97,7 +120,14 @@ class Transcript:
         """Index into `_speakers`."""
         self._texts: list[str] = []
         self._speakers: list[str | None] = [None]
+        """What each voice is called now."""
         self._speaker_index: dict[str | None, int] = {None: 0}
+        """The voice of each name that was ever given: an engine goes on with the one it has made up."""
+        self._heard: dict[int, str] = {}
+        """What the engine said of the lines that a person has edited."""
+        self._marks: dict[int, str] = {}
+        """The note of each mark, by line."""
+        self._track_names: dict[int, str] = {}
         self._partials: dict[int, PartialText] = {}
         self._feed: deque[Change] = deque(maxlen=FEED)
 
@@ -117,7 +147,23 @@ class Transcript:
     @property
     def speakers(self) -> tuple[str, ...]:
         """Every speaker that a line was given, in the order they first spoke."""
-        return tuple(name for name in self._speakers if name is not None)
+        return tuple(dict.fromkeys(name for name in self._speakers if name is not None))
+
+    @property
+    def track_names(self) -> Mapping[int, str]:
+        """What the tracks are called whose lines carry their name."""
+        return self._track_names
+
+    def name_track(self, track: int, name: str) -> None:
+        """Have a track's lines carry its name, those that are there and those to come."""
+        if self._track_names.get(track) != name:
+            self._track_names[track] = name
+            self._changed("named", -1, -1)
+
+    @property
+    def marks(self) -> Mapping[int, str]:
+        """The note of each mark, by the id of its line."""
+        return self._marks
 
     def add(
         self,
@@ -129,6 +175,8 @@ class Transcript:
         kind: Kind = SPEECH,
         speaker: str | None = None,
         id: int | None = None,
+        heard: str | None = None,
+        mark: str | None = None,
     ) -> int:
         """Put a line in tape order, behind all lines that start no later, and return its id.
 
@@ -141,6 +189,8 @@ class Transcript:
             speaker: who said it, when that is known.
             id: the id it had when the library kept it; counted from 0 within a session, so small. Ids that
                 are skipped cost 20 bytes each.
+            heard: what the engine said, when `text` is what a person made of it.
+            mark: the note on its mark, when it is marked.
 
         Raises:
             ValueError: the id is negative or another line has it, or the line ends before it starts.
@@ -154,6 +204,10 @@ class Transcript:
         self._voices[slot] = self._voice(speaker)
         self._texts[slot] = text
         self._kinds[slot] = kind
+        if heard is not None:
+            self._heard[slot] = heard
+        if mark is not None:
+            self._marks[slot] = mark
         self._changed("added", self._place(slot), slot)
         return slot
 
@@ -166,7 +220,9 @@ class Transcript:
         end: int | None = None,
         speaker: str | None = None,
     ) -> None:
-        """Change a line; what is None stays. A new start may move it, told as removed and added.
+        """Take in what an engine now says of a line; what is None stays, and so does the text of an edit.
+
+        A new start may move the line, told as removed and added.
 
         Raises:
             KeyError: no line has this id.
@@ -178,7 +234,8 @@ class Transcript:
         if new_end < new_start:
             raise ValueError(f"a line cannot end ({new_end}) before it starts ({new_start})")
         if text is not None:
-            self._texts[id] = text
+            texts = self._heard if id in self._heard else self._texts
+            texts[id] = text
         if speaker is not None:
             self._voices[id] = self._voice(speaker)
         self._lengths[id] = new_end - new_start
@@ -190,6 +247,44 @@ class Transcript:
         self._starts[id] = new_start
         self._changed("added", self._place(id), id)
 
+    def edit(self, id: int, text: str) -> None:
+        """Put a person's text in the place of what the engine said; the engine's own text ends the edit.
+
+        Raises:
+            KeyError: no line has this id.
+        """
+        index = self.index_of(id)
+        heard = self._heard.pop(id, self._texts[id])
+        if text != heard:
+            self._heard[id] = heard
+        self._texts[id] = text
+        self._changed("revised", index, id)
+
+    def set_mark(self, id: int, note: str | None) -> None:
+        """Mark a line, with a note or an empty one; None takes the mark away.
+
+        Raises:
+            KeyError: no line has this id.
+        """
+        index = self.index_of(id)
+        if note is None:
+            self._marks.pop(id, None)
+        else:
+            self._marks[id] = note
+        self._changed("revised", index, id)
+
+    def rename_speaker(self, old: str, new: str) -> None:
+        """Call a speaker otherwise, in every line there is and in those to come; does nothing when unknown.
+
+        Two speakers of the same name stay two voices to the engine and are one to whoever reads.
+        """
+        voices = [voice for voice, name in enumerate(self._speakers) if name == old]
+        for voice in voices:
+            self._speakers[voice] = new
+        if voices:
+            self._speaker_index.setdefault(new, voices[0])
+            self._changed("named", -1, -1)
+
     def remove(self, id: int) -> None:
         """Take a line out; its id is never given again.
 
@@ -200,6 +295,8 @@ class Transcript:
         del self._order[index]
         self._kinds[id] = _NO_LINE
         self._texts[id] = ""
+        self._heard.pop(id, None)
+        self._marks.pop(id, None)
         self._changed("removed", index, id)
 
     def set_partial(self, track: int, partial: PartialText | None) -> None:
@@ -216,17 +313,17 @@ class Transcript:
 
     def line(self, index: int) -> Line:
         """The line at a place in tape order, negative from the end. Raises IndexError."""
-        slot = self._order[index]
-        start = self._starts[slot]
-        return Line(
-            id=slot,
-            track=self._tracks[slot],
-            start=start,
-            end=start + self._lengths[slot],
-            text=self._texts[slot],
-            kind=Kind(self._kinds[slot]),
-            speaker=self._speakers[self._voices[slot]],
-        )
+        return self._line(self._order[index])
+
+    def line_of(self, id: int) -> Line:
+        """The line with this id. Raises KeyError."""
+        if id not in self:
+            raise KeyError(id)
+        return self._line(id)
+
+    def ids(self) -> "array[int]":
+        """The ids of all lines in tape order, as they stand now: a copy of four bytes a line."""
+        return self._order[:]
 
     def text(self, index: int) -> str:
         """The text of the line at a place in tape order. Raises IndexError."""
@@ -242,6 +339,21 @@ class Transcript:
         """The session time at which the line at a place begins. Raises IndexError."""
         return self._starts[self._order[index]]
 
+    def start_of(self, id: int) -> int:
+        """The session time at which the line with this id begins. Raises KeyError."""
+        if id not in self:
+            raise KeyError(id)
+        return self._starts[id]
+
+    def stretch(self, first: int, behind: int) -> "tuple[array[int], list[str]]":
+        """The ids and texts of the lines at places `first` to `behind`, as far as there are any."""
+        ids = self._order[first:behind]
+        return ids, list(map(self._texts.__getitem__, ids))
+
+    def texts_of(self, ids: Iterable[int]) -> list[str]:
+        """The texts of lines by their ids; empty for those removed."""
+        return list(map(self._texts.__getitem__, ids))
+
     def id_at(self, index: int) -> int:
         """The id of the line at a place in tape order. Raises IndexError."""
         return self._order[index]
@@ -256,6 +368,11 @@ class Transcript:
             raise KeyError(id)
         return bisect_left(self._order, self._key(id), key=self._key)
 
+    def index_at(self, at: int) -> int | None:
+        """The place of the last line that begins no later than session time `at`, or of the first line."""
+        index = bisect_left(self._order, at + 1, key=self._starts.__getitem__)
+        return max(0, index - 1) if self._order else None
+
     def changes_since(self, version: int) -> tuple[Change, ...] | None:
         """What led from `version` to the present one, in order; None when that is no longer known."""
         count = self.version - version
@@ -265,6 +382,21 @@ class Transcript:
             return None
         newest = [self._feed[-1 - back] for back in range(count)]
         return tuple(reversed(newest))
+
+    def _line(self, slot: int) -> Line:
+        start = self._starts[slot]
+        return Line(
+            id=slot,
+            track=self._tracks[slot],
+            start=start,
+            end=start + self._lengths[slot],
+            text=self._texts[slot],
+            kind=Kind(self._kinds[slot]),
+            speaker=self._speakers[self._voices[slot]],
+            heard=self._heard.get(slot),
+            mark=self._marks.get(slot),
+            track_name=self._track_names.get(self._tracks[slot]),
+        )
 
     def _key(self, slot: int) -> tuple[int, int]:
         return self._starts[slot], slot
@@ -300,6 +432,6 @@ class Transcript:
             self._speakers.append(speaker)
         return voice
 
-    def _changed(self, what: Literal["added", "revised", "removed", "partial"], index: int, id: int) -> None:
+    def _changed(self, what: What, index: int, id: int) -> None:
         self.version += 1
         self._feed.append(Change(what, index, id))

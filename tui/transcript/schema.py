@@ -82,7 +82,9 @@ _FIRST: Final = (
     "CREATE INDEX marks_in_order ON marks (session, at)",
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_ONE_MARK_A_LINE: Final = ("CREATE UNIQUE INDEX mark_of_line ON marks (session, line)",)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ONE_MARK_A_LINE)
 """Step n takes a library from version n to n + 1. A step that was ever released is never changed again."""
 
 

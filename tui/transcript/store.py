@@ -131,6 +131,14 @@ class Store:
                 (key, *msgspec.structs.astuple(track)),
             )
 
+    def rename_track(self, session: str, number: int, name: str) -> None:
+        """Say what a track is called from now on, in all of the session."""
+        key = self._key(session)
+        with database.transaction(self._db, self._path):
+            self._db.execute(
+                "UPDATE tracks SET name = ? WHERE session = ? AND number = ?", (_storable(name), key, number)
+            )
+
     def update_track(self, session: str, number: int, *, samples: int, lost: int) -> None:
         """Say how long a track's tape is and how much of it is holes, both in samples."""
         key = self._key(session)
@@ -180,6 +188,34 @@ class Store:
         key = self._key(session)
         with database.transaction(self._db, self._path):
             self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", (speaker, key, line))
+
+    def edit_line(self, session: str, line: int, text: str, heard: str | None) -> None:
+        """Keep a person's text of a line beside what the engine said; `heard` None: it is the engine's text again."""
+        key = self._key(session)
+        with database.transaction(self._db, self._path):
+            self._db.execute(
+                "UPDATE lines SET text = ?, heard = ? WHERE session = ? AND id = ?", (_storable(text), heard, key, line)
+            )
+
+    def rename_speaker(self, session: str, old: str, new: str) -> None:
+        """Call a speaker otherwise in every line of a session."""
+        key = self._key(session)
+        with database.transaction(self._db, self._path):
+            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND speaker = ?", (new, key, old))
+
+    def set_mark(self, session: str, line: int, note: str | None) -> None:
+        """Mark a line that is kept, with a note or an empty one; None takes the mark away."""
+        key = self._key(session)
+        with database.transaction(self._db, self._path):
+            if note is None:
+                self._db.execute("DELETE FROM marks WHERE session = ? AND line = ?", (key, line))
+                return
+            self._db.execute(
+                'INSERT INTO marks (session, at, line, note, created_utc_s) SELECT session, "start", id, ?, ?'
+                " FROM lines WHERE session = ? AND id = ?"
+                " ON CONFLICT (session, line) DO UPDATE SET note = excluded.note",
+                (_storable(note), time.time(), key, line),
+            )
 
     def set_coverage(self, session: str, track: int, intervals: Iterable[KeptInterval]) -> None:
         """Replace what is known of a track's coverage."""
@@ -253,7 +289,9 @@ class Store:
         """The lines of a session in tape order; without their words where nobody looks at them."""
         return self._read(
             'SELECT id, track, "start", "end", text, kind, heard, speaker, language, engine, connection, turn,'
-            f' {"words" if words else "NULL AS words"} FROM lines WHERE session = ? ORDER BY "start", id',
+            f" {'words' if words else 'NULL AS words'}, note AS mark"
+            " FROM lines LEFT JOIN marks ON marks.session = lines.session AND marks.line = lines.id"
+            ' WHERE lines.session = ? ORDER BY "start", id',
             (self._key(session),),
             KeptLine,
         )

@@ -1,9 +1,18 @@
 """Which row is the first on the screen: the end is followed, or the row that is being read stays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.transcript.layout import Layout
 from tui.transcript.model import Change, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one was reading, to come back to."""
+
+    following: bool
+    new_count: int
+    anchor: "_Anchor"
 
 
 @dataclass(slots=True)
@@ -95,6 +104,31 @@ class Viewport:
             self._anchor = _Anchor(self._transcript.id_at(index), index, below)
         else:
             self._anchor = _Anchor(None, flow.lines, row - flow.rows)
+
+    def reveal(self, index: int) -> None:
+        """Have a line in the window: where it is, when all of it is there, else a third down. Stops following."""
+        top, first, behind = self.top, self.flow.top_of(index), self.flow.top_of(index + 1)
+        inside = top <= first and behind <= top + self.height
+        self.stay(top if inside else max(0, min(first - self.height // 3, self.last_top)))
+
+    def place(self) -> Place:
+        """Where one is reading."""
+        return Place(self.following, self.new_count, replace(self._anchor))
+
+    def top_index(self, place: Place) -> int:
+        """Where in tape order the first line in the window was when one read at a place."""
+        if place.following:
+            return self.flow.about(max(0, self.flow.rows - self.height))
+        id = place.anchor.id
+        return self._transcript.index_of(id) if id is not None and id in self._transcript else place.anchor.index
+
+    def come_back(self, place: Place) -> None:
+        """Read on where one was; a line that is gone is where it would have been."""
+        self.following, self.new_count, self._anchor = place.following, place.new_count, replace(place.anchor)
+        anchor = self._anchor
+        if anchor.id is not None and anchor.id in self._transcript:
+            anchor.index = self._transcript.index_of(anchor.id)
+        anchor.index = min(anchor.index, len(self._transcript))
 
     def scroll(self, moved: int) -> None:
         """Scroll as the person wants: reaching the end follows, going up stops following."""

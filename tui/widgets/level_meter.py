@@ -1,10 +1,12 @@
-"""The level meter: a bar in dBFS with peak, hold mark, RMS, numbers and clip lamp."""
+"""The level meter: a bar in dBFS with peak, hold mark, RMS, numbers and clip lamp, its scale, the last ten seconds."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import inf
 from typing import ClassVar, Final
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -14,13 +16,23 @@ from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.audio.ballistics import Reading
+from tui.audio.ballistics import HISTORY_STEPS, Reading
 from tui.audio.messages import RATE
-from tui.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_at
+from tui.transcript.wrapping import visible
+from tui.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_at, zone_of
 
 _PARTS: Final = " ▏▎▍▌▋▊▉"
 """A cell filled from the left by none to seven eighths."""
+_RISING: Final = " ▁▂▃▄▅▆▇█"
+"""A cell filled from below by none to eight eighths."""
+_HISTORY_ROW: Final = 2
 _FULL: Final = 8
+_NAME_CELLS: Final = 10
+"""More of a track's name is cut off."""
+_HISTORY_LABEL: Final = " last 10 s"
+
+History = Callable[[int, int], Sequence[float]]
+"""The highest peaks of so many stretches of so many steps of 20 ms (`Meter.history`)."""
 _SOLID, _SHADE, _HOLD, _BRACKET = "█", "▒", "│", "·"
 _ENDS: Final = "▕▏"
 
@@ -68,10 +80,11 @@ class _Paints:
 
 
 class LevelMeter(Widget):
-    """One track's level: bar and numbers, and the scale below it; with `height: 1` the bar alone.
+    """One track's level: bar and numbers, below it the scale, below that the last ten seconds, as high as it is.
 
     The screen's clock pulls it. It draws only what a cell can show: a reading that looks the same costs a
-    comparison, and one that looks different draws the first row only.
+    comparison, and one that looks different draws the row that it is in only. No peak is lost between two pulls: the
+    history has the highest of each column's time, and the hold mark that of the last second.
     """
 
     ALLOW_SELECT = False
@@ -122,11 +135,28 @@ class LevelMeter(Widget):
         self._reading = Reading()
         self._quarter: int = -1
         self._look = _Look()
+        self._past: tuple[tuple[int, Zone], ...] = ()
+        """What the history shows: eighths of a cell and their zone, the newest last."""
+        self._name = ""
         self._paints: _Paints | None = None
         self._rows: dict[int, Strip] = {}
 
-    def pull(self, reading: Reading, position: int) -> None:
-        """Show a reading taken at `position` (session time, samples); draws only if a cell changes."""
+    def pull(self, reading: Reading, position: int, *, name: str = "", history: History | None = None) -> None:
+        """Show what is true now; draws only what changes.
+
+        Args:
+            reading: The levels.
+            position: When they were taken, samples of sound that went into the meter.
+            name: What the track is called, where that has to be told.
+            history: Gives the peaks of the last seconds; None: they are not shown.
+        """
+        if name != self._name:
+            self._name = name
+            self._rows.clear()
+            self.refresh()
+            self._show(self._look.numbers)
+        if history is not None and self.content_size.height > _HISTORY_ROW:
+            self._show_past(history)
         quarter = position // _QUARTER
         if quarter == self._quarter and reading == self._reading:
             return
@@ -151,7 +181,7 @@ class LevelMeter(Widget):
         self._rows.clear()
 
     def render_line(self, y: int) -> Strip:
-        """One row: 0 the bar and its numbers, 1 the scale."""
+        """One row: 0 the bar and its numbers, 1 the scale, 2 the last ten seconds."""
         row = self._rows.get(y)
         if row is None or row.cell_length != self.content_size.width:
             row = self._rows[y] = self._draw(y)
@@ -177,11 +207,30 @@ class LevelMeter(Widget):
             self._rows.pop(0, None)
             self.refresh(Region(0, 0, self.content_size.width, 1))
 
+    def _show_past(self, history: History) -> None:
+        """Work out what the history's cells show; draw its row again if that is not what they show now."""
+        width = self._bar_width
+        if width == 0:
+            return
+        steps = -(-HISTORY_STEPS // width)  # so many that ten seconds fit, rounded up
+        peaks = history(steps, -(-HISTORY_STEPS // steps))
+        past: tuple[tuple[int, Zone], ...] = tuple((eighths(peak_db, 1), zone_of(peak_db)) for peak_db in peaks)
+        if past != self._past:
+            self._past = past
+            self._rows.pop(_HISTORY_ROW, None)
+            self.refresh(Region(0, _HISTORY_ROW, self.content_size.width, 1))
+
     @property
     def _bar_width(self) -> int:
         """Cells between the ends of the bar."""
         peak = _PEAK_CELLS if self._wide else 0
-        return max(0, self.content_size.width - len(_ENDS) - _RMS_CELLS - peak - _LAMP_CELLS)
+        rest = len(_ENDS) + _RMS_CELLS + peak + _LAMP_CELLS + cell_len(self._label)
+        return max(0, self.content_size.width - rest)
+
+    @property
+    def _label(self) -> str:
+        """The track's name before the bar, as wide for every track; empty where it is not told."""
+        return set_cell_size(visible(self._name), _NAME_CELLS) + " " if self._name else ""
 
     @property
     def _wide(self) -> bool:
@@ -190,7 +239,7 @@ class LevelMeter(Widget):
     def _draw(self, y: int) -> Strip:
         """A row anew, as wide as the widget."""
         paints = self._paints = self._paints or self._mix()
-        rows = {0: self._bar, 1: self._scale}
+        rows = {0: self._bar, 1: self._scale, _HISTORY_ROW: self._history}
         segments = rows[y](paints) if y in rows else []
         return Strip(segments).adjust_cell_length(self.content_size.width, self.rich_style)
 
@@ -204,7 +253,9 @@ class LevelMeter(Widget):
             painted = (self._cell(at, width, paints) for at in range(width))
             runs = groupby(painted, key=lambda cell: cell[1])
             cells = [Segment("".join(glyph for glyph, _ in run), style) for style, run in runs]
-        return [Segment(_ENDS[0], paints.label), *cells, Segment(_ENDS[1], paints.label), *self._readout(paints)]
+        ends = [Segment(end, paints.label) for end in _ENDS]
+        name = [Segment(self._label, paints.number)] if self._label else []
+        return [*name, ends[0], *cells, ends[1], *self._readout(paints)]
 
     def _cell(self, at: int, width: int, paints: _Paints) -> tuple[str, Style]:
         """The glyph and the style of one cell of the bar."""
@@ -243,9 +294,22 @@ class LevelMeter(Widget):
         width = self._bar_width
         text, (begin, end) = scale(width), good_cells(width)
         return [
-            Segment(" " + text[:begin], paints.label),
+            Segment(" " * (cell_len(self._label) + 1) + text[:begin], paints.label),
             Segment(text[begin:end], paints.good),
             Segment(text[end:], paints.label),
+        ]
+
+    def _history(self, paints: _Paints) -> list[Segment]:
+        """The peaks of the last ten seconds, the newest at the end of the bar."""
+        painted = ((_RISING[size], paints.solid[zone]) for size, zone in self._past)
+        runs = groupby(painted, key=lambda cell: cell[1])
+        cells = [Segment("".join(glyph for glyph, _ in run), style) for style, run in runs]
+        empty = self._bar_width - len(self._past)
+        return [
+            Segment(" " * (cell_len(self._label) + 1), paints.label),
+            Segment(" " * empty, paints.track),
+            *cells,
+            Segment(_HISTORY_LABEL, paints.label),
         ]
 
     def _mix(self) -> _Paints:

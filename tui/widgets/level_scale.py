@@ -51,6 +51,13 @@ def zone_at(cell: int, width: int) -> Zone:
     return "good" if cell < end else "hot"
 
 
+def zone_of(level_db: float) -> Zone:
+    """The zone that a level belongs to."""
+    if level_db < GOOD_DB:
+        return "low"
+    return "good" if level_db < HOT_DB else "hot"
+
+
 def scale(width: int) -> str:
     """The row below a bar of `width` cells: labels where there is room, good speech as a heavy bracket."""
     cells = [" "] * width

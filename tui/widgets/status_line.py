@@ -57,6 +57,7 @@ class _Shown:
     """What the line says of a status, in words."""
 
     state: State
+    track: str
     device: str
     engine: tuple[str, ...]
     """The parts of the engine's title, the least telling last."""
@@ -168,6 +169,7 @@ def _in_words(status: Status, keep: _Shown | None) -> _Shown:
     behind = "" if status.behind_s is None else f"{span(status.behind_s)} behind"
     return _Shown(
         state=status.state,
+        track=status.track,
         device=status.device,
         engine=tuple(status.engine.split(" · ")) if status.engine else (),
         clock=clock(status.position),
@@ -183,7 +185,8 @@ def _in_words(status: Status, keep: _Shown | None) -> _Shown:
 def _state_row(shown: _Shown, width: int) -> list[_Part]:
     """The first row: taken in the order of importance as long as there is room, laid out in reading order."""
     lamp, tone = LAMPS.get(shown.state, _TROUBLE)
-    head: list[_Part] = [(f"{lamp} {shown.state}", tone)]
+    whose = f" {_cut(shown.track, _SHORT_NAME)}" if shown.track else ""
+    head: list[_Part] = [(f"{lamp} {shown.state}{whose}", tone)]
     if shown.recording:
         head.append(("  REC", "recording"))
     room = width - _cells(head)

@@ -5,6 +5,7 @@ Text goes into segments as it is, so nothing in it is ever read as markup.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -13,8 +14,9 @@ from rich.style import Style
 from textual.cache import LRUCache
 from textual.strip import Strip
 
-from tui.transcript.model import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText
-from tui.transcript.wrapping import visible, wrap
+from tui.transcript.model import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
+from tui.transcript.query import Matcher
+from tui.transcript.wrapping import Span, visible, wrap
 
 RATE: Final = 16_000
 """Samples per second of session time (DESIGN §2.1)."""
@@ -32,6 +34,7 @@ _FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
 """Drawn behind the text, up to the edge: such a line is told from speech without colour."""
 
 _CURSOR: Final = "▸"
+_MARK: Final = "★"
 _NOTE: Final = "»"
 _UNFINISHED: Final = "…"
 
@@ -50,6 +53,9 @@ class Inks:
     gap: Style
     cursor: Style
     selection: Style
+    hit: Style
+    current: Style
+    """A hit in the line that the search has come to."""
     pill: Style
 
 
@@ -65,15 +71,17 @@ class Page:
     """Cells of the speaker, 0 to leave it out."""
 
     @classmethod
-    def fit(cls, width: int, latest: int, speakers: tuple[str, ...]) -> "Page":
+    def fit(cls, width: int, latest: int, speakers: tuple[str, ...], tracks: tuple[str, ...] = ()) -> "Page":
         """The page for a view.
 
         Args:
             width: cells of the view.
             latest: the latest time that is shown, samples at 16 kHz.
             speakers: names are shown when there are two or more.
+            tracks: the names of the tracks whose lines carry it; it stands before the speaker's.
         """
-        named = min(_SPEAKER_CELLS, max(map(cell_len, speakers), default=0)) if len(speakers) > 1 else 0
+        names = [voice_of(track, speaker) for track in tracks or ("",) for speaker in speakers or ("",)]
+        named = min(_SPEAKER_CELLS, max(map(cell_len, names))) if tracks or len(speakers) > 1 else 0
         # Below these widths the text needs the room more.
         return cls(width, len(clock(latest)) if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
 
@@ -86,6 +94,27 @@ class Page:
     def text(self) -> int:
         """Cells of a row of text, at least 1."""
         return max(1, self.width - self.gutter)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is special about a line as it is shown now."""
+
+    cursor: bool = False
+    """Whether the cursor is on it."""
+    span: Span | None = None
+    """The characters of its text that are selected."""
+    matcher: Matcher | None = None
+    """What is searched for."""
+    current: bool = False
+    """Whether the search has come to it."""
+
+    def hits(self, text: str) -> list[Span]:
+        """Where in the line's text what is searched for stands."""
+        return self.matcher.spans(text) if self.matcher is not None else []
+
+
+PLAIN: Final = Look()
 
 
 def clock(samples: int) -> str:
@@ -122,11 +151,11 @@ class Painter:
         self._inks = self._labelled = None
         self._kept.clear()
 
-    def line(self, line: Line, *, cursor: bool, span: tuple[int, int] | None) -> list[Strip]:
+    def line(self, line: Line, look: Look) -> list[Strip]:
         """See `line_strips`."""
-        key = (line, cursor, span)
+        key = (line, look)
         if (strips := self._kept.get(key)) is None:
-            strips = self._kept[key] = line_strips(line, self.page, self.inks, cursor=cursor, span=span)
+            strips = self._kept[key] = line_strips(line, self.page, self.inks, look)
         return strips
 
     def partial(self, partial: PartialText, speaker: str | None) -> list[Strip]:
@@ -152,17 +181,14 @@ class Painter:
         return known[2]
 
 
-def line_strips(
-    line: Line, page: Page, inks: Inks, *, cursor: bool = False, span: tuple[int, int] | None = None
-) -> list[Strip]:
+def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN) -> list[Strip]:
     """The rows of a line.
 
     Args:
         line: what it says.
         page: the room there is.
         inks: the styles.
-        cursor: whether the cursor is on it.
-        span: the characters of its text that are selected, if any.
+        look: what is special about it now.
 
     Returns:
         As many strips as the layout says it has rows. Text and gutter carry the offsets of Textual's
@@ -170,14 +196,20 @@ def line_strips(
     """
     text = visible(line.text)
     ink = inks.text if line.kind in (SPEECH, NOTE) else inks.gap
-    back = inks.cursor.background_style if cursor else Style.null()
+    back = inks.cursor.background_style if look.cursor else Style.null()
     rows = wrap(text, page.text)
+    plain = Style.combine([ink, back])
+    inked = [(span, inks.current if look.current else inks.hit) for span in look.hits(line.text)]
+    if look.span is not None:
+        inked.append((look.span, inks.selection))
     strips: list[Strip] = []
     for number, (start, end) in enumerate(rows):
-        gutter = _gutter(line, page, inks, cursor=cursor) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        gutter = (
+            _gutter(line, page, inks, cursor=look.cursor) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        )
         body = [
-            Segment(text[left:right], (ink + inks.selection) if selected else ink + back)
-            for left, right, selected in _cut(start, end, span)
+            Segment(text[left:right], plain if over is None else ink + over)
+            for left, right, over in _cut(start, end, inked)
         ]
         strip = Strip([Segment(part, (style or ink) + back) for part, style, _ in gutter] + body)
         strip = strip.apply_offsets(start - sum(len(part.text) for part in gutter), line.id)
@@ -195,30 +227,33 @@ def partial_strips(partial: PartialText, speaker: str | None, page: Page, inks: 
     for number, (start, end) in enumerate(wrap(text, page.text)):
         gutter = _gutter(line, page, inks, cursor=False) if number == 0 else [Segment(" " * page.gutter, inks.text)]
         body = [
-            Segment(text[left:right], inks.stable if settled else inks.partial)
-            for left, right, settled in _cut(start, end, (0, partial.stable))
+            Segment(text[left:right], over or inks.partial)
+            for left, right, over in _cut(start, end, [((0, partial.stable), inks.stable)])
         ]
         strips.append(Strip(gutter + body).adjust_cell_length(page.width, inks.text))
     return strips
 
 
 def _gutter(line: Line, page: Page, inks: Inks, *, cursor: bool) -> list[Segment]:
-    mark = _NOTE if line.kind == NOTE else " "
+    mark = _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
     parts = [Segment(mark + (_CURSOR if cursor else " "), inks.mark)]
     if page.time:
         parts.append(Segment(clock(line.start).rjust(page.time) + "  ", inks.time))
     if page.speaker:
-        name = set_cell_size(visible(line.speaker or ""), page.speaker)
+        name = set_cell_size(visible(line.voice), page.speaker)
         parts.append(Segment(name + "  ", inks.speaker))
     return parts
 
 
-def _cut(start: int, end: int, span: tuple[int, int] | None) -> list[tuple[int, int, bool]]:
-    """A row's stretches outside and inside a span of characters, empty ones left out."""
-    left, right = span or (start, start)
-    left, right = max(start, min(left, end)), max(start, min(right, end))
-    pieces = [(start, left, False), (left, right, True), (max(left, right), end, False)]
-    return [piece for piece in pieces if piece[0] < piece[1]]
+def _cut(start: int, end: int, inked: list[tuple[Span, Style]]) -> list[tuple[int, int, Style | None]]:
+    """A row's stretches, each in the last of the styles whose characters it is among, or in none."""
+    within = [((max(start, left), min(end, right)), ink) for (left, right), ink in inked]
+    within = [(span, ink) for span, ink in within if span[0] < span[1]]
+    borders = sorted({start, end, *(border for span, _ in within for border in span)})
+    return [
+        (left, right, next((ink for span, ink in reversed(within) if span[0] <= left < span[1]), None))
+        for left, right in pairwise(borders)
+    ]
 
 
 def _fill(cells: int, filler: str, ink: Style) -> Strip:

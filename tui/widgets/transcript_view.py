@@ -11,18 +11,18 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from tui.transcript.model import SPEECH, Line, PartialText, Transcript
-from tui.transcript.viewport import Viewport
-from tui.transcript.wrapping import visible
-from tui.widgets.transcript_strips import Inks, Page, Painter
+from tui.transcript.query import Matcher
+from tui.transcript.viewport import Place, Viewport
+from tui.widgets.transcript_search import Walk, show_ticks
+from tui.widgets.transcript_selection import selected_span, selected_text
+from tui.widgets.transcript_strips import Inks, Look, Page, Painter
 
 _LOOK_BACK: Final = 64
 """Lines that are looked through, from the end, for the newest speech or a track's speaker."""
 
-_ENDLESS: Final = 1 << 60
-"""A character behind the end of every line."""
 
-_Point = tuple[int, int]
-"""A place in the text: index of the line, character."""
+_TURN_S: Final = 0.002
+"""Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         "transcript--stable",
         "transcript--gap",
         "transcript--cursor",
+        "transcript--hit",
+        "transcript--current",
         "transcript--pill",
     }
 
@@ -75,6 +77,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         & > .transcript--partial { color: $transcript-partial; text-style: italic; }
         & > .transcript--gap { color: $transcript-gap; }
         & > .transcript--cursor { background: $transcript-cursor; }
+        & > .transcript--hit { text-style: underline; }
+        & > .transcript--current { text-style: bold reverse; }
         & > .transcript--pill { color: $background; background: $transcript-pill; text-style: bold; }
     }
     """
@@ -97,12 +101,23 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         self._painter = Painter(self._mix_inks)
         self._seen = -1
         """Version of the transcript that is on the screen."""
+        self.walk = Walk(transcript)
+        """The search and how far one has come in it."""
+        self._left: tuple[Place, int | None] | None = None
+        """Where one was reading when the search began, and the cursor."""
+        self._searching_on = False
+        """Whether a turn of the search is to come."""
         self._cursor: int | None = None
         self._unfinished: list[_Unfinished] = []
         self._rows: list[_Row] = []
         self._drawn: list[Strip] = []
         self._placing = False
         """While it scrolls by itself."""
+
+    @property
+    def transcript(self) -> Transcript:
+        """What it shows."""
+        return self._transcript
 
     @property
     def following(self) -> bool:
@@ -134,11 +149,52 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         """Bring the screen up to date with the transcript; does nothing when nothing changed."""
         if not self._port.height:
             return
+        self._search_on()
         if self._transcript.version != self._seen:
             self._take_changes()
             self._place()
         elif self._port.flow.refine():
             self._place()
+        self._show_ticks()
+
+    def search(self, matcher: Matcher | None) -> None:
+        """Search for something else, from where one was reading when the search began; None ends the search.
+
+        `pull` searches on, goes to the first hit when it is found, and looks at new lines as they come.
+        """
+        self._take_changes()
+        if self._left is None:
+            self._left = (self._port.place(), self._cursor)
+        place, self._cursor = self._left
+        self._port.come_back(place)
+        self.walk.look_for(matcher, self._port.top_index(place))
+        self._search_on()
+        self._take_changes()
+        self._place()
+
+    def move_to_hit(self, step: int) -> None:
+        """Go to the next hit (1) or the one before (-1), round the ends."""
+        self._take_changes()
+        if (hit := self.walk.move(step)) is not None:
+            self.go_to(hit)
+
+    def end_search(self, *, stay: bool) -> None:
+        """Forget the search; stay where one is, or go back to where one was."""
+        self._take_changes()
+        left, self._left = self._left, None
+        self.walk.look_for(None, 0)
+        if left is not None and not stay:
+            place, self._cursor = left
+            self._port.come_back(place)
+        self._place()
+        self._show_ticks()
+
+    def go_to(self, id: int) -> None:
+        """Put the cursor on a line and have it on the screen. Raises KeyError when no line has this id."""
+        self._take_changes()
+        self._port.reveal(self._transcript.index_of(id))
+        self._cursor = id
+        self._place()
 
     def to_end(self) -> None:
         """Go to the end and follow it."""
@@ -181,14 +237,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text, a line each; what is seen is what is copied."""
-        points = self._points(selection)
-        if points is None:
-            return None
-        (first, left), (last, right) = points
-        texts = [visible(self._transcript.text(index)) for index in range(first, last + 1)]
-        texts[-1] = texts[-1][: max(0, right)]
-        texts[0] = texts[0][max(0, left) :]
-        return "\n".join(texts), "\n"
+        text = selected_text(self._transcript, selection)
+        return None if text is None else (text, "\n")
 
     def selection_updated(self, selection: Selection | None) -> None:
         """Draw the rows anew whose selection changed."""
@@ -247,7 +297,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         transcript = self._transcript
         size = self.scrollable_content_region.size
         latest = transcript.start(-1) if len(transcript) else 0
-        page = Page.fit(size.width, latest, transcript.speakers)
+        page = Page.fit(size.width, latest, transcript.speakers, tuple(transcript.track_names.values()))
         self._port.height = size.height
         if page != self._painter.page:
             self._painter.use(page)
@@ -273,7 +323,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         transcript = self._transcript
         count = len(transcript)
         lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - _LOOK_BACK), -1))
-        return next((line.speaker for line in lines if line.track == track and line.kind == SPEECH), None)
+        voice = transcript.track_names.get(track)
+        return next((line.voice for line in lines if line.track == track and line.kind == SPEECH), voice)
 
     def _scroll_rows(self, moved: int) -> None:
         """Scroll as the person wants. Changes were taken before."""
@@ -326,7 +377,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             index, skip = flow.locate(top)
             while len(rows) < self._port.height and index < len(transcript):
                 line = transcript.line(index)
-                height = len(self._painter.line(line, cursor=line.id == self._cursor, span=None))
+                height = len(self._painter.line(line, self._look(line.id, selected=False)))
                 rows.extend(_Row(line, row) for row in range(skip, height))
                 index += 1
                 skip = 0
@@ -356,39 +407,33 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             row = self._rows[y]
             match row.what:
                 case Line():
-                    cursor = row.what.id == self._cursor
-                    strip = painter.line(row.what, cursor=cursor, span=self._span(row.what.id))[row.row]
+                    strip = painter.line(row.what, self._look(row.what.id))[row.row]
                 case _Unfinished(partial, speaker):
                     strip = painter.partial(partial, speaker)[row.row]
         pill = self._pill
         return painter.labelled(strip, pill) if pill and y == self._port.height - 1 else strip
 
-    def _span(self, id: int) -> tuple[int, int] | None:
-        """The characters of a line that are selected."""
-        selection = self.text_selection
-        points = None if selection is None or id not in self._transcript else self._points(selection)
-        if points is None:
-            return None
-        (first, left), (last, right) = points
-        index = self._transcript.index_of(id)
-        if not first <= index <= last:
-            return None
-        return (left if index == first else 0, right if index == last else _ENDLESS)
+    def _search_on(self) -> None:
+        """Search for a few milliseconds, and again as soon as everybody else has had a turn."""
+        if (hit := self.walk.step()) is not None:
+            self.go_to(hit)
+        if self.walk.counting and not self._searching_on:
+            self._searching_on = True
+            self.set_timer(_TURN_S, self._next_turn)
 
-    def _points(self, selection: Selection) -> tuple[_Point, _Point] | None:
-        """Where a selection begins and ends; None when one of its lines is gone.
+    def _next_turn(self) -> None:
+        self._searching_on = False
+        self._search_on()
 
-        Its offsets carry line ids. Textual orders them as if they were rows, and puts the end one behind the
-        character under the pointer; lines that came in late have higher ids than those below them.
-        """
-        transcript = self._transcript
-        ends = [offset for offset in selection if offset is not None]
-        if not len(transcript) or any(offset.y not in transcript for offset in ends):
-            return None
-        start, end = [None if offset is None else (transcript.index_of(offset.y), offset.x) for offset in selection]
-        if start is not None and end is not None and start > end:
-            start, end = (end[0], end[1] - 1), (start[0], start[1] + 1)
-        return start or (0, 0), end or (len(transcript) - 1, _ENDLESS)
+    def _look(self, id: int, *, selected: bool = True) -> Look:
+        """What is special about a line now."""
+        span = selected_span(self._transcript, self.text_selection, id) if selected else None
+        return Look(id == self._cursor, span, self.walk.matcher, id == self.walk.current)
+
+    def _show_ticks(self) -> None:
+        """Where there are hits, beside the text."""
+        ticks = self.walk.ticks(self._port.height, self._port.flow, self._port.rows)
+        show_ticks(self.vertical_scrollbar, ticks, self.get_component_rich_style("transcript--mark", partial=True))
 
     def _mix_inks(self) -> Inks:
         """The styles as the theme has them now."""
@@ -402,6 +447,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             stable=part("transcript--stable"),
             gap=part("transcript--gap"),
             cursor=part("transcript--cursor"),
-            selection=self.screen.get_component_rich_style("screen--selection"),
+            selection=self.screen.get_component_rich_style("screen--selection").background_style,
+            hit=part("transcript--hit", partial=True),
+            current=part("transcript--current", partial=True),
             pill=part("transcript--pill"),
         )

@@ -1,0 +1,226 @@
+"""The embedded recogniser beside the library's own streaming, on real speech, clean and harmed."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import jiwer
+import numpy as np
+import soxr
+from recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
+from references import normal
+
+from bench.clips import Clip, clips_of_the_folder, clips_of_the_wheel
+from bench.local import Listened
+from bench.report import Part, Report, percentile
+from tui.engines import wire
+from tui.engines.base import RATE, Heard, Partial
+from tui.engines.base import Final as FinalTurn
+from tui.engines.local import model_folder
+from tui.engines.local_process import heard_of
+from tui.engines.recognizer.listener import Listener
+from tui.onnx import Samples
+
+OFFSETS: Final = tuple(range(0, 1310, 131))
+DRIVERS: Final = ("library", "first pass", "second pass")
+
+
+@dataclass
+class Score:
+    """What a driver made of some recordings."""
+
+    wrong: int = 0
+    words: int = 0
+    cpu_s: float = 0.0
+    seconds: float = 0.0
+    first_partials_s: list[float] = field(default_factory=list[float])
+    finals_s: list[float] = field(default_factory=list[float])
+    taken_back: int = 0
+    confidences: list[tuple[float, bool]] = field(default_factory=list[tuple[float, bool]])
+    """Of each word, and whether it is right."""
+
+    def add(self, clip: Clip, listened: Listened, cpu_s: float) -> None:
+        """Take in one recording."""
+        compared = jiwer.process_words(normal(clip.reference), normal(listened.text))
+        self.wrong += compared.substitutions + compared.deletions + compared.insertions
+        self.words += len(compared.references[0])
+        self.cpu_s += cpu_s
+        self.seconds += listened.seconds
+        partials, finals = listened.delays()
+        self.first_partials_s += partials
+        self.finals_s += finals
+        self.taken_back += _taken_back(listened.heard)
+        self._note_confidences(compared, listened)
+
+    def _note_confidences(self, compared: jiwer.WordOutput, listened: Listened) -> None:
+        lines = {news.turn: news for _, news in listened.heard if isinstance(news, FinalTurn)}
+        sure = [
+            (word.confidence, part)
+            for line in lines.values()
+            for word in line.words or ()
+            for part in _parts(word.text)
+        ]
+        right = {
+            at
+            for chunk in compared.alignments[0]
+            if chunk.type == "equal"
+            for at in range(chunk.hyp_start_idx, chunk.hyp_end_idx)
+        }
+        self.confidences += [(c, at in right) for at, (c, _) in enumerate(sure) if c is not None]
+
+    @property
+    def roc_area(self) -> float:
+        """How often a right word is surer than a wrong one."""
+        right = [c for c, ok in self.confidences if ok]
+        wrong = [c for c, ok in self.confidences if not ok]
+        pairs = [(a > b) + (a == b) / 2 for a in right for b in wrong]
+        return sum(pairs) / len(pairs) if pairs else float("nan")
+
+
+def _parts(text: str) -> list[str]:
+    return normal(text).split()
+
+
+def _taken_back(heard: Sequence[tuple[float, Heard]]) -> int:
+    """Words shown and then replaced or left out, partials and lines counted alike."""
+    shown: dict[int, list[str]] = {}
+    count = 0
+    for _, news in heard:
+        if isinstance(news, Partial | FinalTurn):
+            words, before = _parts(news.text), shown.get(news.turn, [])
+            same = next((at for at, pair in enumerate(zip(before, words, strict=False)) if pair[0] != pair[1]), None)
+            count += len(before) - (min(len(before), len(words)) if same is None else same)
+            shown[news.turn] = words
+    return count
+
+
+def driven(pcm: bytes, second_pass: wire.SecondPass) -> tuple[Listened, float]:
+    """Our driver on a virtual clock: blocks of 100 ms arrive, and the CPU time of the work moves the clock."""
+    model, voice = models()
+    heard: list[tuple[float, Heard]] = []
+    clock_s = busy_s = begun_s = 0.0
+
+    def say(report: wire.Report) -> None:
+        if isinstance(report, wire.Turn):
+            heard.append((clock_s + time.process_time() - begun_s, heard_of(report)))
+
+    listener = Listener(1, model, voice, say, second_pass=second_pass)
+    for at in range(0, len(pcm), 2 * BLOCK):
+        spoken_s = (at // 2 + BLOCK) / RATE
+        while listener.has_later and clock_s < spoken_s:
+            begun_s = time.process_time()
+            listener.do_later()
+            clock_s, busy_s = clock_s + time.process_time() - begun_s, busy_s + time.process_time() - begun_s
+        clock_s = max(clock_s, spoken_s)
+        begun_s = time.process_time()
+        listener.take(pcm[at : at + 2 * BLOCK])
+        listener.update()
+        clock_s, busy_s = clock_s + time.process_time() - begun_s, busy_s + time.process_time() - begun_s
+    begun_s = time.process_time()
+    listener.finish()
+    return Listened(pcm, heard), busy_s + time.process_time() - begun_s
+
+
+def library(pcm: bytes) -> tuple[Listened, float]:
+    """The library's streaming, on the same clock, in a process of its own."""
+    command = [sys.executable, "-m", "bench.stock", str(model_folder())]
+    done = subprocess.run(command, input=pcm, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    told = json.loads(done.stdout)
+    heard: list[tuple[float, Heard]] = [
+        (at_s, FinalTurn(turn, text, start=start, end=end) if final else Partial(turn, text, start=start))
+        for at_s, turn, text, start, end, final in told["said"]
+    ]
+    return Listened(pcm, heard), told["cpu_s"]
+
+
+def score(clips: Sequence[Clip], driver: str, harm: Callable[[Samples], Samples] | None = None) -> Score:
+    """What a driver makes of the clips."""
+    result = Score()
+    for clip in clips:
+        pcm = clip.pcm() if harm is None else pcm_of(harm(floats_of(clip.pcm())))
+        made = library(pcm) if driver == "library" else driven(pcm, "live" if driver == "second pass" else "off")
+        result.add(clip, *made)
+    return result
+
+
+def _noisy(sound: Samples) -> Samples:
+    """White noise 10 dB below the speech."""
+    noise = np.random.default_rng(1).normal(size=len(sound)).astype(np.float32)
+    return (sound + noise * np.sqrt(np.mean(sound**2) / 10)).astype(np.float32)
+
+
+def _at(db: float) -> Callable[[Samples], Samples]:
+    return lambda sound: sound * np.float32(10 ** (db / 20) / np.sqrt(np.mean(sound**2)))
+
+
+def _telephone(sound: Samples) -> Samples:
+    return soxr.resample(soxr.resample(sound, RATE, 7000), 7000, RATE).astype(np.float32)
+
+
+HARMS: Final = (
+    ("pauses cut out", without_pauses),
+    ("noise at 10 dB", _noisy),
+    ("-35 dBFS", _at(-35)),
+    ("-45 dBFS", _at(-45)),
+    ("-60 dBFS", _at(-60)),
+    ("telephone band", _telephone),
+)
+
+
+def _clips(report: Report) -> list[Clip]:
+    clips = [*clips_of_the_wheel(), *clips_of_the_folder()]
+    if not clips:
+        report.add("not on this platform", 0, "", "moonshine-voice 0.1.0 has no wheel for it")
+    return clips
+
+
+def _add_wer(report: Report, name: str, result: Score) -> None:
+    note = f"{result.wrong} of {result.words} words"
+    report.add(f"WER, {name}", 100 * result.wrong / max(1, result.words), "%", note)
+
+
+def measure_clean(report: Report) -> None:
+    """Everything about the recordings as they are."""
+    for driver in DRIVERS if (clips := _clips(report)) else ():
+        result = score(clips, driver)
+        _add_wer(report, driver, result)
+        report.add(
+            f"CPU per second of sound, {driver}", result.cpu_s / result.seconds, "s/s", f"{result.seconds:.0f} s"
+        )
+        for name, delays in (("onset → first partial", result.first_partials_s), ("end → final", result.finals_s)):
+            report.add(f"{name}, {driver}, p50", 1000 * percentile(delays, 50), "ms", f"n = {len(delays)}")
+            report.add(f"{name}, {driver}, p90", 1000 * percentile(delays, 90), "ms")
+        report.add(f"words taken back per word, {driver}", result.taken_back / max(1, result.words), "")
+        if result.confidences:
+            wrong = sum(not right for _, right in result.confidences)
+            report.add(f"confidence, ROC area, {driver}", result.roc_area, "", f"{wrong} wrong words")
+
+
+def measure_offsets(report: Report) -> None:
+    """The wheel's own from ten first samples: which words a small model gets right hangs on less than that."""
+    clips = clips_of_the_wheel()
+    for driver in DRIVERS if clips else ():
+        rates: list[float] = []
+        for offset in OFFSETS:
+            result = score(clips, driver, lambda sound, offset=offset: sound[offset:])
+            rates.append(100 * result.wrong / result.words)
+        note = f"from {min(rates):.1f} to {max(rates):.1f} %"
+        report.add(f"WER, mean of {len(rates)} offsets, {driver}", sum(rates) / len(rates), "%", note)
+
+
+def measure_harmed(report: Report) -> None:
+    """Pauses cut out, noise, quiet, telephone."""
+    for name, harm in HARMS if (clips := _clips(report)) else ():
+        for driver in DRIVERS:
+            _add_wer(report, f"{name}, {driver}", score(clips, driver, harm))
+
+
+PARTS: Final = (
+    Part("Recordings as they are", measure_clean),
+    Part("Ten first samples", measure_offsets),
+    Part("Harmed", measure_harmed),
+)

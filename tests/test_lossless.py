@@ -1,0 +1,172 @@
+"""Nothing is lost: the real app on a microphone with a clock, whose every sample says when it was heard.
+
+Not on PulseAudio: its record buffer would hide what a slow reader loses.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+import soundfile
+from clocked_mic import CYCLE, ClockedMics, breaks, counted, misplaced
+from screen_app import ScreenApp
+from test_app import sessions_of
+from test_processes import alive, children_of
+from waiting import until
+
+from tui.audio.messages import GRID_MS, RATE
+from tui.audio.tape import Tape, count_samples, find_parts, read_journal
+
+ROOT: Final = Path(__file__).parents[1]
+HELD: Final = Path(__file__).with_name("held_app.py")
+HOLD_S: Final = 2.0
+FREE_S: Final = 0.5
+"""Between two holds: the app should live, too."""
+CAPTURE: Final = "tui.audio.capture"
+
+LENGTHS: Final = (20, pytest.param(60, marks=pytest.mark.proof))
+"""Seconds: for every run of the tests, and for the proof."""
+EXACT: Final = 48
+"""A hole is right to this many samples, 3 ms: the device's own word for when a block was captured is no better."""
+BLOCK: Final = RATE * GRID_MS // 1000
+"""A block that PortAudio reports an overflow with may begin with what it had kept from before."""
+
+
+@contextmanager
+def recording(mics: ClockedMics, home: Path, *launcher: str) -> Generator[tuple[ScreenApp, Path]]:
+    """The app on the counter, in a session that has begun; its engine is out of reach, which is no matter of sound."""
+    env = mics.env | {"PYTHONPATH": str(ROOT), "ASSEMBLYAI_API_KEY": "none"}
+    nowhere = ("--engine", "assemblyai", "--set", "url=ws://127.0.0.1:9")
+    app = ScreenApp([sys.executable, *(launcher or ("-m", "tui")), "--device", "ALSA:counter", *nowhere], env)
+    try:
+        app.until(lambda _: (home / "sessions").exists() and sessions_of(home), timeout_s=60)
+        [session] = sessions_of(home)
+        app.until(lambda _: count_samples(session, 1) > 0, timeout_s=60)
+        yield app, session
+    finally:
+        app.close()
+
+
+def end(app: ScreenApp) -> None:
+    """Kill the app; its capture process closes the tape by itself."""
+    children = children_of(app.process.pid, CAPTURE)
+    app.process.kill()
+    app.process.wait()
+    until(lambda: not any(map(alive, children)), what="the end of the capture process")
+
+
+def hold_up(app: ScreenApp, session: Path, how: signal.Signals, seconds: int) -> None:
+    """Hold the app up, let it live for a moment, hold it up again, until the tape is so long."""
+    holds = 0
+
+    def is_long_enough(_: str) -> bool:
+        nonlocal holds
+        samples = count_samples(session, 1)
+        if samples > holds * (HOLD_S + FREE_S) * RATE:
+            holds += 1
+            app.signal(how)
+        return samples >= seconds * RATE
+
+    app.until(is_long_enough, timeout_s=seconds + 60)
+
+
+def assert_whole(session: Path, samples: int) -> None:
+    """At least so many samples, each followed by the very next one, and as many as the clock says."""
+    tape = Tape.finished(session, 1)
+    journal = read_journal(session, 1)
+    assert tape.samples >= samples
+    assert journal.holes == ()
+    assert breaks(counted(tape.read(0, tape.samples))) == []
+    first, last = journal.anchors[0], journal.anchors[-1]
+    # The counter alone would not show a loss of a whole cycle.
+    assert abs((last.monotonic - first.monotonic) * RATE - (last.sample - first.sample)) < CYCLE // 4
+
+
+@pytest.mark.parametrize("seconds", LENGTHS)
+@pytest.mark.parametrize("held", [signal.SIGUSR1, signal.SIGUSR2], ids=["loop", "interpreter"])
+def test_nothing_is_lost_while_the_app_is_held_up_for_two_seconds_again_and_again(
+    clocked_mics: ClockedMics, home: Path, held: signal.Signals, seconds: int
+) -> None:
+    with recording(clocked_mics, home, str(HELD), str(HOLD_S)) as (app, session):
+        hold_up(app, session, held, seconds)
+        end(app)
+    assert_whole(session, seconds * RATE)
+
+
+@pytest.mark.parametrize("seconds", LENGTHS)
+def test_nothing_is_lost_while_the_app_is_stopped_and_its_status_pipe_is_full(
+    clocked_mics: ClockedMics, home: Path, seconds: int
+) -> None:
+    with recording(clocked_mics, home) as (app, session):
+        app.signal(signal.SIGSTOP)
+        until(lambda: count_samples(session, 1) >= seconds * RATE, timeout_s=seconds + 60)
+        app.signal(signal.SIGCONT)
+        app.sees("OFFLINE", timeout_s=60)
+        end(app)
+    assert_whole(session, seconds * RATE)
+
+
+def test_a_killed_app_leaves_all_but_a_tenth_of_a_second_playable_by_everyone(
+    clocked_mics: ClockedMics, home: Path
+) -> None:
+    with recording(clocked_mics, home) as (app, session):
+        app.until(lambda _: count_samples(session, 1) >= 2 * RATE, timeout_s=60)
+        killed = time.monotonic()
+        end(app)
+    assert_whole(session, 2 * RATE)
+    [part] = find_parts(session, 1)
+    with wave.open(str(part.path)) as file:
+        values = counted(file.readframes(file.getnframes()))
+    assert len(values) == part.samples == soundfile.info(str(part.path)).frames
+    if shutil.which("soxi"):
+        said = subprocess.check_output(["soxi", "-s", part.path], stderr=subprocess.STDOUT, text=True)
+        assert said == f"{part.samples}\n"
+    lost = (int(killed * RATE) - int(values[-1])) % CYCLE
+    assert not RATE // 10 < lost < CYCLE // 2
+
+
+def test_a_killed_capture_process_leaves_a_hole_of_the_true_length(clocked_mics: ClockedMics, home: Path) -> None:
+    with recording(clocked_mics, home) as (app, session):
+        app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
+        [child] = children_of(app.process.pid, CAPTURE)
+        os.kill(child, signal.SIGKILL)
+        app.sees("s lost: restart", timeout_s=60)
+        heard = count_samples(session, 1)
+        app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
+        end(app)
+    assert_holes_fit(session, ["restart"])
+
+
+def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(clocked_mics: ClockedMics, home: Path) -> None:
+    with recording(clocked_mics, home) as (app, session):
+        app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
+        [child] = children_of(app.process.pid, CAPTURE)
+        before = time.monotonic()
+        os.kill(child, signal.SIGSTOP)
+        app.until(lambda _: time.monotonic() > before + 1.5)  # longer than the device's buffer, not given up yet
+        os.kill(child, signal.SIGCONT)
+        app.sees("s lost: overflow", timeout_s=60)
+        heard = count_samples(session, 1)
+        app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
+        end(app)
+    assert_holes_fit(session, ["overflow"])
+
+
+def assert_holes_fit(session: Path, reasons: list[str]) -> None:
+    """The holes have these reasons; all that was heard is there without a break, and stands where it was heard."""
+    tape, holes = Tape.finished(session, 1), read_journal(session, 1).holes
+    assert [hole.why for hole in holes] == reasons
+    values = counted(tape.read(0, tape.samples))
+    for hole in holes:
+        assert abs(misplaced(values, hole.start, hole.end + BLOCK)) <= EXACT
+    silent = [(hole.start, hole.end + BLOCK) for hole in holes]
+    assert breaks(values, silent) == []

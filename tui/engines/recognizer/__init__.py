@@ -1,0 +1,1 @@
+"""Moonshine driven by ourselves: speech found, cut into segments, recognised, and looked at a second time."""

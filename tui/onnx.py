@@ -1,0 +1,37 @@
+"""What the models run in: ONNX Runtime on the CPU, with one thread.
+
+One thread needs half the CPU of two for the same words in the same time: the matrices are small.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+import numpy as np
+
+Samples: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float32]]
+"""Sound, mono, 16 kHz, full scale 1.0."""
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class Network(Protocol):
+    """A loaded model."""
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Array]) -> list[Array]:
+        """Compute outputs, all of them for None, from the inputs by name."""
+        ...
+
+
+def load_network(path: Path) -> Network:
+    """Load an `.onnx` or `.ort` file.
+
+    Raises:
+        ImportError: ONNX Runtime does not run on this machine.
+        Exception: Its own errors, when the file is no model (they have no common class but this).
+    """
+    onnxruntime = cast("Any", importlib.import_module("onnxruntime"))  # it has no types
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; its warnings are about its own optimisations
+    return cast("Network", onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
