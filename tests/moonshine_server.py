@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from assemblyai_server import Said, V3Session
 
-from tui.engines.base import RATE, Answered, Connection, Partial, Received, Request
+from tui.engines.base import RATE, Answered, Connection, Partial, Received, Request, Word
 from tui.engines.base import Final as FinalTurn
 from tui.engines.local import LocalEngine, LocalOptions
 
@@ -78,6 +78,13 @@ class Loudness:
         return [(start // STEP + at) * STEP for at, level_db in enumerate(levels_db) if level_db > least_db]
 
 
+def _said(word: Word) -> Said:
+    """A word with the times that the engine gives it."""
+    assert word.start is not None
+    assert word.end is not None
+    return Said(word.text, word.start // PER_MS, word.end // PER_MS)
+
+
 class Ear:
     """One session: sound goes to a connection of the local engine, what that hears comes back as turns."""
 
@@ -130,9 +137,9 @@ class Ear:
                 case Partial(turn, text, start=int() as start):
                     self._since = start if text else None
                     await self._session.turn(turn, self._loudness.words(text, start, self._received))
-                case FinalTurn(turn, text, start=int() as start, end=int() as end):
+                case FinalTurn(turn, text, words=(*timed,)):
                     self._since = None
-                    words = self._loudness.words(text, start, end)
+                    words = [_said(word) for word in timed]
                     self._silent_ms = words[-1].end
                     await self._session.turn(turn, words, end=True, text=text)
                 case Answered(until) if self._since is None:

@@ -21,9 +21,9 @@ from test_tape import pcm
 from waiting import until
 
 from tui.audio import recorder as recorder_module
-from tui.audio.clock import Clock
+from tui.audio.clock import Clock, Clocks, jump_between
 from tui.audio.device_time import DeviceTime
-from tui.audio.messages import Ended, Failed, Hole, Message, Opened, Paused
+from tui.audio.messages import ClocksJumped, Ended, Failed, Hole, Message, Opened, Paused
 from tui.audio.recorder import Block, Mixer, Recorder
 from tui.audio.tape import Tape, TapeWriter, find_parts, read_journal
 
@@ -270,10 +270,20 @@ class Bench:
     """A recorder on a real tape, fed by hand."""
 
     def __init__(self, folder: Path, *, rate: int = RATE, after: recorder_module.After = "start") -> None:
-        self.holes: list[Hole] = []
+        self.said: list[Hole | ClocksJumped] = []
+        self.clocks = Clocks(0.0, 0.0, 1_000.0)
+        """What the machine's clocks show."""
         self.folder = folder
         self.writer = TapeWriter(folder, 1)
-        self.recorder = Recorder(self.writer, rate=rate, channels=1, after=after, live=True, say=self.holes.append)
+        self.recorder = Recorder(
+            self.writer,
+            rate=rate,
+            channels=1,
+            after=after,
+            live=True,
+            say=self.said.append,
+            clocks=lambda: self.clocks,
+        )
         self.recorder.running = True
         self._block = rate // 50
         self._frames = 0
@@ -290,7 +300,7 @@ def test_an_overflow_becomes_a_hole_of_the_true_length(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.take(100.0, blocks=50)
     bench.take(101.5, blocks=50, overflow=True)
-    (hole,) = bench.holes
+    (hole,) = bench.said
     assert (hole.start, hole.why) == (16_000, "overflow")
     assert abs(hole.end - 24_000) < 5
     assert bench.recorder.lost == hole.end - 16_000
@@ -298,7 +308,7 @@ def test_an_overflow_becomes_a_hole_of_the_true_length(tmp_path: Path) -> None:
     assert bench.writer.samples == 32_000 + bench.recorder.lost
     assert recorded(tmp_path)[32_000 : 2 * hole.end] == bytes(2 * bench.recorder.lost)
     assert Clock(read_journal(tmp_path, 1).anchors).monotonic(bench.writer.samples) == pytest.approx(102.5, abs=1e-3)
-    assert read_journal(tmp_path, 1).holes == tuple(bench.holes)
+    assert read_journal(tmp_path, 1).holes == tuple(bench.said)
 
 
 def test_an_overflow_at_another_rate_keeps_the_end_of_what_was_before(tmp_path: Path) -> None:
@@ -306,7 +316,7 @@ def test_an_overflow_at_another_rate_keeps_the_end_of_what_was_before(tmp_path: 
     bench.take(100.0, blocks=50)
     bench.take(101.2, overflow=True)
     bench.recorder.pause()
-    (hole,) = bench.holes
+    (hole,) = bench.said
     assert hole.start == 16_000
     assert abs(hole.end - 19_200) < 5
     assert bench.writer.samples == hole.end + 320
@@ -316,7 +326,7 @@ def test_a_hole_of_more_than_a_minute_ends_like_a_pause(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.take(100.0, blocks=50)
     bench.take(162.0, blocks=20, overflow=True)
-    assert (bench.holes, bench.writer.samples) == ([], 22_400)
+    assert (bench.said, bench.writer.samples) == ([], 22_400)
     assert read_journal(tmp_path, 1).anchors[-1].why == "resume"
 
 
@@ -325,10 +335,10 @@ def test_a_restart_becomes_a_hole_and_a_late_one_a_pause(tmp_path: Path) -> None
     bench.take(100.0, blocks=50)
     bench = Bench(tmp_path, after="hole")
     bench.take(103.0, blocks=50)
-    assert bench.holes == [Hole(16_000, 48_000, "restart")]
+    assert bench.said == [Hole(16_000, 48_000, "restart")]
     bench = Bench(tmp_path, after="hole")
     bench.take(170.0, blocks=15)
-    assert (bench.holes, bench.writer.samples) == ([], 68_800)
+    assert (bench.said, bench.writer.samples) == ([], 68_800)
     bench = Bench(tmp_path, after="pause")
     bench.take(171.0)
     anchors = read_journal(tmp_path, 1).anchors
@@ -340,13 +350,10 @@ def test_a_restart_becomes_a_hole_and_a_late_one_a_pause(tmp_path: Path) -> None
     ]
 
 
-def test_anchors_are_set_every_ten_seconds_and_when_the_wall_clock_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_anchors_are_set_every_ten_seconds_and_when_the_wall_clock_steps(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    monkeypatch.setattr(recorder_module, "_wall_offset", lambda: 1_000.0)
     bench.take(100.0, blocks=510)
-    monkeypatch.setattr(recorder_module, "_wall_offset", lambda: 4_600.0)
+    bench.clocks = Clocks(0.0, 0.0, 4_600.0)
     bench.take(110.2, blocks=10)
     bench.recorder.pause()
     anchors = read_journal(tmp_path, 1).anchors
@@ -356,9 +363,57 @@ def test_anchors_are_set_every_ten_seconds_and_when_the_wall_clock_steps(
         ("step", 163_200),
         ("pause", 166_400),
     ]
+    assert bench.said == [ClocksJumped("step", 3_600.0)]
     clock = Clock(anchors)
     assert clock.utc(163_199) == pytest.approx(1_110.2, abs=1e-3)
     assert clock.utc(163_200) == pytest.approx(4_710.2, abs=1e-3)
+
+
+def test_a_small_step_of_the_wall_clock_is_an_anchor_and_no_word(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=5)
+    bench.clocks = Clocks(0.0, 0.0, 999.5)
+    bench.take(100.1, blocks=5)
+    assert [anchor.why for anchor in read_journal(tmp_path, 1).anchors] == ["start", "step"]
+    assert bench.said == []
+
+
+def test_a_machine_that_slept_ends_the_sound_like_a_pause_and_says_so(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.take(100.0, blocks=50)
+    # An hour of sleep: the monotonic clock stood still, the other two went on.
+    bench.clocks = Clocks(0.0, 3_600.0, 4_600.0)
+    bench.take(101.0, blocks=50)
+    assert [(anchor.why, anchor.sample) for anchor in read_journal(tmp_path, 1).anchors] == [
+        ("start", 0),
+        ("suspend", 16_000),
+        ("resume", 16_000),
+    ]
+    assert bench.said == [ClocksJumped("suspend", 3_600.0)]
+    assert bench.writer.samples == 32_000, "nothing is made up for the time asleep"
+    clock = Clock(read_journal(tmp_path, 1).anchors)
+    assert clock.utc(15_999) == pytest.approx(1_101.0, abs=1e-3)
+    assert clock.utc(16_000) == pytest.approx(4_701.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("later", "jump"),
+    [
+        (Clocks(10.0, 10.0, 1_010.0), None),
+        (Clocks(10.0, 10.0, 1_010.09), None),
+        (Clocks(10.0, 10.0, 1_070.0), ClocksJumped("step", 60.0)),
+        (Clocks(10.0, 10.0, 950.0), ClocksJumped("step", -60.0)),
+        (Clocks(10.0, 40.0, 1_040.0), ClocksJumped("suspend", 30.0)),
+        (Clocks(10.0, 40.0, 5_000.0), ClocksJumped("suspend", 30.0)),
+    ],
+)
+def test_sleep_and_steps_are_told_from_time_that_passes(later: Clocks, jump: ClocksJumped | None) -> None:
+    found = jump_between(Clocks(0.0, 0.0, 1_000.0), later)
+    if jump is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.why, found.by_s) == (jump.why, pytest.approx(jump.by_s))
 
 
 def test_levels_go_on_in_a_pause_and_the_tape_does_not(tmp_path: Path) -> None:
@@ -415,9 +470,9 @@ def test_several_flags_are_one_overflow_and_what_is_missing_without_one_is_fille
     for n in range(3):
         bench.take(101.5 + n * 0.02, overflow=True)
     bench.take(101.56, blocks=247)
-    assert [(hole.why, bench.recorder.overflows) for hole in bench.holes] == [("overflow", 1)]
+    assert [(hole.why, bench.recorder.overflows) for hole in bench.said] == [("overflow", 1)]
     bench.take(107.0, blocks=300)  # half a second skipped, and nobody says so
-    assert [hole.why for hole in bench.holes] == ["overflow", "missing"]
+    assert [hole.why for hole in bench.said] == ["overflow", "missing"]
     assert bench.recorder.missing == pytest.approx(8_000, abs=80)
     assert bench.recorder.lost == pytest.approx(16_000, abs=80)
     bench.recorder.pause()

@@ -1,5 +1,6 @@
 """Going to a time, a mark, another speaker, a gap; and completing a gap."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +9,10 @@ from handled import handled, texts
 from scripted import SLOT
 from waiting import until_async
 
+from tui.audio.clock import Clock
+from tui.audio.tape import read_journal
 from tui.failure import MictapeError
+from tui.session.moments import sample_of
 from tui.transcript.model import Kind
 from tui.transcript.times import FromHere, OnTape, OnWall, parse
 
@@ -52,13 +56,16 @@ async def test_jumps(home: Path) -> None:
         await until_async(lambda: at(5))
         await pilot.press("g", *"-10m", "enter")
         await until_async(lambda: at(0))
-        await pilot.press("g", "@", *f"{datetime.now():%H:%M}", "enter")
+        assert app.session is not None
+        tape = app.session.tracks[0].tape
+        began = Clock(read_journal(tape.folder, 1).anchors).utc(0)
+        assert began is not None
+        await pilot.press("g", "@", *f"{datetime.fromtimestamp(began):%H:%M}", "enter")
         await until_async(lambda: app.screen is app._main)
         await pilot.press("g", *"5h", "enter")
         assert app.screen is not app._main, "it says that the session is shorter"
         await pilot.press("escape")
 
-        assert app.session is not None
         app.session.hand.mark(transcript.id_at(2))
         app.session.hand.name_speaker(transcript.id_at(4), "Anna")
         gap = transcript.add(1, 4 * SLOT, 4 * SLOT, "gap", kind=Kind.GAP)
@@ -68,6 +75,23 @@ async def test_jumps(home: Path) -> None:
         await until_async(lambda: transcript.line_of(view.cursor_id or 0).speaker == "Anna")
         await pilot.press("greater_than_sign")
         await until_async(lambda: view.cursor_id == gap)
+
+
+async def test_the_wall_clock_stands_beside_the_lines_and_g_understands_it(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        view = app._main.view
+        on_tape = view.render_line(0).text
+        assert "00:00:0" in on_tape
+
+        await pilot.press("w")
+        await until_async(lambda: "@" in view.render_line(0).text)
+        told = re.search(r"@\d\d:\d\d:\d\d", view.render_line(1).text)
+        assert told is not None
+        assert app.session is not None
+        assert sample_of(parse(told[0]), app.session.tracks[0], 0) <= app.transcript.start(1)
+
+        await pilot.press("w")
+        await until_async(lambda: view.render_line(0).text == on_tape)
 
 
 async def test_a_gap_is_completed_beside_the_session(home: Path) -> None:

@@ -326,7 +326,19 @@ async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: Loc
 
 async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, beckett: bytes) -> None:
     await hear_all(warm, beckett)
-    assert threads_of(pid_of(warm)) == 3, "one that recognises, one that reads orders, and an idle one of the runtime"
+    assert threads_of(pid_of(warm)) == 2, "one that recognises and one that reads orders; none of the runtime's own"
+
+
+async def test_the_runtime_tells_nobody_about_the_machine(
+    fresh: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CI", "ORT_DISABLE_TELEMETRY"):  # with either it would be silent of its own accord
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    await hear_all(fresh, bytes(2 * RATE))
+    left = await asyncio.to_thread(lambda: [path.name for path in tmp_path.iterdir()])
+    assert left == ["engine.log"], "no identifier, no queue of things to tell"
 
 
 async def test_a_process_is_out_of_reach_of_the_terminal(warm: LocalEngine, beckett: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -263,6 +264,28 @@ async def test_speakers_are_named_when_there_are_several() -> None:
         assert screen(view)[1].startswith(" ▸00:00:01  Them  hello back")
         assert screen(view)[2].startswith(" " * 18 + "back hello")
         assert screen(view)[3] == "  00:00:02  You   so…"
+
+
+async def test_lines_have_the_time_of_the_wall_where_it_is_known() -> None:
+    transcript = Transcript()
+    fill(transcript, 3)
+    transcript.set_partial(0, PartialText(3 * SECOND, "and"))
+    began = datetime(2026, 3, 1, 14, 4, 59)  # local, as the gutter shows it
+    async with shown(transcript) as (view, pilot):
+        on_tape = screen(view)
+        view.tell_time(lambda at: began.timestamp() + at / SECOND if at else None)
+        await pilot.pause()
+        assert view.on_wall
+        assert screen(view)[:4] == [
+            "   00:00:00  line 0",
+            "  @14:05:00  line 1",
+            " ▸@14:05:01  line 2",
+            "  @14:05:02  and…",
+        ]
+        view.tell_time(None)
+        await pilot.pause()
+        assert not view.on_wall
+        assert screen(view) == on_tape
 
 
 async def test_the_cursor_is_the_newest_final_and_moves() -> None:

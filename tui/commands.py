@@ -44,6 +44,7 @@ COMMANDS: Final = (
     Command("play_previous", "comma", "play the line before", "Go to the line before and play it.", of="screen"),
     Command("play_next", "full_stop", "play the next line", "Go to the next line and play it.", of="screen"),
     Command("jump", "g", "go to a time", "Go to a time: 12:30, -5m, +30s, @14:05 by the wall clock.", of="screen"),
+    Command("toggle_clock", "w", "wall clock", "Show wall-clock times (@14:05:12) or tape times.", of="screen"),
     Command("next_mark", "right_curly_bracket", "next mark", "Go to the next marked line.", of="screen"),
     Command("previous_mark", "left_curly_bracket", "mark before", "Go to the marked line before.", of="screen"),
     Command("next_speaker", "right_parenthesis", "next speaker", "Go to where somebody else speaks.", of="screen"),

@@ -4,23 +4,32 @@ Samples are never stretched to fit a clock. A tape is a plain count of samples; 
 captured when, and everything else lies between two anchors.
 """
 
+import sys
+import time
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
-from tui.audio.messages import RATE
+from tui.audio.messages import RATE, ClocksJumped
 
-AnchorWhy = Literal["start", "resume", "pause", "hole", "step", "tick"]
+AnchorWhy = Literal["start", "resume", "pause", "suspend", "hole", "step", "tick"]
 """Why an anchor was set.
 
 `start` and `resume`: sound begins here, whatever time has passed since the sample before. `pause`: the last
-sample before it was the last for a while. `hole`: sound goes on after silence of the true length. `step`: the
-wall clock was set. `tick`: 10 s have passed.
+sample before it was the last for a while. `suspend`: so it was, since the machine slept. `hole`: sound goes on
+after silence of the true length. `step`: the wall clock was set. `tick`: 10 s have passed.
 """
 
 _BREAKS: Final = frozenset({"start", "resume"})
+_ENDS: Final = frozenset({"pause", "suspend"})
+
+STEP_S: Final = 0.1
+"""Two clocks jumped when they moved by more than this against each other between two blocks; slewing stays below it."""
+_AT_ONCE_S: Final = 0.01
+"""Clocks that were read within this time were read at one moment; else the process was held up between two of them."""
 
 
 class Anchor(msgspec.Struct, tag="anchor", frozen=True):
@@ -90,7 +99,7 @@ class Clock:
         before = self._anchors[index]
         elapsed = monotonic - before.monotonic
         if index + 1 == len(self._anchors):
-            return before.sample if before.why == "pause" else before.sample + int(elapsed * RATE // 1)
+            return before.sample if before.why in _ENDS else before.sample + int(elapsed * RATE // 1)
         after = self._anchors[index + 1]
         if after.why in _BREAKS or after.monotonic <= before.monotonic:
             return min(before.sample + int(elapsed * RATE // 1), after.sample)
@@ -105,3 +114,48 @@ class Clock:
             return before, None
         after = self._anchors[index + 1]
         return before, None if after.why in _BREAKS else after
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the system's clocks showed at one moment, seconds."""
+
+    monotonic: float
+    """Python's own, which on Linux and macOS stands still while the machine sleeps."""
+    boot: float
+    """The one that goes on in sleep; the same as `monotonic` where the system has no pair of them."""
+    utc: float
+    """Since 1970-01-01T00:00Z, as somebody may set it."""
+
+    @property
+    def offset(self) -> float:
+        """What makes a monotonic moment one of the wall clock."""
+        return self.utc - self.monotonic
+
+
+def read_clocks() -> Clocks:
+    """What the clocks show now."""
+    while True:
+        monotonic = time.monotonic()
+        clocks = Clocks(monotonic, _boot(monotonic), time.time())
+        if time.monotonic() - monotonic < _AT_ONCE_S:
+            return clocks
+
+
+def jump_between(before: Clocks, now: Clocks) -> ClocksJumped | None:
+    """Whether the machine slept or its clock was set between two looks; sleep goes before a step."""
+    slept_s = (now.boot - before.boot) - (now.monotonic - before.monotonic)
+    if slept_s > STEP_S:
+        return ClocksJumped("suspend", slept_s)
+    stepped_s = now.offset - before.offset
+    return ClocksJumped("step", stepped_s) if abs(stepped_s) > STEP_S else None
+
+
+def _boot(monotonic: float) -> float:
+    # Python's monotonic clock is CLOCK_MONOTONIC on Linux and mach_absolute_time on macOS, where the clock that
+    # is called CLOCK_MONOTONIC_RAW goes on in sleep. On Windows the monotonic one itself does.
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+    return monotonic

@@ -99,6 +99,14 @@ class TrueRate(msgspec.Struct, tag="true rate", frozen=True):
     measured: int
 
 
+class ClocksJumped(msgspec.Struct, tag="clocks jumped", frozen=True):
+    """The machine slept, or somebody set its clock, while sound was recorded."""
+
+    why: Literal["suspend", "step"]
+    by_s: float
+    """How long it slept; how far the clock was set, below zero when it was set back."""
+
+
 class Ended(msgspec.Struct, tag="ended", frozen=True):
     """The tape is closed at `samples`: the source was exhausted, or `close` came."""
 
@@ -108,5 +116,5 @@ class Ended(msgspec.Struct, tag="ended", frozen=True):
     """A sentence when what was read was not whole (a truncated file)."""
 
 
-Message = Opened | Progress | Hole | Paused | TrueRate | Failed | Ended
+Message = Opened | Progress | Hole | Paused | TrueRate | ClocksJumped | Failed | Ended
 """Everything the capture process says."""

@@ -1,6 +1,5 @@
 """From blocks to tape: mix, resample, holes and anchors. In the capture process only (numpy, soxr)."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
@@ -8,10 +7,10 @@ from typing import Final, Literal, Protocol, cast
 import numpy as np
 import soxr
 
-from tui.audio.clock import Anchor, AnchorWhy, Clock
+from tui.audio.clock import Anchor, AnchorWhy, Clock, Clocks, jump_between, read_clocks
 from tui.audio.device_time import DeviceTime
 from tui.audio.levels import Levels, Samples
-from tui.audio.messages import RATE, Hole, HoleWhy, LevelCell
+from tui.audio.messages import RATE, ClocksJumped, Hole, HoleWhy, LevelCell
 from tui.audio.tape import TapeWriter, read_journal
 
 After = Literal["start", "pause", "hole"]
@@ -21,8 +20,8 @@ LONGEST_HOLE_S: Final = 60.0
 """A hole is filled with silence up to here; a longer one ends like a pause."""
 TICK_SAMPLES: Final = 10 * RATE
 """An anchor is set at least this often."""
-STEP_S: Final = 0.1
-"""The wall clock was set when it moved by more than this against the monotonic one; slewing stays below it."""
+TOLD_STEP_S: Final = 1.0
+"""A smaller step of the wall clock is nothing a person would see in a time of day."""
 SETTLE_S: Final = 0.3
 """What follows a hole waits this long for the hole's true length: the first blocks of a stream may be late."""
 _SAME_S: Final = 0.05
@@ -91,7 +90,15 @@ class Recorder:
     """
 
     def __init__(
-        self, writer: TapeWriter, *, rate: int, channels: int, after: After, live: bool, say: Callable[[Hole], None]
+        self,
+        writer: TapeWriter,
+        *,
+        rate: int,
+        channels: int,
+        after: After,
+        live: bool,
+        say: Callable[[Hole | ClocksJumped], None],
+        clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
         self.running = False
         self.lost = 0
@@ -106,6 +113,11 @@ class Recorder:
         self._after = after
         self._live = live
         self._say = say
+        self._read_clocks = clocks
+        self._clocks = clocks()
+        """At the newest look, which every block of a running tape is."""
+        self._stepped = False
+        """The wall clock was set, and no anchor says so yet."""
         self._levels = Levels(rate, channels)
         self._mixer = Mixer(rate)
         self._time = DeviceTime(rate, live=live)
@@ -122,6 +134,8 @@ class Recorder:
 
     def take(self, block: Block) -> list[LevelCell]:
         """Write one block if the tape runs; the level cells it completes. Raises TapeError."""
+        if self._in_sound:
+            self._look_at_clocks()
         if block.overflow:
             self._meet_overflow(block)
         first = self._time.frames
@@ -141,12 +155,30 @@ class Recorder:
         self.running = False
         if self._in_sound or self._after == "hole":
             self._after = "pause"
+        self._end_sound("pause")
+
+    def _end_sound(self, why: Literal["pause", "suspend"]) -> None:
         if self._in_sound:
             self._settle()
             self._in_sound = False
             self._end_run()
             end = self._anchored.monotonic + (self._writer.samples - self._anchored.sample) / RATE
-            self._anchor(self._writer.samples, end, "pause")
+            self._anchor(self._writer.samples, end, why)
+
+    def _look_at_clocks(self) -> None:
+        """Notice that the machine slept, which ends like a pause, or that its clock was set."""
+        now = self._read_clocks()
+        jump = jump_between(self._clocks, now)
+        if jump is not None and jump.why == "suspend" and self._live:
+            self._after = "pause"
+            self._end_sound("suspend")  # by the clocks as they stood before
+            self._time = DeviceTime(self._rate)
+            self._say(jump)
+        elif jump is not None:
+            self._stepped = True
+            if self._live and abs(jump.by_s) >= TOLD_STEP_S:
+                self._say(jump)
+        self._clocks = now
 
     def _write(self, block: Block, first: int) -> None:
         """Put a block on the tape, or beside the hole before it until that has its true length."""
@@ -166,6 +198,7 @@ class Recorder:
         """The first block after the start, a pause or a restart."""
         self._writer.begin()
         self._in_sound = True
+        self._clocks = self._read_clocks()
         if self._after == "hole" and self._live and (due := self._tape_end()) is not None:
             self._pending = _Pending("restart", due, first, [])
         else:
@@ -221,12 +254,12 @@ class Recorder:
 
     def _anchor_if_due(self, moment: float) -> None:
         sample = self._base + self._frames * RATE // self._rate
-        stepped = abs(_wall_offset() - (self._anchored.utc - self._anchored.monotonic)) > STEP_S
-        if stepped or sample - self._anchored.sample >= TICK_SAMPLES:
-            self._anchor(sample, moment, "step" if stepped else "tick")
+        if self._stepped or sample - self._anchored.sample >= TICK_SAMPLES:
+            self._anchor(sample, moment, "step" if self._stepped else "tick")
+            self._stepped = False
 
     def _anchor(self, sample: int, monotonic: float, why: AnchorWhy) -> None:
-        self._anchored = Anchor(sample, monotonic, monotonic + _wall_offset(), why)
+        self._anchored = Anchor(sample, monotonic, monotonic + self._clocks.offset, why)
         self._writer.note(self._anchored)
 
 
@@ -238,7 +271,3 @@ def _mono(samples: Samples) -> Samples:
         return np.rint(samples.mean(axis=1)).astype(np.int16)
     scaled = np.rint(samples.mean(axis=1) * 32_768)
     return np.clip(scaled, -32_768, 32_767).astype(np.int16)
-
-
-def _wall_offset() -> float:
-    return time.time() - time.monotonic()

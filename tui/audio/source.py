@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,7 +17,7 @@ import msgspec
 
 from tui import children
 from tui.audio.devices import Device
-from tui.audio.messages import Backend, Ended, Failed, Hole, Message, Opened, Paused, Progress, TrueRate
+from tui.audio.messages import Backend, ClocksJumped, Ended, Failed, Hole, Message, Opened, Paused, Progress, TrueRate
 from tui.audio.tape import Tape, TapeError, count_samples
 from tui.failure import Failure, MictapeError
 
@@ -250,7 +251,7 @@ class Source:
             self._tape.report(count_samples(self._folder, self._track))
         return self._trouble(failed)
 
-    def _take(self, message: Progress | Hole | Paused | TrueRate) -> None:
+    def _take(self, message: Progress | Hole | Paused | TrueRate | ClocksJumped) -> None:
         if isinstance(message, Progress):
             self._latest = message
             self._tape.report(message.samples)
@@ -259,6 +260,9 @@ class Source:
             self._tape.report(message.samples)
         elif isinstance(message, TrueRate):
             self._events.put_nowait(SourceChanged("open", _not_the_rate(message)))
+            return
+        elif isinstance(message, ClocksJumped):
+            self._events.put_nowait(SourceChanged("open", _not_the_time(message)))
             return
         self._events.put_nowait(message)
 
@@ -377,6 +381,15 @@ async def _receive(process: Process) -> Message | None:
 def _not_the_rate(found: TrueRate) -> Failure:
     what = f"The device says {found.claimed} samples a second and delivers {found.measured}: what it delivers is taken"
     return Failure(what, "A headset's own microphone lowers its quality; another microphone keeps it")
+
+
+def _not_the_time(jumped: ClocksJumped) -> Failure:
+    length = timedelta(seconds=round(abs(jumped.by_s)))
+    if jumped.why == "suspend":
+        return Failure(f"The machine slept for {length}; nothing was recorded meanwhile", "The recording goes on")
+    way = "forward" if jumped.by_s > 0 else "back"
+    what = f"The computer's clock was set {way} by {length}; the times of day jump here"
+    return Failure(what, "The recording goes on, and its own time is not touched")
 
 
 def _options(spec: SourceSpec) -> tuple[str, ...]:

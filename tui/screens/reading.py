@@ -13,9 +13,11 @@ from textual.geometry import Offset
 from textual.screen import Screen
 from textual.selection import Selection
 
+from tui.audio.tape import TapeError
 from tui.failure import Failure, MictapeError
 from tui.screens.ask import Ask
 from tui.session.moments import sample_of
+from tui.session.placement import FIRST, TapeClock
 from tui.session.session import Session
 from tui.terminal import copy
 from tui.transcript.export import standing
@@ -86,6 +88,15 @@ class Reading(Screen[None]):
         index = self.transcript.index_at(at)
         if index is not None:
             self.text.go_to(self.transcript.id_at(index))
+
+    def action_toggle_clock(self) -> None:
+        """Have the time of the wall clock beside the lines, or that of the tape again."""
+        if self.text.on_wall:
+            self.text.tell_time(None)
+        elif self.session is None:
+            self.say("Nothing is recorded yet; d chooses a device.")
+        else:
+            self.text.tell_time(partial(_utc_of, TapeClock(self.session.folder.path, FIRST)))
 
     def action_next_mark(self) -> None:
         """Go to the next line that is marked."""
@@ -209,6 +220,14 @@ class Reading(Screen[None]):
         with self.saying():
             send = partial(self.app.call_from_thread, self.app.copy_to_clipboard)
             self.say(await asyncio.to_thread(copy, text, send, spare))
+
+
+def _utc_of(told: TapeClock, at: int) -> float | None:
+    """When a session time was, seconds since 1970 UTC; None where the first tape's anchors do not tell."""
+    try:
+        return told.now().utc(at)
+    except TapeError:
+        return None
 
 
 def _is_gap(line: Line) -> bool:

@@ -5,6 +5,7 @@ Text goes into segments as it is, so nothing in it is ever read as markup.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
@@ -37,6 +38,8 @@ _CURSOR: Final = "▸"
 _MARK: Final = "★"
 _NOTE: Final = "»"
 _UNFINISHED: Final = "…"
+_WALL: Final = "@"
+"""Before a time by the wall clock, as where one types a time to go to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class Page:
     """Cells of the speaker, 0 to leave it out."""
 
     @classmethod
-    def fit(cls, width: int, latest: int, speakers: tuple[str, ...], tracks: tuple[str, ...] = ()) -> "Page":
+    def fit(
+        cls, width: int, latest: int, speakers: tuple[str, ...], tracks: tuple[str, ...] = (), *, wall: bool = False
+    ) -> "Page":
         """The page for a view.
 
         Args:
@@ -79,11 +84,13 @@ class Page:
             latest: the latest time that is shown, samples at 16 kHz.
             speakers: names are shown when there are two or more.
             tracks: the names of the tracks whose lines carry it; it stands before the speaker's.
+            wall: whether times are by the wall clock, which takes its sign's cell more.
         """
         names = [voice_of(track, speaker) for track in tracks or ("",) for speaker in speakers or ("",)]
         named = min(_SPEAKER_CELLS, max(map(cell_len, names))) if tracks or len(speakers) > 1 else 0
         # Below these widths the text needs the room more.
-        return cls(width, len(clock(latest)) if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
+        time = len(clock(latest)) + len(_WALL) * wall
+        return cls(width, time if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
 
     @property
     def gutter(self) -> int:
@@ -108,6 +115,8 @@ class Look:
     """What is searched for."""
     current: bool = False
     """Whether the search has come to it."""
+    wall: str | None = None
+    """The wall-clock time that stands in place of tape time."""
 
     def hits(self, text: str) -> list[Span]:
         """Where in the line's text what is searched for stands."""
@@ -121,6 +130,11 @@ def clock(samples: int) -> str:
     """Session time as `00:12:24`."""
     seconds = samples // RATE
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def wall_clock(utc_s: float) -> str:
+    """A moment, seconds since 1970 UTC, as the local time of the day: `@14:05:12`."""
+    return f"{_WALL}{datetime.fromtimestamp(utc_s):%H:%M:%S}"
 
 
 class Painter:
@@ -158,11 +172,11 @@ class Painter:
             strips = self._kept[key] = line_strips(line, self.page, self.inks, look)
         return strips
 
-    def partial(self, partial: PartialText, speaker: str | None) -> list[Strip]:
+    def partial(self, partial: PartialText, speaker: str | None, wall: str | None = None) -> list[Strip]:
         """See `partial_strips`."""
-        key = (partial, speaker)
+        key = (partial, speaker, wall)
         if (strips := self._kept.get(key)) is None:
-            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks)
+            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks, wall)
         return strips
 
     def blank(self) -> Strip:
@@ -205,7 +219,9 @@ def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN) -> list[
     strips: list[Strip] = []
     for number, (start, end) in enumerate(rows):
         gutter = (
-            _gutter(line, page, inks, cursor=look.cursor) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+            _gutter(line, page, inks, cursor=look.cursor, wall=look.wall)
+            if number == 0
+            else [Segment(" " * page.gutter, inks.text)]
         )
         body = [
             Segment(text[left:right], plain if over is None else ink + over)
@@ -219,13 +235,22 @@ def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN) -> list[
     return strips
 
 
-def partial_strips(partial: PartialText, speaker: str | None, page: Page, inks: Inks) -> list[Strip]:
-    """The rows of unfinished text: settled words plain, the others dim, an ellipsis where it goes on."""
+def partial_strips(
+    partial: PartialText, speaker: str | None, page: Page, inks: Inks, wall: str | None = None
+) -> list[Strip]:
+    """The rows of unfinished text: settled words plain, the others dim, an ellipsis where it goes on.
+
+    With `wall` that stands in place of tape time.
+    """
     text = visible(partial.text) + _UNFINISHED
     line = Line(0, 0, partial.start, partial.start, "", SPEECH, speaker)
     strips: list[Strip] = []
     for number, (start, end) in enumerate(wrap(text, page.text)):
-        gutter = _gutter(line, page, inks, cursor=False) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        gutter = (
+            _gutter(line, page, inks, cursor=False, wall=wall)
+            if number == 0
+            else [Segment(" " * page.gutter, inks.text)]
+        )
         body = [
             Segment(text[left:right], over or inks.partial)
             for left, right, over in _cut(start, end, [((0, partial.stable), inks.stable)])
@@ -234,11 +259,11 @@ def partial_strips(partial: PartialText, speaker: str | None, page: Page, inks: 
     return strips
 
 
-def _gutter(line: Line, page: Page, inks: Inks, *, cursor: bool) -> list[Segment]:
+def _gutter(line: Line, page: Page, inks: Inks, *, cursor: bool, wall: str | None) -> list[Segment]:
     mark = _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
     parts = [Segment(mark + (_CURSOR if cursor else " "), inks.mark)]
     if page.time:
-        parts.append(Segment(clock(line.start).rjust(page.time) + "  ", inks.time))
+        parts.append(Segment((wall or clock(line.start)).rjust(page.time) + "  ", inks.time))
     if page.speaker:
         name = set_cell_size(visible(line.voice), page.speaker)
         parts.append(Segment(name + "  ", inks.speaker))

@@ -1,5 +1,6 @@
 """The transcript on the screen: follows the newest words, or stays on the row that is being read."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -15,7 +16,7 @@ from tui.transcript.query import Matcher
 from tui.transcript.viewport import Place, Viewport
 from tui.widgets.transcript_search import Walk, show_ticks
 from tui.widgets.transcript_selection import selected_span, selected_text
-from tui.widgets.transcript_strips import Inks, Look, Page, Painter
+from tui.widgets.transcript_strips import Inks, Look, Page, Painter, wall_clock
 
 _LOOK_BACK: Final = 64
 """Lines that are looked through, from the end, for the newest speech or a track's speaker."""
@@ -31,6 +32,8 @@ class _Unfinished:
 
     partial: PartialText
     speaker: str | None
+    wall: str | None
+    """What stands in place of its tape time."""
     height: int
 
 
@@ -41,6 +44,8 @@ class _Row:
     what: Line | _Unfinished
     row: int
     """Which of its rows."""
+    wall: str | None
+    """What stands in place of its tape time."""
 
 
 class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -103,6 +108,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         """Version of the transcript that is on the screen."""
         self.walk = Walk(transcript)
         """The search and how far one has come in it."""
+        self._wall: Callable[[int], float | None] | None = None
         self._left: tuple[Place, int | None] | None = None
         """Where one was reading when the search began, and the cursor."""
         self._searching_on = False
@@ -139,6 +145,22 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         """The line on the first row of the screen; None when there is none or it is a partial."""
         what = self._rows[0].what if self._rows else None
         return what.id if isinstance(what, Line) else None
+
+    @property
+    def on_wall(self) -> bool:
+        """Whether lines have the time of the wall clock beside them, where that is known."""
+        return self._wall is not None
+
+    def tell_time(self, wall: Callable[[int], float | None] | None) -> None:
+        """Have wall-clock times beside the lines.
+
+        Args:
+            wall: gives seconds since 1970 UTC for a session time in samples, at once, or None where that is not known:
+                such a line keeps its tape time, which has no `@`. Without it every line has its tape time.
+        """
+        self._wall = wall
+        self._take_changes()
+        self._place()
 
     @property
     def wraps(self) -> int:
@@ -297,7 +319,9 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         transcript = self._transcript
         size = self.scrollable_content_region.size
         latest = transcript.start(-1) if len(transcript) else 0
-        page = Page.fit(size.width, latest, transcript.speakers, tuple(transcript.track_names.values()))
+        page = Page.fit(
+            size.width, latest, transcript.speakers, tuple(transcript.track_names.values()), wall=self.on_wall
+        )
         self._port.height = size.height
         if page != self._painter.page:
             self._painter.use(page)
@@ -313,8 +337,13 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         return transcript.id_at(-1) if count else None
 
     def _unfinished_of(self, track: int, partial: PartialText) -> _Unfinished:
-        speaker = self._speaker_of(track)
-        return _Unfinished(partial, speaker, len(self._painter.partial(partial, speaker)))
+        speaker, wall = self._speaker_of(track), self._wall_time(partial.start)
+        return _Unfinished(partial, speaker, wall, len(self._painter.partial(partial, speaker, wall)))
+
+    def _wall_time(self, start: int) -> str | None:
+        """What is shown in place of a tape time."""
+        utc_s = self._wall(start) if self._wall is not None else None
+        return None if utc_s is None else wall_clock(utc_s)
 
     def _speaker_of(self, track: int) -> str | None:
         """Who spoke last on a track."""
@@ -377,13 +406,14 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             index, skip = flow.locate(top)
             while len(rows) < self._port.height and index < len(transcript):
                 line = transcript.line(index)
-                height = len(self._painter.line(line, self._look(line.id, selected=False)))
-                rows.extend(_Row(line, row) for row in range(skip, height))
+                wall = self._wall_time(line.start)
+                height = len(self._painter.line(line, self._look(line.id, wall, selected=False)))
+                rows.extend(_Row(line, row, wall) for row in range(skip, height))
                 index += 1
                 skip = 0
         for unfinished in self._unfinished:
             height = unfinished.height
-            rows.extend(_Row(unfinished, row) for row in range(skip, height))
+            rows.extend(_Row(unfinished, row, unfinished.wall) for row in range(skip, height))
             skip = max(0, skip - height)
         return rows[: self._port.height]
 
@@ -407,9 +437,9 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             row = self._rows[y]
             match row.what:
                 case Line():
-                    strip = painter.line(row.what, self._look(row.what.id))[row.row]
+                    strip = painter.line(row.what, self._look(row.what.id, row.wall))[row.row]
                 case _Unfinished(partial, speaker):
-                    strip = painter.partial(partial, speaker)[row.row]
+                    strip = painter.partial(partial, speaker, row.wall)[row.row]
         pill = self._pill
         return painter.labelled(strip, pill) if pill and y == self._port.height - 1 else strip
 
@@ -425,10 +455,10 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         self._searching_on = False
         self._search_on()
 
-    def _look(self, id: int, *, selected: bool = True) -> Look:
+    def _look(self, id: int, wall: str | None, *, selected: bool = True) -> Look:
         """What is special about a line now."""
         span = selected_span(self._transcript, self.text_selection, id) if selected else None
-        return Look(id == self._cursor, span, self.walk.matcher, id == self.walk.current)
+        return Look(id == self._cursor, span, self.walk.matcher, id == self.walk.current, wall)
 
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""
