@@ -288,6 +288,11 @@ class Bench:
         self._block = rate // 50
         self._frames = 0
 
+    @property
+    def holes(self) -> list[Hole]:
+        """Those it spoke of."""
+        return [said for said in self.said if isinstance(said, Hole)]
+
     def take(self, monotonic: float, *, blocks: int = 1, overflow: bool = False) -> None:
         for n in range(blocks):
             first = self._frames
@@ -300,7 +305,7 @@ def test_an_overflow_becomes_a_hole_of_the_true_length(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.take(100.0, blocks=50)
     bench.take(101.5, blocks=50, overflow=True)
-    (hole,) = bench.said
+    (hole,) = bench.holes
     assert (hole.start, hole.why) == (16_000, "overflow")
     assert abs(hole.end - 24_000) < 5
     assert bench.recorder.lost == hole.end - 16_000
@@ -308,7 +313,7 @@ def test_an_overflow_becomes_a_hole_of_the_true_length(tmp_path: Path) -> None:
     assert bench.writer.samples == 32_000 + bench.recorder.lost
     assert recorded(tmp_path)[32_000 : 2 * hole.end] == bytes(2 * bench.recorder.lost)
     assert Clock(read_journal(tmp_path, 1).anchors).monotonic(bench.writer.samples) == pytest.approx(102.5, abs=1e-3)
-    assert read_journal(tmp_path, 1).holes == tuple(bench.said)
+    assert read_journal(tmp_path, 1).holes == tuple(bench.holes)
 
 
 def test_an_overflow_at_another_rate_keeps_the_end_of_what_was_before(tmp_path: Path) -> None:
@@ -316,7 +321,7 @@ def test_an_overflow_at_another_rate_keeps_the_end_of_what_was_before(tmp_path: 
     bench.take(100.0, blocks=50)
     bench.take(101.2, overflow=True)
     bench.recorder.pause()
-    (hole,) = bench.said
+    (hole,) = bench.holes
     assert hole.start == 16_000
     assert abs(hole.end - 19_200) < 5
     assert bench.writer.samples == hole.end + 320
@@ -326,7 +331,7 @@ def test_a_hole_of_more_than_a_minute_ends_like_a_pause(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.take(100.0, blocks=50)
     bench.take(162.0, blocks=20, overflow=True)
-    assert (bench.said, bench.writer.samples) == ([], 22_400)
+    assert (bench.holes, bench.writer.samples) == ([], 22_400)
     assert read_journal(tmp_path, 1).anchors[-1].why == "resume"
 
 
@@ -335,10 +340,10 @@ def test_a_restart_becomes_a_hole_and_a_late_one_a_pause(tmp_path: Path) -> None
     bench.take(100.0, blocks=50)
     bench = Bench(tmp_path, after="hole")
     bench.take(103.0, blocks=50)
-    assert bench.said == [Hole(16_000, 48_000, "restart")]
+    assert bench.holes == [Hole(16_000, 48_000, "restart")]
     bench = Bench(tmp_path, after="hole")
     bench.take(170.0, blocks=15)
-    assert (bench.said, bench.writer.samples) == ([], 68_800)
+    assert (bench.holes, bench.writer.samples) == ([], 68_800)
     bench = Bench(tmp_path, after="pause")
     bench.take(171.0)
     anchors = read_journal(tmp_path, 1).anchors
@@ -470,9 +475,9 @@ def test_several_flags_are_one_overflow_and_what_is_missing_without_one_is_fille
     for n in range(3):
         bench.take(101.5 + n * 0.02, overflow=True)
     bench.take(101.56, blocks=247)
-    assert [(hole.why, bench.recorder.overflows) for hole in bench.said] == [("overflow", 1)]
+    assert [(hole.why, bench.recorder.overflows) for hole in bench.holes] == [("overflow", 1)]
     bench.take(107.0, blocks=300)  # half a second skipped, and nobody says so
-    assert [hole.why for hole in bench.said] == ["overflow", "missing"]
+    assert [hole.why for hole in bench.holes] == ["overflow", "missing"]
     assert bench.recorder.missing == pytest.approx(8_000, abs=80)
     assert bench.recorder.lost == pytest.approx(16_000, abs=80)
     bench.recorder.pause()
