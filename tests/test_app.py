@@ -29,8 +29,10 @@ def sessions_of(home: Path) -> list[Path]:
 
 
 def lines_of(home: Path) -> list[str]:
-    """The text of every line the library has, in tape order."""
+    """The text of every line the library has, in tape order; none while it is being made."""
     with sqlite3.connect(home / "library.db") as library:
+        if not library.execute("SELECT 1 FROM sqlite_master WHERE name = 'lines'").fetchall():
+            return []
         return [text for (text,) in library.execute('SELECT text FROM lines ORDER BY "start", id')]
 
 

@@ -115,7 +115,7 @@ def test_a_truncated_file_gives_its_text_and_says_so(speech: Speech, tmp_path: P
 
 def test_an_interrupt_ends_it_with_130_and_what_was_said_so_far(speech: Speech, home: Path) -> None:
     running = starts("transcribe", str(speech.two_cities), "--pace", "real", "--keep")
-    until(lambda: (home / "library.db").exists() and lines_of(home), timeout_s=60)
+    until(lambda: home.exists() and lines_of(home), timeout_s=60)
     running.send_signal(signal.SIGINT)
     stdout, stderr = running.communicate(timeout=30)
     assert running.returncode == 130

@@ -103,6 +103,7 @@ def test_a_killed_session_is_offered_back_and_completed(pulse: PulseServer, home
         app.sees("cut off", "Continue it", timeout_s=60)
         app.press("enter")
         app.sees(first[:20], LISTENING, timeout_s=60)
+        app.until(lambda _: tape_seconds(session) > kept, timeout_s=60)
         app.press("q")
         assert app.ends() == 0
     assert sessions_of(home) == [session]

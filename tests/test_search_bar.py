@@ -7,6 +7,7 @@ from pathlib import Path
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
+from waiting import until_async
 
 import tui
 from tui.commands import bindings
@@ -54,7 +55,12 @@ def talk(count: int, every: int) -> Transcript:
 async def shown(transcript: Transcript) -> AsyncGenerator[tuple[MainScreen, Pilot[None]]]:
     app = Main(transcript)
     async with app.run_test(size=(80, 24)) as pilot:
-        await tick(app.main, pilot)
+
+        async def drawn() -> bool:
+            await tick(app.main, pilot)
+            return any("▸" in row for row in rows(app.main))
+
+        await until_async(drawn)  # the view gets its height when everything around it is there
         yield app.main, pilot
 
 
