@@ -155,7 +155,8 @@ async def test_what_a_service_missed_is_filled_in_by_the_local_engine(
 
     def filled_in() -> bool:
         found = dict(engines_of(home))
-        return "assemblyai" in found and words_in_order(BECKETT, found.get("local", "")) >= BECKETT_WORDS
+        live = "kettle is boiling" in found.get("assemblyai", "")  # its first turn may be cut where it came in
+        return live and words_in_order(BECKETT, found.get("local", "")) >= BECKETT_WORDS
 
     async with serve(assemblyai, admit=admit) as server:
         async with listening(pulse, server.url):
@@ -166,7 +167,6 @@ async def test_what_a_service_missed_is_filled_in_by_the_local_engine(
             await until_async(filled_in, 60)
         assert server.violations == []
         assert len(server.peers) == 1, "the past was not sent to the service"
-    assert "kettle is boiling" in dict(engines_of(home))["assemblyai"]
 
 
 @asynccontextmanager
