@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
-from servers import Asked, Peer, Refusal, Server, Wrong, serve
+from servers import Asked, Peer, Realtime, Refusal, Wrong, serve
 
 KEY: Final = "sk-of-the-tests"
 
@@ -301,23 +301,8 @@ def _item(item_id: str) -> Strict:
     return {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": content}
 
 
-@dataclass
-class OpenAIServer:
-    """A server while it runs, and what it has seen."""
-
-    server: Server
-    talks: list[Talk]
-    """Each client's session, in the order in which they came."""
-
-    @property
-    def url(self) -> str:
-        """For the setting `url`."""
-        return f"{self.server.url}/v1/realtime"
-
-    @property
-    def violations(self) -> list[str]:
-        """Every rule that a client broke."""
-        return self.server.violations
+OpenAIServer = Realtime[Talk]
+"""A server while it runs, and what it has seen."""
 
 
 @asynccontextmanager

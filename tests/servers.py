@@ -24,13 +24,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+
+TalkT = TypeVar("TalkT")
 
 CERTIFICATE: Final = Path(__file__).with_name("localhost.pem")
 """A certificate for 127.0.0.1 and localhost, with its key, signed by itself, valid until 2126.
@@ -193,6 +195,25 @@ class Server:
     def open(self) -> int:
         """How many connections live."""
         return sum(peer.closed is None for peer in self.peers)
+
+
+@dataclass
+class Realtime(Generic[TalkT]):
+    """A server at `/v1/realtime` while it runs, and what it has seen."""
+
+    server: Server
+    talks: list[TalkT]
+    """Each client's session, in the order in which they came."""
+
+    @property
+    def url(self) -> str:
+        """For the setting `url`."""
+        return f"{self.server.url}/v1/realtime"
+
+    @property
+    def violations(self) -> list[str]:
+        """Every rule that a client broke."""
+        return self.server.violations
 
 
 @asynccontextmanager

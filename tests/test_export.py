@@ -16,7 +16,7 @@ from tui.transcript.kept import KeptLine, KeptSession, KeptTrack, Word
 from tui.transcript.model import Kind, Transcript
 from tui.transcript.written import SLICE, write
 
-HELLO = KeptLine(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9), Word("there.")))
+HELLO = KeptLine(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9, estimated=True), Word("there.")))
 DIVIDER = KeptLine(2, 1, 16_000, 16_000, "microphone: Two", kind=Kind.DIVIDER)
 BYE = KeptLine(3, 1, 17_000, 32_000, "Bye.", speaker="You", language="en")
 TRACK = KeptTrack(1, "You", "Blue Yeti", samples=33_000, lost=160)
@@ -63,7 +63,10 @@ def test_a_line_in_json() -> None:
         "start_s": 0.0,
         "end_s": 1.0,
         "text": "Hello there.",
-        "words": [{"text": "Hello", "start_s": 0.0, "end_s": 0.5, "confidence": 0.9}, {"text": "there."}],
+        "words": [
+            {"text": "Hello", "start_s": 0.0, "end_s": 0.5, "confidence": 0.9, "estimated": True},
+            {"text": "there."},
+        ],
     }
     assert json.loads(json_line(BYE)) == {
         **{"id": 3, "track": 1, "start_s": 1.062, "end_s": 2.0, "text": "Bye.", "speaker": "You", "language": "en"},

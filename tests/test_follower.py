@@ -1,169 +1,25 @@
-"""The follower: whatever happens to connections, each word is there once, in order, or lies in a gap.
+"""The follower, one thing at a time; everything at once is in `test_follower_properties.py`.
 
 The engine is a script, the clock jumps; the tape is a real one.
 """
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import virtual_time
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 from scripted import SLOT, SOUND, ScriptedEngine, spoken
+from sitting import REMOTE, Sitting, recorded, said
 
 from tui.audio.messages import RATE
-from tui.audio.tape import Tape, TapeWriter
-from tui.engines.base import Capabilities, Final, Lost, Partial, Request, Speakers
+from tui.engines.base import Capabilities, Final, Lost, Partial
 from tui.session.coverage import Coverage, Gap
-from tui.session.follower import Follower
 from tui.session.leading import Plan
-from tui.session.voices import Voices
-from tui.session.work import Told
-
-REMOTE = Capabilities(fastest_pace=1.0, word_times=True)
-"""As AssemblyAI is: no faster than real time, with word times."""
-
-
-@dataclass
-class Sitting:
-    """A tape, who follows it, and what was told."""
-
-    folder: Path
-    engine: ScriptedEngine
-    coverage: Coverage = field(default_factory=Coverage)
-    plan: Plan = field(default_factory=Plan)
-    told: list[Told] = field(default_factory=list[Told])
-    eras: list[int] = field(default_factory=list[int])
-    """For each of them which follower told it, counted from 0: each counts connections anew."""
-    followers: int = 0
-    voices: Voices = field(default_factory=Voices)
-
-    def __post_init__(self) -> None:
-        self.tape = Tape(self.folder, 1)
-        self.writer = TapeWriter(self.folder, 1)
-        self.follower: Follower
-
-    def write(self, pcm: bytes) -> None:
-        """Put sound on the tape."""
-        self.writer.append(pcm)
-        self.tape.report(self.writer.samples)
-
-    def end(self) -> None:
-        """The source ends."""
-        self.writer.close()
-        self.tape.end()
-
-    async def follow(self) -> None:
-        """Follow to the end."""
-        era, self.followers = self.followers, self.followers + 1
-
-        def hear(told: Told) -> None:
-            self.eras.append(era)
-            self.told.append(told)
-
-        self.follower = Follower(
-            self.tape, self.coverage, self.engine, Request(), hear, plan=self.plan, voices=self.voices
-        )
-        await self.follower.run()
-
-    async def speak(self, words: Sequence[int]) -> None:
-        """Say words as a microphone does: 100 ms of tape every 100 ms."""
-        pcm = spoken(words)
-        for at in range(0, len(pcm), 2 * SOUND):
-            await asyncio.sleep(SOUND / RATE)
-            self.write(pcm[at : at + 2 * SOUND])
-
-    async def live(self, words: Sequence[int]) -> None:
-        """Follow while somebody speaks, to the end."""
-        following = asyncio.create_task(self.follow())
-        await asyncio.sleep(0)
-        await self.speak(words)
-        self.end()
-        await following
-
-    @property
-    def words(self) -> list[str]:
-        """The words of all finals, in tape order."""
-        return " ".join(final.text for final in self.finals).split()
-
-    @property
-    def finals(self) -> list[Final]:
-        """What each turn became, in tape order, with the speaker it has at last."""
-        turns: dict[tuple[int, int, int], Final] = {}
-        for era, each in zip(self.eras, self.told, strict=True):
-            if isinstance(each.heard, Final):
-                turns[era, each.connection, each.heard.turn] = each.heard
-            elif isinstance(each.heard, Speakers):
-                for turn, speaker in each.heard.turns.items():
-                    key = era, each.connection, turn
-                    if key in turns:
-                        turns[key] = replace(turns[key], speaker=speaker)
-        return sorted(turns.values(), key=lambda final: final.start or 0)
-
-    def in_gaps(self, words: Sequence[int]) -> list[str]:
-        """The words that lie in gaps, wholly or in part."""
-        return [
-            f"w{word}"
-            for at, word in enumerate(words)
-            if word and any(gap.start < at * SLOT + SOUND and gap.end > at * SLOT for gap in self.coverage.gaps)
-        ]
-
-    def settled(self) -> bool:
-        """Whether nothing is open any more: covered, gaps and holes are disjoint, and together they are the tape."""
-        parts = [*self.coverage.covered, *self.coverage.holes, *((gap.start, gap.end) for gap in self.coverage.gaps)]
-        whole = sum(end - start for start, end in parts) == self.tape.samples
-        return whole and self.coverage.open(self.tape.samples) == []
-
-
-def said(words: Sequence[int]) -> list[str]:
-    return [f"w{word}" for word in words if word]
-
-
-def recorded(folder: Path, words: Sequence[int], engine: ScriptedEngine, coverage: Coverage | None = None) -> Sitting:
-    """A finished tape on which these words are said, followed to its end."""
-    sitting = Sitting(folder, engine, coverage or Coverage())
-    sitting.write(spoken(words))
-    sitting.end()
-    virtual_time.run(sitting.follow())
-    return sitting
-
 
 SCRIPT = [1, 2, 3, 1, 0, 2, 2, 1, 3, 3]
 """Words repeat, as they do in speech."""
-
-scripts = st.lists(st.integers(0, 3), max_size=25)
-
-
-@settings(max_examples=80)
-@given(
-    scripts,
-    st.lists(st.integers(1, 30 * SLOT), max_size=6),
-    st.integers(0, 3),
-    st.integers(1, 4),
-    st.booleans(),
-)
-@example([0] * 8 + [1, 0], [9 * SLOT + 1], 0, 1, False)  # lost between a turn's text and its answer
-def test_each_word_is_there_once_and_in_order_or_in_a_gap(
-    script: list[int], breaks: list[int], refusals: int, turn_words: int, times: bool
-) -> None:
-    capabilities = Capabilities(offline=True, word_times=times)
-    engine = ScriptedEngine(capabilities, breaks=breaks, refusals=refusals, turn_words=turn_words)
-    with tempfile.TemporaryDirectory() as folder:
-        sitting = recorded(Path(folder), script, engine)
-    assert sitting.settled()
-    if not sitting.coverage.gaps:
-        assert sitting.words == said(script)
-    else:
-        expected = iter(said(script))
-        assert all(word in expected for word in sitting.words), "in tape order, none twice"
-        lost = Counter(said(script)) - Counter(sitting.words)
-        assert not lost - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
 
 
 def test_only_what_was_not_answered_is_sent_again(tmp_path: Path) -> None:
@@ -354,6 +210,43 @@ def test_a_server_that_says_nothing_about_speech_is_left_and_not_for_ever(tmp_pa
     assert engine.opened < 15, "sound that has no words in it is not tried again and again"
 
 
+def test_speech_that_one_of_two_connections_did_not_live_to_answer_is_a_gap(tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(), turn_words=9, breaks=[8 * SLOT], loads_s=0.5)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+    script = [1, 2, 3] * 40
+
+    async def run() -> None:
+        following = asyncio.create_task(sitting.live(script))
+        while len(engine.attempts_s) < 3:  # the first one breaks, the second one says nothing
+            await asyncio.sleep(0.1)
+            engine.mute = len(engine.attempts_s) == 2
+        await following
+
+    virtual_time.run(run())
+    assert sitting.settled()
+    missing = Counter(said(script)) - Counter(sitting.words)
+    assert missing
+    assert not missing - Counter(sitting.in_gaps(script)), "it was not taken for silence"
+
+
+def test_a_server_is_not_dead_that_waits_for_the_rest_of_a_turn(tmp_path: Path) -> None:
+    engine = ScriptedEngine(REMOTE, turn_words=9)
+    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
+
+    async def run() -> None:
+        following = asyncio.create_task(sitting.follow())
+        await asyncio.sleep(0)
+        await sitting.speak([1, 2] * 4)
+        await asyncio.sleep(60)  # the device stands still
+        await sitting.speak([3])
+        sitting.end()
+        await following
+
+    virtual_time.run(run())
+    assert engine.opened == 1
+    assert sitting.words == said([1, 2] * 4 + [3])
+
+
 def test_silence_is_answered_by_a_mute_server_too(tmp_path: Path) -> None:
     engine = ScriptedEngine(REMOTE, mute=True)
     sitting = Sitting(tmp_path, engine, plan=Plan(live=True, fill=engine))
@@ -433,98 +326,3 @@ def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: P
     assert finals[0].text.split() == said(script[:12])
     assert len(finals) >= 3
     assert all((final.end or 0) - (final.start or 0) <= 21 * RATE for final in finals)
-
-
-HAPPENINGS = ["pause", "switch", "break", "mute", "refuse", "throttle", "delay"]
-PER_MINUTE = 8
-PACES = st.sampled_from([1.0, None])
-
-
-@settings(max_examples=60)
-@given(
-    st.lists(st.integers(0, 3), min_size=20, max_size=80),
-    st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.floats(0.1, 6)), max_size=8),
-    st.builds(Capabilities, word_times=st.booleans(), fastest_pace=PACES, connections_per_minute=st.just(PER_MINUTE)),
-    st.fixed_dictionaries({"turn_words": st.integers(1, 4), "doubles": st.booleans(), "shuffles": st.booleans()}),
-)
-def test_whatever_happens_nothing_is_lost_or_repeated(
-    script: list[int],
-    happenings: list[tuple[str, float]],
-    capabilities: Capabilities,
-    manner: dict[str, Any],
-) -> None:
-    engines: list[ScriptedEngine] = []
-
-    def engine() -> ScriptedEngine:
-        engines.append(ScriptedEngine(capabilities, **manner))
-        return engines[-1]
-
-    async def run(sitting: Sitting) -> None:
-        following = asyncio.create_task(sitting.follow())
-        speaking = asyncio.create_task(sitting.speak(script))
-        for what, wait_s in happenings:
-            await asyncio.sleep(wait_s)
-            match what:
-                case "pause":
-                    sitting.follower.endpoint()
-                case "break":
-                    sitting.engine.break_open()
-                case "mute":
-                    sitting.engine.mute = not sitting.engine.mute
-                case "throttle":  # a block of 100 ms takes a third of a second
-                    sitting.engine.slow_s = 0.0 if sitting.engine.slow_s else 0.33
-                case "delay":
-                    sitting.engine.late_s = 0.0 if sitting.engine.late_s else 2.0
-                case "refuse":
-                    sitting.engine.refused_until_s = asyncio.get_running_loop().time() + 3
-                case _:  # another engine takes over: what was not answered is its work
-                    following.cancel()
-                    await asyncio.gather(following, return_exceptions=True)
-                    sitting.engine = engine()
-                    sitting.plan = replace(sitting.plan, fill=sitting.engine)
-                    following = asyncio.create_task(sitting.follow())
-                    await asyncio.sleep(0)
-        await speaking
-        sitting.engine.mute = False
-        sitting.end()
-        await following
-
-    with tempfile.TemporaryDirectory() as folder:
-        sitting = Sitting(Path(folder), engine())
-        sitting.plan = Plan(live=True, fill=sitting.engine)
-        virtual_time.run(run(sitting))
-    assert sitting.settled()
-    for each in engines:
-        assert each.too_fast == 0
-        assert each.most_in_a_minute <= PER_MINUTE
-    found, spoke = Counter(sitting.words), Counter(said(script))
-    assert not found - spoke, "none twice"
-    expected = iter(said(script))
-    assert all(word in expected for word in sitting.words), "in tape order"
-    if not any(what == "mute" for what, _ in happenings):  # a mute server may have been believed
-        assert not (spoke - found) - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
-
-
-@settings(max_examples=30)
-@given(
-    st.lists(st.integers(0, 3), min_size=20, max_size=120),
-    st.lists(st.integers(1, 60 * SLOT), max_size=5),
-    st.floats(0, 15),
-    st.integers(1, 4),
-    st.booleans(),
-)
-def test_live_and_fill_lose_and_repeat_nothing(
-    script: list[int], breaks: list[int], refused_until_s: float, turn_words: int, times: bool
-) -> None:
-    capabilities = Capabilities(fastest_pace=1.0, word_times=times)
-    engine = ScriptedEngine(capabilities, breaks=breaks, refused_until_s=refused_until_s, turn_words=turn_words)
-    with tempfile.TemporaryDirectory() as folder:
-        sitting = Sitting(Path(folder), engine, plan=Plan(live=True, fill=engine))
-        virtual_time.run(sitting.live(script))
-    assert sitting.settled()
-    assert engine.too_fast == 0
-    found, spoke = Counter(sitting.words), Counter(said(script))
-    assert not found - spoke, "none twice"
-    assert not (spoke - found) - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
-    if not sitting.coverage.gaps:
-        assert sitting.words == said(script)

@@ -5,25 +5,17 @@ The SDK of v3 checks every message against its models, in a thread that a malfor
 """
 
 import json
-import subprocess
-import sys
-from asyncio import create_subprocess_exec, timeout
-from asyncio.subprocess import PIPE
-from os import environ
-from os import name as system
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from assemblyai_server import KEY, Said, Speech, Utterance, V3Server, V3Session
 from assemblyai_v2_server import V2Server
-from servers import CERTIFICATE, Server, serve
+from judges import environment_with, judged
+from servers import Server, serve
 
 CURRENT: Final = "assemblyai==1.8.2"
 LAST_WITH_V2: Final = "assemblyai==0.63.0"
-
-JUDGE_S: Final = 60.0
-"""For a judge that hangs; a session takes it two seconds."""
 
 KETTLE: Final = Utterance(
     Said("the", 300, 400), Said("kettle", 450, 800), Said("boils", 900, 1300), formatted="The kettle boils."
@@ -97,15 +89,6 @@ os._exit(0)  # a session that failed never lets its threads end
 pytestmark = pytest.mark.proof
 
 
-def environment_with(package: str, folder: Path) -> Path:
-    """The interpreter of a new environment with this package."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    interpreter = folder / ("Scripts" if system == "nt" else "bin") / "python"
-    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", package]
-    subprocess.run(pip, check=True)
-    return interpreter
-
-
 @pytest.fixture(scope="module")
 def current(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment_with(CURRENT, tmp_path_factory.mktemp("judge") / "venv")
@@ -116,21 +99,11 @@ def last_with_v2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment_with(LAST_WITH_V2, tmp_path_factory.mktemp("judge") / "venv")
 
 
-async def judged(
+async def told_to(
     python: Path, script: str, server: Server, settings: dict[str, Any], key: str = KEY
 ) -> list[tuple[str, dict[str, Any]]]:
     """What the SDK has made of everything the server said: type and fields, `EXCEPTION` where it broke."""
-    arguments = ["-c", script, server.url, key, json.dumps(settings)]
-    trusted = environ | {"SSL_CERT_FILE": str(CERTIFICATE)}
-    process = await create_subprocess_exec(python, *arguments, env=trusted, stdout=PIPE, stderr=PIPE)
-    try:
-        async with timeout(JUDGE_S):
-            output, complaints = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    assert process.returncode == 0, complaints.decode()
-    told = [(kind, fields) for kind, fields in map(json.loads, output.decode().splitlines())]
+    told = await judged(python, script, server.url, key, json.dumps(settings))
     assert told[-1][0] == "DONE"
     return told[:-1]
 
@@ -145,7 +118,7 @@ async def test_a_universal_streaming_session(current: Path, tls: bool) -> None:
     assemblyai = V3Server(Speech(KETTLE, DOOR, heartbeat_ms=1000))
     settings = {"speech_model": "universal-streaming-english", "format_turns": True, "session_heartbeat": True}
     async with serve(assemblyai, admit=assemblyai.admit, tls=tls) as server:
-        told = await judged(current, V3, server, settings)
+        told = await told_to(current, V3, server, settings)
     assert server.violations == []
     assert texts(told) == [(0, "the kettle boils"), (0, "The kettle boils."), (1, "the door"), (1, "The door.")]
     kinds = [kind for kind, _ in told]
@@ -167,7 +140,7 @@ async def test_a_pro_session_with_everything_that_is_said(current: Path) -> None
     assemblyai = V3Server(script)
     settings = {"speech_model": "universal-3-6-pro", "speaker_labels": True, "acknowledge_silence": True}
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await judged(current, V3, server, settings)
+        told = await told_to(current, V3, server, settings)
     assert server.violations == []
     assert texts(told) == [(0, "The kettle boils."), (1, "The door.")]
     assert [said["speaker_label"] for _, said in told if said.get("end_of_turn")] == ["PENDING", "B"]
@@ -180,14 +153,14 @@ async def test_a_pro_session_with_everything_that_is_said(current: Path) -> None
 async def test_an_error_is_understood_as_one(current: Path) -> None:
     assemblyai = V3Server(lambda session: session.fail(3008, "Session expired"))
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await judged(current, V3, server, {})
+        told = await told_to(current, V3, server, {})
     assert [(kind, said.get("code")) for kind, said in told] == [("BeginEvent", None), ("RealTimeError", 3008)]
 
 
 async def test_a_wrong_key_is_refused(current: Path) -> None:
     assemblyai = V3Server()
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await judged(current, V3, server, {}, key="wrong")
+        told = await told_to(current, V3, server, {}, key="wrong")
     assert [(kind, said["code"]) for kind, said in told] == [("RealTimeError", 401)]
 
 
@@ -198,7 +171,7 @@ async def test_the_judge_sees_a_message_that_is_malformed(current: Path) -> None
 
     assemblyai = V3Server(script)
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await judged(current, V3, server, {})
+        told = await told_to(current, V3, server, {})
     assert "EXCEPTION" in [kind for kind, _ in told]
 
 
@@ -206,7 +179,7 @@ async def test_a_v2_session(last_with_v2: Path) -> None:
     assemblyai = V2Server((KETTLE, DOOR))
     settings = {"word_boost": ["kettle"], "end_utterance_silence_threshold": 500}
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await judged(last_with_v2, V2 + V2_TO_THE_END, server, settings)
+        told = await told_to(last_with_v2, V2 + V2_TO_THE_END, server, settings)
     assert server.violations == []
     finals = [said["text"] for kind, said in told if kind == "RealtimeFinalTranscript"]
     assert finals == ["The kettle boils.", "The door."]
@@ -221,7 +194,7 @@ async def test_a_v2_session(last_with_v2: Path) -> None:
 async def test_a_v2_session_that_expires(last_with_v2: Path) -> None:
     assemblyai = V2Server(last="4008 The words of the message")
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await judged(last_with_v2, V2 + V2_TO_THE_ERROR, server, {})
+        told = await told_to(last_with_v2, V2 + V2_TO_THE_ERROR, server, {})
     errors = [said["said"] for kind, said in told if kind == "RealtimeError"]
     assert errors[0] == "The words of the message"
     assert set(errors[1:]) == {"Session Expired"}  # the SDK's own words, by the code, from one thread or both

@@ -4,17 +4,12 @@ The SDK reads messages without looking whether they are complete, so the judge h
 What the SDK sends, the server's rules judge: both have to agree on the protocol.
 """
 
-import json
-import subprocess
-import sys
-from asyncio import create_subprocess_exec
-from asyncio.subprocess import PIPE
-from os import name as system
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from deepgram_server import KEY, FluxServer, Segment, Spoken, Turn, V1Server
+from judges import environment_with, judged
 from servers import serve
 
 PACKAGE: Final = "deepgram-sdk==7.17.0"
@@ -67,27 +62,14 @@ pytestmark = pytest.mark.proof
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the SDK."""
-    venv = tmp_path_factory.mktemp("judge") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    interpreter = venv / ("Scripts" if system == "nt" else "bin") / "python"
-    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", PACKAGE]
-    subprocess.run(pip, check=True)
-    return interpreter
-
-
-async def judged(python: Path, script: str, url: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the SDK has made of everything the server said: the type and the message."""
-    process = await create_subprocess_exec(python, "-c", COMMON + script, url, KEY, stdout=PIPE, stderr=PIPE)
-    output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    return [(kind, message) for kind, message in map(json.loads, output.decode().splitlines())]
+    return environment_with(PACKAGE, tmp_path_factory.mktemp("judge") / "venv")
 
 
 async def test_the_sdk_and_the_v1_server_understand_each_other(python: Path) -> None:
     again = Segment(3.0, Spoken("Again.", 2.25, 2.5), ends="UtteranceEnd")
     deepgram = V1Server(Segment(1.0, *WORDS, ends="speech_final"), again, Segment(9.0, Spoken("End.", 3.25, 3.5)))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        told = await judged(python, V1, server.url)
+        told = await judged(python, COMMON + V1, server.url, KEY)
     assert server.violations == []
     assert [value for name, value in deepgram.query if name == "keyterm"] == ["one", "two"]
     assert [order["type"] for order in deepgram.orders] == ["KeepAlive", "Finalize", "Configure", "CloseStream"]
@@ -106,7 +88,7 @@ async def test_the_sdk_and_the_v1_server_understand_each_other(python: Path) -> 
 async def test_the_sdk_and_the_flux_server_understand_each_other(python: Path) -> None:
     deepgram = FluxServer(Turn(1.25, *WORDS, eager=True), Turn(9.0, Spoken("Again.", 1.3, 1.5), Spoken("End.", 2, 3)))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        told = await judged(python, FLUX, server.url)
+        told = await judged(python, COMMON + FLUX, server.url, KEY)
     assert server.violations == []
     assert [order["type"] for order in deepgram.orders] == ["ForceEndTurn", "Configure", "CloseStream"]
     assert told[0][0] == "ListenV2Connected"

@@ -4,17 +4,12 @@ The SDK takes messages as they come, so the judge holds each against the SDK's m
 the server's rules judge: both have to agree on the protocol.
 """
 
-import json
-import subprocess
-import sys
-from asyncio import create_subprocess_exec
-from asyncio.subprocess import PIPE
-from os import name as system
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from openai_server import KEY, Utterance, openai_server
+from judges import environment_with, judged
+from openai_server import KEY, OpenAIServer, Utterance, openai_server
 
 PACKAGE: Final = "openai[realtime]==3.54.0"
 """In an environment of its own because the extra keeps websockets below 16."""
@@ -66,20 +61,12 @@ pytestmark = pytest.mark.proof
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the SDK."""
-    venv = tmp_path_factory.mktemp("judge") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    interpreter = venv / ("Scripts" if system == "nt" else "bin") / "python"
-    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", PACKAGE]
-    subprocess.run(pip, check=True)
-    return interpreter
+    return environment_with(PACKAGE, tmp_path_factory.mktemp("judge") / "venv")
 
 
-async def judged(python: Path, url: str, detection: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the SDK has made of everything the server said: the model that it fits, and the message."""
-    process = await create_subprocess_exec(python, "-c", JUDGE, url, KEY, detection, stdout=PIPE, stderr=PIPE)
-    output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    return [(kind, message) for kind, message in map(json.loads, output.decode().splitlines())]
+def place_of(server: OpenAIServer) -> str:
+    """Where the SDK looks for it."""
+    return server.url.replace("ws:", "http:").removesuffix("/realtime")
 
 
 SCRIPT: Final = [
@@ -90,7 +77,7 @@ SCRIPT: Final = [
 
 async def test_the_sdk_and_the_server_understand_each_other(python: Path) -> None:
     async with openai_server(SCRIPT) as server:
-        told = await judged(python, server.url.replace("ws:", "http:").removesuffix("/realtime"), "vad")
+        told = await judged(python, JUDGE, place_of(server), KEY, "vad")
     assert server.violations == []
     transcription = "ConversationItemInputAudioTranscription"
     assert [kind for kind, _ in told] == [
@@ -116,7 +103,7 @@ async def test_the_sdk_and_the_server_understand_each_other(python: Path) -> Non
 
 async def test_the_sdk_ends_utterances_itself(python: Path) -> None:
     async with openai_server(SCRIPT) as server:
-        told = await judged(python, server.url.replace("ws:", "http:").removesuffix("/realtime"), "none")
+        told = await judged(python, JUDGE, place_of(server), KEY, "none")
     assert server.violations == []
     assert [end - start for start, end in server.talks[0].items] == [24 * 2100]
     assert not [kind for kind, _ in told if "Speech" in kind]

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import pytest
 import soxr
 from conftest import Speech
 from conversation import answered, finals, hear_all, listen
+from judges import environment_with
 from references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
 from waiting import until
 
@@ -51,7 +51,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     if model is None:
         pytest.skip("moonshine-voice has no wheel for this platform")
     folder = tmp_path_factory.mktemp("judge")
-    server = installed(folder / "venv") / "sherpa-onnx-offline-websocket-server"
+    server = environment_with(PACKAGE, folder / "venv").with_name("sherpa-onnx-offline-websocket-server")
     write_tokens(model / "tokenizer.bin", folder / "tokens.txt")
     port = free_port()
     command = [
@@ -74,15 +74,6 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
             os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.wait()
-
-
-def installed(venv: Path) -> Path:
-    """An environment with the server's wheel; the folder of its commands."""
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    commands = venv / ("Scripts" if os.name == "nt" else "bin")
-    pip = [commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", PACKAGE]
-    subprocess.run(pip, check=True)
-    return commands
 
 
 def write_tokens(tokenizer: Path, tokens: Path) -> None:

@@ -482,16 +482,41 @@ reports.flush()
 # Behind the follower
 
 
+def tape_of(folder: Path, track: int, sound: bytes) -> Tape:
+    """A track that has ended with this sound on its tape."""
+    writer = TapeWriter(folder, track)
+    writer.append(sound)
+    tape = Tape(folder, track)
+    tape.report(writer.samples)
+    writer.close()
+    tape.end()
+    return tape
+
+
+async def test_two_tracks_are_followed_by_one_process(
+    warm: LocalEngine, beckett: bytes, two_cities: bytes, tmp_path: Path
+) -> None:
+    sounds = (beckett, two_cities[: 2 * 12 * RATE])
+    tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
+    told, coverages = (list[Told](), list[Told]()), (Coverage(), Coverage())
+    tracks = [
+        Follower(tape, coverage, cast("Engine", warm), Request(), heard.append)
+        for tape, coverage, heard in zip(tapes, coverages, told, strict=True)
+    ]
+    await asyncio.wait_for(asyncio.gather(*(track.run() for track in tracks)), 60)
+    texts = [text_of([each.heard for each in heard if isinstance(each.heard, FinalTurn)]) for heard in told]
+    assert words_in_order(BECKETT, texts[0]) >= 9
+    assert words_in_order(TWO_CITIES, texts[1]) >= 20
+    for coverage, sound in zip(coverages, sounds, strict=True):
+        assert (coverage.open(len(sound) // 2), coverage.gaps) == ([], ())
+    assert len(warm._processes) == 1
+
+
 async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_line(
     fresh: LocalEngine, two_cities: bytes, tmp_path: Path
 ) -> None:
     sound = two_cities[: 2 * 20 * RATE]
-    writer = TapeWriter(tmp_path, 1)
-    writer.append(sound)
-    tape, coverage, told = Tape(tmp_path, 1), Coverage(), list[Told]()
-    tape.report(writer.samples)
-    writer.close()
-    tape.end()
+    tape, coverage, told = tape_of(tmp_path, 1, sound), Coverage(), list[Told]()
     following = asyncio.create_task(Follower(tape, coverage, cast("Engine", fresh), Request(), told.append).run())
     await until_async(lambda: [each for each in told if isinstance(each.heard, FinalTurn)])
     os.kill(pid_of(fresh), signal.SIGKILL)

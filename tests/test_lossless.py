@@ -24,10 +24,13 @@ from test_processes import alive, children_of
 from waiting import until
 
 from tui.audio.messages import GRID_MS, RATE
+from tui.audio.source import OPEN_S
 from tui.audio.tape import Tape, count_samples, find_parts, read_journal
+from tui.transcript.store import Store
 
 ROOT: Final = Path(__file__).parents[1]
 HELD: Final = Path(__file__).with_name("held_app.py")
+FOREGROUND: Final = Path(__file__).with_name("foreground.py")
 HOLD_S: Final = 2.0
 FREE_S: Final = 0.5
 """Between two holds: the app should live, too."""
@@ -85,6 +88,8 @@ def assert_whole(session: Path, samples: int) -> None:
     journal = read_journal(session, 1)
     assert tape.samples >= samples
     assert journal.holes == ()
+    assert journal.account is not None
+    assert (journal.account.overflows, journal.account.lost, journal.account.missing) == (0, 0, 0)
     assert breaks(counted(tape.read(0, tape.samples))) == []
     first, last = journal.anchors[0], journal.anchors[-1]
     # The counter alone would not show a loss of a whole cycle.
@@ -103,16 +108,19 @@ def test_nothing_is_lost_while_the_app_is_held_up_for_two_seconds_again_and_agai
 
 
 @pytest.mark.parametrize("seconds", LENGTHS)
-def test_nothing_is_lost_while_the_app_is_stopped_and_its_status_pipe_is_full(
+def test_nothing_is_lost_while_the_app_is_stopped_by_ctrl_z_and_its_status_pipe_is_full(
     clocked_mics: ClockedMics, home: Path, seconds: int
 ) -> None:
-    with recording(clocked_mics, home) as (app, session):
-        app.signal(signal.SIGSTOP)
-        until(lambda: count_samples(session, 1) >= seconds * RATE, timeout_s=seconds + 60)
-        app.signal(signal.SIGCONT)
+    with recording(clocked_mics, home, str(FOREGROUND), sys.executable, "-m", "tui") as (app, session):
+        app.press("\x1a")
+        app.sees("STOPPED", timeout_s=60)
+        stopped_at = count_samples(session, 1)
+        until(lambda: count_samples(session, 1) >= stopped_at + seconds * RATE, timeout_s=seconds + 60)
+        app.signal(signal.SIGUSR1)
         app.sees("OFFLINE", timeout_s=60)
-        end(app)
-    assert_whole(session, seconds * RATE)
+        app.press("q")
+        assert app.ends(60) == 0
+    assert_whole(session, stopped_at + seconds * RATE)
 
 
 def test_a_killed_app_leaves_all_but_a_tenth_of_a_second_playable_by_everyone(
@@ -140,10 +148,15 @@ def test_a_killed_capture_process_leaves_a_hole_of_the_true_length(clocked_mics:
         [child] = children_of(app.process.pid, CAPTURE)
         os.kill(child, signal.SIGKILL)
         app.sees("s lost: restart", timeout_s=60)
+        [again] = children_of(app.process.pid, CAPTURE)
+        assert again != child, "one other process, started at once"
         heard = count_samples(session, 1)
         app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
         end(app)
     assert_holes_fit(session, ["restart"])
+    # Without a back-off: the hole is as long as a process takes to start and a device to open, and no more.
+    [hole] = read_journal(session, 1).holes
+    assert hole.end - hole.start < OPEN_S * RATE
 
 
 def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(clocked_mics: ClockedMics, home: Path) -> None:
@@ -161,6 +174,88 @@ def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(clocked_
     assert_holes_fit(session, ["overflow"])
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
+    """A disk of a few megabytes, on which Mictape keeps everything."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    monkeypatch.setenv("MICTAPE_HOME", str(disk / "home"))
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room on a disk; the file to delete to have it back."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while file.write(bytes(4096)):
+            pass
+    return ballast
+
+
+def test_a_full_disk_is_said_until_there_is_room_and_then_the_recording_goes_on(
+    clocked_mics: ClockedMics, small_disk: Path
+) -> None:
+    home = small_disk / "home"
+    with recording(clocked_mics, home) as (app, session):
+        app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
+        ballast = fill(small_disk)
+        app.sees("DISK FULL", "Free some space", timeout_s=60)
+        kept = count_samples(session, 1)
+        tries = set[int]()
+
+        def has_tried_again(text: str) -> bool:
+            assert "DISK FULL" in text  # a device that opens again is no room on the disk
+            tries.update(children_of(app.process.pid, CAPTURE))
+            return len(tries) >= 3
+
+        app.until(has_tried_again, timeout_s=60)
+        assert Tape.finished(session, 1).read(0, kept)
+        ballast.unlink()
+        app.sees("OFFLINE", "s lost: restart", timeout_s=60)
+        heard = count_samples(session, 1)
+        app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
+        app.press("q")
+        assert app.ends(60) == 0
+    assert len(tries) >= 3
+    assert_holes_fit(session, ["restart"])
+    for part in find_parts(session, 1):
+        assert soundfile.info(str(part.path)).samplerate == RATE
+    with Store(home / "library.db") as library:
+        [kept_session] = library.sessions()
+        [track] = library.tracks(kept_session.id)
+    assert kept_session.state == "closed"
+    assert track.samples == count_samples(session, 1)
+    assert track.lost == sum(hole.end - hole.start for hole in read_journal(session, 1).holes)
+
+
+def test_a_folder_that_is_deleted_while_recording_is_said(clocked_mics: ClockedMics, home: Path) -> None:
+    with recording(clocked_mics, home) as (app, session):
+        app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
+        shutil.rmtree(session)
+        app.sees("has vanished", timeout_s=60)
+        app.press("q", "q")
+        assert app.ends(60) == 0
+
+
+def test_a_folder_that_is_moved_while_recording_takes_the_recording_with_it(
+    clocked_mics: ClockedMics, home: Path
+) -> None:
+    with recording(clocked_mics, home) as (app, session):
+        moved = home / "moved"
+        session.rename(moved)
+        heard = count_samples(moved, 1)
+        app.until(lambda _: count_samples(moved, 1) >= heard + 2 * RATE, timeout_s=60)
+        moved.rename(session)
+        end(app)
+    assert_whole(session, heard + 2 * RATE)
+
+
 def assert_holes_fit(session: Path, reasons: list[str]) -> None:
     """The holes have these reasons; all that was heard is there without a break, and stands where it was heard."""
     tape, holes = Tape.finished(session, 1), read_journal(session, 1).holes
@@ -168,5 +263,10 @@ def assert_holes_fit(session: Path, reasons: list[str]) -> None:
     values = counted(tape.read(0, tape.samples))
     for hole in holes:
         assert abs(misplaced(values, hole.start, hole.end + BLOCK)) <= EXACT
+    account = read_journal(session, 1).account
+    assert account is not None
+    assert account.lost == sum(hole.end - hole.start for hole in holes)
+    assert account.missing == 0
+    assert (account.overflows > 0) == ("overflow" in reasons)
     silent = [(hole.start, hole.end + BLOCK) for hole in holes]
     assert breaks(values, silent) == []

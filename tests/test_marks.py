@@ -5,7 +5,7 @@ from pathlib import Path
 from handled import handled, texts
 from waiting import until, until_async
 
-from tui.transcript.kept import KeptLine
+from tui.transcript.kept import KeptLine, Word
 from tui.transcript.library import Store
 from tui.transcript.model import Kind, Transcript
 
@@ -58,13 +58,30 @@ def test_a_later_revision_leaves_an_edit_alone_and_is_what_comes_back() -> None:
 def test_a_renamed_speaker_is_renamed_everywhere_and_for_what_comes() -> None:
     transcript = Transcript()
     ids = [transcript.add(1, start, start, "", speaker=name) for start, name in enumerate("ABA")]
-    transcript.rename_speaker("A", "Anna")
+    transcript.rename_speaker(1, "A", "Anna")
     ids.append(transcript.add(1, 9, 9, "", speaker="A"))
     assert [transcript.line_of(id).speaker for id in ids] == ["Anna", "B", "Anna", "Anna"]
-    transcript.rename_speaker("B", "Anna")
+    transcript.rename_speaker(1, "B", "Anna")
     assert transcript.speakers == ("Anna",)
-    transcript.rename_speaker("Anna", "Ann")
+    transcript.rename_speaker(1, "Anna", "Ann")
     assert {transcript.line_of(id).speaker for id in ids} == {"Ann"}
+
+
+def test_speakers_of_two_tracks_that_are_called_alike_are_two_people(tmp_path: Path) -> None:
+    transcript = Transcript()
+    ids = [transcript.add(track, 0, 0, "", speaker="A") for track in (1, 2)]
+    transcript.rename_speaker(2, "A", "Anna")
+    assert [transcript.line_of(id).speaker for id in ids] == ["A", "Anna"]
+    assert (transcript.called(1, "A"), transcript.called(2, "A"), transcript.called(2, "B")) == ("A", "Anna", "B")
+    words = (Word("x", speaker="A"), Word("y", speaker="B"))
+    with Store(tmp_path / "library.db") as store, store.create_session() as folder:
+        for id, track in zip(ids, (1, 2), strict=True):
+            store.add_line(folder.session, KeptLine(id, track, 0, 1, "x y", speaker="A", words=words))
+        store.rename_speaker(folder.session, 2, "A", "Anna")
+        store.set_speaker(folder.session, ids[0], "B")
+        lines = store.lines(folder.session)
+    assert [line.speaker for line in lines] == ["B", "Anna"]
+    assert [[word.speaker for word in line.words or ()] for line in lines] == [["B", "B"], ["Anna", "B"]]
 
 
 def test_the_library_keeps_one_mark_a_line(tmp_path: Path) -> None:
@@ -74,7 +91,7 @@ def test_the_library_keeps_one_mark_a_line(tmp_path: Path) -> None:
         store.set_mark(folder.session, 3, "note")
         store.set_mark(folder.session, 4, "no such line")
         store.edit_line(folder.session, 3, "y", "x")
-        store.rename_speaker(folder.session, "A", "Anna")
+        store.rename_speaker(folder.session, 1, "A", "Anna")
         store.revise_line(folder.session, KeptLine(3, 1, 0, 1, "X", speaker="Anna"))
         [line] = store.lines(folder.session)
         assert (line.text, line.heard, line.speaker, line.mark) == ("y", "X", "Anna", "note")

@@ -23,7 +23,7 @@ from tui.engines.recognizer.model import Decoded
 from tui.engines.recognizer.segments import Rules, Segment, Segmenter
 from tui.engines.recognizer.sound import MOST_DB, level_db, raised
 from tui.engines.recognizer.tokens import Tokens
-from tui.engines.recognizer.words import HeardWord, estimated, words_of
+from tui.engines.recognizer.words import HeardWord, estimated, onset, words_of
 from tui.speech import FRAME
 
 SECOND = RATE // FRAME + 1
@@ -145,6 +145,18 @@ def test_confidence_is_low_where_a_word_is_wrong(once: Heard) -> None:
     wrong = [word.confidence for word in words if word.text == "string"]  # "the spring of hope"
     right = sorted(word.confidence for word in words)
     assert not wrong or max(wrong) < right[len(right) // 4]
+
+
+def test_a_word_found_shortly_before_a_pause_begins_behind_it() -> None:
+    voiced = [*range(0, 20 * FRAME, FRAME), *range(40 * FRAME, 60 * FRAME, FRAME)]
+    assert onset(18 * FRAME, 50 * FRAME, voiced) == 40 * FRAME, "the border is a little too early"
+    assert onset(25 * FRAME, 50 * FRAME, voiced) == 40 * FRAME, "nobody speaks there"
+    assert onset(8 * FRAME, 50 * FRAME, voiced) == 8 * FRAME, "a word that goes on across the pause"
+    assert onset(18 * FRAME, 30 * FRAME, voiced) == 18 * FRAME, "a short word before the pause"
+    assert onset(45 * FRAME, 50 * FRAME, voiced) == 45 * FRAME
+    assert onset(18 * FRAME, 50 * FRAME, []) == 18 * FRAME
+    closure = [*range(0, 20 * FRAME, FRAME), *range(22 * FRAME, 60 * FRAME, FRAME)]
+    assert onset(18 * FRAME, 50 * FRAME, closure) == 18 * FRAME
 
 
 def test_measured_times_find_a_word_behind_a_pause_where_guesses_do_not_know_it(beckett: bytes) -> None:

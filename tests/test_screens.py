@@ -1,5 +1,6 @@
 """Help and recovery, and the whole screen's layout, at both sizes."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from waiting import until_async
 
 import tui
 from tui.audio.ballistics import Reading
-from tui.commands import COMMANDS
+from tui.commands import COMMANDS, bindings
 from tui.screens.help import HelpScreen
+from tui.screens.main import MainScreen
 from tui.screens.recover import Interrupted, RecoverScreen
 from tui.session.state import State, Status
+from tui.transcript.model import Transcript
 from tui.widgets.level_meter import LevelMeter
 from tui.widgets.status_line import StatusLine
 
@@ -82,6 +85,18 @@ async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
             assert stage.sees(words), "\n".join(stage.rows)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_recovery_says_which_track_goes_on(size: tuple[int, int]) -> None:
+    async with (stage := Stage()).run_test(size=size) as pilot:
+        await stage.push_screen(RecoverScreen(CUT_OFF))
+        await pilot.pause()
+        assert not stage.sees("Continued,"), "one track needs no word"
+        await stage.push_screen(RecoverScreen(replace(CUT_OFF, tracks=("You", "Anna"))))
+        await pilot.pause()
+        for words in ("Continued, it records You only; Anna stays.", "d, then +", "(Enter)", "(n)"):
+            assert stage.sees(words), "\n".join(stage.rows)
+
+
 @pytest.mark.parametrize(
     ("keys", "choice"),
     [
@@ -110,6 +125,7 @@ class WholeStage(Stage):
     """The layout of the real screen."""
 
     CSS_PATH = Path(tui.__file__).parent / "app.tcss"
+    BINDINGS = bindings()
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
@@ -131,3 +147,18 @@ async def test_a_short_terminal_gives_the_text_the_scale_of_the_meter() -> None:
         await pilot.pause()
         assert [widget.region.y for widget in (line, meter, text)] == [0, 1, 2]
         assert text.region.bottom == 12
+
+
+@pytest.mark.parametrize(
+    ("size", "footer"),
+    [
+        ((60, 20), "space pause d device / search ? help q quit e engine m mark"),
+        ((80, 24), "space pause d device / search ? help q quit e engine m mark p play x export"),
+    ],
+)
+async def test_a_narrow_footer_still_shows_what_a_newcomer_needs(size: tuple[int, int], footer: str) -> None:
+    async with (stage := WholeStage()).run_test(size=size) as pilot:
+        await stage.push_screen(MainScreen(Transcript()))
+        await pilot.pause()
+        await until_async(lambda: "pause" in stage.rows[-1])
+        assert stage.rows[-1].strip() == footer

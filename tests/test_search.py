@@ -90,7 +90,7 @@ def test_filters_hold_together_with_text() -> None:
     assert finish(Search(transcript, Matcher(parse("after:1 before:3")))) == [1, 2]
     search = Search(transcript, Matcher(parse("speaker:you")))
     finish(search)
-    transcript.rename_speaker("Computer", "Your dog")
+    transcript.rename_speaker(1, "Computer", "Your dog")
     assert finish(search) == [0, 1, 2, 3, 4]
 
 

@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from assemblyai_server import KEY, Said, V3Server, V3Session
 from scripted import SLOT, ScriptedEngine, spoken
+from servers import serve
 from waiting import until_async
 
 from tui.audio.source import FileSource
-from tui.engines.base import Capabilities, Request
+from tui.engines.assemblyai import AssemblyAIEngine
+from tui.engines.assemblyai_options import AssemblyAIOptions
+from tui.engines.base import Capabilities, Engine, Request
 from tui.failure import MictapeError
 from tui.session.events import LineAdded
 from tui.session.recovery import put_away, remains_of
@@ -40,7 +44,7 @@ async def library(home: Path) -> AsyncIterator[Library]:
         yield opened
 
 
-async def begun(library: Library, engine: ScriptedEngine, path: Path, pace: str = "fast") -> tuple[Session, Track]:
+async def begun(library: Library, engine: Engine, path: Path, pace: str = "fast") -> tuple[Session, Track]:
     session = await Session.begin(library, engine, Request(), log=path.parent / "log")
     return session, session.add_track(FileSource(path, pace))  # type: ignore[arg-type]
 
@@ -85,6 +89,71 @@ async def test_speakers_that_are_revised_at_the_end_are_shown_and_kept(library: 
     lines = await library.lines(session.folder.session)
     assert {line.speaker for line in lines} == {"A"}
     assert all(line.words for line in lines), "the words are still there"
+
+
+def by(speaker: str, text: str, start_ms: int) -> list[Said]:
+    """A turn of one word of half a second."""
+    return [Said(text, start_ms, start_ms + 500, speaker=speaker)]
+
+
+async def test_a_speakers_name_outlives_the_connection_and_what_is_revised(library: Library, tmp_path: Path) -> None:
+    named = asyncio.Event()
+
+    async def script(client: V3Session) -> None:
+        await client.heard(900)
+        if len(server.sessions) == 1:
+            await client.turn(0, by("A", "one", 300), end=True, speaker_label="A")
+            await named.wait()
+            client.peer.drop()
+            return
+        # Heard once more as context; whom the first connection called A, is B on this one.
+        await client.turn(0, by("B", "one", 300), end=True, speaker_label="B")
+        await client.heard(2900)
+        await client.turn(1, by("B", "two", 1300), end=True, speaker_label="B")
+        await client.turn(2, by("A", "three", 1800), end=True, speaker_label="A")
+        await client.turn(3, by("A", "four", 2300), end=True, speaker_label="A")
+        await client.say("SpeakerRevision", revisions=[{"turn_order": 2, "speaker_label": "B"}])
+        await client.told("Terminate")
+
+    server = V3Server(script, fastest=None)
+    async with serve(server, admit=server.admit) as at:
+        options = AssemblyAIOptions(url=at.url, speaker_labels=True)
+        engine = AssemblyAIEngine(options, tmp_path / "log", KEY)
+        session, track = await begun(library, engine, recording(tmp_path / "a.wav", [1] * 15))
+        async with running(session, track):
+            await until_async(lambda: len(session.transcript) == 1)
+            session.hand.name_speaker(session.transcript.id_at(0), "Anna")
+            named.set()
+    assert at.violations == []
+    lines = await library.lines(session.folder.session)
+    assert [(line.text, line.speaker) for line in lines] == [
+        ("one", "Anna"),
+        ("two", "Anna"),
+        ("three", "Anna"),
+        ("four", "A (2)"),
+    ]
+    assert [session.transcript.line(index).speaker for index in range(4)] == [line.speaker for line in lines]
+    assert [[word.speaker for word in line.words or ()] for line in lines] == [[line.speaker] for line in lines]
+
+
+async def test_a_line_that_a_person_gave_a_speaker_keeps_it(library: Library, tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(offline=True, word_times=True), revises_speakers=True)
+    session, track = await begun(library, engine, recording(tmp_path / "a.wav", WORDS * 2), "real")
+    async with running(session, track):
+        await until_async(lambda: len(session.transcript) > 0)
+        session.hand.name_speaker(session.transcript.id_at(0), "Anna")
+    lines = await library.lines(session.folder.session)
+    assert [line.speaker for line in lines] == ["Anna", *["A"] * (len(lines) - 1)]
+    assert session.transcript.speakers == ("Anna", "A")
+
+
+async def test_whom_an_engine_makes_up_is_nobody_whom_the_person_has_named(library: Library, tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(offline=True, word_times=True), voices=2)
+    session, track = await begun(library, engine, recording(tmp_path / "a.wav", [1] * 8 + [2]), "real")
+    async with running(session, track):
+        await until_async(lambda: len(session.transcript) > 0)
+        session.hand.name_speaker(session.transcript.id_at(0), "B")
+    assert session.transcript.speakers == ("B", "B (2)")
 
 
 async def test_another_engine_goes_on_where_the_first_one_was(library: Library, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tui.audio.clock import Anchor
-from tui.audio.messages import Hole
+from tui.audio.messages import Account, Hole
 from tui.audio.tape import (
     Tape,
     TapeError,
@@ -157,6 +157,14 @@ def test_a_full_disk_is_told_and_what_is_written_stays(tmp_path: Path) -> None:
     assert Tape.finished(tmp_path, 1).read(0, 200) == pcm(0, 100)
     with wave.open(str(find_parts(tmp_path, 1)[0].path)) as file:
         assert file.getnframes() == 100
+
+
+def test_accounts_of_several_writers_add_up(tmp_path: Path) -> None:
+    for account in (Account(100, 110, 1, 20, 0), Account(200, 200, 0, 40, 40), Account(300, 305, 2, 5, 0)):
+        writer = TapeWriter(tmp_path, 1)
+        writer.note(account)
+        writer.close()
+    assert read_journal(tmp_path, 1).account == Account(300, 305, 3, 65, 40)
 
 
 def test_journal_is_read_without_the_line_that_was_cut_off(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from servers import Asked, Peer, Refusal, Server, Wrong, serve
+from servers import Asked, Peer, Realtime, Refusal, Wrong, serve
 from websockets.exceptions import ConnectionClosed
 
 RATE: Final = 16_000
@@ -143,24 +143,11 @@ class Talk:
 
 
 @dataclass
-class VllmServer:
+class VllmServer(Realtime[Talk]):
     """A server while it runs, and what it has seen."""
 
-    server: Server
-    talks: list[Talk]
-    """Each client's session, in the order in which they came."""
     answering: asyncio.Event
     """Cleared: an utterance that was ended is not answered until it is set again."""
-
-    @property
-    def url(self) -> str:
-        """For the setting `url`."""
-        return f"{self.server.url}/v1/realtime"
-
-    @property
-    def violations(self) -> list[str]:
-        """Every rule that a client broke."""
-        return self.server.violations
 
 
 @asynccontextmanager

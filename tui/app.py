@@ -254,7 +254,11 @@ class MictapeApp(App[None]):
             remains = await remains_of(library, unfinished.id)
             if chosen is None and remains.samples and remains.tracks:
                 found = Interrupted(
-                    remains.session.started, remains.samples, remains.session.lines, remains.open / RATE
+                    remains.session.started,
+                    remains.samples,
+                    remains.session.lines,
+                    remains.open / RATE,
+                    tuple(left.track.name for left in remains.tracks),
                 )
                 if await self.push_screen_wait(RecoverScreen(found)) == "continue":
                     chosen = remains

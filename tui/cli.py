@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         prog="mictape",
         description="Live speech recognition in the terminal.",
         epilog=EPILOG,
-        parents=[_options(None, "engine", "set", "device", "keep", "backfill")],
+        parents=[_options(None, "engine", "set", "device", "backfill", "keep")],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"mictape {__version__}")
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
     # A command's own defaults would undo what was said before its name, so it has none.
-    live = _options(argparse.SUPPRESS, "engine", "set", "device", "keep", "backfill")
+    live = _options(argparse.SUPPRESS, "engine", "set", "device", "backfill", "keep")
     listen = commands.add_parser("listen", parents=[live], help="live, as plain lines on stdout, until Ctrl-C")
     listen.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -78,20 +78,25 @@ def parser() -> argparse.ArgumentParser:
     devices = commands.add_parser("devices", help="what can be recorded")
     devices.add_argument("--json", action="store_true", help="one JSON document")
 
-    sessions = commands.add_parser("sessions", help="what was recorded before")
+    _add_session_commands(commands.add_parser)
+    _add_engine_commands(commands.add_parser)
+    return top
+
+
+def _add_session_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    sessions = add("sessions", help="what was recorded before")
     what = sessions.add_subparsers(dest="action", metavar="list|show|complete|delete")
     what.add_parser("list", help="all of them, the newest first (also without a word)")
     show = what.add_parser("show", help="the text of one")
     show.add_argument("session", metavar="ID", nargs="?", default="last", help="its id or how it begins; default last")
     show.add_argument("--format", choices=["txt", "json"], default="txt")
-    complete = what.add_parser("complete", parents=[still], help="transcribe what has no text yet")
+    complete = what.add_parser(
+        "complete", parents=[_options(argparse.SUPPRESS, "engine", "set")], help="transcribe what has no text yet"
+    )
     complete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
     complete.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
     delete = what.add_parser("delete", help="remove all of one, its sound too")
     delete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
-
-    _add_engine_commands(commands.add_parser)
-    return top
 
 
 def _add_engine_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -110,49 +115,70 @@ def _add_engine_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _options(default: str | None, *names: str) -> argparse.ArgumentParser:
-    """The options that several commands share."""
+    """The options that several commands share: those of `_SHARED` with these names."""
     options = argparse.ArgumentParser(add_help=False, argument_default=default)
-    if "engine" in names:
-        options.add_argument("--engine", metavar="NAME", help="the recogniser; local needs no key and no network")
-    if "set" in names:
-        options.add_argument(
-            "--set",
-            # What is said after a command's name must not undo what was said before it.
-            dest="assignments" if default is None else "more_assignments",
-            metavar="KEY=VALUE",
-            action="append",
-            help="a setting of the engine, as in [engines.NAME] of config.toml; may be repeated",
-        )
-    if "device" in names:
-        options.add_argument("--device", metavar="NAME|ID", help="what to record: its name, a part of it, or its id")
-        options.add_argument(
-            "--also",
-            # As with `--set`, a second one adds to what was said before the command's name.
-            dest="also" if default is None else "more_also",
-            metavar="NAME|ID",
-            action="append",
-            help="another device to record at the same time, on a track of its own; may be repeated",
-        )
-        options.add_argument(
-            "--backend",
-            dest="audio_backend",
-            choices=settings.BACKENDS,
-            help="the way to the device; default sounddevice, pyaudio is an extra, parec needs a sound server",
-        )
-        options.add_argument(
-            "--channel", dest="audio_channel", metavar="mix|N", help="which channel of the device; default mix"
-        )
-    if "backfill" in names:
-        options.add_argument(
-            "--backfill",
-            choices=["same", "local", "off"],
-            help="who transcribes what an engine that cannot catch up left behind",
-        )
-    if "keep" in names:
-        options.add_argument(
-            "--no-keep", dest="keep", action="store_false", default=default, help="keep neither sound nor text"
-        )
+    for name in names:
+        _SHARED[name](options, default)
     return options
+
+
+def _add_engine(options: argparse.ArgumentParser, _: str | None) -> None:
+    options.add_argument("--engine", metavar="NAME", help="the recogniser; local needs no key and no network")
+
+
+def _add_set(options: argparse.ArgumentParser, default: str | None) -> None:
+    options.add_argument(
+        "--set",
+        # What is said after a command's name must not undo what was said before it.
+        dest="assignments" if default is None else "more_assignments",
+        metavar="KEY=VALUE",
+        action="append",
+        help="a setting of the engine, as in [engines.NAME] of config.toml; may be repeated",
+    )
+
+
+def _add_device(options: argparse.ArgumentParser, default: str | None) -> None:
+    options.add_argument("--device", metavar="NAME|ID", help="what to record: its name, a part of it, or its id")
+    options.add_argument(
+        "--also",
+        # As with `--set`, a second one adds to what was said before the command's name.
+        dest="also" if default is None else "more_also",
+        metavar="NAME|ID",
+        action="append",
+        help="another device to record at the same time, on a track of its own; may be repeated",
+    )
+    options.add_argument(
+        "--backend",
+        dest="audio_backend",
+        choices=settings.BACKENDS,
+        help="the way to the device; default sounddevice, pyaudio is an extra, parec needs a sound server",
+    )
+    options.add_argument(
+        "--channel", dest="audio_channel", metavar="mix|N", help="which channel of the device; default mix"
+    )
+
+
+def _add_keep(options: argparse.ArgumentParser, default: str | None) -> None:
+    options.add_argument(
+        "--no-keep", dest="keep", action="store_false", default=default, help="keep neither sound nor text"
+    )
+
+
+def _add_backfill(options: argparse.ArgumentParser, _: str | None) -> None:
+    options.add_argument(
+        "--backfill",
+        choices=settings.BACKFILLS,
+        help="who transcribes what an engine that cannot catch up left behind",
+    )
+
+
+_SHARED: Final[Mapping[str, Callable[[argparse.ArgumentParser, str | None], None]]] = {
+    "engine": _add_engine,
+    "set": _add_set,
+    "device": _add_device,
+    "backfill": _add_backfill,
+    "keep": _add_keep,
+}
 
 
 def _carry_out(arguments: argparse.Namespace, where: Places) -> int:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
 import jiwer
 import numpy as np
@@ -14,6 +14,7 @@ import soxr
 from recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
 from references import normal
 
+from bench.aligned import starts_of
 from bench.clips import Clip, clips_of_the_folder, clips_of_the_wheel
 from bench.local import Listened
 from bench.report import Part, Report, percentile
@@ -27,6 +28,8 @@ from tui.onnx import Samples
 
 OFFSETS: Final = tuple(range(0, 1310, 131))
 DRIVERS: Final = ("library", "first pass", "second pass")
+NEAR_MS: Final = 200
+"""So far off, the start of a word is still good enough to play it from there."""
 
 
 @dataclass
@@ -98,7 +101,9 @@ def _taken_back(heard: Sequence[tuple[float, Heard]]) -> int:
     return count
 
 
-def driven(pcm: bytes, second_pass: wire.SecondPass) -> tuple[Listened, float]:
+def driven(
+    pcm: bytes, second_pass: wire.SecondPass, word_times: wire.WordTimes = "estimated"
+) -> tuple[Listened, float]:
     """Our driver on a virtual clock: blocks of 100 ms arrive, and the CPU time of the work moves the clock."""
     model, voice = models()
     heard: list[tuple[float, Heard]] = []
@@ -108,7 +113,7 @@ def driven(pcm: bytes, second_pass: wire.SecondPass) -> tuple[Listened, float]:
         if isinstance(report, wire.Turn):
             heard.append((clock_s + time.process_time() - begun_s, heard_of(report)))
 
-    listener = Listener(1, model, voice, say, second_pass=second_pass)
+    listener = Listener(1, model, voice, say, second_pass=second_pass, word_times=word_times)
     for at in range(0, len(pcm), 2 * BLOCK):
         spoken_s = (at // 2 + BLOCK) / RATE
         while listener.has_later and clock_s < spoken_s:
@@ -219,8 +224,46 @@ def measure_harmed(report: Report) -> None:
             _add_wer(report, f"{name}, {driver}", score(clips, driver, harm))
 
 
+def measure_times(report: Report) -> None:
+    """Where words begin, guessed and measured, beside another recogniser that was given the text."""
+    clips = _clips(report)
+    try:
+        known = {clip.name: starts_of(clip.pcm(), _parts(clip.reference)) for clip in clips}
+    except subprocess.CalledProcessError:
+        report.add("word start", 0, "", "not measured: PocketSphinx cannot be installed here")
+        return
+    for word_times in get_args(wire.WordTimes) if clips else ():
+        errors_ms: list[float] = []
+        cpu_s = 0.0
+        for clip in clips:
+            listened, clip_s = driven(clip.pcm(), "live", word_times)
+            cpu_s += clip_s
+            errors_ms += [1000 * abs(off) / RATE for off in _start_errors(clip, listened, known[clip.name])]
+        near = sum(off <= NEAR_MS for off in errors_ms) / max(1, len(errors_ms))
+        report.add(f"word start, {word_times}, error, p50", percentile(errors_ms, 50), "ms", f"{len(errors_ms)} words")
+        report.add(f"word start, {word_times}, error, p90", percentile(errors_ms, 90), "ms")
+        report.add(f"word start, {word_times}, within {NEAR_MS} ms", 100 * near, "%", f"{cpu_s:.0f} s of CPU")
+
+
+def _start_errors(clip: Clip, listened: Listened, starts: Sequence[int]) -> list[int]:
+    """By how many samples the words that were recognised begin too late."""
+    if not starts:
+        return []
+    lines = {news.turn: news for _, news in listened.heard if isinstance(news, FinalTurn)}
+    timed = [(part, word.start) for line in lines.values() for word in line.words or () for part in _parts(word.text)]
+    compared = jiwer.process_words(normal(clip.reference), " ".join(part for part, _ in timed))
+    return [
+        said - starts[chunk.ref_start_idx + at]
+        for chunk in compared.alignments[0]
+        if chunk.type == "equal"
+        for at, (_, said) in enumerate(timed[chunk.hyp_start_idx : chunk.hyp_end_idx])
+        if said is not None
+    ]
+
+
 PARTS: Final = (
     Part("Recordings as they are", measure_clean),
     Part("Ten first samples", measure_offsets),
     Part("Harmed", measure_harmed),
+    Part("Word starts", measure_times),
 )

@@ -76,6 +76,24 @@ class Hole(msgspec.Struct, tag="hole", frozen=True):
     why: HoleWhy
 
 
+class Account(msgspec.Struct, tag="account", frozen=True):
+    """An entry of a tape's journal: what became of its sound up to here. Times are samples at 16 kHz.
+
+    `overflows`, `lost` and `missing` count since the entry before, so that they add up over capture processes.
+    """
+
+    samples: int
+    """The tape's length."""
+    expected: int
+    """The length by the device's clock; what is more than `samples` is late, or not found to be lost yet."""
+    overflows: int = 0
+    """How often the sound system reported an overflow."""
+    lost: int = 0
+    """Samples of silence put in for lost sound."""
+    missing: int = 0
+    """Those of `lost` that no overflow and no restart explains."""
+
+
 class Paused(msgspec.Struct, tag="paused", frozen=True):
     """The answer to `pause`: nothing is written beyond `samples` until `resume`."""
 

@@ -10,7 +10,7 @@ import soxr
 from tui.audio.clock import Anchor, AnchorWhy, Clock, Clocks, jump_between, read_clocks
 from tui.audio.device_time import DeviceTime
 from tui.audio.levels import Levels, Samples
-from tui.audio.messages import RATE, ClocksJumped, Hole, HoleWhy, LevelCell
+from tui.audio.messages import RATE, Account, ClocksJumped, Hole, HoleWhy, LevelCell
 from tui.audio.tape import TapeWriter, read_journal
 
 After = Literal["start", "pause", "hole"]
@@ -126,6 +126,8 @@ class Recorder:
         self._base = 0
         self._frames = 0
         self._anchored = Anchor(0, 0.0, 0.0, "start")
+        self._accounted = (0, 0, 0)
+        """Overflows, lost and missing that the journal knows of."""
 
     @property
     def expected(self) -> int:
@@ -261,6 +263,12 @@ class Recorder:
     def _anchor(self, sample: int, monotonic: float, why: AnchorWhy) -> None:
         self._anchored = Anchor(sample, monotonic, monotonic + self._clocks.offset, why)
         self._writer.note(self._anchored)
+        self._note_account()
+
+    def _note_account(self) -> None:
+        known, self._accounted = self._accounted, (self.overflows, self.lost, self.missing)
+        new = (now - before for now, before in zip(self._accounted, known, strict=True))
+        self._writer.note(Account(self._writer.samples, self.expected, *new))
 
 
 def _mono(samples: Samples) -> Samples:

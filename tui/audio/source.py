@@ -114,6 +114,8 @@ class Source:
         self._earlier = Progress(0)
         """The counts of the processes before this one."""
         self._latest = Progress(0)
+        self._broken_at: int | None = None
+        """How long the tape was when it could not be written; None when it can."""
         self._ended: Ended | None = None
 
     async def open(self) -> Opened:
@@ -205,7 +207,8 @@ class Source:
             await self._start()
         except _SourceError as trouble:
             return trouble
-        self._tell("open")
+        if self._broken_at is None:  # else a device that opens proves nothing: only a tape that grows does
+            self._tell("open")
         return None
 
     async def _start(self) -> Opened:
@@ -286,7 +289,9 @@ class Source:
             await asyncio.sleep(WATCH_S)
             if self._paused or not self._went or self._latest.samples != samples:
                 looks, samples = 0, self._latest.samples
-                self._tell("open")
+                if self._broken_at is None or samples > self._broken_at:
+                    self._broken_at = None
+                    self._tell("open")
                 continue
             looks += 1
             if looks * WATCH_S >= GIVE_UP_S:
@@ -307,7 +312,10 @@ class Source:
             return _SourceError("lost", failure, restart=not isinstance(self.spec, StdinSource))
         failure = Failure(failed.what, failed.remedy)
         restart = failed.kind in {"device", "disk"} and not isinstance(self.spec, StdinSource)
-        return _SourceError("disk full" if failed.kind == "disk" else "lost", failure, restart=restart)
+        if failed.kind == "disk":
+            self._broken_at = self._tape.samples
+            return _SourceError("disk full", failure, restart=restart)
+        return _SourceError("lost", failure, restart=restart)
 
     def _tell(self, state: SourceState, failure: Failure | None = None) -> None:
         changed = SourceChanged(state, failure)

@@ -1,9 +1,9 @@
 """The tape: everything a track heard, as WAV parts that any player opens at any moment.
 
 A tape of track N in a session's folder is the files `trackN-FIRST.wav`, FIRST being the tape position of the
-part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors and holes. The capture process
-is the only writer. Readers trust the number of samples they are told, never the header of a growing file; a
-finished tape is as long as its files are.
+part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors, holes and accounts. The capture
+process is the only writer. Readers trust the number of samples they are told, never the header of a growing file;
+a finished tape is as long as its files are.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from tui.audio.clock import Anchor
-from tui.audio.messages import RATE, Hole
+from tui.audio.messages import RATE, Account, Hole
 from tui.failure import Failure, MictapeError
 
 SAMPLE_BYTES: Final = 2
@@ -54,6 +54,8 @@ class Journal:
     anchors: tuple[Anchor, ...] = ()
     holes: tuple[Hole, ...] = ()
     """In order and without overlap; the last one may reach beyond the tape when its writer was killed."""
+    account: Account | None = None
+    """The newest account, its counts those of all; at most 10 s old when its writer was killed. None: there is none."""
 
 
 def find_parts(folder: Path, track: int) -> list[Part]:
@@ -103,9 +105,10 @@ def read_journal(folder: Path, track: int) -> Journal:
         return Journal()
     except OSError as error:
         raise _cannot_read(folder, error) from error
-    decoder = msgspec.json.Decoder(Anchor | Hole)
+    decoder = msgspec.json.Decoder(Anchor | Hole | Account)
     anchors: list[Anchor] = []
     holes: list[Hole] = []
+    account: Account | None = None
     for line in lines:
         try:
             entry = decoder.decode(line)
@@ -116,10 +119,24 @@ def read_journal(folder: Path, track: int) -> Journal:
                 anchors.pop()
             anchors.append(entry)
             continue
+        if isinstance(entry, Account):
+            account = _added(account, entry)
+            continue
         if holes and holes[-1].end > entry.start:  # its writer was killed while it wrote the silence
             holes[-1] = msgspec.structs.replace(holes[-1], end=entry.start)
         holes.append(entry)
-    return Journal(tuple(anchors), tuple(hole for hole in holes if hole.end > hole.start))
+    return Journal(tuple(anchors), tuple(hole for hole in holes if hole.end > hole.start), account)
+
+
+def _added(before: Account | None, newer: Account) -> Account:
+    if before is None:
+        return newer
+    return msgspec.structs.replace(
+        newer,
+        overflows=before.overflows + newer.overflows,
+        lost=before.lost + newer.lost,
+        missing=before.missing + newer.missing,
+    )
 
 
 class TapeWriter:
@@ -170,7 +187,7 @@ class TapeWriter:
         self.note(why)
         self.append(bytes(samples * SAMPLE_BYTES))
 
-    def note(self, entry: Anchor | Hole) -> None:
+    def note(self, entry: Anchor | Hole | Account) -> None:
         """Append a line to the journal."""
         self._write(self._journal, msgspec.json.encode(entry) + b"\n")
 

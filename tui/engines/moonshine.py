@@ -73,9 +73,10 @@ class Recogniser:
 
     def update(self) -> None:
         """After the orders: tell every connection how far it is, and what its open line sounds like."""
+        speaking = sum(listener.speaking for listener in self._listeners.values())
         for listener in self._listeners.values():
             listener.report()
-            listener.update()
+            listener.update(speaking)
 
     def do_later(self) -> None:
         """One step of the work that can wait, of each connection."""

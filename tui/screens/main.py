@@ -54,7 +54,7 @@ class MainScreen(Searching, Handwork):
         yield Vertical(id="meters")
         yield TranscriptView(self._transcript)
         yield SearchBar()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """The keys that move go to the text."""

@@ -1,5 +1,6 @@
 """What to do with a session that was cut off: continue it, or keep it and start a new one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -30,6 +31,8 @@ class Interrupted:
     """Final lines that it has."""
     untranscribed_s: float
     """Seconds of its tape without an answer."""
+    tracks: tuple[str, ...] = ()
+    """What its tracks are called; only the first goes on when it is continued."""
 
 
 class RecoverScreen(Question[RecoverChoice]):
@@ -73,4 +76,12 @@ class RecoverScreen(Question[RecoverChoice]):
         began = f"{session.started.astimezone():%A, %d %B %Y, %H:%M}"
         lines = {0: "no lines yet", 1: "one line"}.get(session.lines, f"{session.lines:,} lines")
         silent = f" {span(session.untranscribed_s)} of it have no text yet." if session.untranscribed_s else ""
-        return f"{began}\n{clock(session.samples)} on the tape, {lines}.{silent}"
+        return f"{began}\n{clock(session.samples)} on the tape, {lines}.{silent}{_one_goes_on(session.tracks)}"
+
+
+def _one_goes_on(tracks: Sequence[str]) -> str:
+    """With several tracks: which one goes on, and how the others come back; else empty."""
+    first, *others = tracks or [""]
+    if not others:
+        return ""
+    return f"\nContinued, it records {first} only; {', '.join(others)} stays. Press d, then + to record more beside it."

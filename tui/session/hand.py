@@ -4,6 +4,8 @@ An edit is beside what the engine said, never in its place: a later revision cha
 edit alone.
 """
 
+from collections.abc import Callable
+
 from tui.failure import Failure, MictapeError
 from tui.session.keeper import Keeper
 from tui.session.track import Track
@@ -17,9 +19,11 @@ class Hand:
     Lines are named by their ids; each method raises KeyError for a line that is not there (any more).
     """
 
-    def __init__(self, transcript: Transcript, keeper: Keeper) -> None:
+    def __init__(self, transcript: Transcript, keeper: Keeper, track_of: Callable[[int], Track]) -> None:
+        """Prepare; `track_of` gives the track of a line by its id."""
         self._transcript = transcript
         self._keeper = keeper
+        self._track_of = track_of
 
     def mark(self, id: int, note: str | None = "") -> None:
         """Mark a line, with a note if there is one; None takes the mark away.
@@ -50,14 +54,18 @@ class Hand:
         self._keeper.edit_line(id, line.text, line.heard)
 
     def name_speaker(self, id: int, name: str) -> None:
-        """Say who spoke a line: its speaker gets this name in every line, one without a speaker gets it alone."""
-        old = self._transcript.line_of(id).speaker
+        """Say who spoke a line: its speaker gets this name in every line of the track, also in those to come.
+
+        A line without a speaker gets it alone.
+        """
+        track, old = self._track_of(id), self._transcript.line_of(id).speaker
+        track.voices.reserve([name])  # whom an engine makes up from now on is somebody else
         if old is None:
-            self._transcript.revise(id, speaker=name)
+            self._transcript.name_speaker(id, name)
             self._keeper.set_speaker(id, name)
         else:
-            self._transcript.rename_speaker(old, name)
-            self._keeper.rename_speaker(old, name)
+            self._transcript.rename_speaker(track.number, old, name)
+            self._keeper.rename_speaker(track.number, old, name)
 
     def _expect_written(self, id: int) -> None:
         if self._transcript.line_of(id).kind not in (SPEECH, NOTE):

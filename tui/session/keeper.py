@@ -51,9 +51,9 @@ class Keeper:
         """Keep who spoke a line."""
         self.write(partial(self._library.set_speaker, self._session, line, speaker))
 
-    def rename_speaker(self, old: str, new: str) -> None:
-        """Keep what a speaker is called now."""
-        self.write(partial(self._library.rename_speaker, self._session, old, new))
+    def rename_speaker(self, track: int, old: str, new: str) -> None:
+        """Keep what a speaker of a track is called now."""
+        self.write(partial(self._library.rename_speaker, self._session, track, old, new))
 
     def edit_line(self, line: int, text: str, heard: str | None) -> None:
         """Keep a person's text of a line, and what the engine said unless that is the same."""

@@ -10,6 +10,7 @@ from tui.audio.tape import Tape
 from tui.engines.base import Answered, Capabilities, Changes, Connection, Heard, Lost, Partial, Received
 from tui.engines.base import Final as FinalTurn
 from tui.failure import ExitCode, Failure
+from tui.session.coverage import Interval
 from tui.session.gate import SpeechGate
 from tui.session.resample import Resampler
 from tui.session.seams import CONTEXT, Timeline, in_session_time, owned
@@ -105,8 +106,8 @@ class Link:
         """The engine has answered for the samples before this."""
         self.told = start
         """Every turn before this is final, whether the engine has answered for it or not yet."""
-        self._ends: dict[int, int | None] = {}
-        """Where final turns end that come behind one not final yet."""
+        self._early: dict[int, FinalTurn] = {}
+        """Final turns that come behind one not final yet, by number, in session time."""
         self._turns = 0
         """So many turns are final, from the first one on."""
         self._unfinished: dict[int, Partial] = {}
@@ -135,12 +136,23 @@ class Link:
         self._handed = 0
         """Samples handed to the connection, put-in silence included."""
         self._began_s: float | None = None
-        self._heard_s = _now()
+        self._spoke_s = self._heard_s = _now()
+        """When something was last sent, and when something was heard."""
 
     @property
     def sent(self) -> int:
         """What of the stretch was handed to the connection: the samples before this."""
         return max(self.start, self._next if self.end is None else min(self._next, self.end))
+
+    @property
+    def standing(self) -> list[Interval]:
+        """Where text stands already, whether the engine has answered for it or not yet."""
+        early = (
+            (max(turn.start, self.start), min(turn.end, self.sent))
+            for turn in self._early.values()
+            if turn.start is not None and turn.end is not None
+        )
+        return [(start, end) for start, end in ((self.start, self.told), *early) if start < end]
 
     @property
     def unfinished(self) -> Partial | None:
@@ -195,6 +207,7 @@ class Link:
         while not self._over():
             if self._endpoint is not None and self._next >= self._endpoint:
                 self._endpoint = None
+                self._spoke_s = _now()
                 await self._connection.endpoint()
             elif silence := self._to_leave_out():
                 self._timeline.skip(self._handed, silence)
@@ -223,6 +236,7 @@ class Link:
             if early_s > 0:
                 await asyncio.sleep(early_s)
         self._handed += samples
+        self._spoke_s = _now()
         await self._send(pcm if self._resampler is None else self._resampler.feed(pcm))
         await asyncio.sleep(0)  # a socket with room takes block after block, and nobody else would have a turn
 
@@ -317,19 +331,23 @@ class Link:
                 self._hear(mine)
 
     def _count_turn(self, heard: FinalTurn) -> None:
-        self._ends[heard.turn] = heard.end
-        while self._turns in self._ends:
-            end = self._ends.pop(self._turns)
+        if heard.turn >= self._turns:
+            self._early[heard.turn] = heard
+        while self._turns in self._early:
+            end = self._early.pop(self._turns).end
             self._turns += 1
             self.told = max(self.told, min(end or 0, self.sent))
 
     async def _watch(self) -> None:
-        """Find a server that lives and says nothing about speech that was sent to it."""
+        """Find a server that lives and says nothing about speech that was sent to it.
+
+        One that has spoken since has no more to say until more comes: a word may go on, a turn has not ended.
+        """
         since_s: float | None = None
         while self._gate is not None:
             await asyncio.sleep(LOOK_S)
             unanswered = self._gate.speaks(self.answered, min(self.sent, self._gate.position))
-            if unanswered < LEAST_SPEECH:
+            if unanswered < LEAST_SPEECH or self._heard_s >= self._spoke_s:
                 since_s = None
             elif since_s is None:
                 since_s = _now()

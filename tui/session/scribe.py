@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tui.audio.messages import RATE
-from tui.engines.base import Answered, Final, Notice, Partial, Speakers
+from tui.engines.base import Answered, Final, Notice, Partial, Speakers, Word
 from tui.failure import Failure
 from tui.session.coverage import Gap
 from tui.session.events import Event, LineAdded, LineRevised, Trouble
 from tui.session.keeper import Keeper
 from tui.session.track import Track
 from tui.session.work import Told
-from tui.transcript.kept import KeptLine, Word
+from tui.transcript.kept import KeptLine
+from tui.transcript.kept import Word as KeptWord
 from tui.transcript.model import Kind, Line, PartialText, Transcript
 
 
@@ -82,7 +83,7 @@ class Scribe:
             start, end = (None if at is None else track.place(at) for at in (heard.start, heard.end))
             self._transcript.revise(id, heard.text, start=start, end=end, speaker=heard.speaker)
             line = self._transcript.line(self._transcript.index_of(id))
-            kept = _kept(line, told.engine, told.connection, _placed(track, heard))
+            kept = _kept(line, told.engine, told.connection, self._placed(track, heard))
             self._keeper.revise_line(track, kept)
             self._tell(LineRevised(kept))
         elif heard.text:
@@ -91,7 +92,7 @@ class Scribe:
             end = max(start, track.follower.received if track.follower else start) if heard.end is None else heard.end
             line = self._add(track, start, end, heard.text, kind=Kind.SPEECH, speaker=heard.speaker)
             turns[heard.turn] = line.id
-            kept = _kept(line, told.engine, told.connection, _placed(track, heard))
+            kept = _kept(line, told.engine, told.connection, self._placed(track, heard))
             self._keeper.add_line(track, kept)
             self._tell(LineAdded(kept))
 
@@ -109,15 +110,15 @@ class Scribe:
         id = self._transcript.add(track.number, start, max(start, end), text, kind=kind, speaker=speaker)
         return self._transcript.line(self._transcript.index_of(id))
 
+    def _placed(self, track: Track, heard: Final) -> Final:
+        """The same with its words in session time, by speakers as they are called now."""
 
-def _placed(track: Track, heard: Final) -> Final:
-    """The same with its words in session time."""
+        def placed(word: Word) -> Word:
+            start, end = (None if at is None else track.place(at) for at in (word.start, word.end))
+            speaker = word.speaker and self._transcript.called(track.number, word.speaker)
+            return replace(word, start=start, end=end, speaker=speaker)
 
-    def at(sample: int | None) -> int | None:
-        return None if sample is None else track.place(sample)
-
-    words = heard.words and tuple(replace(word, start=at(word.start), end=at(word.end)) for word in heard.words)
-    return replace(heard, words=words)
+        return replace(heard, words=heard.words and tuple(map(placed, heard.words)))
 
 
 def _kept(line: Line, engine: str | None = None, connection: int | None = None, heard: Final | None = None) -> KeptLine:
@@ -135,5 +136,5 @@ def _kept(line: Line, engine: str | None = None, connection: int | None = None, 
         engine=engine,
         connection=connection,
         turn=heard.turn if heard else None,
-        words=tuple(Word(w.text, w.start, w.end, w.confidence, w.speaker, w.estimated) for w in words) or None,
+        words=tuple(KeptWord(w.text, w.start, w.end, w.confidence, w.speaker, w.estimated) for w in words) or None,
     )

@@ -64,7 +64,7 @@ class Session:
         self._followers: dict[int, asyncio.Task[None]] = {}
         self._keeper = Keeper(library, folder.session, lambda failure: self._tell(Trouble(failure)))
         self._scribe = Scribe(self.transcript, self._keeper, self._tell)
-        self.hand = Hand(self.transcript, self._keeper)
+        self.hand = Hand(self.transcript, self._keeper, self.track_of)
         """What the person does to the text."""
         self._completing = Completing(self.transcript, self._scribe.write, lambda failure: self._tell(Trouble(failure)))
 

@@ -89,8 +89,8 @@ class Work:
         """Stretches that a connection is being opened for."""
         self._seconds: dict[str, float] = {}
         """For each engine how long its connections were open, the closed ones."""
-        self._tries: tuple[int, int] = (-1, 0)
-        """Where connections ended in a row, and how many."""
+        self._tries: tuple[int, int, bool] = (-1, 0, True)
+        """Where connections ended in a row, how many, and whether all of them lived and had heard nothing."""
         self._changed = asyncio.Event()
 
     # What there is.
@@ -197,16 +197,24 @@ class Work:
             self._on_heard(owner.number, Answered(owner.link.sent))
         except Lost as error:
             lost = error
-            if owner.link.told > owner.link.answered:
-                # Its text stands already: to hear it once more would be to say it twice.
-                self._on_heard(owner.number, Answered(owner.link.told))
+            self._keep_standing(owner)
             self._count_try(owner, error)
+        except asyncio.CancelledError:
+            self._keep_standing(owner)
+            raise
         finally:
             del self._owners[owner.number]
             name = owner.engine.name
             self._seconds[name] = self._seconds.get(name, 0.0) + owner.link.open_s
             self._changed.set()
         return lost
+
+    def _keep_standing(self, owner: Owner) -> None:
+        """Count text as an answer, where none has come yet: to hear it once more would be to say it twice."""
+        for start, end in owner.link.standing:
+            self.coverage.cover(start, end)
+        if owner is self.leading:
+            self.received = max(self.received, owner.link.told)
 
     def _named(self, labels: Labels, heard: Heard) -> Heard:
         named = labels.named(heard)
@@ -243,14 +251,14 @@ class Work:
         """See to it that no stretch is tried for ever, so that what follows it is still heard."""
         link = owner.link
         unanswered = max(link.answered, link.told)
-        at, tries = self._tries
-        tries = tries + 1 if at == unanswered else 1
-        self._tries = (unanswered, tries)
-        if tries < TRIES or unanswered >= link.sent:
+        at, tries, silent = self._tries if self._tries[0] == unanswered else (unanswered, 0, True)
+        silent = silent and isinstance(lost, Unanswered) and link.unfinished is None
+        self._tries = (at, tries + 1, silent)
+        if tries + 1 < TRIES or unanswered >= link.sent:
             return
-        self._tries = (-1, 0)
-        if isinstance(lost, Unanswered):
-            # Two living connections had nothing to say about it: there are no words in it.
+        self._tries = (-1, 0, True)
+        if silent:
+            # Living connections had nothing to say about it: there are no words in it.
             self.coverage.cover(unanswered, link.sent)
         elif not self._took_unfinished(owner, unanswered):
             self.give_up(unanswered, link.sent, lost.cause.what)

@@ -66,6 +66,8 @@ class WordObject(msgspec.Struct, frozen=True, omit_defaults=True):
     end_s: float | None = None
     confidence: float | None = None
     speaker: str | None = None
+    estimated: bool = False
+    """Whether the times are a guess: from the lengths of the words, not from their sound."""
 
 
 class LineObject(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -212,6 +214,7 @@ def _word(word: Word) -> WordObject:
         end_s=None if word.end is None else _seconds(word.end),
         confidence=word.confidence,
         speaker=word.speaker,
+        estimated=word.estimated,
     )
 
 

@@ -109,9 +109,9 @@ class Library:
         """Keep a person's text of a line beside what the engine said."""
         await self._run(self._store.edit_line, session, line, text, heard)
 
-    async def rename_speaker(self, session: str, old: str, new: str) -> None:
-        """Call a speaker otherwise in every line of a session."""
-        await self._run(self._store.rename_speaker, session, old, new)
+    async def rename_speaker(self, session: str, track: int, old: str, new: str) -> None:
+        """Call a speaker otherwise in every line of a track."""
+        await self._run(self._store.rename_speaker, session, track, old, new)
 
     async def set_mark(self, session: str, line: int, note: str | None) -> None:
         """Mark a line, with a note or an empty one; None takes the mark away."""

@@ -121,8 +121,10 @@ class Transcript:
         self._texts: list[str] = []
         self._speakers: list[str | None] = [None]
         """What each voice is called now."""
-        self._speaker_index: dict[str | None, int] = {None: 0}
-        """The voice of each name that was ever given: an engine goes on with the one it has made up."""
+        self._speaker_index: dict[tuple[int, str], int] = {}
+        """The voice of each name that was ever given on a track: an engine goes on with the one it has made up."""
+        self._named: set[int] = set()
+        """Lines whose speaker a person has named for them alone."""
         self._heard: dict[int, str] = {}
         """What the engine said of the lines that a person has edited."""
         self._marks: dict[int, str] = {}
@@ -201,7 +203,7 @@ class Transcript:
         self._starts[slot] = start
         self._lengths[slot] = end - start
         self._tracks[slot] = track
-        self._voices[slot] = self._voice(speaker)
+        self._voices[slot] = self._voice(track, speaker)
         self._texts[slot] = text
         self._kinds[slot] = kind
         if heard is not None:
@@ -220,7 +222,7 @@ class Transcript:
         end: int | None = None,
         speaker: str | None = None,
     ) -> None:
-        """Take in what an engine now says of a line; what is None stays, and so does the text of an edit.
+        """Take in what an engine now says of a line; what is None stays, and so does what a person has made of it.
 
         A new start may move the line, told as removed and added.
 
@@ -236,8 +238,8 @@ class Transcript:
         if text is not None:
             texts = self._heard if id in self._heard else self._texts
             texts[id] = text
-        if speaker is not None:
-            self._voices[id] = self._voice(speaker)
+        if speaker is not None and id not in self._named:
+            self._voices[id] = self._voice(self._tracks[id], speaker)
         self._lengths[id] = new_end - new_start
         if new_start == self._starts[id]:
             self._changed("revised", index, id)
@@ -273,17 +275,34 @@ class Transcript:
             self._marks[id] = note
         self._changed("revised", index, id)
 
-    def rename_speaker(self, old: str, new: str) -> None:
-        """Call a speaker otherwise, in every line there is and in those to come; does nothing when unknown.
+    def name_speaker(self, id: int, name: str) -> None:
+        """Say who spoke a line, this one alone.
+
+        Raises:
+            KeyError: no line has this id.
+        """
+        index = self.index_of(id)
+        self._named.add(id)
+        self._voices[id] = self._voice(self._tracks[id], name)
+        self._changed("revised", index, id)
+
+    def rename_speaker(self, track: int, old: str, new: str) -> None:
+        """Call a speaker of a track otherwise, in every line there is and in those to come; nothing when unknown.
 
         Two speakers of the same name stay two voices to the engine and are one to whoever reads.
         """
-        voices = [voice for voice, name in enumerate(self._speakers) if name == old]
+        theirs = {voice for (number, _), voice in self._speaker_index.items() if number == track}
+        voices = sorted(voice for voice in theirs if self._speakers[voice] == old)
         for voice in voices:
             self._speakers[voice] = new
         if voices:
-            self._speaker_index.setdefault(new, voices[0])
+            self._speaker_index.setdefault((track, new), voices[0])
             self._changed("named", -1, -1)
+
+    def called(self, track: int, speaker: str) -> str:
+        """What a speaker of a track is called now, by the name that the engine goes on with."""
+        voice = self._speaker_index.get((track, speaker))
+        return speaker if voice is None else self._speakers[voice] or speaker
 
     def remove(self, id: int) -> None:
         """Take a line out; its id is never given again.
@@ -426,8 +445,10 @@ class Transcript:
             self._texts.extend([""] * missing)
         return slot
 
-    def _voice(self, speaker: str | None) -> int:
-        voice = self._speaker_index.setdefault(speaker, len(self._speakers))
+    def _voice(self, track: int, speaker: str | None) -> int:
+        if speaker is None:
+            return 0
+        voice = self._speaker_index.setdefault((track, speaker), len(self._speakers))
         if voice == len(self._speakers):
             self._speakers.append(speaker)
         return voice

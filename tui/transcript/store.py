@@ -184,10 +184,15 @@ class Store:
             )
 
     def set_speaker(self, session: str, line: int, speaker: str) -> None:
-        """Say who spoke a line; everything else of it stays."""
+        """Say who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
         key = self._key(session)
         with database.transaction(self._db, self._path):
+            rows = self._db.execute(
+                "SELECT id, speaker, words FROM lines WHERE session = ? AND id = ?", (key, line)
+            ).fetchall()
             self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", (speaker, key, line))
+            for row in rows:
+                self._rename_words(key, [row], row["speaker"], speaker)
 
     def edit_line(self, session: str, line: int, text: str, heard: str | None) -> None:
         """Keep a person's text of a line beside what the engine said; `heard` None: it is the engine's text again."""
@@ -197,11 +202,28 @@ class Store:
                 "UPDATE lines SET text = ?, heard = ? WHERE session = ? AND id = ?", (_storable(text), heard, key, line)
             )
 
-    def rename_speaker(self, session: str, old: str, new: str) -> None:
-        """Call a speaker otherwise in every line of a session."""
+    def rename_speaker(self, session: str, track: int, old: str, new: str) -> None:
+        """Call a speaker otherwise in every line of a track, and in every word of them."""
         key = self._key(session)
         with database.transaction(self._db, self._path):
-            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND speaker = ?", (new, key, old))
+            self._db.execute(
+                "UPDATE lines SET speaker = ? WHERE session = ? AND track = ? AND speaker = ?", (new, key, track, old)
+            )
+            rows = self._db.execute(
+                "SELECT id, words FROM lines WHERE session = ? AND track = ? AND instr(words, CAST(? AS BLOB)) > 0",
+                (key, track, old),
+            ).fetchall()
+            self._rename_words(key, rows, old, new)
+
+    def _rename_words(self, key: int, rows: list[sqlite3.Row], old: str | None, new: str) -> None:
+        """The words of lines (`id`, `words`) that one speaker said are another's."""
+        for row in rows:
+            words = _words(row["words"]) or ()
+            if old is not None and any(word.speaker == old for word in words):
+                named = (msgspec.structs.replace(word, speaker=new) if word.speaker == old else word for word in words)
+                self._db.execute(
+                    "UPDATE lines SET words = ? WHERE session = ? AND id = ?", (_packed(tuple(named)), key, row["id"])
+                )
 
     def set_mark(self, session: str, line: int, note: str | None) -> None:
         """Mark a line that is kept, with a note or an empty one; None takes the mark away."""
@@ -320,6 +342,10 @@ class Store:
 
 def _packed(words: tuple[Word, ...] | None) -> bytes | None:
     return None if words is None else msgspec.msgpack.encode(words)
+
+
+def _words(packed: bytes | None) -> tuple[Word, ...] | None:
+    return None if packed is None else msgspec.msgpack.decode(packed, type=tuple[Word, ...])
 
 
 def _unpacked(row: sqlite3.Row) -> dict[str, object]:

@@ -26,7 +26,7 @@ SHORTEST_UPDATE: Final = RATE // 2
 """Samples between two partials, at least."""
 COST_FACTOR: Final = 1.5
 """A partial may come when this many times the last one's duration has been heard: so partials cannot take more than two
-thirds of the time, however slow the machine."""
+thirds of the time, however slow the machine and however many speak."""
 LOUDNESS: Final = 10 * RATE // FRAME
 """Frames whose loudest one decides how much quiet sound is raised, 10 s: it does not pump between two words."""
 WAITING: Final = 4
@@ -101,8 +101,17 @@ class Listener:
         self._say(wire.Received(self.number, self._sound.end))
         self._answer(self._segmenter.settled)
 
-    def update(self) -> None:
-        """Say what the open line sounds like so far, when enough is new to be worth it."""
+    @property
+    def speaking(self) -> bool:
+        """Whether a line is open."""
+        return self._segmenter.start is not None
+
+    def update(self, speaking: int = 1) -> None:
+        """Say what the open line sounds like so far, when enough is new to be worth it.
+
+        Args:
+            speaking: On how many connections a line is open: they share the time that partials may take.
+        """
         segmenter = self._segmenter
         if segmenter.start is None:
             return
@@ -113,7 +122,7 @@ class Listener:
                 self._show(decoded)
             return
         heard = segmenter.position - max(self._heard_until, segmenter.start)
-        if heard < max(SHORTEST_UPDATE, COST_FACTOR * self._cost_s * RATE):
+        if heard < max(SHORTEST_UPDATE, COST_FACTOR * speaking * self._cost_s * RATE):
             return
         begun_s = perf_counter()
         self._show(self._decode(segmenter.start, segmenter.position))

@@ -1,7 +1,9 @@
 """Moonshine tiny-en: sound in, tokens with their probabilities out.
 
 The two networks are those of the moonshine-voice wheel; the steps between them are greedy decoding with a cache.
-The larger, streaming models have other files and other inputs: they would be another class with `decode`.
+The larger, streaming models are not driven: they have other files and other inputs. They would be another class with
+this one's methods, and nothing else would change, for whoever uses this one asks for sound and gets tokens with their
+probabilities.
 """
 
 from collections.abc import Generator

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ HOP: Final = 10
 """Encoder frames hidden at a time, and how far the next block is: 0.48 s and 0.24 s."""
 MOST: Final = 6.0
 """A drop in log-probability says no more beyond this: the token is lost."""
+PAUSE: Final = 3 * VOICE_FRAME
+"""More than this without speech is a pause between two words, 0.1 s: closures within a word are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,7 @@ def measuring(
         model: What recognised them.
         samples: The line's sound.
         words: Of that line.
-        voiced: Where the frames of `VOICE_FRAME` samples begin in which there is speech, in order: no word begins in a
-            pause.
+        voiced: Where the frames of `VOICE_FRAME` samples begin in which there is speech, in order.
         start: Where its sound begins, samples since the connection began.
     """
     hidden = model.encode(samples)
@@ -109,9 +111,21 @@ def measuring(
     begins = [min(max(start, start + frame * FRAME - PAD), last_sample) for frame in _monotone(drops)]
     ends = [*begins[1:], last_sample]
     return tuple(
-        replace(word, start=next((at for at in voiced if first <= at < last), first), end=last)
+        replace(word, start=onset(first, last, voiced), end=last)
         for word, first, last in zip(words, begins, ends, strict=True)
     )
+
+
+def onset(first: int, last: int, voiced: Sequence[int]) -> int:
+    """Where a word begins that was found in `[first, last)`, samples.
+
+    No word begins in a pause; and since a border is known to a hop only, one that lies so little before a pause that
+    the word goes on behind it is taken to be that pause.
+    """
+    for quiet, speech in pairwise(voiced):
+        if speech - quiet > PAUSE and quiet - HOP * FRAME <= first < speech < last:
+            return speech
+    return next((at for at in voiced if first <= at < last), first)
 
 
 def _monotone(scores: Array) -> list[int]:
