@@ -11,7 +11,7 @@ from pathlib import Path
 
 from conftest import Speech
 from pulse import PulseServer
-from screen_app import screen_app
+from screen_app import ScreenApp, screen_app
 
 ROOM_S = 180
 
@@ -184,3 +184,18 @@ def test_without_a_terminal_it_says_what_to_use(pulse: PulseServer) -> None:
     assert done.returncode == 2
     assert "mictape listen" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_breaks_while_drawing_ends_in_a_sentence_and_is_in_the_log(pulse: PulseServer, home: Path) -> None:
+    broken = "from tui.widgets.level_meter import LevelMeter as M; M.pull = lambda *a, **k: 1 / 0"
+    program = f"{broken}; import sys, tui.cli; sys.exit(tui.cli.run(['--device', 'PulseAudio:vmic2']))"
+    app = ScreenApp([sys.executable, "-c", program], pulse.env)
+    try:
+        assert app.ends(60) == 1
+        screen = " ".join(app.read().split())
+        assert "Mictape had to stop. What was recorded is kept; the log tells more" in screen
+        assert "ZeroDivisionError" not in screen
+        assert app.modes() == app.before
+    finally:
+        app.close()
+    assert "ZeroDivisionError" in (home / "mictape.log").read_text()

@@ -290,7 +290,24 @@ async def test_plus_adds_the_device_unless_it_is_recorded_already() -> None:
         await pilot.press("+")
         await until_async(lambda: stage.sees("Blue Yeti is recorded already."))
         await pilot.press("down", "+")
-        await until_async(lambda: seen.result == Choice(WEBCAM, also=True))
+        await until_async(lambda: seen.result == Choice(WEBCAM, "add"))
+
+
+async def test_plus_again_removes_what_was_added_even_when_it_has_gone() -> None:
+    async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
+        in_use = [("Blue Yeti", "PulseAudio")]
+        picker = DevicePicker(Listing([YETI, SPEAKERS]).load, in_use=in_use, added=[WEBCAM], can_add=True)
+        seen = await opened(pilot, picker)
+        await until_async(lambda: seen.names == ["Blue Yeti", "HD Webcam [b]C920[/b]", "Speakers"])
+        assert stage.sees("in use · gone · muted")
+        assert stage.sees("+ add")
+        await pilot.press("down")
+        await until_async(lambda: stage.sees("+ remove"))
+        await pilot.press("enter")
+        await until_async(lambda: stage.sees("has a track of its own. + removes it"))
+        assert seen.result is NOT_ASKED
+        await pilot.press("+")
+        await until_async(lambda: seen.result == Choice(WEBCAM, "remove"))
 
 
 async def test_where_nothing_can_be_added_a_plus_is_text() -> None:
@@ -345,7 +362,7 @@ def test_choosing_a_device_that_has_just_gone_leaves_the_old_one_running(pulse: 
         os.kill(probe_of(app), signal.SIGSTOP)  # so that the picker does not see it go
         pulse.remove("headset")
         app.press("headset", "enter")
-        app.sees("Headset", "Choose another device")
+        app.sees("Headset is gone. Plug it in again")
         before = app.sees("LISTENING", "Virtual_Mic_Two")
         app.until(lambda text: text.splitlines()[0] != before.splitlines()[0])
         app.press("q")

@@ -136,6 +136,8 @@ async def test_enter_stays_and_n_walks_round() -> None:
         await press(main, pilot, "slash", "up", "up")
         assert main.view.cursor_id == 0
         assert main.query_one(Input).value == "kettle"
+        await press(main, pilot, "escape", "slash", *"299")
+        assert main.query_one(Input).value == "299", "what was typed before gives way"
 
 
 async def test_new_lines_are_searched_without_moving_the_view() -> None:

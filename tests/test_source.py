@@ -291,7 +291,7 @@ async def test_a_microphone_that_has_gone_is_lost_until_it_is_back(tmp_path: Pat
         await run.until_samples(1_600)
         server.remove("vmic2")
         os.kill(run.pid, signal.SIGKILL)
-        lost = await run.until_told(SourceChanged, lambda event: "opened" in str(event.failure))
+        lost = await run.until_told(SourceChanged, lambda event: "is gone" in str(event.failure))
         assert lost.state == "lost"
         samples = run.tape.samples
         server.add("vmic2", "Virtual_Mic_Two")
@@ -318,7 +318,7 @@ async def test_levels_come_before_go_and_while_paused(tmp_path: Path, server: Pu
 async def test_a_microphone_that_is_not_there_is_told(tmp_path: Path, server: PulseServer) -> None:
     with pytest.raises(MictapeError, match="vmic9") as caught:
         await Run(microphone("vmic9"), tmp_path).source.open()
-    assert "Choose another" in caught.value.failure.remedy
+    assert "choose another" in caught.value.failure.remedy
 
 
 async def test_without_a_sound_server_the_next_step_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

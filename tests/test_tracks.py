@@ -196,6 +196,39 @@ async def test_a_device_that_cannot_be_opened_leaves_the_session_as_it_was(libra
     assert len(await library.tracks(session.folder.session)) == 1
 
 
+async def test_an_added_track_is_removed_and_comes_again(
+    clocked_mics: ClockedMics, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen_to_words(clocked_mics, tmp_path, monkeypatch)
+    async with sitting(library, tmp_path / "log") as (session, run):
+        run.start(first := session.add_track(DeviceSource(ONE.device)))
+        run.start(second := await session.join(DeviceSource(OTHER.device)))
+        session.rename(second, "Anna")
+        await until_async(
+            lambda: any(line.track == 2 for line in map(session.transcript.line, range(len(session.transcript))))
+        )
+        with pytest.raises(MictapeError, match="Choose another device in its place"):
+            await session.end_track(first)
+        await session.end_track(second)
+        await session.end_track(second)  # asked twice, it is told once
+        length = second.tape.samples
+        await until_async(lambda: not second.following)
+        assert second.coverage.reached(second.end) == second.end, "its text is finished"
+        assert second.status("", paused=False).state is State.ENDED
+        run.start(again := await session.join(DeviceSource(OTHER.device)))
+        assert (again.number, again.name) == (3, "Anna")
+        await until_async(lambda: again.tape.samples > RATE // 2)
+        assert second.tape.samples == length
+    id = session.folder.session
+    assert [(track.name, track.samples >= length) for track in await library.tracks(id)][:2] == [
+        ("You", True),
+        ("Anna", True),
+    ]
+    lines = await library.lines(id)
+    assert [line.text for line in lines if line.kind is Kind.DIVIDER] == [f"no longer recorded: {OTHER.device.name}"]
+    assert {1, 2} <= {line.track for line in lines if line.kind is Kind.SPEECH}
+
+
 async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
     clocked_mics: ClockedMics, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +252,8 @@ async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
     )
     assert [track.tape.ended for track in again.tracks] == [False, True]
     assert dict(again.transcript.track_names) == {1: "You", 2: "Anna"}
+    assert (await again.join(DeviceSource(OTHER.device))).name == "Anna", "the same device, the same name"
+    await again.stop()
     await again.close()
 
 
@@ -274,6 +309,14 @@ def test_the_computers_sound_joins_from_the_picker_and_is_renamed(
         app.sees("Reader")
         app.press("enter")
         app.until(lambda text: re.search(r"Reader\s+Ever tried", text))
+        assert app.read().count("dBFS") == 2, "a meter for each track"
+        app.press("d")
+        app.sees("Record from")
+        app.press("speakers")
+        app.sees("+ remove")
+        app.press("+")
+        app.sees("no longer recorded: Speakers")
+        app.until(lambda text: text.count("dBFS") == 1)
         app.press("q", "q")
         assert app.ends() == 0
     with sqlite3.connect(home / "library.db") as kept:

@@ -184,7 +184,8 @@ class MictapeApp(App[None]):
         if self._stopping.is_set():
             status = replace(status, hint=self._on_leaving(tracks))
         names = self.transcript.track_names
-        levels = [Level(track.meter, track.heard, names.get(track.number, "")) for track in tracks]
+        shown = [track for track in tracks if track is self._track or not track.tape.ended]
+        levels = [Level(track.meter, track.heard, names.get(track.number, "")) for track in shown]
         self._main.show(status, levels, paused=paused)
 
     def _on_leaving(self, tracks: Iterable[Track]) -> str:
@@ -224,13 +225,22 @@ class MictapeApp(App[None]):
             self._code = error.failure.code
         except Exception as error:
             to_log(error)
-            self.farewell = Failure(
-                "Mictape had to stop", f"What was recorded is kept; the log tells more: {self._where.log}"
-            )
-            self._code = 1
+            self._give_up()
         finally:
             await self._engine.close()
             self.exit(return_code=self._code)
+
+    def _give_up(self) -> None:
+        """Something broke: leave with a sentence for the person and with exit code 1."""
+        self.farewell = Failure(
+            "Mictape had to stop", f"What was recorded is kept; the log tells more: {self._where.log}"
+        )
+        self._code = 1
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What no handler caught, in a widget say: Textual writes it to stderr, which is the log, and ends."""
+        self._give_up()
+        super()._handle_exception(error)
 
     async def _begin(self, library: Library) -> Session | None:
         """The session to record: one that was cut off, if the person goes on with it, or a new one."""
@@ -293,15 +303,16 @@ class MictapeApp(App[None]):
 
     async def _pick_device(self) -> Choice | None:
         """Let the person choose a device."""
-        specs = [track.spec for track in self.session.tracks] if self.session else []
+        tracks = self.session.tracks if self.session else []
         remembered = self._settings.device
         return await self.push_screen_wait(
             DevicePicker(
                 list_devices,
                 Lookout(self._where.log),
-                in_use=[key_of(spec.device) for spec in specs if isinstance(spec, DeviceSource)],
+                in_use=[key_of(device) for device in _devices_of(tracks[:1])],
+                added=_devices_of(tracks[1:]),
                 last_used=(remembered.name, remembered.host_api) if isinstance(remembered, ChosenDevice) else None,
-                can_add=bool(specs),
+                can_add=bool(tracks),
             )
         )
 
@@ -396,12 +407,23 @@ class MictapeApp(App[None]):
         track = self._track
         if choice is None or track is None:
             return
-        if choice.also:
-            await self._join(session, choice.device)
+        match choice.act:
+            case "add":
+                await self._join(session, choice.device)
+            case "remove":
+                for each in session.tracks[1:]:
+                    if key_of(choice.device) in map(key_of, _devices_of([each])):
+                        await session.end_track(each)
+            case "record":
+                await self._replace(session, track, choice.device)
+
+    async def _replace(self, session: Session, track: Track, device: Device) -> None:
+        """Record another device on the same track; nothing changes when it is recorded there already."""
+        if key_of(device) in map(key_of, _devices_of([track])) and track.source_state == "open":
             return
         with self._saying():
-            await session.choose(track, source_for(choice.device, self._settings))
-            self._remember(choice.device)
+            await session.choose(track, source_for(device, self._settings))
+            self._remember(device)
             if not track.capturing:
                 self._capture(session, track)
 
@@ -491,6 +513,12 @@ class MictapeApp(App[None]):
         self._code = 128 + number
         self._leaving.set()
         self.action_stop()
+
+
+def _devices_of(tracks: Iterable[Track]) -> list[Device]:
+    """What is recorded now on these tracks, files and ended tracks left out."""
+    specs = [track.spec for track in tracks if not track.tape.ended]
+    return [spec.device for spec in specs if isinstance(spec, DeviceSource)]
 
 
 async def _settled(workers: Iterable[Worker[None]]) -> None:

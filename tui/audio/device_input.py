@@ -7,11 +7,13 @@ back and whether the device keeps the rate it claims is the same for all.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
+from tui.audio import pulse
 from tui.audio.devices import Device
 from tui.audio.inputs import Inbox, InputError
 from tui.audio.messages import RATE, Failed, TrueRate
@@ -97,8 +99,10 @@ class DeviceInput(ABC):
     def gone(self) -> None:
         """The device is not there any more: say so to whoever reads."""
         if self._inbox is not None:
-            remedy = "Plug it in again, or choose another device with d"
-            self._inbox.put(InputError(Failed(f"{self.name} is gone", remedy, "device")))
+            self._inbox.put(InputError(self._is_gone()))
+
+    def _is_gone(self) -> Failed:
+        return Failed(f"{self.name} is gone", "Plug it in again, or choose another device with d", "device")
 
     @abstractmethod
     def close(self) -> None:
@@ -146,12 +150,22 @@ class DeviceInput(ABC):
         raise self._failed(refusal) from refusal
 
     def _failed(self, refusal: RefusedError) -> InputError:
+        if refusal.why == "other" and not _is_there(self._device):
+            return InputError(self._is_gone())
         what, remedy = {
             "busy": (f"{self.name} is in use by another program", "Close that program or choose another device"),
             "format": (f"{self.name} refuses every sample rate that was tried", CHOOSE),
             "other": (f"{self.name} cannot be opened: {refusal}", CHOOSE),
         }[refusal.why]
         return InputError(Failed(what, remedy, "device"))
+
+
+def _is_there(device: Device) -> bool:
+    """Whether a sound server still has the device; of one that is missing PortAudio says only that it failed."""
+    if device.host_api in SOUND_SERVERS:
+        with suppress(*pulse.errors()), pulse.connected() as server:
+            return server is None or any(each.target == device.target for each in pulse.sources(server))
+    return True
 
 
 def formats(device: Device, channel: int | None = None) -> Iterator[Format]:

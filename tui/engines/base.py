@@ -195,7 +195,7 @@ class Engine(Protocol):
         ...
 
     async def check(self, ask: Request) -> Failure | None:
-        """What stands in the way (key, platform, not reachable), or None when it is ready."""
+        """What stands in the way whoever answers (key, platform, settings), or None; nothing is connected."""
         ...
 
     async def connect(self, ask: Request) -> Connection:

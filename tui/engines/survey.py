@@ -45,7 +45,7 @@ class Readiness(StrEnum):
     UNREACHABLE = "not reachable"
     NO_PLATFORM = "not on this platform"
     UNUSABLE = "cannot be used"
-    """It cannot be imported, or its settings have a mistake."""
+    """It cannot be imported, its settings have a mistake, or it says itself that trying is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,10 @@ async def _about(name: str, engine: Engine, options: Mapping[str, object], *, ha
     failure = await engine.check(Request())
     if failure is not None and not has_key and _is_about_key(failure, catalog.key_variable(name)):
         readiness = Readiness.NEEDS_KEY
-    elif failure is not None or (failure := await _unanswered(name, url) if url else None) is not None:
-        readiness = Readiness.UNREACHABLE if url else Readiness.NO_PLATFORM
+    elif failure is not None:
+        readiness = Readiness.UNUSABLE if url else Readiness.NO_PLATFORM
+    elif url and (failure := await _unanswered(name, url)) is not None:
+        readiness = Readiness.UNREACHABLE
     else:
         readiness = Readiness.READY
     can = engine.capabilities

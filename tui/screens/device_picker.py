@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -23,8 +23,8 @@ class Choice:
     """What the person wants recorded."""
 
     device: Device
-    also: bool = False
-    """As one more track, beside what is recorded already."""
+    act: Literal["record", "add", "remove"] = "record"
+    """Instead of what the first track records, on one more track beside it, or no longer on that one."""
 
 
 class DevicePicker(Question[Choice | None]):
@@ -40,7 +40,7 @@ class DevicePicker(Question[Choice | None]):
         Binding("escape", "leave", "leave"),
         Binding("ctrl+r,f5", "look_again", "look again"),
         # Before the filter, which would take them as text or as a key of its own.
-        Binding("plus", "also", "add", priority=True),
+        Binding("plus", "beside", "add", priority=True),
         Binding("ctrl+u", "unmute", "unmute", priority=True),
         # Reached only while nothing is typed into: after a failure, or from the list.
         Binding("r", "look_again", "look again", show=False),
@@ -62,6 +62,7 @@ class DevicePicker(Question[Choice | None]):
         lookout: Lookout | None = None,
         *,
         in_use: Collection[DeviceKey] = (),
+        added: Sequence[Device] = (),
         last_used: DeviceKey | None = None,
         can_add: bool = False,
     ) -> None:
@@ -70,7 +71,8 @@ class DevicePicker(Question[Choice | None]):
         Args:
             load: Lists the devices once.
             lookout: Tells what changes while the picker is open; None: nobody does.
-            in_use: The devices of the session's tracks.
+            in_use: The device of the session's first track.
+            added: Those of its other tracks; listed even while they are unplugged, so that they can be removed.
             last_used: The device that was chosen last.
             can_add: Whether a device can be recorded beside what is recorded already.
         """
@@ -78,7 +80,8 @@ class DevicePicker(Question[Choice | None]):
         self._load = load
         self._lookout = lookout
         self._can_add = can_add
-        self._in_use = in_use
+        self._added = {key_of(device): device for device in added}
+        self._in_use = {*in_use, *self._added}
         self._last_used = last_used
         self._found: list[Device] = []
 
@@ -110,19 +113,23 @@ class DevicePicker(Question[Choice | None]):
         """Leave a key to the filter where there is nothing to do for it."""
         del parameters
         device = self._list.device if self.is_mounted else None
-        if action == "also":
+        if action == "beside":
             return self._can_add and device is not None
         if action == "unmute":
             return self._lookout is not None and device is not None and device.muted
         return True
 
-    def action_also(self) -> None:
-        """Record the device under the cursor beside what is recorded already."""
+    def action_beside(self) -> None:
+        """Record the device under the cursor beside what is recorded already, or no longer."""
         device = self._list.device
-        if device is not None and key_of(device) in self._in_use:
+        if device is None:
+            return
+        if key_of(device) in self._added:
+            self.dismiss(Choice(device, "remove"))
+        elif key_of(device) in self._in_use:
             self._say(str(Failure(f"{device.name} is recorded already", "Choose another device to add")))
-        elif device is not None:
-            self.dismiss(Choice(device, also=True))
+        else:
+            self.dismiss(Choice(device, "add"))
 
     def action_unmute(self) -> None:
         """Let the device under the cursor be heard again."""
@@ -163,7 +170,9 @@ class DevicePicker(Question[Choice | None]):
             case Refused(failure):
                 self._say(str(failure))
             case Listing(devices, None):
-                self._found = list(devices)
+                gone = self._added.keys() - set(map(key_of, devices))
+                self._found = [*devices, *(self._added[key] for key in gone)]
+                self._list.gone = gone
                 self._show()
             case Listing(_, failure):
                 self._found = []
@@ -186,11 +195,17 @@ class DevicePicker(Question[Choice | None]):
     @on(Input.Submitted)
     def _choose_current(self) -> None:
         if self._list.device is not None:
-            self.dismiss(Choice(self._list.device))
+            self._choose(self._list.device)
 
     @on(DeviceList.DeviceChosen)
-    def _choose(self, event: DeviceList.DeviceChosen) -> None:
-        self.dismiss(Choice(event.device))
+    def _choose_clicked(self, event: DeviceList.DeviceChosen) -> None:
+        self._choose(event.device)
+
+    def _choose(self, device: Device) -> None:
+        if key_of(device) in self._added:
+            self._say(str(Failure(f"{device.name} has a track of its own", "+ removes it; then it can be chosen")))
+        else:
+            self.dismiss(Choice(device))
 
     @on(DeviceList.OptionHighlighted)
     def _look_at(self) -> None:
@@ -215,9 +230,10 @@ class DevicePicker(Question[Choice | None]):
         if self._filter.disabled:
             keys = [("r", "look again")]
         else:
-            offered = {"also": ("+", "add"), "unmute": ("^u", "unmute")}
-            also = [key for action, key in offered.items() if self.check_action(action, ())]
-            keys = [("enter", "record"), *also]
+            device = self._list.device
+            beside = "remove" if device is not None and key_of(device) in self._added else "add"
+            offered = {"beside": ("+", beside), "unmute": ("^u", "unmute")}
+            keys = [("enter", "record"), *(key for action, key in offered.items() if self.check_action(action, ()))]
         self._keys.update(_key_row([*keys, ("esc", "leave")]))
 
 

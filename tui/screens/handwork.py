@@ -33,6 +33,7 @@ class Handwork(Reading):
         self.session = session
         self.spare = spare
         self._player = Player(log)
+        self.text.tell_unsure(session.unsure)
 
     def on_unmount(self) -> None:
         """Nothing is played any more."""

@@ -71,6 +71,8 @@ class MainScreen(Searching, Handwork):
         self.status.show(status)
         for _ in range(max(len(levels), 1) - len(self.meters.children)):
             self.meters.mount(LevelMeter())
+        if len(self.meters.children) > max(len(levels), 1):
+            self.meters.children[-1].remove()
         self.meters.set_class(len(levels) > 1, "-several")
         for widget, level in zip(self.meters.query_children(LevelMeter), levels, strict=False):
             widget.paused = paused

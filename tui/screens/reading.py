@@ -1,7 +1,7 @@
 """Reading the text on the main screen: going somewhere, selecting, copying."""
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,12 @@ from tui.widgets.transcript_view import TranscriptView
 
 SLICE: Final = 2_000
 """Lines that are looked at before others have a turn: 2 ms of work."""
+
+ASKED: Final = 250
+"""Lines that the library is asked about at once: 2 ms of its thread, so that a final line never waits for long."""
+
+_Finder = Callable[[list[Line]], Awaitable[Line | None]]
+"""Gives the first of some lines that is looked for; None when it is none of them."""
 
 TIMES: Final = "12:30 or 1:02:03 on the tape · -5m or +30s from here · @14:05 on the wall"
 
@@ -135,29 +141,55 @@ class Reading(Screen[None]):
         """Go to the gap before this line."""
         self._seek(-1, _is_gap, "There is no gap that way.")
 
+    def action_next_unsure(self) -> None:
+        """Go to the next line with a word that the engine was unsure of."""
+        self._seek_unsure(1)
+
+    def action_previous_unsure(self) -> None:
+        """Go to the line before this one with a word that the engine was unsure of."""
+        self._seek_unsure(-1)
+
+    def _seek_unsure(self, step: int) -> None:
+        if (session := self.session) is None:
+            self.say("Nothing is recorded yet; d chooses a device.")
+            return
+
+        async def first_of(lines: list[Line]) -> Line | None:
+            unsure = await session.unsure([line.id for line in lines])
+            return next((line for line in lines if line.id in unsure), None)
+
+        self._look_for(step, first_of, "There is no word that way that the engine was unsure of.", ASKED)
+
     def _other_voice(self) -> Callable[[Line], bool]:
         voice = self.line.voice if self.line is not None else ""
         return lambda line: line.voice not in {"", voice}
 
     def _seek(self, step: int, wanted: Callable[[Line], bool], otherwise: str) -> None:
-        self.run_worker(self._seeking(step, wanted, otherwise), group="seek", exclusive=True, exit_on_error=False)
-
-    async def _seeking(self, step: int, wanted: Callable[[Line], bool], otherwise: str) -> None:
-        """Look at line after line, in slices; lines may come in meanwhile."""
-        transcript, line = self.transcript, self.line
-        while line is not None:
-            index = transcript.index_of(line.id) + step if line.id in transcript else -1
-            end = index + step * SLICE
-            while index != end and 0 <= index < len(transcript):
-                line = transcript.line(index)
-                if wanted(line):
-                    self.text.go_to(line.id)
-                    return
-                index += step
-            if not 0 <= index < len(transcript):
-                break
+        async def first_of(lines: list[Line]) -> Line | None:
             await asyncio.sleep(0)
-        self.say(otherwise)
+            return next(filter(wanted, lines), None)
+
+        self._look_for(step, first_of, otherwise, SLICE)
+
+    def _look_for(self, step: int, first_of: _Finder, otherwise: str, lines: int) -> None:
+        """Go to the next line (1) or the one before (-1) that is found, looking at so many at once."""
+        seeking = self._seeking(step, first_of, otherwise, lines)
+        self.run_worker(seeking, group="seek", exclusive=True, exit_on_error=False)
+
+    async def _seeking(self, step: int, first_of: _Finder, otherwise: str, count: int) -> None:
+        """Look at slice after slice; lines may come and go meanwhile."""
+        transcript, line = self.transcript, self.line
+        with self.saying():
+            while line is not None and line.id in transcript:
+                first = transcript.index_of(line.id) + step
+                within = range(max(0, first - count + 1), first + 1) if step < 0 else range(first, first + count)
+                ahead = [transcript.line(index) for index in within if index < len(transcript)][::step]
+                found = await first_of(ahead)
+                if found is not None and found.id in transcript:
+                    self.text.go_to(found.id)
+                    return
+                line = ahead[-1] if ahead else None
+            self.say(otherwise)
 
     # Selecting and copying.
 

@@ -1,7 +1,7 @@
 """Puts what a session is told into the library: in order, behind its back, and again where it failed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -10,6 +10,7 @@ from tui.session.recovery import intervals_of
 from tui.session.track import Track
 from tui.transcript.kept import KeptLine
 from tui.transcript.library import Library
+from tui.transcript.wrapping import Span
 
 RETRY_S: Final = 1.0
 """How long a write that failed waits before it is tried again."""
@@ -70,6 +71,27 @@ class Keeper:
         self.write(partial(self._library.set_coverage, self._session, track.number, intervals))
         length = partial(self._library.update_track, samples=track.tape.samples, lost=track.lost)
         self.write(partial(length, self._session, track.number))
+
+    async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
+        """Where words stand that the engine was unsure of, by the ids of lines, as of now; see `Store.unsure`.
+
+        Asked behind all that is still to be written, so that a line which is on the screen is in the library, too.
+        Raises MictapeError.
+        """
+        answer: asyncio.Future[Mapping[int, tuple[Span, ...]]] = asyncio.get_running_loop().create_future()
+
+        async def read() -> None:
+            try:
+                spans = await self._library.unsure(self._session, lines)
+            except MictapeError as error:
+                if not answer.done():
+                    answer.set_exception(error)
+            else:
+                if not answer.done():
+                    answer.set_result(spans)
+
+        self.write(read)
+        return await answer
 
     def stop_trying(self) -> None:
         """What fails from now on is not tried again: the session ends."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from tui.audio.devices import Device
 from tui.audio.messages import Ended, Hole, Paused, Progress
 from tui.audio.source import DeviceSource, FileSource, Source, SourceChanged, SourceSpec
 from tui.audio.source import Event as SourceEvent
@@ -25,8 +26,10 @@ from tui.session.placement import FIRST, TapeClock, placement_on
 from tui.session.recovery import RemainingTrack, Remains
 from tui.session.scribe import Scribe
 from tui.session.track import Track, name_for
+from tui.transcript.kept import KeptTrack
 from tui.transcript.library import Library, SessionFolder
 from tui.transcript.model import Transcript
+from tui.transcript.wrapping import Span
 
 STOPPED: Final = "the session was stopped first"
 
@@ -160,6 +163,19 @@ class Session:
             self._begin_writing(track)
             return track
 
+    async def end_track(self, track: Track) -> None:
+        """Record a track no more while the others go on: its tape ends, its text is finished, both stay.
+
+        Raises MictapeError for the first one, whose tape is session time.
+        """
+        if track.number == FIRST:
+            what = f"{track.device} gives the session its time"
+            raise MictapeError(Failure(what, "Choose another device in its place"))
+        await track.source.close()
+        if not track.tape.ended:
+            track.tape.end()
+            self._scribe.divide(track, f"no longer recorded: {track.device}")
+
     def rename(self, track: Track, name: str) -> None:
         """Call a track otherwise: in every line of it, there and to come, and in the library."""
         track.name = name
@@ -176,7 +192,10 @@ class Session:
 
     def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
         number = len(self.tracks) + 1
-        name = name_for(spec, [track.name for track in self.tracks])
+        # A device that was removed and comes again is who it was.
+        key = _device_key(spec)
+        again = (track.name for track in self.tracks if key and track.tape.ended and _device_key(track.spec) == key)
+        name = next(again, "") or name_for(spec, [track.name for track in self.tracks])
         return self._make_track(number, spec, origin, Coverage(origin), name)
 
     def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
@@ -194,6 +213,7 @@ class Session:
     def _take_up(self, left: RemainingTrack, spec: SourceSpec) -> Track:
         """A track of a session that was cut off."""
         known = left.track
+        spec = _spec_of(known) if self.tracks else spec
         track = self._make_track(known.number, spec, known.origin, left.coverage, known.name)
         if self.tracks:
             track.tape.end()
@@ -331,6 +351,10 @@ class Session:
         number = self.transcript.line_of(id).track
         return next(track for track in self.tracks if track.number == number)
 
+    async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
+        """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
+        return await self._keeper.unsure(lines)
+
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when they have answered for all of it."""
         self.stopped = True
@@ -399,3 +423,17 @@ class Session:
 
     def _tell(self, event: Event) -> None:
         self._events.put_nowait(event)
+
+
+def _spec_of(known: KeptTrack) -> SourceSpec:
+    """What a track recorded that has ended, as far as the library knows."""
+    match known.kind:
+        case "microphone" | "computer sound" as kind:
+            return DeviceSource(Device("", known.source, known.host_api, 0, 0, False, kind, ""))
+        case _:
+            return FileSource(Path(known.source))
+
+
+def _device_key(spec: SourceSpec) -> tuple[str, str] | None:
+    """What the device is remembered by; None where it is no device."""
+    return (spec.device.name, spec.device.host_api) if isinstance(spec, DeviceSource) else None

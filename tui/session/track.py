@@ -16,7 +16,7 @@ from tui.engines.base import Word
 from tui.failure import Failure
 from tui.session.coverage import Coverage
 from tui.session.follower import Follower
-from tui.session.placement import Placement
+from tui.session.placement import FIRST, Placement
 from tui.session.state import BEHIND_S, Situation, State, Status, state_of
 from tui.session.voices import Voices
 from tui.transcript.kept import KeptTrack, TrackKind
@@ -239,6 +239,8 @@ class Track:
     def _hint(self, state: State) -> str:
         """What to do next in this state; empty when there is nothing to do."""
         if state in (State.DISK_FULL, State.DEVICE_LOST, State.DEVICE_STALLED) and self.failure is not None:
+            if state is State.DEVICE_LOST and self.number != FIRST:
+                return str(Failure(self.failure.what, "Plug it in again, or press d, then + on it to remove it"))
             return str(self.failure)
         if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
             return f"{self.follower.failure} The recording goes on."

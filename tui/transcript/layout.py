@@ -23,6 +23,18 @@ _SAMPLE: Final = 64
 """Lines that are wrapped to estimate all others."""
 
 
+_NOTE_CHARACTERS: Final = 40
+"""Of the note on a mark; more of it is told where one goes to the mark."""
+
+
+def shown_text(text: str, note: str | None) -> str:
+    """What stands in the rows of a line: its text, and behind it the note on its mark, shortened."""
+    if not note:
+        return text
+    short = note if len(note) <= _NOTE_CHARACTERS else note[: _NOTE_CHARACTERS - 1] + "…"
+    return f"{text}  » {short}"
+
+
 class _Block:
     """Neighbouring lines."""
 
@@ -189,7 +201,7 @@ class Layout:
         self._version = transcript.version
         count = len(transcript)
         step = max(1, count // _SAMPLE)
-        sample = [self._height(transcript.text(index)) for index in range(0, count, step)]
+        sample = [self._height(transcript.id_at(index)) for index in range(0, count, step)]
         mean = sum(sample) / len(sample) if sample else 1.0
         sizes = [min(BLOCK, count - first) for first in range(0, count, BLOCK)]
         self._blocks = [_Block(lines, max(lines, round(lines * mean)), exact=False) for lines in sizes]
@@ -214,15 +226,19 @@ class Layout:
         """Forget where everything behind the start of a block is."""
         del self._firsts[at + 1 :], self._tops[at + 1 :]
 
-    def _height(self, text: str) -> int:
+    def _height(self, id: int) -> int:
+        """The rows of a line; one while changes are taken over and it is gone: then another change says so."""
+        if id not in self._transcript:
+            return 1
         self.wraps += 1
+        text = shown_text(self._transcript.text_of(id), self._transcript.marks.get(id))
         return len(wrap(visible(text), self._width))
 
     def _measure(self, at: int) -> list[int]:
         """Wrap the lines of a block and set its rows."""
         self._add_up()
         block, first = self._blocks[at], self._firsts[at]
-        heights = [self._height(self._transcript.text(index)) for index in range(first, first + block.lines)]
+        heights = [self._height(self._transcript.id_at(index)) for index in range(first, first + block.lines)]
         rows = sum(heights)
         if rows != block.rows:
             block.rows = rows
@@ -248,10 +264,6 @@ class Layout:
         self._add_up()
         return heights
 
-    def _height_of(self, id: int) -> int:
-        """A line's height while changes are taken over: it may be gone by now, then another change says so."""
-        return self._height(self._transcript.text_of(id)) if id in self._transcript else 1
-
     def _added(self, change: Change) -> None:
         self._add_up()
         at = max(0, bisect_right(self._firsts, change.index) - 1)
@@ -263,7 +275,7 @@ class Layout:
                 self._blocks.append(block)
                 self._line_heights[block] = []
         block = self._blocks[at]
-        height = self._height_of(change.id)
+        height = self._height(change.id)
         if (heights := self._line_heights.get(block)) is not None:
             heights.insert(change.index - self._firsts[at], height)
         block.lines += 1
@@ -306,7 +318,7 @@ class Layout:
         at, line = self._block_of(change.index)
         block = self._blocks[at]
         if (heights := self._line_heights.get(block)) is not None:
-            height = self._height_of(change.id)
+            height = self._height(change.id)
             block.rows += height - heights[line]
             heights[line] = height
         else:

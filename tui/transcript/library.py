@@ -5,7 +5,7 @@ is still carried out. The command line, which has no loop, uses `Store` itself.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from typing import ParamSpec, Self, TypeVar
 from tui.transcript.folders import SessionFolder
 from tui.transcript.kept import KeptInterval, KeptLine, KeptSession, KeptTrack, Word
 from tui.transcript.store import BUSY_S, Store
+from tui.transcript.wrapping import Span
 
 __all__ = ["KeptInterval", "KeptLine", "KeptSession", "KeptTrack", "Library", "SessionFolder", "Store", "Word"]
 
@@ -140,6 +141,10 @@ class Library:
     async def lines(self, session: str, *, words: bool = True) -> list[KeptLine]:
         """The lines of a session in tape order; without their words where nobody looks at them."""
         return await self._run(self._store.lines, session, words=words)
+
+    async def unsure(self, session: str, lines: Sequence[int]) -> dict[int, tuple[Span, ...]]:
+        """Where in the texts of lines the words stand that the engine was unsure of."""
+        return await self._run(self._store.unsure, session, lines)
 
     async def coverage(self, session: str, track: int) -> list[KeptInterval]:
         """How it stands with a track's tape, in tape order."""

@@ -5,7 +5,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,8 @@ from tui.transcript import database, folders
 from tui.transcript.folders import SessionFolder
 from tui.transcript.kept import KeptInterval, KeptLine, KeptSession, KeptTrack, Word
 from tui.transcript.model import SPEECH
+from tui.transcript.unsure import unsure_spans
+from tui.transcript.wrapping import Span
 
 BUSY_S: Final = 5.0
 """How long a statement waits for another process that writes."""
@@ -317,6 +319,20 @@ class Store:
             (self._key(session),),
             KeptLine,
         )
+
+    def unsure(self, session: str, lines: Sequence[int]) -> dict[int, tuple[Span, ...]]:
+        """Where in the texts of lines the words stand that the engine was unsure of, for those lines that have any.
+
+        A line that a person has edited has none: it is the person's word now. See `unsure_spans`.
+        """
+        with database.told(self._path):
+            rows: list[tuple[int, str, bytes]] = self._db.execute(
+                "SELECT id, text, words FROM lines WHERE session = ? AND id IN (SELECT value FROM json_each(?))"
+                " AND heard IS NULL AND words IS NOT NULL",
+                (self._key(session), msgspec.json.encode(tuple(lines)).decode()),
+            ).fetchall()
+        spans = ((id, unsure_spans(text, _words(words) or ())) for id, text, words in rows)
+        return {id: found for id, found in spans if found}
 
     def coverage(self, session: str, track: int) -> list[KeptInterval]:
         """How it stands with a track's tape, in tape order."""

@@ -64,13 +64,16 @@ def in_groups(
     return [(kind, members) for kind, members in groups if members]
 
 
-def marks(device: Device, in_use: Collection[DeviceKey], last_used: DeviceKey | None) -> list[str]:
+def marks(
+    device: Device, in_use: Collection[DeviceKey], last_used: DeviceKey | None, gone: Collection[DeviceKey] = ()
+) -> list[str]:
     """What is special about a device, in words."""
     key = key_of(device)
     special = {
         "in use": key in in_use,
         "last used": key == last_used and key not in in_use,
-        "default": device.default,
+        "gone": key in gone,
+        "default": device.default and key not in gone,
         "muted": device.muted,
     }
     return [word for word, holds in special.items() if holds]
@@ -125,6 +128,8 @@ class DeviceList(OptionList):
         super().__init__(id=id, markup=False, compact=True)
         self._in_use = in_use
         self._last_used = last_used
+        self.gone: Collection[DeviceKey] = ()
+        """Those that are listed although they are not there; set before `show`."""
         self._shown: Sequence[Device] = ()
         self._width = 0
         self._column = _NAME_CELLS
@@ -186,7 +191,7 @@ class DeviceList(OptionList):
         return min(widest, _NAME_CELLS, max(room, _LEAST_NAME_CELLS))
 
     def _words(self, device: Device) -> str:
-        return " · ".join(marks(device, self._in_use, self._last_used))
+        return " · ".join(marks(device, self._in_use, self._last_used, self.gone))
 
     def _row(self, device: Device) -> Content:
         """Name, level, marks, details; a narrow list cuts the details first."""

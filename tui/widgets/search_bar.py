@@ -94,10 +94,11 @@ class SearchBar(Vertical):
         self.show("")
 
     def open(self) -> None:
-        """Show it and type on; what was typed before stays and is searched for again."""
+        """Show it with what was typed before, searched for again and selected: typing begins anew."""
         fresh = not self.is_open
         self.add_class("-open")
         self._input.focus()
+        self._input.action_select_all()
         if fresh and self._input.value:
             self._tell()
 

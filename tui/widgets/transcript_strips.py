@@ -15,6 +15,7 @@ from rich.style import Style
 from textual.cache import LRUCache
 from textual.strip import Strip
 
+from tui.transcript.layout import shown_text
 from tui.transcript.model import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
 from tui.transcript.query import Matcher
 from tui.transcript.wrapping import Span, visible, wrap
@@ -59,6 +60,10 @@ class Inks:
     hit: Style
     current: Style
     """A hit in the line that the search has come to."""
+    unsure: Style
+    """A word that the engine was unsure of."""
+    note: Style
+    """The note on a mark."""
     pill: Style
 
 
@@ -115,12 +120,19 @@ class Look:
     """What is searched for."""
     current: bool = False
     """Whether the search has come to it."""
-    wall: str | None = None
-    """The wall-clock time that stands in place of tape time."""
+    unsure: tuple[Span, ...] = ()
+    """The words of its text that the engine was unsure of."""
 
-    def hits(self, text: str) -> list[Span]:
-        """Where in the line's text what is searched for stands."""
-        return self.matcher.spans(text) if self.matcher is not None else []
+    def inked(self, line: Line, inks: Inks) -> list[tuple[Span, Style]]:
+        """The characters that are drawn in styles of their own, besides that of all text; these may overlap."""
+        text = line.text
+        found = self.matcher.spans(text) if self.matcher is not None else []
+        inked = [(span, inks.unsure) for span in self.unsure]
+        inked += [(span, inks.current if self.current else inks.hit) for span in found]
+        if self.span is not None:
+            inked.append(((self.span[0], min(self.span[1], len(text))), inks.selection))
+        inked.append(((len(text), len(shown_text(text, line.mark))), inks.note))
+        return inked
 
 
 PLAIN: Final = Look()
@@ -165,11 +177,11 @@ class Painter:
         self._inks = self._labelled = None
         self._kept.clear()
 
-    def line(self, line: Line, look: Look) -> list[Strip]:
+    def line(self, line: Line, look: Look, wall: str | None = None) -> list[Strip]:
         """See `line_strips`."""
-        key = (line, look)
+        key = (line, look, wall)
         if (strips := self._kept.get(key)) is None:
-            strips = self._kept[key] = line_strips(line, self.page, self.inks, look)
+            strips = self._kept[key] = line_strips(line, self.page, self.inks, look, wall)
         return strips
 
     def partial(self, partial: PartialText, speaker: str | None, wall: str | None = None) -> list[Strip]:
@@ -195,7 +207,7 @@ class Painter:
         return known[2]
 
 
-def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN) -> list[Strip]:
+def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN, wall: str | None = None) -> list[Strip]:
     """The rows of a line.
 
     Args:
@@ -203,28 +215,27 @@ def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN) -> list[
         page: the room there is.
         inks: the styles.
         look: what is special about it now.
+        wall: the wall-clock time that stands in place of tape time.
 
     Returns:
         As many strips as the layout says it has rows. Text and gutter carry the offsets of Textual's
         selection: x is the character, y the line's id, so that a selection stays with its words.
     """
-    text = visible(line.text)
+    text = visible(shown_text(line.text, line.mark))
     ink = inks.text if line.kind in (SPEECH, NOTE) else inks.gap
     back = inks.cursor.background_style if look.cursor else Style.null()
     rows = wrap(text, page.text)
-    plain = Style.combine([ink, back])
-    inked = [(span, inks.current if look.current else inks.hit) for span in look.hits(line.text)]
-    if look.span is not None:
-        inked.append((look.span, inks.selection))
+    plain = ink + back
+    inked = look.inked(line, inks)
     strips: list[Strip] = []
     for number, (start, end) in enumerate(rows):
         gutter = (
-            _gutter(line, page, inks, cursor=look.cursor, wall=look.wall)
+            _gutter(line, page, inks, cursor=look.cursor, wall=wall)
             if number == 0
             else [Segment(" " * page.gutter, inks.text)]
         )
         body = [
-            Segment(text[left:right], plain if over is None else ink + over)
+            Segment(text[left:right], plain if over is None else plain + over)
             for left, right, over in _cut(start, end, inked)
         ]
         strip = Strip([Segment(part, (style or ink) + back) for part, style, _ in gutter] + body)
@@ -271,13 +282,14 @@ def _gutter(line: Line, page: Page, inks: Inks, *, cursor: bool, wall: str | Non
 
 
 def _cut(start: int, end: int, inked: list[tuple[Span, Style]]) -> list[tuple[int, int, Style | None]]:
-    """A row's stretches, each in the last of the styles whose characters it is among, or in none."""
+    """A row's stretches, each in the styles whose characters it is among, the later over the earlier, or in none."""
     within = [((max(start, left), min(end, right)), ink) for (left, right), ink in inked]
     within = [(span, ink) for span, ink in within if span[0] < span[1]]
     borders = sorted({start, end, *(border for span, _ in within for border in span)})
+    inks = [[ink for span, ink in within if span[0] <= left < span[1]] for left in borders]
     return [
-        (left, right, next((ink for span, ink in reversed(within) if span[0] <= left < span[1]), None))
-        for left, right in pairwise(borders)
+        (left, right, Style.combine(over) if over else None)
+        for (left, right), over in zip(pairwise(borders), inks, strict=False)
     ]
 
 

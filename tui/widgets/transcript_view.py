@@ -1,7 +1,6 @@
 """The transcript on the screen: follows the newest words, or stays on the row that is being read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from textual import events
@@ -11,41 +10,17 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from tui.transcript.model import SPEECH, Line, PartialText, Transcript
+from tui.transcript.model import Transcript
 from tui.transcript.query import Matcher
-from tui.transcript.viewport import Place, Viewport
+from tui.transcript.viewport import Place
+from tui.widgets.transcript_rows import Rows
 from tui.widgets.transcript_search import Walk, show_ticks
 from tui.widgets.transcript_selection import selected_span, selected_text
-from tui.widgets.transcript_strips import Inks, Look, Page, Painter, wall_clock
-
-_LOOK_BACK: Final = 64
-"""Lines that are looked through, from the end, for the newest speech or a track's speaker."""
-
+from tui.widgets.transcript_strips import Inks, Look
+from tui.widgets.transcript_unsure import Ask, UnsureWords
 
 _TURN_S: Final = 0.002
 """Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Unfinished:
-    """A track's partial, as it is shown."""
-
-    partial: PartialText
-    speaker: str | None
-    wall: str | None
-    """What stands in place of its tape time."""
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What a row of the screen shows."""
-
-    what: Line | _Unfinished
-    row: int
-    """Which of its rows."""
-    wall: str | None
-    """What stands in place of its tape time."""
 
 
 class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -68,6 +43,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         "transcript--cursor",
         "transcript--hit",
         "transcript--current",
+        "transcript--unsure",
+        "transcript--note",
         "transcript--pill",
     }
 
@@ -84,6 +61,8 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         & > .transcript--cursor { background: $transcript-cursor; }
         & > .transcript--hit { text-style: underline; }
         & > .transcript--current { text-style: bold reverse; }
+        & > .transcript--unsure { text-style: italic uu; }
+        & > .transcript--note { color: $transcript-mark; text-style: italic; }
         & > .transcript--pill { color: $background; background: $transcript-pill; text-style: bold; }
     }
     """
@@ -102,20 +81,20 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._transcript = transcript
-        self._port = Viewport(transcript, 1)
-        self._painter = Painter(self._mix_inks)
+        self._rows = Rows(transcript, self._mix_inks)
+        self._port = self._rows.port
+        self._unsure = UnsureWords(transcript)
+        self._learning = False
+        """Whether unsure words are being asked for."""
         self._seen = -1
         """Version of the transcript that is on the screen."""
         self.walk = Walk(transcript)
         """The search and how far one has come in it."""
-        self._wall: Callable[[int], float | None] | None = None
         self._left: tuple[Place, int | None] | None = None
         """Where one was reading when the search began, and the cursor."""
         self._searching_on = False
         """Whether a turn of the search is to come."""
         self._cursor: int | None = None
-        self._unfinished: list[_Unfinished] = []
-        self._rows: list[_Row] = []
         self._drawn: list[Strip] = []
         self._placing = False
         """While it scrolls by itself."""
@@ -143,13 +122,12 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def first_id(self) -> int | None:
         """The line on the first row of the screen; None when there is none or it is a partial."""
-        what = self._rows[0].what if self._rows else None
-        return what.id if isinstance(what, Line) else None
+        return self._rows.first_id
 
     @property
     def on_wall(self) -> bool:
         """Whether lines have the time of the wall clock beside them, where that is known."""
-        return self._wall is not None
+        return self._rows.wall is not None
 
     def tell_time(self, wall: Callable[[int], float | None] | None) -> None:
         """Have wall-clock times beside the lines.
@@ -158,8 +136,13 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             wall: gives seconds since 1970 UTC for a session time in samples, at once, or None where that is not known:
                 such a line keeps its tape time, which has no `@`. Without it every line has its tape time.
         """
-        self._wall = wall
+        self._rows.wall = wall
         self._take_changes()
+        self._place()
+
+    def tell_unsure(self, ask: Ask) -> None:
+        """Have words marked that an engine was unsure of; `ask` is asked about lines when they are shown."""
+        self._unsure.ask = ask
         self._place()
 
     @property
@@ -222,7 +205,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         """Go to the end and follow it."""
         self._take_changes()
         self._port.follow()
-        self._cursor = self._newest()
+        self._cursor = self._rows.newest()
         self._place()
 
     def to_start(self) -> None:
@@ -255,7 +238,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """A row of the screen; blank below the text."""
-        return self._strip(y)
+        return self._rows.strip(y, self._look, self._pill)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text, a line each; what is seen is what is copied."""
@@ -269,7 +252,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     def notify_style_update(self) -> None:
         """Forget everything that was drawn in other colours."""
         super().notify_style_update()
-        self._painter.restyle()
+        self._rows.painter.restyle()
         self._drawn = []
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -288,14 +271,13 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
     def on_click(self, event: events.Click) -> None:
         """A click on the pill goes to the end."""
         pill = self._pill
-        if pill and event.y == self._port.height - 1 and event.x >= self._painter.page.width - len(pill) - 2:
+        if pill and event.y == self._port.height - 1 and event.x >= self._rows.size.width - len(pill) - 2:
             self.to_end()
 
     @property
     def _fits_screen(self) -> bool:
         """Whether the rows were placed for the size that the view has now."""
-        size = self.scrollable_content_region.size
-        return size == Size(self._painter.page.width, self._port.height)
+        return self.scrollable_content_region.size == self._rows.size
 
     @property
     def _pill(self) -> str:
@@ -305,61 +287,17 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _take_changes(self) -> None:
         """Follow the transcript and the size of the view, without moving anything yet."""
-        transcript = self._transcript
-        self._port.sync()
-        self._seen = transcript.version
-        self._fit_page()
-        self._unfinished = [self._unfinished_of(track, partial) for track, partial in transcript.partials.items()]
-        self._port.tail = sum(unfinished.height for unfinished in self._unfinished)
-        if self._port.following or self._cursor not in transcript:
-            self._cursor = self._newest()
-
-    def _fit_page(self) -> None:
-        """Take the view's size and what the gutter needs."""
-        transcript = self._transcript
-        size = self.scrollable_content_region.size
-        latest = transcript.start(-1) if len(transcript) else 0
-        page = Page.fit(
-            size.width, latest, transcript.speakers, tuple(transcript.track_names.values()), wall=self.on_wall
-        )
-        self._port.height = size.height
-        if page != self._painter.page:
-            self._painter.use(page)
-            self._port.flow.resize(page.text)
-
-    def _newest(self) -> int | None:
-        """The newest final line: of speech, if there is one among the last."""
-        transcript = self._transcript
-        count = len(transcript)
-        for index in range(count - 1, max(-1, count - 1 - _LOOK_BACK), -1):
-            if transcript.line(index).kind == SPEECH:
-                return transcript.id_at(index)
-        return transcript.id_at(-1) if count else None
-
-    def _unfinished_of(self, track: int, partial: PartialText) -> _Unfinished:
-        speaker, wall = self._speaker_of(track), self._wall_time(partial.start)
-        return _Unfinished(partial, speaker, wall, len(self._painter.partial(partial, speaker, wall)))
-
-    def _wall_time(self, start: int) -> str | None:
-        """What is shown in place of a tape time."""
-        utc_s = self._wall(start) if self._wall is not None else None
-        return None if utc_s is None else wall_clock(utc_s)
-
-    def _speaker_of(self, track: int) -> str | None:
-        """Who spoke last on a track."""
-        if not self._painter.page.speaker:
-            return None
-        transcript = self._transcript
-        count = len(transcript)
-        lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - _LOOK_BACK), -1))
-        voice = transcript.track_names.get(track)
-        return next((line.voice for line in lines if line.track == track and line.kind == SPEECH), voice)
+        self._rows.take_changes(self.scrollable_content_region.size)
+        self._unsure.sync()
+        self._seen = self._transcript.version
+        if self._port.following or self._cursor not in self._transcript:
+            self._cursor = self._rows.newest()
 
     def _scroll_rows(self, moved: int) -> None:
         """Scroll as the person wants. Changes were taken before."""
         self._port.scroll(moved)
         if self._port.following:
-            self._cursor = self._newest()
+            self._cursor = self._rows.newest()
         self._place()
 
     def _move_cursor(self, step: int) -> None:
@@ -368,8 +306,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         if self._cursor is None:
             return
         index = transcript.index_of(self._cursor) + step
-        lines = [row.what.id for row in self._rows if isinstance(row.what, Line) and row.what.id in transcript]
-        shown = [transcript.index_of(id) for id in lines]
+        shown = [transcript.index_of(id) for id in self._rows.ids if id in transcript]
         if shown and not shown[0] - 1 <= index <= shown[-1] + 1:
             index = shown[0] if step > 0 else shown[-1]
         index = max(0, index)
@@ -384,64 +321,46 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _place(self) -> None:
         """Put the rows where they belong on the screen and draw those that are not what they were."""
-        if not self._port.height or not self._painter.page.width:
+        port, size = self._port, self._rows.size
+        if not size:
             return
-        port = self._port
         port.settle()
         top = port.top
         self._placing = True
-        self.virtual_size = Size(self._painter.page.width, port.rows)
+        self.virtual_size = Size(size.width, port.rows)
         if round(self.scroll_y) != top:
             self.scroll_to(y=top, animate=False)
         self._placing = False
-        self._rows = self._rows_from(top)
+        self._rows.lay()
         self._draw()
+        self._learn()
 
-    def _rows_from(self, top: int) -> list[_Row]:
-        """What the rows of the screen show, as far as there is text."""
-        flow, transcript = self._port.flow, self._transcript
-        rows: list[_Row] = []
-        skip = top - flow.rows
-        if skip < 0:
-            index, skip = flow.locate(top)
-            while len(rows) < self._port.height and index < len(transcript):
-                line = transcript.line(index)
-                wall = self._wall_time(line.start)
-                height = len(self._painter.line(line, self._look(line.id, wall, selected=False)))
-                rows.extend(_Row(line, row, wall) for row in range(skip, height))
-                index += 1
-                skip = 0
-        for unfinished in self._unfinished:
-            height = unfinished.height
-            rows.extend(_Row(unfinished, row, unfinished.wall) for row in range(skip, height))
-            skip = max(0, skip - height)
-        return rows[: self._port.height]
+    def _learn(self) -> None:
+        """Ask for the unsure words of the lines on the screen, if some are not known and nobody asks already."""
+        if not self._learning and self._unsure.missing(self._rows.ids):
+            self._learning = True
+            self.run_worker(self._learn_all(), group="unsure", exit_on_error=False)
+
+    async def _learn_all(self) -> None:
+        """Ask until all is known of what is on the screen by then."""
+        try:
+            while lines := self._unsure.missing(self._rows.ids):
+                await self._unsure.learn(lines, lambda: self._rows.ids)
+                self._draw()
+        finally:
+            self._learning = False
 
     def _draw(self) -> None:
         """Refresh the rows whose strip is another one."""
-        strips = [self._strip(y) for y in range(self._port.height)]
+        pill = self._pill
+        strips = [self._rows.strip(y, self._look, pill) for y in range(self._port.height)]
         if len(strips) != len(self._drawn):
             self.refresh()
         else:
             both = zip(self._drawn, strips, strict=True)
             for y in [y for y, (old, new) in enumerate(both) if old is not new]:
-                self.refresh(Region(0, y, self._painter.page.width, 1))
+                self.refresh(Region(0, y, self._rows.size.width, 1))
         self._drawn = strips
-
-    def _strip(self, y: int) -> Strip:
-        """A row of the screen, the same object as long as it shows the same."""
-        painter = self._painter
-        if y >= len(self._rows):
-            strip = painter.blank()
-        else:
-            row = self._rows[y]
-            match row.what:
-                case Line():
-                    strip = painter.line(row.what, self._look(row.what.id, row.wall))[row.row]
-                case _Unfinished(partial, speaker):
-                    strip = painter.partial(partial, speaker, row.wall)[row.row]
-        pill = self._pill
-        return painter.labelled(strip, pill) if pill and y == self._port.height - 1 else strip
 
     def _search_on(self) -> None:
         """Search for a few milliseconds, and again as soon as everybody else has had a turn."""
@@ -455,10 +374,11 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         self._searching_on = False
         self._search_on()
 
-    def _look(self, id: int, wall: str | None, *, selected: bool = True) -> Look:
+    def _look(self, id: int) -> Look:
         """What is special about a line now."""
-        span = selected_span(self._transcript, self.text_selection, id) if selected else None
-        return Look(id == self._cursor, span, self.walk.matcher, id == self.walk.current, wall)
+        span = selected_span(self._transcript, self.text_selection, id)
+        unsure = self._unsure.spans(id)
+        return Look(id == self._cursor, span, self.walk.matcher, id == self.walk.current, unsure)
 
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""
@@ -480,5 +400,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
             selection=self.screen.get_component_rich_style("screen--selection").background_style,
             hit=part("transcript--hit", partial=True),
             current=part("transcript--current", partial=True),
+            unsure=part("transcript--unsure", partial=True),
+            note=part("transcript--note", partial=True),
             pill=part("transcript--pill"),
         )
