@@ -89,6 +89,10 @@ class ScreenApp:
             self._stream.feed(data)
         return "\n".join(self._screen.display)
 
+    def cell(self, x: int, y: int) -> pyte.screens.Char:
+        """A cell of the screen as of the last `read`, with its colours."""
+        return self._screen.buffer[y][x]
+
     def until(self, condition: Callable[[str], object], timeout_s: float = 30.0) -> str:
         """Wait until `condition` is true of the screen; fails with the screen in the message.
 

@@ -247,6 +247,14 @@ def test_a_file_that_was_cut_off_is_read_and_warned_of(tmp_path: Path) -> None:
     assert fast(tmp_path, sound) == Ended(16_000, "exhausted", "sound.wav is not whole: 1.0 s of 2.0 s could be read")
 
 
+def test_samples_that_are_no_number_are_silence_and_infinite_ones_full_scale(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    samples = np.tile(np.array([np.nan, np.inf, -np.inf, 0.5], dtype=np.float32), RATE // 4)
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    fast(tmp_path, path)
+    assert recorded(tmp_path) == struct.pack("<4h", 0, 32_767, -32_768, 16_384) * (RATE // 4)
+
+
 def test_files_that_are_no_sound_are_told(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("no sound", encoding="utf-8")

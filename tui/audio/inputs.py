@@ -126,7 +126,7 @@ class ReadInput:
             if not self._flowing.is_set():
                 self._flowing.wait()
                 due = None
-            samples = self._decoder.read(block_frames)
+            samples = _finite(self._decoder.read(block_frames))
             if not len(samples):
                 inbox.put(Exhausted(self._decoder.warning()))
                 return
@@ -138,6 +138,11 @@ class ReadInput:
             else:
                 due = now + seconds
             inbox.put(Block(samples, due - seconds))
+
+
+def _finite(samples: Samples) -> Samples:
+    """Floats that are no number become silence, infinite ones full scale: neither levels nor resampling know them."""
+    return samples if samples.dtype == np.int16 else np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
 
 
 class _Forward(soundfile.SoundFile):
