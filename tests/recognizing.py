@@ -11,7 +11,6 @@ from tui.engines.base import RATE
 from tui.engines.local import model_folder
 from tui.engines.recognizer.listener import Listener
 from tui.engines.recognizer.model import Moonshine
-from tui.engines.recognizer.sound import level_db
 from tui.onnx import Network, Samples
 from tui.speech import FRAME, SpeechDetector
 
@@ -78,7 +77,7 @@ def without_pauses(sound: Samples) -> Samples:
     detector, quiet, kept = SpeechDetector(models()[1]), 0, list[Samples]()
     for at in range(0, len(sound) - FRAME, FRAME):
         frame = sound[at : at + FRAME]
-        silent = detector.probability(frame) < 0.5 and level_db(frame) < -45
+        silent = detector.probability(frame) < 0.5 and detector.level_db < -45
         quiet = quiet + 1 if silent else 0
         if quiet <= 2:
             kept.append(frame)

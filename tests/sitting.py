@@ -14,6 +14,7 @@ from tui.engines.base import Capabilities, Final, Request, Speakers
 from tui.session.coverage import Coverage, Intervals
 from tui.session.follower import Follower
 from tui.session.leading import Plan
+from tui.session.listening import Listening
 from tui.session.voices import Voices
 from tui.session.work import Told
 
@@ -34,6 +35,7 @@ class Sitting:
     """For each of them which follower told it, counted from 0: each counts connections anew."""
     followers: int = 0
     voices: Voices = field(default_factory=Voices)
+    listening: Listening | None = None
 
     def __post_init__(self) -> None:
         self.tape = Tape(self.folder, 1)
@@ -59,7 +61,14 @@ class Sitting:
             self.told.append(told)
 
         self.follower = Follower(
-            self.tape, self.coverage, self.engine, Request(), hear, plan=self.plan, voices=self.voices
+            self.tape,
+            self.coverage,
+            self.engine,
+            Request(),
+            hear,
+            plan=self.plan,
+            voices=self.voices,
+            listening=self.listening,
         )
         await self.follower.run()
 

@@ -18,13 +18,12 @@ from tui.engines.base import RATE, Request
 from tui.engines.local import LocalEngine, LocalOptions
 from tui.engines.local_process import LocalConnection
 from tui.engines.recognizer import second
-from tui.engines.recognizer.listener import Line, Listener, revised
+from tui.engines.recognizer.listener import WAITING, Line, Listener, revised
 from tui.engines.recognizer.model import Decoded
 from tui.engines.recognizer.segments import Rules, Segment, Segmenter
-from tui.engines.recognizer.sound import MOST_DB, level_db, raised
 from tui.engines.recognizer.tokens import Tokens
 from tui.engines.recognizer.words import HeardWord, estimated, onset, words_of
-from tui.speech import FRAME
+from tui.speech import FRAME, MOST_DB, level_db, raised
 
 SECOND = RATE // FRAME + 1
 """Frames of a good second."""
@@ -276,6 +275,65 @@ def test_the_second_pass_revises_lines_and_adds_none(two_cities: bytes, once: He
     assert word_error_rate(TWO_CITIES, twice.text) <= word_error_rate(TWO_CITIES, once.text) + 0.02
 
 
+def test_a_second_pass_after_the_session_revises_nothing_before_its_end(two_cities: bytes, once: Heard) -> None:
+    after = hear(two_cities, second_pass="after")
+    finals = [said for said in after.reports if isinstance(said, wire.Turn) and said.final]
+    assert [said.text for said in finals[: len(once.turns)]] == [turn.text for turn in once.turns]
+    assert len(finals) > len(once.turns)
+    assert after.text == hear(two_cities, second_pass="live").text
+
+
+def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(two_cities: bytes) -> None:
+    model, voice = models()
+    listener = Listener(1, model, voice, lambda _: None)
+    waiting: list[int] = []
+    for at in range(0, len(two_cities), 2 * BLOCK):
+        listener.take(two_cities[at : at + 2 * BLOCK])
+        waiting.append(len(listener._later))
+    assert max(waiting) <= WAITING
+    assert waiting[-1] > 0, "some of it still waits"
+
+
+def test_where_finals_alone_take_the_time_nothing_is_looked_at_again(
+    two_cities: bytes, once: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engines.recognizer.listener.AFFORDABLE", 0.0)
+    assert hear(two_cities, second_pass="live").text == once.text
+
+
+def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:
+    """What was decoded in a pause is the final: it is not worked out again when the pause ends the line."""
+    model, voice = models()
+    reports: list[wire.Report] = []
+    listener = Listener(1, model, voice, reports.append, second_pass="off")
+    decoding, decoded = listener._decode, 0
+
+    def counted(start: int, end: int) -> Decoded:
+        nonlocal decoded
+        decoded += 1
+        return decoding(start, end)
+
+    listener._decode = counted
+    for at in range(0, len(beckett), 2 * BLOCK):
+        before = decoded
+        listener.take(beckett[at : at + 2 * BLOCK])
+        assert decoded == before, "the text of a line that ends is there already"
+        listener.update()
+    assert any(isinstance(said, wire.Turn) and said.final for said in reports)
+
+
+async def test_the_process_has_one_onnx_runtime_and_not_the_wheels_own_library(tmp_path: Path) -> None:
+    engine = LocalEngine(LocalOptions(), tmp_path / "log")
+    connection = await engine.connect(Request())
+    loaded = _loaded(pid_of(engine))
+    await connection.close()
+    await engine.close()
+    runtimes = [path for path in loaded if ".so" in path and "onnxruntime" in path and "pybind" not in path]
+    assert not any("libmoonshine" in path for path in loaded)
+    assert len(runtimes) <= 1
+    assert any("onnxruntime" in path for path in loaded)
+
+
 def test_sound_is_forgotten_when_nothing_needs_it(beckett: bytes) -> None:
     model, voice = models()
     listener = Listener(1, model, voice, lambda _: None, second_pass="off")
@@ -306,6 +364,13 @@ async def test_memory_is_flat_over_an_hour_at_speed(two_cities: bytes, tmp_path:
 async def _drained(connection: LocalConnection) -> None:
     async for _ in connection:
         pass
+
+
+def _loaded(pid: int) -> set[str]:
+    maps = Path(f"/proc/{pid}/maps")
+    if not maps.exists():
+        pytest.skip("what a process has loaded is looked up in /proc")
+    return {line.split()[-1] for line in maps.read_text("utf-8").splitlines()}
 
 
 def _resident_mb(pid: int) -> float:

@@ -86,14 +86,14 @@ async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
-async def test_recovery_says_which_track_goes_on(size: tuple[int, int]) -> None:
+async def test_recovery_says_which_tracks_go_on(size: tuple[int, int]) -> None:
     async with (stage := Stage()).run_test(size=size) as pilot:
         await stage.push_screen(RecoverScreen(CUT_OFF))
         await pilot.pause()
         assert not stage.sees("Continued,"), "one track needs no word"
         await stage.push_screen(RecoverScreen(replace(CUT_OFF, tracks=("You", "Anna"))))
         await pilot.pause()
-        for words in ("Continued, it records You only; Anna stays.", "d, then +", "(Enter)", "(n)"):
+        for words in ("Continued, it records You and Anna again.", "(Enter)", "(n)"):
             assert stage.sees(words), "\n".join(stage.rows)
 
 

@@ -17,6 +17,7 @@ from test_capture import wav
 from test_tape import pcm
 from waiting import until_async
 
+from tui import children
 from tui.audio.clock import Clock
 from tui.audio.devices import Device
 from tui.audio.messages import Ended, Hole, Opened, Paused, Progress
@@ -199,6 +200,29 @@ async def test_a_tape_that_cannot_be_written_is_told_as_the_disk(tmp_path: Path)
 
 
 @posix
+@posix
+@pytest.mark.parametrize("nonsense", ["'?'", "'{}'", "'x' * 70_000"])
+async def test_a_process_that_cannot_be_understood_is_replaced(
+    tmp_path: Path, nonsense: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talks = [sys.executable, "-c", f"import time; print({nonsense}, flush=True); time.sleep(60)"]
+    command, starts = children.command, list[str]()
+
+    def nonsense_second(module: str, *arguments: str) -> list[str]:
+        starts.append(module)
+        return talks if len(starts) == 2 else command(module, *arguments)
+
+    monkeypatch.setattr(children, "command", nonsense_second)
+    async with source(FileSource(wav(tmp_path / "sound.wav", pcm(0, 32_000))), tmp_path) as run:
+        await run.open()
+        run.source.go()
+        await run.until_samples(8_000)
+        os.kill(run.pid, signal.SIGKILL)
+        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        assert run.sound == pcm(0, 32_000)
+        assert len(starts) == 3
+
+
 async def test_standard_input_goes_at_once_and_is_not_restarted(tmp_path: Path) -> None:
     script = """
 import asyncio, sys

@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from pulse import PulseServer
 from screen_app import screen_app
 from scripted import ScriptedEngine, spoken
-from test_app import room
+from test_app import room, sessions_of
 from waiting import until, until_async
 
 from tui.audio.clock import Anchor, Clock
 from tui.audio.messages import RATE
 from tui.audio.source import DeviceSource, FileSource
-from tui.audio.tape import read_journal
+from tui.audio.tape import count_samples, read_journal
 from tui.engines.base import Request
 from tui.failure import MictapeError
 from tui.session.placement import Placement
@@ -321,6 +321,25 @@ def test_the_computers_sound_joins_from_the_picker_and_is_renamed(
         assert app.ends() == 0
     with sqlite3.connect(home / "library.db") as kept:
         assert kept.execute("SELECT number, name FROM tracks").fetchall() == [(1, "Reader"), (2, "Computer")]
+
+
+def test_a_killed_session_goes_on_with_both_devices(pulse: PulseServer, home: Path) -> None:
+    room(pulse)
+    with screen_app("--device", "PulseAudio:vmic2", "--also", "PulseAudio:spk.monitor", env=pulse.env) as app:
+        app.until(lambda _: len(pulse.recorders()) >= 2, timeout_s=60)
+        [session] = sessions_of(home)
+        app.until(lambda _: all(count_samples(session, number) > 2 * RATE for number in (1, 2)), timeout_s=60)
+        app.process.kill()
+        app.process.wait()
+    with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
+        app.sees("Continued, it records You and Computer again.", timeout_s=60)
+        app.press("enter")
+        app.until(lambda _: count_samples(session, 3) > 2 * RATE, timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0
+    with sqlite3.connect(home / "library.db") as kept:
+        tracks = kept.execute("SELECT number, name, kind FROM tracks").fetchall()
+    assert tracks == [(1, "You", "microphone"), (2, "Computer", "computer sound"), (3, "Computer", "computer sound")]
 
 
 def test_two_devices_as_plain_lines(pulse: PulseServer, speech: Speech) -> None:

@@ -38,6 +38,7 @@ from tui.screens.main import Level, MainScreen
 from tui.screens.recover import Interrupted, RecoverScreen
 from tui.session.events import SourceEnded, Trouble
 from tui.session.leading import Plan
+from tui.session.listening import Listening
 from tui.session.recovery import Remains, put_away, remains_of
 from tui.session.session import Session
 from tui.session.state import State, Status, worst_of
@@ -45,6 +46,7 @@ from tui.session.track import Track
 from tui.settings import DEFAULT_THEME, ChosenDevice, Settings, remember
 from tui.terminal import guarded, set_up_log, to_log
 from tui.themes import load_themes, shipped_folder, theme_variables
+from tui.transcript.kept import KeptTrack
 from tui.transcript.library import Library
 from tui.transcript.model import Transcript
 from tui.widgets.device_list import key_of
@@ -97,6 +99,8 @@ class MictapeApp(App[None]):
         super().__init__()
         self.farewell: Failure | None = None
         """What to say on the terminal once it is the person's again."""
+        self._again: list[KeptTrack] = []
+        """What a session that goes on recorded beside its first device."""
         self.session: Session | None = None
         self.transcript = Transcript()
         self._main = MainScreen(self.transcript)
@@ -248,13 +252,19 @@ class MictapeApp(App[None]):
         spec = await self._first_source()
         if spec is None:
             return None
-        ask, log = Request(), self._where.log
-        if remains is not None:
-            return await Session.go_on(library, remains, spec, self._engine, ask, log=log, transcript=self.transcript)
-        session = await Session.begin(
-            library, self._engine, ask, log=log, transcript=self.transcript, plan=self._plan(self._engine)
+        self._again = [] if remains is None else remains.added
+        engine, log = self._engine, self._where.log
+        begin = partial(Session.begin, library) if remains is None else partial(Session.go_on, library, remains, spec)
+        session = await begin(
+            engine,
+            Request(),
+            log=log,
+            transcript=self.transcript,
+            plan=self._plan(engine),
+            listening=Listening(log),
         )
-        session.add_track(spec)
+        if remains is None:
+            session.add_track(spec)
         return session
 
     async def _offered_back(self, library: Library) -> Remains | None:
@@ -268,7 +278,7 @@ class MictapeApp(App[None]):
                     remains.samples,
                     remains.session.lines,
                     remains.open / RATE,
-                    tuple(left.track.name for left in remains.tracks),
+                    tuple(track.name for track in (remains.tracks[0].track, *remains.added)),
                 )
                 if await self.push_screen_wait(RecoverScreen(found)) == "continue":
                     chosen = remains
@@ -348,9 +358,17 @@ class MictapeApp(App[None]):
             self._capture(session, track)
 
     async def _join_wanted(self, session: Session) -> None:
-        """The devices that were asked for beside the first one."""
+        """The devices that were asked for beside the first one, and those of the session that goes on."""
         with self._saying():
-            for device in await devices_for(self._settings.also):
+            wanted = await devices_for(self._settings.also)
+            there = await list_devices() if self._again else []
+            for track in self._again:
+                device = find(there, track.source, track.host_api)
+                if device is None:
+                    self._say(Failure(f"{track.source} is not there", "Connect it, then add it with d and +"))
+                elif device not in wanted:
+                    wanted.append(device)
+            for device in wanted:
                 await self._join(session, device)
 
     def _capture(self, session: Session, track: Track) -> None:

@@ -16,6 +16,9 @@ CREATION_FLAGS: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) 
 Together with `start_new_session=True` the terminal's Ctrl-C, Ctrl-Z and hang-up reach the app only.
 """
 
+ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""For the environment of a child with a model: numpy would start a thread for each core and use none of them."""
+
 
 def command(module: str, *arguments: str) -> list[str]:
     """What runs a module of this package.

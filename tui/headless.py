@@ -19,6 +19,7 @@ from tui.failure import ExitCode, Failure, MictapeError
 from tui.paths import Places
 from tui.session.events import LineAdded, LineRevised, SourceEnded, Trouble
 from tui.session.leading import Plan
+from tui.session.listening import Listening
 from tui.session.recovery import remains_of
 from tui.session.session import Session
 from tui.settings import Settings
@@ -143,12 +144,13 @@ async def _run(job: Job, where: Places, settings: Settings) -> int:
             raise MictapeError(failure)
         plan = replace(plan_of(settings, engine, where.log), give_up_s=job.give_up_s)
         kept = (where.library, where.sessions) if job.keep else (None, None)
+        log, listening = where.log, Listening(where.log)
         async with await Library.open(*kept) as library:
             if job.session is not None:
                 remains = await remains_of(library, job.session)
-                session = await Session.complete(library, remains, engine, ask, log=where.log, plan=plan)
+                session = await Session.complete(library, remains, engine, ask, log=log, plan=plan, listening=listening)
             else:
-                session = await Session.begin(library, engine, ask, log=where.log, plan=plan)
+                session = await Session.begin(library, engine, ask, log=log, plan=plan, listening=listening)
                 session.add_track(job.spec)
                 await _join(session, job.also, settings)
             code = await _record(session, job)

@@ -5,6 +5,7 @@ the tape has ended is not for a source to say: another one may go on with it.
 """
 
 import asyncio
+import logging
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -380,10 +381,15 @@ class Source:
 
 
 async def _receive(process: Process) -> Message | None:
-    """The next message; None when there will be none."""
+    """The next message; None when there will be none. A process that cannot be understood is ended."""
     assert process.stdout is not None
-    line = await process.stdout.readline()
-    return _DECODER.decode(line) if line.endswith(b"\n") else None
+    try:
+        line = await process.stdout.readline()
+        return _DECODER.decode(line) if line.endswith(b"\n") else None
+    except ValueError:  # no message (msgspec), or no line (asyncio: longer than 64 KiB)
+        logging.getLogger(__name__).exception("the capture process cannot be understood")
+        process.kill()
+        return None
 
 
 def _not_the_rate(found: TrueRate) -> Failure:

@@ -25,9 +25,6 @@ LOAD_S: Final = 60.0
 RESET_S: Final = 3.0
 """Seconds to forget a connection that was given up: the longest decode is half of it, on a machine half as fast."""
 
-ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
-"""numpy would start a thread for each core and use none of them."""
-
 END_S: Final = 1.0
 """Seconds to end by itself before it is killed."""
 
@@ -68,7 +65,7 @@ class ModelProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=children.environment(ONE_THREAD),
+                    env=children.environment(children.ONE_THREAD),
                     start_new_session=True,
                     creationflags=children.CREATION_FLAGS,
                 )

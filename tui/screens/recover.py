@@ -32,7 +32,7 @@ class Interrupted:
     untranscribed_s: float
     """Seconds of its tape without an answer."""
     tracks: tuple[str, ...] = ()
-    """What its tracks are called; only the first goes on when it is continued."""
+    """What the tracks are called that go on when it is continued."""
 
 
 class RecoverScreen(Question[RecoverChoice]):
@@ -76,12 +76,10 @@ class RecoverScreen(Question[RecoverChoice]):
         began = f"{session.started.astimezone():%A, %d %B %Y, %H:%M}"
         lines = {0: "no lines yet", 1: "one line"}.get(session.lines, f"{session.lines:,} lines")
         silent = f" {span(session.untranscribed_s)} of it have no text yet." if session.untranscribed_s else ""
-        return f"{began}\n{clock(session.samples)} on the tape, {lines}.{silent}{_one_goes_on(session.tracks)}"
+        return f"{began}\n{clock(session.samples)} on the tape, {lines}.{silent}{_all_go_on(session.tracks)}"
 
 
-def _one_goes_on(tracks: Sequence[str]) -> str:
-    """With several tracks: which one goes on, and how the others come back; else empty."""
-    first, *others = tracks or [""]
-    if not others:
-        return ""
-    return f"\nContinued, it records {first} only; {', '.join(others)} stays. Press d, then + to record more beside it."
+def _all_go_on(tracks: Sequence[str]) -> str:
+    """With several tracks: which ones go on; else empty."""
+    *others, last = tracks or [""]
+    return f"\nContinued, it records {', '.join(others)} and {last} again." if others else ""

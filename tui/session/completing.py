@@ -12,6 +12,7 @@ from tui.failure import Failure, MictapeError
 from tui.session.coverage import Coverage, Gap
 from tui.session.follower import Follower
 from tui.session.leading import Plan
+from tui.session.listening import Listening
 from tui.session.track import Track
 from tui.session.work import Told
 from tui.transcript.model import GAP, Transcript
@@ -30,9 +31,14 @@ class Completing:
     """
 
     def __init__(
-        self, transcript: Transcript, write: Callable[[Track, Told], None], trouble: Callable[[Failure], None]
+        self,
+        transcript: Transcript,
+        write: Callable[[Track, Told], None],
+        trouble: Callable[[Failure], None],
+        listening: Listening | None,
     ) -> None:
         """Prepare; `write` is given what an engine says, and `trouble` what stands in its way."""
+        self._listening = listening
         self._transcript = transcript
         self._write = write
         self._trouble = trouble
@@ -75,7 +81,17 @@ class Completing:
         self._transcript.revise(id, f"{(gap.end - gap.start) / RATE:.0f} s being transcribed by {engine.title}")
         try:
             plan = Plan(give_up_s=GIVE_UP_S)
-            follower = Follower(tape, coverage, engine, ask, hear, plan=plan, voices=track.voices, first=first)
+            follower = Follower(
+                tape,
+                coverage,
+                engine,
+                ask,
+                hear,
+                plan=plan,
+                voices=track.voices,
+                first=first,
+                listening=self._listening,
+            )
             await follower.run()
         except Lost as lost:
             self._trouble(lost.cause)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from tui.audio.messages import RATE
 from tui.audio.tape import Tape
@@ -11,9 +12,13 @@ from tui.session.coverage import Coverage
 from tui.session.filling import Filling
 from tui.session.gate import SpeechGate
 from tui.session.leading import Leading, Plan
+from tui.session.listening import Listening
 from tui.session.state import EngineState
 from tui.session.voices import Voices
 from tui.session.work import Told, Work
+
+LOOK: Final = RATE // 10
+"""Speech is looked for in so much of the tape at a time, or in more."""
 
 
 class Follower:
@@ -35,12 +40,14 @@ class Follower:
         plan: Plan | None = None,
         voices: Voices | None = None,
         first: int = 0,
+        listening: Listening | None = None,
     ) -> None:
         """Prepare to follow `tape` with `engine`; `hear` is called with everything heard, in session time.
 
-        Connections are counted from `first`.
+        Connections are counted from `first`. Where somebody speaks is asked of `listening`; None: told from the levels.
         """
         self._engine = engine
+        self._listening = listening
         self._plan = plan or Plan()
         self._gate = SpeechGate(coverage.reached(tape.origin + tape.samples)) if _needs_gate(engine) else None
         self._work = Work(tape, coverage, ask, hear, gate=self._gate, voices=voices or Voices(), first=first)
@@ -65,6 +72,11 @@ class Follower:
     def behind(self) -> int:
         """Samples on the tape that the engine has not taken yet."""
         return self._work.behind
+
+    @property
+    def speech(self) -> bool | None:
+        """Whether somebody speaks where the tape is now, as the speech detector says; None where it is not asked."""
+        return self._gate.silent_for() == 0 if self._gate is not None and self._gate.certain else None
 
     @property
     def connected_s(self) -> float:
@@ -104,14 +116,25 @@ class Follower:
     async def _listen_for_speech(self) -> None:
         """Our own speech gate reads the tape, too."""
         gate, tape = self._gate, self._work.tape
-        while gate is not None:
-            at = gate.position + gate.pending - tape.origin
-            count = min(RATE, await tape.wait(at) - at)
-            if count > 0:
-                gate.feed(tape.read(at, count))
-            elif tape.ended:
-                return
-            await asyncio.sleep(0)
+        if gate is None:
+            return
+        begin = gate.position
+        stream = None if self._listening is None else self._listening.stream()
+        try:
+            while True:
+                at = gate.position + gate.pending - tape.origin
+                count = min(RATE, await tape.wait(at + LOOK - 1) - at)
+                if count > 0:
+                    pcm = tape.read(at, count)
+                    found = None if stream is None else await stream.find(pcm)
+                    gate.feed(pcm, None if found is None else [(begin + start, begin + end) for start, end in found])
+                    self._work.looked()
+                elif tape.ended:
+                    return
+                await asyncio.sleep(0)
+        finally:
+            if stream is not None:
+                stream.close()
 
 
 def _needs_gate(engine: Engine) -> bool:

@@ -1,4 +1,4 @@
-"""Where on a tape somebody may be speaking, from its levels alone.
+"""Where on a tape somebody may be speaking: as the speech detector says, else from the levels.
 
 Pure Python: the app needs no numpy for it. It errs on the side of speech: what it calls silent is not sent to an
 engine twice, and what it calls speech is only looked after.
@@ -6,6 +6,7 @@ engine twice, and what it calls speech is only looked after.
 
 from array import array
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 from math import log10
 from operator import mul
@@ -13,7 +14,7 @@ from sys import byteorder
 from typing import Final
 
 from tui.audio.messages import RATE
-from tui.session.coverage import Intervals
+from tui.session.coverage import Interval, Intervals
 
 STEP: Final = RATE // 50
 """Levels are taken on a grid of 20 ms."""
@@ -32,7 +33,7 @@ LOUDEST_FLOOR_DB: Final = -35.0
 RUN_STEPS: Final = 3
 """A click is shorter than 60 ms, a syllable is not."""
 AROUND: Final = RATE // 2
-"""Half a second on either side of what is loud belongs to it: soft onsets and endings."""
+"""Half a second on either side of speech belongs to it: soft onsets and endings."""
 SILENCE_DB: Final = -96.0
 
 
@@ -44,6 +45,8 @@ class SpeechGate:
         """Everything before it has been looked at."""
         self.speech = Intervals()
         """Where somebody may be speaking."""
+        self.certain = False
+        """Whether the detector says so now; what the levels say may be any noise."""
         self._floor_db = LOUDEST_FLOOR_DB
         self._run = 0
         self._levels: deque[float] = deque(maxlen=REACH_S * 50)
@@ -54,8 +57,16 @@ class SpeechGate:
         """Samples behind `position` that it has got and not looked at yet, because they are no whole step."""
         return len(self._rest) // 2
 
-    def feed(self, pcm: bytes) -> None:
-        """Look at the samples that follow: 16-bit little-endian mono, any number of them."""
+    def feed(self, pcm: bytes, spoken: Sequence[Interval] | None = None) -> None:
+        """Look at the samples that follow.
+
+        Args:
+            pcm: 16-bit little-endian mono, any number of samples.
+            spoken: Where the detector found speech, session time; None when there is none to ask.
+        """
+        self.certain = spoken is not None
+        for start, end in spoken or ():
+            self.speech.add(max(0, start - AROUND), end + AROUND)
         data = self._rest + pcm
         whole = len(data) // (2 * STEP)
         self._rest = data[whole * 2 * STEP :]
@@ -73,7 +84,7 @@ class SpeechGate:
         loud = level_db > max(LEAST_DB, self._floor_db + ABOVE_FLOOR_DB)
         self._run = self._run + 1 if loud else 0
         self.position += STEP
-        if self._run >= RUN_STEPS:
+        if self._run >= RUN_STEPS and not self.certain:
             self.speech.add(max(0, self.position - self._run * STEP - AROUND), self.position + AROUND)
 
     def silent_for(self) -> int:

@@ -177,7 +177,7 @@ class Leading:
                 self._idle_from = None
                 return
             work.received = max(work.received, gate.position)
-            await work.tape.wait(work.tape.samples)
+            await work.news(work.tape.samples)
 
     # When one is lost.
 

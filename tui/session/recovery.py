@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from tui.audio.messages import RATE
 from tui.audio.tape import count_samples, read_journal
 from tui.session.coverage import Coverage
 from tui.session.placement import FIRST, placement_on
@@ -12,6 +13,8 @@ from tui.transcript.kept import KeptInterval, KeptLine, KeptSession, KeptTrack
 from tui.transcript.library import Library
 from tui.transcript.model import Kind
 
+TOGETHER: Final = 5 * RATE
+"""Tracks whose tapes end within so much of each other were recorded until the session was cut off."""
 CUT_OFF: Final = "the session was cut off"
 
 
@@ -42,6 +45,11 @@ class Remains:
     def samples(self) -> int:
         """Session time at its end."""
         return max((track.end for track in self.tracks), default=0)
+
+    @property
+    def added(self) -> list[KeptTrack]:
+        """The devices beside the first one that were recorded until the end."""
+        return [left.track for left in self.tracks[1:] if left.track.host_api and self.samples - left.end < TOGETHER]
 
     @property
     def open(self) -> int:

@@ -22,6 +22,7 @@ from tui.session.follower import Follower
 from tui.session.hand import Hand
 from tui.session.keeper import Keeper
 from tui.session.leading import Plan
+from tui.session.listening import Listening
 from tui.session.placement import FIRST, TapeClock, placement_on
 from tui.session.recovery import RemainingTrack, Remains
 from tui.session.scribe import Scribe
@@ -52,7 +53,9 @@ class Session:
         log: Path,
         transcript: Transcript | None = None,
         plan: Plan | None = None,
+        listening: Listening | None = None,
     ) -> None:
+        """Use `begin`, `go_on` or `complete`. `listening` says where speech is; None: that is told from the levels."""
         self.folder = folder
         self.engine = engine
         self.transcript = Transcript() if transcript is None else transcript
@@ -62,6 +65,7 @@ class Session:
         self._ask = ask
         self._plan = plan or Plan()
         self._log = log
+        self._listening = listening
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._joining = asyncio.Lock()
         self._followers: dict[int, asyncio.Task[None]] = {}
@@ -69,7 +73,9 @@ class Session:
         self._scribe = Scribe(self.transcript, self._keeper, self._tell)
         self.hand = Hand(self.transcript, self._keeper, self.track_of)
         """What the person does to the text."""
-        self._completing = Completing(self.transcript, self._scribe.write, lambda failure: self._tell(Trouble(failure)))
+        self._completing = Completing(
+            self.transcript, self._scribe.write, lambda failure: self._tell(Trouble(failure)), listening
+        )
 
     @classmethod
     async def begin(
@@ -81,10 +87,11 @@ class Session:
         log: Path,
         transcript: Transcript | None = None,
         plan: Plan | None = None,
+        listening: Listening | None = None,
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
         folder = await library.create_session(settings={"engine": engine.name})
-        return cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan)
+        return cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan, listening=listening)
 
     @classmethod
     async def go_on(
@@ -98,6 +105,7 @@ class Session:
         log: Path,
         transcript: Transcript,
         plan: Plan | None = None,
+        listening: Listening | None = None,
     ) -> "Session":
         """Take up a session that was cut off: its lines are there, and what has no text yet is work.
 
@@ -105,7 +113,7 @@ class Session:
         wants their devices again lets them join. Raises MictapeError.
         """
         folder = await library.resume_session(remains.session.id)
-        session = cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan)
+        session = cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan, listening=listening)
         for line in remains.lines:
             transcript.add(
                 line.track,
@@ -126,7 +134,15 @@ class Session:
 
     @classmethod
     async def complete(
-        cls, library: Library, remains: Remains, engine: Engine, ask: Request, *, log: Path, plan: Plan | None = None
+        cls,
+        library: Library,
+        remains: Remains,
+        engine: Engine,
+        ask: Request,
+        *,
+        log: Path,
+        plan: Plan | None = None,
+        listening: Listening | None = None,
     ) -> "Session":
         """Take up a session to complete it: nothing is recorded, and every gap of it is work again.
 
@@ -135,7 +151,9 @@ class Session:
         for left in remains.tracks:
             left.coverage.reopen()
         nothing = FileSource(Path())
-        session = await cls.go_on(library, remains, nothing, engine, ask, log=log, transcript=Transcript(), plan=plan)
+        session = await cls.go_on(
+            library, remains, nothing, engine, ask, log=log, transcript=Transcript(), plan=plan, listening=listening
+        )
         for track in session.tracks:
             track.tape.end()
         return session
@@ -270,7 +288,16 @@ class Session:
     async def _follow_with(self, track: Track, engine: Engine) -> None:
         hear = partial(self._scribe.write, track)
         plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
-        track.follower = Follower(track.tape, track.coverage, engine, self._ask, hear, plan=plan, voices=track.voices)
+        track.follower = Follower(
+            track.tape,
+            track.coverage,
+            engine,
+            self._ask,
+            hear,
+            plan=plan,
+            voices=track.voices,
+            listening=self._listening,
+        )
         running = self._followers[track.number] = asyncio.create_task(track.follower.run())
         try:
             await asyncio.shield(running)
@@ -373,6 +400,8 @@ class Session:
         await self._keeper.close()
         self._events.put_nowait(None)
         await self._let_go(self._plan.fill, ended=True)
+        if self._listening is not None:
+            await self._listening.close()
         self.folder.release()
 
     async def _let_go(self, fill: Engine | None, *, ended: bool = False) -> None:

@@ -173,7 +173,12 @@ class Track:
             self._watch.feed(cell, speech=speech)
 
     def _speech(self) -> bool | None:
-        """Whether somebody speaks now, as the engine tells by what it writes; None while it is in no state to tell."""
+        """Whether somebody speaks now: as the speech detector says, else as the engine tells by what it writes.
+
+        None while neither can tell.
+        """
+        if self.follower is not None and (speech := self.follower.speech) is not None:
+            return speech
         if self._spoke_at is not None and self.heard - self._spoke_at <= SPEAKS:
             return True
         follower = self.follower

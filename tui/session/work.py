@@ -136,8 +136,12 @@ class Work:
         """The quietest moment in `[start, end)`."""
         return end if self.gate is None else self.gate.quietest(max(start, self.tape.origin), end)
 
+    def looked(self) -> None:
+        """The gate has looked at more of the tape."""
+        self._changed.set()
+
     async def news(self, samples: int) -> None:
-        """Wait until who owns what has changed, or the tape is longer than `samples` or has ended."""
+        """Wait until who owns what has changed, the gate has looked, or the tape is longer than `samples` or ended."""
         self._changed.clear()
         waits: list[asyncio.Task[object]] = [asyncio.create_task(self._changed.wait())]
         if not self.tape.ended:

@@ -14,11 +14,11 @@ from tui.engines.base import RATE
 from tui.engines.recognizer import second
 from tui.engines.recognizer.model import SHORTEST, Decoded, Moonshine
 from tui.engines.recognizer.segments import Segment, Segmenter
-from tui.engines.recognizer.sound import SILENCE_DB, Sound, level_db, raised
+from tui.engines.recognizer.sound import Sound
 from tui.engines.recognizer.words import HeardWord, estimated, measuring, text_of, words_of
 from tui.engines.wire import SecondPass, WordTimes
 from tui.onnx import Network, Samples
-from tui.speech import FRAME, SpeechDetector
+from tui.speech import FRAME, SILENCE_DB, SpeechDetector, raised
 
 Say = Callable[[wire.Report], None]
 
@@ -27,8 +27,6 @@ SHORTEST_UPDATE: Final = RATE // 2
 COST_FACTOR: Final = 1.5
 """A partial may come when this many times the last one's duration has been heard: so partials cannot take more than two
 thirds of the time, however slow the machine and however many speak."""
-LOUDNESS: Final = 10 * RATE // FRAME
-"""Frames whose loudest one decides how much quiet sound is raised, 10 s: it does not pump between two words."""
 WAITING: Final = 4
 """Pieces of later work; when there are more, sound comes faster than it is spoken, and the oldest is done first."""
 AFFORDABLE: Final = 0.5
@@ -72,7 +70,6 @@ class Listener:
         self._word_times = word_times
         self._segmenter = Segmenter()
         self._sound = Sound()
-        self._levels: deque[float] = deque(maxlen=LOUDNESS)
         self._voiced: deque[int] = deque()
         self._turn = 0
         self._shown = ""
@@ -169,12 +166,10 @@ class Listener:
             self._voiced.popleft()
 
     def _look_at(self, frame: Samples) -> None:
-        level = level_db(frame)
-        self._levels.append(level)
-        probability = self._detector.probability(raised(frame, max(self._levels)))
+        probability = self._detector.probability(frame)
         if probability >= self._segmenter.rules.holds_at:
             self._voiced.append(self._segmenter.position)
-        if (segment := self._segmenter.feed(probability, level)) is not None:
+        if (segment := self._segmenter.feed(probability, self._detector.level_db)) is not None:
             self._end(segment)
 
     def _end(self, segment: Segment) -> None:
@@ -250,12 +245,14 @@ class Listener:
             return
         joins = len(group) > 1 and self._second_pass != "off"
         if joins or self._word_times == "measured":
-            sound = self._clear(group[0].start, group[-1].end)
+            # As integers: with "after" all speech of a session waits here, 115 MB an hour.
+            sound = np.round(self._clear(group[0].start, group[-1].end) * 32767).astype(np.int16)
             self._later.append(self._look_again(group, sound, joins=joins))
         while len(self._later) > WAITING and self._second_pass != "after":
             self.do_later()
 
-    def _look_again(self, group: list[Line], sound: Samples, *, joins: bool) -> Work:
+    def _look_again(self, group: list[Line], kept: np.ndarray[tuple[int], np.dtype[np.int16]], *, joins: bool) -> Work:
+        sound = kept.astype(np.float32) / np.float32(32767)
         first = group[0].start
         lines: Sequence[Line] = group
         if joins:

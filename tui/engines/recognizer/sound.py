@@ -1,27 +1,8 @@
-"""The sound of one connection: kept as long as it is needed, and no quieter than the models can hear."""
-
-from typing import Final
+"""The sound of one connection, kept as long as it is needed."""
 
 import numpy as np
 
 from tui.onnx import Samples
-
-LOUD_DB: Final = -35.0
-"""A stretch whose loudest frame is at this RMS, dBFS, or above is taken as it is: the model hears it well."""
-MOST_DB: Final = 30.0
-"""What quiet sound is raised by at most: beyond it even a silent room hums."""
-SILENCE_DB: Final = -100.0
-
-
-def level_db(samples: Samples) -> float:
-    """RMS in dBFS, a sine at full scale being −3."""
-    return 10 * float(np.log10(max(float(np.mean(samples**2)), 1e-10))) if len(samples) else SILENCE_DB
-
-
-def raised(samples: Samples, loudest_db: float) -> Samples:
-    """The samples, louder if the loudest frame around them is quiet; never beyond full scale."""
-    gain_db = min(MOST_DB, LOUD_DB - loudest_db)
-    return samples if gain_db <= 0 else np.clip(samples * np.float32(10 ** (gain_db / 20)), -1, 1)
 
 
 class Sound:
