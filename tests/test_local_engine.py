@@ -512,7 +512,7 @@ async def test_two_tracks_are_followed_by_one_process(
     assert len(warm._processes) == 1
 
 
-async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_line(
+async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
     fresh: LocalEngine, two_cities: bytes, tmp_path: Path
 ) -> None:
     sound = two_cities[: 2 * 20 * RATE]
@@ -529,4 +529,5 @@ async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_line(
     assert starts == sorted(starts)
     text = " ".join(line.text for line in lines.values())
     whole = text_of(await hear_all(fresh, sound))
+    assert len(text.split()) == len(whole.split()), "no word is missing, none is there twice"
     assert word_error_rate(whole, text) <= 0.08, "what is cut elsewhere may be heard a little differently"

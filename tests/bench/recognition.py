@@ -11,6 +11,7 @@ from typing import Final, get_args
 import jiwer
 import numpy as np
 import soxr
+from noises import clatter, hum, music
 from recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
 from references import normal
 
@@ -25,9 +26,12 @@ from tui.engines.local import model_folder
 from tui.engines.local_process import heard_of
 from tui.engines.recognizer.listener import Listener
 from tui.onnx import Samples
+from tui.session.gate import SpeechGate
+from tui.speech import SpeechFinder
 
 OFFSETS: Final = tuple(range(0, 1310, 131))
 DRIVERS: Final = ("library", "first pass", "second pass")
+NOISE_S: Final = 30
 NEAR_MS: Final = 200
 """So far off, the start of a word is still good enough to play it from there."""
 
@@ -261,9 +265,41 @@ def _start_errors(clip: Clip, listened: Listened, starts: Sequence[int]) -> list
     ]
 
 
+def measure_speech(report: Report) -> None:
+    """What the session takes for speech: from levels alone, and as the detector says."""
+    clips = _clips(report)
+    for name, harm in (("clean", None), ("noise at 10 dB", _noisy), ("-45 dBFS", _at(-45))) if clips else ():
+        missed, spoken = {"levels": 0, "detector": 0}, 0
+        for clip in clips:
+            clean = np.pad(floats_of(clip.pcm()), RATE)
+            speech = SpeechFinder(models()[1]).feed(pcm_of(clean))
+            gates = _gates(pcm_of(clean if harm is None else harm(clean)))
+            spoken += sum(end - start for start, end in speech)
+            for way, gate in gates.items():
+                missed[way] += sum(end - start - gate.speaks(start, end) for start, end in speech)
+        for way, samples in missed.items():
+            report.add(f"speech missed, {name}, {way}", 100 * samples / spoken, "%", f"{spoken / RATE:.0f} s of speech")
+    for noise in (hum, clatter, music) if clips else ():
+        for way, gate in _gates(pcm_of(noise(NOISE_S))).items():
+            taken_s = gate.speaks(0, NOISE_S * RATE) / RATE
+            report.add(f"taken for speech, {noise.__name__}, {way}", 100 * taken_s / NOISE_S, "%", f"{NOISE_S} s")
+    if clips:
+        finder, begun_s = SpeechFinder(models()[1]), time.process_time()
+        finder.feed(bytes(2 * NOISE_S * RATE))
+        report.add("CPU per second of sound, detector", (time.process_time() - begun_s) / NOISE_S, "s/s")
+
+
+def _gates(pcm: bytes) -> dict[str, SpeechGate]:
+    levels, detector = SpeechGate(), SpeechGate()
+    levels.feed(pcm)
+    detector.feed(pcm, SpeechFinder(models()[1]).feed(pcm))
+    return {"levels": levels, "detector": detector}
+
+
 PARTS: Final = (
     Part("Recordings as they are", measure_clean),
     Part("Ten first samples", measure_offsets),
     Part("Harmed", measure_harmed),
     Part("Word starts", measure_times),
+    Part("Is there speech", measure_speech),
 )
