@@ -20,9 +20,11 @@ import soundfile
 from clocked_mic import CYCLE, ClockedMics, breaks, counted, misplaced
 from screen_app import ScreenApp
 from test_app import sessions_of
+from test_backends import available
 from test_processes import alive, children_of
 from waiting import until
 
+from tui.audio.backends import Backend
 from tui.audio.messages import GRID_MS, RATE
 from tui.audio.source import OPEN_S
 from tui.audio.tape import Tape, count_samples, find_parts, read_journal
@@ -159,10 +161,16 @@ def test_a_killed_capture_process_leaves_a_hole_of_the_true_length(clocked_mics:
     assert hole.end - hole.start < OPEN_S * RATE
 
 
-def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(clocked_mics: ClockedMics, home: Path) -> None:
+@pytest.mark.parametrize("backend", ["sounddevice", "pyaudio"])
+def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(
+    clocked_mics: ClockedMics, home: Path, backend: Backend
+) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text(f'[audio]\nbackend = "{available(backend)}"\n', "utf-8")
     with recording(clocked_mics, home) as (app, session):
         app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
         [child] = children_of(app.process.pid, CAPTURE)
+        assert f"--backend\0{backend}\0" in Path(f"/proc/{child}/cmdline").read_text("utf-8") + "\0"
         before = time.monotonic()
         os.kill(child, signal.SIGSTOP)
         app.until(lambda _: time.monotonic() > before + 1.5)  # longer than the device's buffer, not given up yet

@@ -20,19 +20,26 @@ from clocked_mic import CYCLE, ClockedMics, Microphone, breaks, counted
 from stage import Stage
 from test_lossless import FREE_S, HELD, HOLD_S, end, hold_up, recording
 from textual.widget import Widget
+from waiting import until
 
 from bench.report import Part, Report, percentile
 from tui.audio.ballistics import Meter
 from tui.audio.messages import RATE, LevelCell
 from tui.audio.recorder import Mixer
-from tui.audio.tape import Tape, count_samples
+from tui.audio.tape import Tape, count_samples, read_journal
 from tui.widgets.level_meter import LevelMeter
 
 RUN_S: Final = 20
+STALL_S: Final = 60
+"""So long everything is held up, again and again or at a stretch."""
 METER_S: Final = 10
 FRAMES_PER_S: Final = 30
 ROOT: Final = Path(__file__).parents[2]
-HOLDS: Final = {"event loop blocked": signal.SIGUSR1, "interpreter lock held": signal.SIGUSR2}
+HOLDS: Final = {
+    "event loop blocked": signal.SIGUSR1,
+    "interpreter lock held": signal.SIGUSR2,
+    "stopped": signal.SIGSTOP,
+}
 
 
 @contextmanager
@@ -48,18 +55,30 @@ def _home() -> Generator[Path]:
             os.environ["MICTAPE_HOME"] = before
 
 
-def _lost(pcm: bytes) -> int:
-    return sum(missing for _, missing in breaks(counted(pcm)))
+def _lost(pcm: bytes, samples: float) -> int:
+    """Samples that are missing in a recording of the counter, which by the clock should have about so many.
+
+    The counter tells how many exactly, but for whole cycles of it.
+    """
+    missing = sum(missing for _, missing in breaks(counted(pcm)))
+    return missing + CYCLE * max(0, round((samples - len(pcm) / 2 - missing) / CYCLE))
 
 
 def _ours(mics: ClockedMics, how: signal.Signals) -> int:
     """Samples that are missing on the tape of the app."""
     with _home() as home:
         with recording(mics, home, str(HELD), str(HOLD_S)) as (app, session):
-            hold_up(app, session, how, RUN_S)
+            if how is signal.SIGSTOP:
+                app.signal(how)
+                until(lambda: count_samples(session, 1) >= STALL_S * RATE, timeout_s=2 * STALL_S)
+                app.signal(signal.SIGCONT)
+            else:
+                hold_up(app, session, how, STALL_S)
             end(app)
         tape = Tape.finished(session, 1)
-        return _lost(tape.read(0, tape.samples))
+        first, *_, last = read_journal(session, 1).anchors
+        untold = tape.samples - (last.sample - first.sample)
+        return _lost(tape.read(0, tape.samples), untold + (last.monotonic - first.monotonic) * RATE)
 
 
 def _tutorial(mics: ClockedMics, how: signal.Signals) -> int:
@@ -68,22 +87,28 @@ def _tutorial(mics: ClockedMics, how: signal.Signals) -> int:
         path = Path(folder) / "sound.s16"
         child = Path(__file__).with_name("tutorial_child.py")
         env = mics.env | {"PYTHONPATH": str(ROOT / "tests")}
-        command = [sys.executable, str(child), "counter", str(RUN_S), str(path)]
+        command = [sys.executable, str(child), "counter", str(STALL_S), str(path)]
         with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             assert process.stdout
             process.stdout.readline()
-            for _ in range(int(RUN_S / (HOLD_S + FREE_S))):
+            began_s = time.monotonic()
+            for _ in range(1 if how is signal.SIGSTOP else int(STALL_S / (HOLD_S + FREE_S))):
                 time.sleep(HOLD_S + FREE_S)
                 process.send_signal(how)
+            if how is signal.SIGSTOP:
+                time.sleep(STALL_S)
+                process.send_signal(signal.SIGCONT)
             process.wait()
-        return _lost(path.read_bytes())
+            samples = (time.monotonic() - began_s) * RATE
+        return _lost(path.read_bytes(), samples)
 
 
 def losses(report: Report) -> None:
     """Frames lost under each hold, Mictape's and the tutorial's way."""
-    note = f"{RUN_S} s, held {HOLD_S:g} s again and again"
     with clocked_mic.built() as mics:
         for what, how in HOLDS.items():
+            held = "at a stretch" if how is signal.SIGSTOP else f"held {HOLD_S:g} s again and again"
+            note = f"{STALL_S} s, {held}"
             report.add(f"lost, {what}", _ours(mics, how), "frames", note)
             report.add(f"the tutorial's way, {what}", _tutorial(mics, how), "frames", "overflows do not end it here")
 
