@@ -104,6 +104,13 @@ async def test_p_plays_the_line_while_recording_goes_on_and_p_stops(
         app._main.view.go_to(line)
         await pilot.press("p")
         await until_async(lambda: pulse.control("list", "short", "sink-inputs"))
+        app._main.view.to_end()
+
+        def shown() -> list[str]:
+            return [row.text for row in map(app._main.view.render_line, range(3)) if "long" in row.text]
+
+        assert shown() == [row for row in shown() if row.startswith(" ♪00:00:00")] != [], "seen without colour"
         await pilot.press("p")
         await until_async(lambda: not pulse.control("list", "short", "sink-inputs"))
+        await until_async(lambda: not any("♪" in row for row in shown()))
         assert not app._notifications

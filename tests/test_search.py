@@ -235,3 +235,12 @@ def test_ranks_follow_the_text() -> None:
     finish(search)
     assert list(search.hits) == [0, 3, 2]
     assert search.rank(2) == 2
+
+
+def test_the_only_track_is_found_by_the_name_that_its_lines_do_not_show() -> None:
+    transcript = Transcript()
+    transcript.add(1, 0, 10, "nobody else is here")
+    transcript.add(1, 20, 30, "but a guest", speaker="Anna")
+    transcript.alone = "You"
+    assert finish(Search(transcript, Matcher(parse("speaker:you")))) == [0]
+    assert finish(Search(transcript, Matcher(parse("speaker:anna")))) == [1]

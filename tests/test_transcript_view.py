@@ -184,6 +184,21 @@ async def test_reading_in_unfinished_text_goes_on_in_the_line_it_becomes() -> No
         assert screen(view)[-1].endswith(" 6 new · End to follow")
 
 
+async def test_no_text_is_under_the_label_that_leads_to_the_end() -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("home")
+        height = view.size.height
+        assert screen(view)[-1].strip() == "End to follow"
+        for _ in range(height):
+            await pilot.press("down")
+            assert view.cursor_id is not None
+            assert any(row.lstrip().startswith("▸") for row in screen(view)[:-1]), "the cursor's line is in sight"
+        view.go_to(80)
+        assert any(row.endswith("line 80") for row in screen(view)[:-1])
+
+
 async def test_reaching_the_end_follows_again() -> None:
     transcript = Transcript()
     fill(transcript, 100)

@@ -131,8 +131,13 @@ class Handwork(Reading):
             return
         track = session.track_of(line.id)
         start, end = (track.locate(at) - track.tape.origin for at in (line.start, line.end))
-        with self.saying():
-            await player.play(track.tape.folder, track.number, max(0, start - LEAD), end)
+        self.text.tell_playing(line.id)
+        try:
+            with self.saying():
+                await player.play(track.tape.folder, track.number, max(0, start - LEAD), end)
+        finally:
+            if not player.playing:  # else another line is played by now
+                self.text.tell_playing(None)
 
     # Files.
 

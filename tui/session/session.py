@@ -243,6 +243,7 @@ class Session:
 
     def _name_lines(self) -> None:
         """Lines carry the name of their track when there are several, or when somebody gave it."""
+        self.transcript.alone = self.tracks[0].name
         for track in self.tracks:
             if len(self.tracks) > 1 or track.renamed:
                 self.transcript.name_track(track.number, track.name)

@@ -130,6 +130,8 @@ class Transcript:
         self._marks: dict[int, str] = {}
         """The note of each mark, by line."""
         self._track_names: dict[int, str] = {}
+        self.alone = ""
+        """What a line is searched by that shows no name: that of the only track."""
         self._partials: dict[int, PartialText] = {}
         self._feed: deque[Change] = deque(maxlen=FEED)
 

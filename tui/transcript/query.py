@@ -144,7 +144,8 @@ class Matcher:
             ]
         if query.speaker is not None:
             named = query.speaker.casefold()
-            found = [id for id in found if named in transcript.line_of(id).voice.casefold()]
+            alone = transcript.alone
+            found = [id for id in found if named in (transcript.line_of(id).voice or alone).casefold()]
         return list(found)
 
     def spans(self, text: str) -> list[Span]:

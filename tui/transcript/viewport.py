@@ -48,6 +48,11 @@ class Viewport:
         self._anchor = _Anchor(None, 0, 0)
 
     @property
+    def shown(self) -> int:
+        """Rows of the window that show text: while it does not follow, the last one is for saying so."""
+        return self.height if self.following else max(1, self.height - 1)
+
+    @property
     def rows(self) -> int:
         """Rows of everything."""
         return self.flow.rows + self.tail
@@ -108,7 +113,7 @@ class Viewport:
     def reveal(self, index: int) -> None:
         """Have a line in the window: where it is, when all of it is there, else a third down. Stops following."""
         top, first, behind = self.top, self.flow.top_of(index), self.flow.top_of(index + 1)
-        inside = top <= first and behind <= top + self.height
+        inside = top <= first and behind <= top + max(1, self.height - 1)
         self.stay(top if inside else max(0, min(first - self.height // 3, self.last_top)))
 
     def place(self) -> Place:

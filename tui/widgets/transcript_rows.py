@@ -90,7 +90,7 @@ class Rows:
         for unfinished in self._unfinished:
             rows.extend(_Row(unfinished, row, unfinished.wall) for row in range(skip, unfinished.height))
             skip = max(0, skip - unfinished.height)
-        self._rows = rows[: port.height]
+        self._rows = rows[: port.shown]
 
     def strip(self, y: int, look_of: Callable[[int], Look], pill: str) -> Strip:
         """A row of the screen, the same object as long as it shows the same.
@@ -98,7 +98,7 @@ class Rows:
         Args:
             y: the row, from 0; blank below the text.
             look_of: what is special about a line, by its id, besides its wall-clock time.
-            pill: a label for the end of the last row, empty for none.
+            pill: a label at the end of the last row, which then shows no text; empty for none.
         """
         painter = self.painter
         if y >= len(self._rows):
@@ -110,7 +110,7 @@ class Rows:
                     strip = painter.line(line, look_of(line.id), row.wall)[row.row]
                 case _Unfinished(partial, speaker):
                     strip = painter.partial(partial, speaker, row.wall)[row.row]
-        return painter.labelled(strip, pill) if pill and y == self.port.height - 1 else strip
+        return painter.labelled(painter.blank(), pill) if pill and y == self.port.height - 1 else strip
 
     def newest(self) -> int | None:
         """The newest final line: of speech, if there is one among the last."""

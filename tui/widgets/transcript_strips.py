@@ -36,6 +36,7 @@ _FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
 """Drawn behind the text, up to the edge: such a line is told from speech without colour."""
 
 _CURSOR: Final = "▸"
+_PLAYING: Final = "♪"
 _MARK: Final = "★"
 _NOTE: Final = "»"
 _UNFINISHED: Final = "…"
@@ -114,6 +115,8 @@ class Look:
 
     cursor: bool = False
     """Whether the cursor is on it."""
+    playing: bool = False
+    """Whether it is played."""
     span: Span | None = None
     """The characters of its text that are selected."""
     matcher: Matcher | None = None
@@ -229,11 +232,7 @@ def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN, wall: st
     inked = look.inked(line, inks)
     strips: list[Strip] = []
     for number, (start, end) in enumerate(rows):
-        gutter = (
-            _gutter(line, page, inks, cursor=look.cursor, wall=wall)
-            if number == 0
-            else [Segment(" " * page.gutter, inks.text)]
-        )
+        gutter = _gutter(line, page, inks, look, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
         body = [
             Segment(text[left:right], plain if over is None else plain + over)
             for left, right, over in _cut(start, end, inked)
@@ -257,11 +256,7 @@ def partial_strips(
     line = Line(0, 0, partial.start, partial.start, "", SPEECH, speaker)
     strips: list[Strip] = []
     for number, (start, end) in enumerate(wrap(text, page.text)):
-        gutter = (
-            _gutter(line, page, inks, cursor=False, wall=wall)
-            if number == 0
-            else [Segment(" " * page.gutter, inks.text)]
-        )
+        gutter = _gutter(line, page, inks, PLAIN, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
         body = [
             Segment(text[left:right], over or inks.partial)
             for left, right, over in _cut(start, end, [((0, partial.stable), inks.stable)])
@@ -270,9 +265,9 @@ def partial_strips(
     return strips
 
 
-def _gutter(line: Line, page: Page, inks: Inks, *, cursor: bool, wall: str | None) -> list[Segment]:
+def _gutter(line: Line, page: Page, inks: Inks, look: Look, wall: str | None) -> list[Segment]:
     mark = _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
-    parts = [Segment(mark + (_CURSOR if cursor else " "), inks.mark)]
+    parts = [Segment(mark + (_PLAYING if look.playing else _CURSOR if look.cursor else " "), inks.mark)]
     if page.time:
         parts.append(Segment((wall or clock(line.start)).rjust(page.time) + "  ", inks.time))
     if page.speaker:

@@ -95,6 +95,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         self._searching_on = False
         """Whether a turn of the search is to come."""
         self._cursor: int | None = None
+        self._playing: int | None = None
         self._drawn: list[Strip] = []
         self._placing = False
         """While it scrolls by itself."""
@@ -144,6 +145,11 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         """Have words marked that an engine was unsure of; `ask` is asked about lines when they are shown."""
         self._unsure.ask = ask
         self._place()
+
+    def tell_playing(self, id: int | None) -> None:
+        """Show which line is played; None: none is."""
+        self._playing = id
+        self._draw()
 
     @property
     def wraps(self) -> int:
@@ -316,7 +322,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = transcript.id_at(index)
         top, first = self._port.top, flow.top_of(index)
         behind = flow.top_of(index + 1)
-        self._port.stay(min(first, max(top, behind - self._port.height)))
+        self._port.stay(min(first, max(top, behind - max(1, self._port.height - 1))))
         self._place()
 
     def _place(self) -> None:
@@ -378,7 +384,7 @@ class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
         """What is special about a line now."""
         span = selected_span(self._transcript, self.text_selection, id)
         unsure = self._unsure.spans(id)
-        return Look(id == self._cursor, span, self.walk.matcher, id == self.walk.current, unsure)
+        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, id == self.walk.current, unsure)
 
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""
