@@ -313,6 +313,7 @@ async def test_a_microphone_that_has_gone_is_lost_until_it_is_back(tmp_path: Pat
         await run.open()
         run.source.go()
         await run.until_samples(1_600)
+        os.kill(run.pid, signal.SIGSTOP)  # so that it cannot see the microphone go, and end, before it is killed
         server.remove("vmic2")
         os.kill(run.pid, signal.SIGKILL)
         lost = await run.until_told(SourceChanged, lambda event: "is gone" in str(event.failure))
