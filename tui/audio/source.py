@@ -298,15 +298,15 @@ class Source:
             if looks * WATCH_S >= GIVE_UP_S:
                 process.kill()
                 return
-            if looks * WATCH_S >= STALL_S:
+            if looks * WATCH_S >= STALL_S and self._broken_at is None:  # else it is known why nothing comes
                 remedy = "Wait a moment, plug it in again or choose another device with d"
                 self._tell("stalled", Failure("No sound arrives any more", remedy))
 
     def _trouble(self, failed: Failed | None) -> _SourceError:
         """What is wrong after the process has said `failed`, or has ended without a word."""
         if failed is None:
-            if self._told.state == "stalled" and self._told.failure is not None:
-                return _SourceError("stalled", self._told.failure)
+            if self._told.state in {"stalled", "disk full"} and self._told.failure is not None:
+                return _SourceError(self._told.state, self._told.failure)
             failure = Failure("The capture process ended unexpectedly", "It is started again by itself")
             if isinstance(self.spec, StdinSource):
                 failure = Failure("The capture process ended unexpectedly", "Start again from the beginning")
