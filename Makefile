@@ -13,7 +13,7 @@ help: ## show this list
 
 run: ## start Mictape, installing what is missing first; ARGS="..." goes to it
 	@sh .setup/install.sh run
-	@$(PY) -m tui $(ARGS)
+	@$(PY) -P -m mictape $(ARGS)
 
 test: ## run the tests, installing what they need first; ARGS="..." goes to pytest
 	@sh .setup/install.sh test

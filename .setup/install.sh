@@ -160,8 +160,8 @@ if [ "$(cat "$stamp-packages" 2>/dev/null)" != "$(fingerprint)" ]; then
     "$python_bin" -m pip install --quiet --disable-pip-version-check --require-hashes "$@"
     # The checkout itself: on the path, and with the command that an installed Mictape has. No build is needed.
     packages=$("$python_bin" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    pwd >"$packages/mictape.pth"
-    printf '#!/bin/sh\nexec "%s" -m tui "$@"\n' "$PWD/$python_bin" >.venv/bin/mictape
+    echo "$PWD/tui" >"$packages/mictape.pth"
+    printf '#!/bin/sh\nexec "%s" -P -m mictape "$@"\n' "$PWD/$python_bin" >.venv/bin/mictape
     chmod +x .venv/bin/mictape
     fingerprint >"$stamp-packages"
 fi

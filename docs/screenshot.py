@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tui.app import MictapeApp
-from tui.engines import catalog
-from tui.paths import places
-from tui.settings import Settings
+from mictape.app import MictapeApp
+from mictape.engines import catalog
+from mictape.paths import places
+from mictape.settings import Settings
 
 LINES: Final = 9
 SIZE: Final = (100, 20)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import clocked_mic
-import pulse as pulse_server
 import pytest
 from hypothesis import HealthCheck, settings
+
+from support import clocked_mic
+from support import pulse as pulse_server
 
 # Property tests find examples, they measure nothing: a busy machine is no failure.
 settings.register_profile("mictape", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,21 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import clocked_mic
 import msgspec
 import numpy as np
-from clocked_mic import CYCLE, ClockedMics, Microphone, breaks, counted
-from stage import Stage
-from test_lossless import FREE_S, HELD, HOLD_S, end, hold_up, recording
 from textual.widget import Widget
-from waiting import until
 
 from bench.report import Part, Report, percentile
-from tui.audio.ballistics import Meter
-from tui.audio.messages import RATE, LevelCell
-from tui.audio.recorder import Mixer
-from tui.audio.tape import Tape, count_samples, read_journal
-from tui.widgets.level_meter import LevelMeter
+from mictape.audio.ballistics import Meter
+from mictape.audio.capture.recorder import Mixer
+from mictape.audio.messages import LevelCell
+from mictape.audio.tape import Tape, count_samples, read_journal
+from mictape.units import RATE
+from mictape.widgets.level_meter import LevelMeter
+from support import clocked_mic
+from support.clocked_mic import CYCLE, ClockedMics, Microphone, breaks, counted
+from support.lossless import FREE_S, HELD, HOLD_S, end, hold_up, recording
+from support.waiting import until
+from support.widget_app import Stage
 
 RUN_S: Final = 20
 STALL_S: Final = 60
@@ -123,7 +124,7 @@ def _capture(mics: ClockedMics, mic: Microphone, folder: Path) -> Generator[int]
     """The capture process alone, writing; its process id."""
     device = msgspec.json.encode(mic.device).decode()
     options = ("--folder", str(folder), "--track", "1", "--source", "device", "--device", device)
-    command = [sys.executable, "-m", "tui.audio.capture", *options]
+    command = [sys.executable, "-m", "mictape.audio.capture.process", *options]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, env=mics.env, cwd=ROOT, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet) as child:
         assert child.stdin

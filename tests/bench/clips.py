@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from references import BECKETT, TWO_CITIES
-
-from tui.audio.messages import RATE
+from mictape.units import RATE
+from support.references import BECKETT, TWO_CITIES
 
 SPEECH_VARIABLE: Final = "MICTAPE_SPEECH"
 """The environment variable that names a folder of clips with their `manifest.tsv`."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 from bench.report import Report
 from bench.service import serving
 from bench.sound import pattern
-from tui.audio.messages import RATE
-from tui.audio.tape import TapeWriter
+from mictape.audio.tape import TapeWriter
+from mictape.units import RATE
 
 HOUR_S: Final = 3600
 FORGET: Final = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"

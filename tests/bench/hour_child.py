@@ -12,16 +12,15 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from assemblyai_server import KEY, PATH
-
 from bench.service import engine_at
-from tui.audio.messages import RATE
-from tui.audio.source import FileSource
-from tui.audio.tape import find_parts
-from tui.engines.base import Request
-from tui.session.events import LineAdded
-from tui.session.session import Session
-from tui.transcript.library import Library
+from mictape.audio.source import FileSource
+from mictape.audio.tape import find_parts
+from mictape.engines.base import Request
+from mictape.library.library import Library
+from mictape.session.events import LineAdded
+from mictape.session.session import Session
+from mictape.units import RATE
+from servers.assemblyai import KEY, PATH
 
 QUARTERS: Final = 4
 LOOK_S: Final = 0.2

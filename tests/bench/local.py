@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from references import normal, word_error_rate
 
 from bench.clips import SPEECH_VARIABLE, Clip, clips_of_the_folder, clips_of_the_wheel
 from bench.report import Report
-from tui.engines.base import RATE, Heard, Partial, Request
-from tui.engines.base import Final as FinalTurn
-from tui.engines.local import LocalEngine, LocalOptions
+from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Heard, Partial, Request
+from mictape.engines.local.engine import LocalEngine, LocalOptions
+from mictape.units import RATE
+from support.references import normal, word_error_rate
 
 BLOCK: Final = RATE // 10
 SAMPLE_BYTES: Final = 2

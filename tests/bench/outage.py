@@ -7,22 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import virtual_time
-from scripted import ScriptedEngine, spoken
-
 from bench.clips import clips_of_the_wheel
 from bench.report import Report, percentile
 from bench.service import engine_at, serving
 from bench.sound import pattern
 from bench.wire import SAMPLE_BYTES, Microphone, TimedEngine
-from tui.audio.messages import RATE
-from tui.audio.tape import Tape, TapeWriter
-from tui.engines import catalog
-from tui.engines.base import Engine, Request
-from tui.session.coverage import Coverage
-from tui.session.follower import Follower
-from tui.session.leading import Plan
-from tui.session.work import Told
+from mictape.audio.tape import Tape, TapeWriter
+from mictape.engines import catalog
+from mictape.engines.base import Engine, Request
+from mictape.recognition.coverage import Coverage
+from mictape.recognition.follower import Follower
+from mictape.recognition.live import Plan
+from mictape.recognition.stretches import Told
+from mictape.units import RATE
+from support import virtual_time
+from support.scripted import ScriptedEngine, spoken
 
 OUTAGE_S: Final = 60
 BEFORE_S: Final = 10

@@ -11,23 +11,24 @@ from typing import Final, get_args
 import jiwer
 import numpy as np
 import soxr
-from noises import clatter, hum, music
-from recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
-from references import normal
 
 from bench.aligned import starts_of
 from bench.clips import Clip, clips_of_the_folder, clips_of_the_wheel
 from bench.local import Listened
 from bench.report import Part, Report, percentile
-from tui.engines import wire
-from tui.engines.base import RATE, Heard, Partial
-from tui.engines.base import Final as FinalTurn
-from tui.engines.local import model_folder
-from tui.engines.local_process import heard_of
-from tui.engines.recognizer.listener import Listener
-from tui.onnx import Samples
-from tui.session.gate import SpeechGate
-from tui.speech import SpeechFinder
+from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Heard, Partial
+from mictape.engines.local import ipc as wire
+from mictape.engines.local.client import heard_of
+from mictape.engines.local.engine import model_folder
+from mictape.engines.local.recognizer.listener import Listener
+from mictape.recognition.speech_activity import SpeechGate
+from mictape.units import RATE
+from mictape.vad.onnx import Samples
+from mictape.vad.silero import SpeechFinder
+from support.noises import clatter, hum, music
+from support.recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
+from support.references import normal
 
 OFFSETS: Final = tuple(range(0, 1310, 131))
 DRIVERS: Final = ("library", "first pass", "second pass")

@@ -13,12 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from assemblyai_server import KEY, Said, V3Server, V3Session
-from screen_app import ScreenApp
-from servers import serve
-
 from bench.report import Report
 from bench.sound import pattern, write_wav
+from servers.assemblyai import KEY, Said, V3Server, V3Session
+from servers.base import serve
+from support.screen_app import ScreenApp
 
 PARTIALS: Final = 10
 """Of a turn, before its final."""
@@ -98,7 +97,7 @@ async def run(folder: Path) -> tuple[Marked, Watch]:
     async with serve(service, admit=service.admit) as server:
         env = os.environ | {"MICTAPE_HOME": str(folder / "home"), "ASSEMBLYAI_API_KEY": KEY}
         options = ["--engine", "assemblyai", "--set", f"url={server.url}", "--input", str(sound)]
-        app = ScreenApp([sys.executable, "-m", "tui", *options], env)
+        app = ScreenApp([sys.executable, "-m", "mictape", *options], env)
         watch = Watch(app._master)
         try:
             async with asyncio.timeout(120):

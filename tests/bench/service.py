@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from assemblyai_server import KEY, Said, V3Server, V3Session
-from servers import serve
-
-from tui.engines.assemblyai import AssemblyAIEngine
-from tui.engines.assemblyai_options import AssemblyAIOptions
+from mictape.engines.assemblyai.options import AssemblyAIOptions
+from mictape.engines.assemblyai.v3 import AssemblyAIEngine
+from servers.assemblyai import KEY, Said, V3Server, V3Session
+from servers.base import serve
 
 TURN_MS: Final = 5000
 """A turn begins this often in the sound."""

@@ -5,7 +5,7 @@ import wave
 from array import array
 from pathlib import Path
 
-from tui.audio.messages import RATE
+from mictape.units import RATE
 
 
 def pattern() -> bytes:

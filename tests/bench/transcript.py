@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from stage import Stage
 from textual.widget import Widget
 from textual.widgets import Log, RichLog
 
 from bench.report import MILLI, Part, Report, percentile
-from tui.transcript.layout import Layout
-from tui.transcript.model import PartialText, Transcript
-from tui.transcript.query import Matcher, Query
-from tui.transcript.search import Search
-from tui.widgets.transcript_view import TranscriptView
+from mictape.transcript.layout import Layout
+from mictape.transcript.model import PartialText, Transcript
+from mictape.transcript.query import Matcher, Query
+from mictape.transcript.search import Search
+from mictape.widgets.transcript_view import TranscriptView
+from support.widget_app import Stage
 
 SIZE: Final = (100, 30)
 NARROWER: Final = (80, 30)

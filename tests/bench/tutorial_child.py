@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import pyaudio
-from held_app import obey_holds
+
+from support.stoppable_app import obey_holds
 
 RATE: Final = 16_000
 FRAMES: Final = 3_200

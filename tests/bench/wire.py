@@ -12,14 +12,14 @@ from typing import Final
 from bench.report import Report
 from bench.service import engine_at, serving
 from bench.sound import pattern
-from tui.audio.messages import RATE
-from tui.audio.tape import Tape, TapeWriter
-from tui.engines.base import Changes, Connection, Engine, Heard, Request
-from tui.failure import Failure
-from tui.session.coverage import Coverage
-from tui.session.follower import Follower
-from tui.session.leading import Plan
-from tui.session.work import Told
+from mictape.audio.tape import Tape, TapeWriter
+from mictape.engines.base import Changes, Connection, Engine, Heard, Request
+from mictape.failure import Failure
+from mictape.recognition.coverage import Coverage
+from mictape.recognition.follower import Follower
+from mictape.recognition.live import Plan
+from mictape.recognition.stretches import Told
+from mictape.units import RATE
 
 LIVE_S: Final = 30.0
 UNPACED_S: Final = 15.0

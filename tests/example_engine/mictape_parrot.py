@@ -5,8 +5,8 @@ url and the key in a header; binary frames of 16-bit mono PCM at 16 kHz go out; 
 `{"partial": TEXT}` while somebody speaks and `{"final": TEXT, "end": SAMPLES}` for each utterance and each stretch
 without one (an empty text). The text frame `end` asks for the rest; the service says it and closes.
 
-What Mictape wants from an engine is written in `tui.engines.base`; what a websocket needs besides its messages is
-done by `tui.engines.websocket`.
+What Mictape wants from an engine is written in `mictape.engines.base`; what a websocket needs besides its messages is
+done by `mictape.engines.websocket`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,9 +17,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from tui.engines.base import Answered, Capabilities, Final, Heard, Partial, Request
-from tui.engines.websocket import Frame, SocketConnection, Verdict, open_socket, unusable
-from tui.failure import ExitCode, Failure
+from mictape.engines.base import Answered, Capabilities, Final, Heard, Partial, Request
+from mictape.engines.websocket import Frame, SocketConnection, Verdict, open_socket, unusable
+from mictape.failure import ExitCode, Failure
 
 
 class ParrotOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

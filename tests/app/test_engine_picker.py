@@ -1,0 +1,270 @@
+"""The engine picker: what it says of each engine while it finds out, how one chooses, what it refuses."""
+
+import asyncio
+import sys
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
+
+from mictape import credentials
+from mictape.engines.readiness import Readiness, Standing
+from mictape.failure import ExitCode, Failure
+from mictape.screens.engine_picker import EnginePicker
+from mictape.settings import Settings
+from support.example_service import ROOT, Parrot, installed
+from support.waiting import TIMEOUT_S, until_async
+from support.widget_app import Stage
+
+LOCAL = Standing("local", Readiness.READY, "local · moonshine", leaves="nothing leaves this machine")
+CLOUD = Standing(
+    "cloud [b]9[/b]",
+    Readiness.NEEDS_KEY,
+    "cloud",
+    Failure("Cloud 9 needs an API key", "Give it one with mictape login cloud", ExitCode.ENGINE),
+    "sound goes to cloud.example",
+    usd_per_hour=0.45,
+    billed=True,
+)
+CELLAR = Standing(
+    "cellar", Readiness.UNREACHABLE, "cellar", Failure("cellar does not answer", "Start it"), "sound goes to cellar"
+)
+ALIEN = Standing("alien", Readiness.NO_PLATFORM, "alien", Failure("It does not run on Intel Macs"))
+ALL = [LOCAL, CLOUD, CELLAR, ALIEN]
+NOT_ASKED = object()
+
+
+class Answers:
+    """Says of each engine what it is told to, when it is told to, and counts how often it is asked."""
+
+    def __init__(self, *standings: Standing) -> None:
+        self.standings = {standing.name: standing for standing in standings}
+        self.held = {standing.name: asyncio.Event() for standing in standings}
+        self.asked: list[str] = []
+
+    def release(self, *names: str) -> None:
+        for name in names or self.held:
+            self.held[name].set()
+
+    async def look(self, name: str) -> Standing:
+        self.asked.append(name)
+        await self.held[name].wait()
+        return self.standings[name]
+
+
+class Opened:
+    """An open picker and what it gave back."""
+
+    def __init__(self, stage: Stage, answers: Answers) -> None:
+        self.stage = stage
+        self.answers = answers
+        self.result: object = NOT_ASKED
+
+    def sees(self, *words: str) -> bool:
+        return all(self.stage.sees(word) for word in words)
+
+    @property
+    def cursor(self) -> str | None:
+        option = self.stage.screen.query_one(OptionList).highlighted_option
+        return option.id if option else None
+
+
+async def opened(pilot: Pilot[None], *standings: Standing, known: bool = True, in_use: str | None = None) -> Opened:
+    stage = pilot.app
+    assert isinstance(stage, Stage)
+    answers = Answers(*standings)
+    seen = Opened(stage, answers)
+
+    def left(result: str | None) -> None:
+        seen.result = result
+
+    await stage.push_screen(EnginePicker(list(answers.standings), answers.look, in_use=in_use), left)
+    if known:
+        answers.release()
+        await until_async(lambda: not stage.sees("looking …"))
+    else:
+        await until_async(lambda: stage.sees("looking …"))
+    return seen
+
+
+@pytest.mark.parametrize("size", [(100, 30), (60, 20)])
+async def test_each_engine_has_its_state_what_leaves_and_its_price(size: tuple[int, int]) -> None:
+    async with Stage().run_test(size=size) as pilot:
+        seen = await opened(pilot, *ALL, in_use="local")
+        assert seen.sees("Recognise with", "● local", "in use", "ready", "nothing leaves this machine")
+        assert seen.sees("cloud [b]9[/b]", "needs a key", "sound goes to cloud.example · $0.45 an hour")
+        assert seen.sees("not reachable", "not on this platform", "enter use", "esc leave")
+
+
+async def test_all_are_listed_at_once_and_each_row_fills_when_it_is_known() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, *ALL, known=False)
+        assert all(seen.stage.sees(one.name) for one in ALL)
+        assert sorted(seen.answers.asked) == sorted(one.name for one in ALL), "side by side"
+        seen.answers.release("cellar")
+        await until_async(lambda: seen.sees("not reachable", "looking …"))
+        rows = [next(y for y, row in enumerate(seen.stage.rows) if one.name in row) for one in ALL]
+        seen.answers.release()
+        await until_async(lambda: not seen.sees("looking …"))
+        assert rows == [next(y for y, row in enumerate(seen.stage.rows) if one.name in row) for one in ALL]
+
+
+async def test_enter_chooses_the_one_under_the_cursor_which_begins_at_the_one_in_use() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, CELLAR, LOCAL, in_use="local")
+        assert seen.cursor == "local"
+        await pilot.press("enter")
+        await until_async(lambda: seen.result == "local")
+
+
+async def test_one_that_is_not_reachable_may_be_chosen() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, CELLAR, in_use="local")
+        await pilot.press("down")
+        await until_async(lambda: seen.sees("cellar does not answer. Start it."))
+        await pilot.press("enter")
+        await until_async(lambda: seen.result == "cellar")
+
+
+@pytest.mark.parametrize("standing", [CLOUD, ALIEN])
+async def test_one_that_cannot_be_used_says_why_and_stays(standing: Standing) -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, standing, in_use="local")
+        assert not seen.sees(str(standing.failure))
+        await pilot.press("down", "enter")
+        await until_async(lambda: seen.sees(str(standing.failure)))
+        assert seen.stage.screen.query_one("#note").has_class("-trouble")
+        assert seen.result is NOT_ASKED
+        await pilot.press("up", "enter")
+        await until_async(lambda: seen.result == "local")
+
+
+async def test_a_choice_waits_until_its_engine_is_known() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, CLOUD, known=False)
+        await pilot.press("enter")
+        await until_async(lambda: seen.sees("Waiting to know whether local is ready"))
+        seen.answers.release("cloud [b]9[/b]")
+        await until_async(lambda: seen.sees("needs a key"))
+        assert seen.result is NOT_ASKED
+        seen.answers.release("local")
+        await until_async(lambda: seen.result == "local")
+
+
+async def test_moving_on_takes_back_a_choice_that_waits() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, CELLAR, known=False)
+        await pilot.press("enter")
+        await until_async(lambda: seen.sees("Waiting to know"))
+        await pilot.press("down")
+        await until_async(lambda: not seen.sees("Waiting to know"))
+        seen.answers.release()
+        await until_async(lambda: seen.sees("not reachable"))
+        assert seen.result is NOT_ASKED
+
+
+async def test_r_looks_again() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, CLOUD, in_use="local")
+        seen.answers.standings[CLOUD.name] = Standing(CLOUD.name, Readiness.READY)
+        await pilot.press("r")
+        await until_async(lambda: len(seen.answers.asked) == 4)
+        await until_async(lambda: not seen.sees("needs a key") and not seen.sees("looking …"))
+        assert seen.cursor == "local"
+
+
+async def test_escape_leaves_while_it_still_looks() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, *ALL, known=False)
+        await pilot.press("escape")
+        await until_async(lambda: seen.result is None)
+
+
+async def test_a_click_chooses() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, *ALL, in_use="cellar")
+        row = next(y for y, text in enumerate(seen.stage.rows) if "local" in text)
+        await pilot.click(offset=(seen.stage.rows[row].index("local"), row))
+        await until_async(lambda: seen.result == "local")
+
+
+async def test_it_tells_the_truth_about_real_engines(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the survey that the app uses: the example engine installed, its service on a real socket."""
+    monkeypatch.syspath_prepend(str(installed()))
+    monkeypatch.setenv("PARROT_API_KEY", "pk-0123456789abcdef")
+    log = tmp_path_factory.mktemp("log") / "log"
+    async with Parrot("pk-0123456789abcdef").serve() as server, Stage().run_test(size=(100, 30)) as pilot:
+        settings = Settings(engines={"parrot": {"url": server.url}})
+        stage = pilot.app
+        assert isinstance(stage, Stage)
+        await stage.push_screen(
+            EnginePicker(["local", "parrot"], lambda name: credentials.standing_of(name, settings, log))
+        )
+        await until_async(lambda: not stage.sees("looking …"))
+        assert [row.split()[1:] for row in stage.rows if " ready" in row][1][:2] == ["parrot", "ready"]
+        assert stage.sees("sound goes to 127.0.0.1 · $0.12 an hour")
+        assert server.peers == []
+
+
+@pytest.mark.parametrize("gives", ["never", "an exception"])
+async def test_what_goes_wrong_while_looking_is_part_of_the_answer(
+    gives: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path_factory.mktemp("site")
+    info = site / "odd-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[mictape.engines]\nodd = odd_{gives[:2]}:Odd\n")
+    wait = "await asyncio.Event().wait()" if gives == "never" else "raise ZeroDivisionError('oh')"
+    (site / f"odd_{gives[:2]}.py").write_text(
+        "import asyncio, msgspec\n"
+        "class Odd:\n"
+        "    class Options(msgspec.Struct): pass\n"
+        "    def __init__(self, options, log): pass\n"
+        f"    async def check(self, ask): {wait}\n"
+        "    async def close(self): pass\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr("mictape.engines.readiness.LOOK_S", 0.1)
+    known = await credentials.standing_of("odd", Settings(), site / "log")
+    assert known.readiness is Readiness.UNUSABLE
+    assert ("did not say" if gives == "never" else "oh") in str(known.failure)
+
+
+async def test_a_keyring_that_waits_for_a_password_keeps_nobody_from_leaving() -> None:
+    program = (
+        "import asyncio, pathlib, threading\n"
+        "from mictape.engines.readiness import standing\n"
+        "async def look():\n"
+        "    asked = threading.Event()\n"
+        "    key = lambda: asked.set() or forever()\n"
+        "    looking = asyncio.create_task(standing('local', {}, pathlib.Path('log'), key))\n"
+        "    await asyncio.to_thread(asked.wait)\n"
+        "    looking.cancel()\n"
+        "def forever(): threading.Event().wait()\n"
+        "asyncio.run(look())\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, cwd=ROOT)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+async def test_what_is_found_out_after_the_choice_does_not_matter_any_more() -> None:
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, *ALL, known=False)
+        for turns in range(12):
+            picker = seen.stage.screen
+            assert isinstance(picker, EnginePicker)
+            picker.dismiss(None)
+            for _ in range(turns):  # the widgets go some turns of the loop later; one of these is in between
+                await asyncio.sleep(0)
+            seen.answers.release()
+            await pilot.pause()
+            assert seen.stage.is_running
+            seen = await opened(pilot, *ALL, known=False)

@@ -1,0 +1,164 @@
+"""Help and recovery, and the whole screen's layout, at both sizes."""
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Footer, Static
+
+import mictape
+from mictape.audio.ballistics import Reading
+from mictape.commands import COMMANDS, bindings
+from mictape.screens.help import HelpScreen
+from mictape.screens.main.screen import MainScreen
+from mictape.screens.recover import Interrupted, RecoverScreen
+from mictape.session.state import State, Status
+from mictape.transcript.model import Transcript
+from mictape.widgets.level_meter import LevelMeter
+from mictape.widgets.status_line import StatusLine
+from support.waiting import until_async
+from support.widget_app import Stage
+
+RATE = 16_000
+KEPT = {"sessions": "/data/[b]sessions[/b]", "settings": "/config/config.toml"}
+CUT_OFF = Interrupted(datetime(2026, 11, 23, 14, 5), samples=754 * RATE, lines=132, untranscribed_s=12.3)
+
+
+def help_screen(*, offline: bool) -> HelpScreen:
+    return HelpScreen(kept=KEPT, engine="local · moonshine tiny-en · English", offline=offline, version="0.1.0")
+
+
+async def test_help_names_every_command_every_place_and_what_leaves() -> None:
+    async with (stage := Stage()).run_test(size=(120, 80)) as pilot:
+        await stage.push_screen(help_screen(offline=True))
+        await pilot.pause()
+        for command in COMMANDS:
+            assert stage.sees(command.help)
+        for path in KEPT.values():
+            assert stage.sees(path)
+        assert stage.sees("?  f1") and stage.sees("space ")
+        assert stage.sees("local · moonshine tiny-en · English: recognition runs on this machine. Nothing leaves it.")
+
+
+async def test_help_does_not_promise_what_the_engine_does_not_keep() -> None:
+    async with (stage := Stage()).run_test(size=(120, 80)) as pilot:
+        await stage.push_screen(help_screen(offline=False))
+        await pilot.pause()
+        assert stage.sees("the sound is sent to this service")
+        assert not stage.sees("Nothing leaves")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_all_of_help_can_be_reached_on_a_small_screen(size: tuple[int, int]) -> None:
+    async with (stage := Stage()).run_test(size=size) as pilot:
+        await stage.push_screen(help_screen(offline=True))
+        await pilot.pause()
+        assert stage.sees("Keys") and not stage.sees("Privacy")
+        await pilot.press("end")
+        box = stage.screen.query_one(VerticalScroll)
+        await until_async(lambda: box.is_vertical_scroll_end and stage.sees("Privacy"))
+        assert stage.sees("esc to close")
+
+
+@pytest.mark.parametrize("key", ["escape", "question_mark", "f1", "q"])
+async def test_help_closes(key: str) -> None:
+    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+        await stage.push_screen(help_screen(offline=True))
+        await pilot.press(key)
+        await until_async(lambda: not isinstance(stage.screen, HelpScreen))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
+    async with (stage := Stage()).run_test(size=size) as pilot:
+        await stage.push_screen(RecoverScreen(CUT_OFF))
+        await pilot.pause()
+        for words in (
+            "A session was cut off",
+            "2026, 14:05",
+            "00:12:34 on the tape, 132 lines.",
+            "12 s of it",
+            "(Enter)",
+        ):
+            assert stage.sees(words), "\n".join(stage.rows)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_recovery_says_which_tracks_go_on(size: tuple[int, int]) -> None:
+    async with (stage := Stage()).run_test(size=size) as pilot:
+        await stage.push_screen(RecoverScreen(CUT_OFF))
+        await pilot.pause()
+        assert not stage.sees("Continued,"), "one track needs no word"
+        await stage.push_screen(RecoverScreen(replace(CUT_OFF, tracks=("You", "Anna"))))
+        await pilot.pause()
+        for words in ("Continued, it records You and Anna again.", "(Enter)", "(n)"):
+            assert stage.sees(words), "\n".join(stage.rows)
+
+
+@pytest.mark.parametrize(
+    ("keys", "choice"),
+    [
+        (("enter",), "continue"),
+        (("c",), "continue"),
+        (("n",), "new"),
+        (("down", "enter"), "new"),
+        (("escape",), "new"),
+    ],
+)
+async def test_recovery_gives_the_choice(keys: tuple[str, ...], choice: str) -> None:
+    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+        chosen: list[str | None] = []
+        await stage.push_screen(RecoverScreen(CUT_OFF), chosen.append)
+        await pilot.pause()
+        await pilot.press(*keys)
+        await until_async(lambda: chosen)
+        assert chosen == [choice]
+
+
+class TranscriptView(Static):
+    """Stands where the transcript stands, for the layout alone."""
+
+
+class WholeStage(Stage):
+    """The layout of the real screen."""
+
+    CSS_PATH = Path(mictape.__file__).parent / "app.tcss"
+    BINDINGS = bindings()
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
+async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int]) -> None:
+    line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), Footer()
+    async with WholeStage(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
+        line.show(Status(State.PAUSED, "Blue Yeti", "local", 0, hint="Press space to go on."))
+        meter.pull(Reading(), 0)
+        await pilot.pause()
+        assert [widget.region.y for widget in (line, meter, text, footer)] == [0, 3, 6, size[1] - 1]
+        assert text.region.bottom == footer.region.y
+        assert {widget.region.width for widget in (line, meter, text, footer)} == {size[0]}
+
+
+async def test_a_short_terminal_gives_the_text_the_scale_of_the_meter() -> None:
+    line, meter, text = StatusLine(), LevelMeter(), TranscriptView()
+    async with (stage := WholeStage(line, Vertical(meter, id="meters"), text)).run_test(size=(60, 12)) as pilot:
+        stage.screen.add_class("-short")
+        await pilot.pause()
+        assert [widget.region.y for widget in (line, meter, text)] == [0, 1, 2]
+        assert text.region.bottom == 12
+
+
+@pytest.mark.parametrize(
+    ("size", "footer"),
+    [
+        ((60, 20), "space pause d device / search ? help q quit e engine m mark"),
+        ((80, 24), "space pause d device / search ? help q quit e engine m mark p play x export"),
+    ],
+)
+async def test_a_narrow_footer_still_shows_what_a_newcomer_needs(size: tuple[int, int], footer: str) -> None:
+    async with (stage := WholeStage()).run_test(size=size) as pilot:
+        await stage.push_screen(MainScreen(Transcript()))
+        await pilot.pause()
+        await until_async(lambda: "pause" in stage.rows[-1])
+        assert stage.rows[-1].strip() == footer

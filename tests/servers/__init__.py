@@ -1,0 +1,1 @@
+"""Simulated servers of every engine, as strict as the services are."""

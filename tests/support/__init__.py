@@ -1,0 +1,1 @@
+"""Helpers and test doubles that several tests share."""

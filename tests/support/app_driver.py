@@ -1,0 +1,47 @@
+"""The real app on a file of scripted words, for tests of what the person does with the text."""
+
+import wave
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from mictape.app import MictapeApp
+from mictape.paths import places
+from mictape.settings import Settings
+from support.scripted import ScriptedEngine, spoken
+from support.waiting import until_async
+
+WORDS = [1, 2, 3, 1, 2, 3]
+
+
+def recording(path: Path, words: list[int] | None = None) -> Path:
+    """A sound file on which these words are said."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(spoken(words or WORDS))
+    return path
+
+
+@asynccontextmanager
+async def handled(
+    home: Path, engine: ScriptedEngine | None = None, lines: int = len(WORDS)
+) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
+    """The app once it shows as many lines, its cursor on the last one; left as `q` does."""
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    app = MictapeApp(where, Settings(), engine or ScriptedEngine(), recording(home / "words.wav"))
+    async with app.run_test(size=(100, 24)) as pilot:
+        await until_async(lambda: len(app.transcript) == lines)
+        await until_async(lambda: app._main.view.cursor_id is not None)
+        yield app, pilot
+        app.action_stop()
+        app.action_stop()
+        await until_async(lambda: app._exit)
+
+
+def texts(app: MictapeApp) -> list[str]:
+    """What stands there, in tape order."""
+    return [app.transcript.text(index) for index in range(len(app.transcript))]

@@ -1,0 +1,72 @@
+"""A conversation with an engine, as a follower has it: speaking and hearing at once."""
+
+import asyncio
+from collections.abc import Iterable
+
+from mictape.engines.base import Answered, Connection, Engine, Final, Heard, Partial, Received, Request
+from mictape.units import RATE
+
+SAMPLE_BYTES = 2
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(SAMPLE_BYTES * round(seconds * RATE))
+
+
+async def hear_all(
+    engine: Engine, pcm: bytes, *, block: int = RATE // 10, endpoints: Iterable[int] = (), ask: Request | None = None
+) -> list[Heard]:
+    """Everything that is said about `pcm` on one connection.
+
+    Args:
+        engine: Who is asked.
+        pcm: 16 kHz, 16 bits, mono.
+        block: Samples of a block.
+        endpoints: Samples at which the utterance is ended.
+        ask: What is asked of the engine.
+    """
+    connection = await engine.connect(ask or Request())
+    borders = [*sorted(endpoints), len(pcm) // SAMPLE_BYTES]
+
+    async def speak() -> None:
+        at = 0
+        for border in borders:
+            while at < border:
+                size = min(block, border - at)
+                await connection.send(pcm[SAMPLE_BYTES * at : SAMPLE_BYTES * (at + size)])
+                at += size
+            if border is not borders[-1]:
+                await connection.endpoint()
+        await connection.finish()
+
+    try:
+        async with asyncio.TaskGroup() as both:
+            hearing = both.create_task(listen(connection))
+            both.create_task(speak())
+        return hearing.result()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+    finally:
+        await connection.close()
+
+
+async def listen(connection: Connection) -> list[Heard]:
+    """What is said until all is said."""
+    return [heard async for heard in connection]
+
+
+def finals(heard: Iterable[Heard]) -> list[Final]:
+    return [news for news in heard if isinstance(news, Final)]
+
+
+def partials(heard: Iterable[Heard]) -> list[tuple[int, str]]:
+    """Turn and text of each."""
+    return [(news.turn, news.text) for news in heard if isinstance(news, Partial)]
+
+
+def answered(heard: Iterable[Heard]) -> list[int]:
+    return [news.until for news in heard if isinstance(news, Answered)]
+
+
+def received(heard: Iterable[Heard]) -> list[int]:
+    return [news.until for news in heard if isinstance(news, Received)]

@@ -1,0 +1,143 @@
+"""A tape, who follows it, and what was told: for tests of the follower. The engine is a script, the tape a real one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mictape.audio.tape import Tape, TapeWriter
+from mictape.engines.base import Capabilities, Final, Request, Speakers
+from mictape.intervals import Intervals
+from mictape.recognition.coverage import Coverage
+from mictape.recognition.follower import Follower
+from mictape.recognition.live import Plan
+from mictape.recognition.speakers import Voices
+from mictape.recognition.stretches import Told
+from mictape.units import RATE
+from mictape.vad.client import Listening
+from support import virtual_time
+from support.scripted import SLOT, SOUND, ScriptedEngine, spoken
+
+REMOTE = Capabilities(fastest_pace=1.0, word_times=True)
+"""As AssemblyAI is: no faster than real time, with word times."""
+
+
+@dataclass
+class Sitting:
+    """A tape, who follows it, and what was told."""
+
+    folder: Path
+    engine: ScriptedEngine
+    coverage: Coverage = field(default_factory=Coverage)
+    plan: Plan = field(default_factory=Plan)
+    told: list[Told] = field(default_factory=list[Told])
+    eras: list[int] = field(default_factory=list[int])
+    """For each of them which follower told it, counted from 0: each counts connections anew."""
+    followers: int = 0
+    voices: Voices = field(default_factory=Voices)
+    listening: Listening | None = None
+
+    def __post_init__(self) -> None:
+        self.tape = Tape(self.folder, 1)
+        self.writer = TapeWriter(self.folder, 1)
+        self.follower: Follower
+
+    def write(self, pcm: bytes) -> None:
+        """Put sound on the tape."""
+        self.writer.append(pcm)
+        self.tape.report(self.writer.samples)
+
+    def end(self) -> None:
+        """The source ends."""
+        self.writer.close()
+        self.tape.end()
+
+    async def follow(self) -> None:
+        """Follow to the end."""
+        era, self.followers = self.followers, self.followers + 1
+
+        def hear(told: Told) -> None:
+            self.eras.append(era)
+            self.told.append(told)
+
+        self.follower = Follower(
+            self.tape,
+            self.coverage,
+            self.engine,
+            Request(),
+            hear,
+            plan=self.plan,
+            voices=self.voices,
+            listening=self.listening,
+        )
+        await self.follower.run()
+
+    async def speak(self, words: Sequence[int], holes: Intervals | None = None) -> None:
+        """Say words as a microphone does: 100 ms of tape every 100 ms.
+
+        What would lie in `holes` is lost: silence is on the tape in its place, and it is told a block later.
+        """
+        pcm, lost = spoken(words), holes or Intervals()
+        for at in range(0, len(pcm) // 2, SOUND):
+            await asyncio.sleep(SOUND / RATE)
+            self._tell_holes(lost)
+            self.write(bytes(2 * SOUND) if at in lost else pcm[2 * at : 2 * (at + SOUND)])
+        self._tell_holes(lost)
+
+    def _tell_holes(self, lost: Intervals) -> None:
+        if (last := self.tape.samples - SOUND) in lost:
+            self.coverage.hole(last, last + SOUND)
+
+    async def live(self, words: Sequence[int]) -> None:
+        """Follow while somebody speaks, to the end."""
+        following = asyncio.create_task(self.follow())
+        await asyncio.sleep(0)
+        await self.speak(words)
+        self.end()
+        await following
+
+    @property
+    def words(self) -> list[str]:
+        """The words of all finals, in tape order."""
+        return " ".join(final.text for final in self.finals).split()
+
+    @property
+    def finals(self) -> list[Final]:
+        """What each turn became, in tape order, with the speaker it has at last."""
+        turns: dict[tuple[int, int, int], Final] = {}
+        for era, each in zip(self.eras, self.told, strict=True):
+            if isinstance(each.heard, Final):
+                turns[era, each.connection, each.heard.turn] = each.heard
+            elif isinstance(each.heard, Speakers):
+                for turn, speaker in each.heard.turns.items():
+                    key = era, each.connection, turn
+                    if key in turns:
+                        turns[key] = replace(turns[key], speaker=speaker)
+        return sorted(turns.values(), key=lambda final: final.start or 0)
+
+    def in_gaps(self, words: Sequence[int]) -> list[str]:
+        """The words that lie in gaps, wholly or in part."""
+        return [
+            f"w{word}"
+            for at, word in enumerate(words)
+            if word and any(gap.start < at * SLOT + SOUND and gap.end > at * SLOT for gap in self.coverage.gaps)
+        ]
+
+    def settled(self) -> bool:
+        """Whether nothing is open any more: covered, gaps and holes are disjoint, and together they are the tape."""
+        parts = [*self.coverage.covered, *self.coverage.holes, *((gap.start, gap.end) for gap in self.coverage.gaps)]
+        whole = sum(end - start for start, end in parts) == self.tape.samples
+        return whole and self.coverage.open(self.tape.samples) == []
+
+
+def said(words: Sequence[int]) -> list[str]:
+    return [f"w{word}" for word in words if word]
+
+
+def recorded(folder: Path, words: Sequence[int], engine: ScriptedEngine, coverage: Coverage | None = None) -> Sitting:
+    """A finished tape on which these words are said, followed to its end."""
+    sitting = Sitting(folder, engine, coverage or Coverage())
+    sitting.write(spoken(words))
+    sitting.end()
+    virtual_time.run(sitting.follow())
+    return sitting

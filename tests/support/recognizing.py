@@ -1,0 +1,84 @@
+"""The embedded recogniser in this process, without pipes: for its tests and its benchmark."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pytest
+
+from mictape.engines.local import ipc as wire
+from mictape.engines.local.engine import model_folder
+from mictape.engines.local.recognizer.listener import Listener
+from mictape.engines.local.recognizer.model import Moonshine
+from mictape.units import RATE
+from mictape.vad.onnx import Network, Samples
+from mictape.vad.silero import FRAME, SpeechDetector
+
+BLOCK = RATE // 10
+
+
+@dataclass
+class Heard:
+    """What was said about a recording."""
+
+    reports: list[wire.Report]
+
+    @property
+    def turns(self) -> list[wire.Turn]:
+        """The lines as they stand in the end."""
+        final = [said for said in self.reports if isinstance(said, wire.Turn) and said.final]
+        return list({turn.turn: turn for turn in final}.values())
+
+    @property
+    def text(self) -> str:
+        return " ".join(turn.text for turn in self.turns)
+
+
+@cache
+def models() -> tuple[Moonshine, Network]:
+    folder = model_folder()
+    if folder is None:
+        pytest.skip("moonshine-voice 0.1.0 has no wheel for this machine")
+    return Moonshine(folder), SpeechDetector.load()
+
+
+def pcm_of(samples: Samples) -> bytes:
+    return np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+
+
+def floats_of(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+
+
+def hear(
+    sound: bytes | Samples,
+    *,
+    partials: bool = False,
+    second_pass: wire.SecondPass = "off",
+    word_times: wire.WordTimes = "estimated",
+) -> Heard:
+    """Everything said about a recording, block after block."""
+    reports: list[wire.Report] = []
+    model, voice = models()
+    listener = Listener(1, model, voice, reports.append, second_pass=second_pass, word_times=word_times)
+    pcm = sound if isinstance(sound, bytes) else pcm_of(sound)
+    for at in range(0, len(pcm), 2 * BLOCK):
+        listener.take(pcm[at : at + 2 * BLOCK])
+        listener.report()
+        if partials:
+            listener.update()
+    listener.finish()
+    listener.report()
+    return Heard(reports)
+
+
+def without_pauses(sound: Samples) -> Samples:
+    """Speech with its pauses cut down to 60 ms, where it is neither loud nor likely speech: soft consonants stay."""
+    detector, quiet, kept = SpeechDetector(models()[1]), 0, list[Samples]()
+    for at in range(0, len(sound) - FRAME, FRAME):
+        frame = sound[at : at + FRAME]
+        silent = detector.probability(frame) < 0.5 and detector.level_db < -45
+        quiet = quiet + 1 if silent else 0
+        if quiet <= 2:
+            kept.append(frame)
+    return np.concatenate(kept)

@@ -1,0 +1,142 @@
+"""The real app in a real pseudo-terminal: type on it, read its screen, pull its plug.
+
+The screen is kept by pyte, a terminal emulator, so a test reads what a person would read.
+"""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Final
+
+import pyte
+
+KEYS: Final = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "down": "\x1b[B",
+    "up": "\x1b[A",
+    "pageup": "\x1b[5~",
+    "end": "\x1b[F",
+    "home": "\x1b[H",
+}
+
+
+class ScreenApp:
+    """One run of a command in a pseudo-terminal of its own (and a session of its own)."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], columns: int = 100, rows: int = 30) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, slave = pty.openpty()
+        self._size(slave, columns, rows)
+        self.before = termios.tcgetattr(slave)
+        self._slave = slave
+        self.process = subprocess.Popen(
+            argv,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=self._without_size(env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            preexec_fn=self._take_terminal,  # noqa: PLW1509 (nothing in it takes a lock)
+        )
+
+    @staticmethod
+    def _without_size(env: Mapping[str, str]) -> dict[str, str]:
+        """The environment without what would hide this terminal's own size (pytest-xdist sets it)."""
+        return {name: value for name, value in env.items() if name not in {"COLUMNS", "LINES"}}
+
+    def _take_terminal(self) -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    @staticmethod
+    def _size(fd: int, columns: int, rows: int) -> None:
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, as dragging its window does."""
+        self._size(self._master, columns, rows)
+        self._screen.resize(rows, columns)
+        self.signal(signal.SIGWINCH)
+
+    def press(self, *keys: str) -> None:
+        """Type: names of KEYS, or text as it is."""
+        for key in keys:
+            os.write(self._master, KEYS.get(key, key).encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the app a signal."""
+        self.process.send_signal(number)
+
+    def read(self) -> str:
+        """Everything on the screen now, rows joined by newlines."""
+        while select.select([self._master], [], [], 0)[0]:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self._stream.feed(data)
+        return "\n".join(self._screen.display)
+
+    def cell(self, x: int, y: int) -> pyte.screens.Char:
+        """A cell of the screen as of the last `read`, with its colours."""
+        return self._screen.buffer[y][x]
+
+    def until(self, condition: Callable[[str], object], timeout_s: float = 30.0) -> str:
+        """Wait until `condition` is true of the screen; fails with the screen in the message.
+
+        To wait for something that is not on the screen, too: a terminal that nobody reads stops its program.
+        """
+        end = time.monotonic() + timeout_s
+        while not condition(text := self.read()):
+            assert time.monotonic() < end, f"not in {timeout_s} s; the screen:\n{text}"
+            select.select([self._master], [], [], 0.05)
+        return text
+
+    def sees(self, *words: str, timeout_s: float = 30.0) -> str:
+        """Wait until all of `words` are on the screen."""
+        return self.until(lambda text: all(word in text for word in words), timeout_s)
+
+    def ends(self, timeout_s: float = 15.0) -> int:
+        """Wait for the process to end; its exit code."""
+        end = time.monotonic() + timeout_s
+        while (code := self.process.poll()) is None:
+            assert time.monotonic() < end, f"still running after {timeout_s} s; the screen:\n{self.read()}"
+            select.select([self._master], [], [], 0.05)
+            self.read()
+        self.read()
+        return code
+
+    def modes(self) -> list[object]:
+        """The terminal's modes now; equal to `before` when the app has put them back."""
+        return termios.tcgetattr(self._slave)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for fd in (self._master, self._slave):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+@contextlib.contextmanager
+def screen_app(*args: str, env: Mapping[str, str], columns: int = 100, rows: int = 30) -> Generator[ScreenApp]:
+    """Mictape with these arguments, full-screen; ended afterwards."""
+    app = ScreenApp([sys.executable, "-m", "mictape", *args], env, columns, rows)
+    try:
+        yield app
+    finally:
+        app.close()

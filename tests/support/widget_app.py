@@ -1,0 +1,37 @@
+"""A bare app for tests of widgets and screens: Mictape's themes, no timers, no session."""
+
+from collections.abc import Iterable
+
+from textual.app import App, ComposeResult
+from textual.widget import Widget
+
+from mictape.themes import load_themes, shipped_folder, theme_variables
+
+
+class Stage(App[None]):
+    """Shows the widgets it is given, in a theme."""
+
+    def __init__(self, *widgets: Widget, theme: str = "mictape-dark") -> None:
+        super().__init__()
+        self._widgets = widgets
+        for shipped in load_themes(shipped_folder()).themes:
+            self.register_theme(shipped)
+        self.theme = theme
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Mictape's colours for every theme, as the real app gives them."""
+        return theme_variables(self.current_theme)
+
+    def compose(self) -> ComposeResult:
+        """The widgets, from top to bottom."""
+        yield from self._widgets
+
+    @property
+    def rows(self) -> list[str]:
+        """What is on the screen, row by row."""
+        strips: Iterable[Iterable[tuple[str, object, object]]] = self.screen._compositor.render_strips()
+        return ["".join(text for text, _, _ in strip) for strip in strips]
+
+    def sees(self, words: str) -> bool:
+        """Whether words are on the screen, in one row."""
+        return any(words in row for row in self.rows)

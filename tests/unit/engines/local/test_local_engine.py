@@ -1,0 +1,511 @@
+"""The local engine with the real model, in real processes."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from conftest import Speech
+from mictape.audio.tape import Tape, TapeWriter
+from mictape.engines.base import Answered, Engine, Heard, Lost, Partial, Received, Request
+from mictape.engines.base import Final as FinalTurn
+from mictape.engines.local import ipc as wire
+from mictape.engines.local.client import AHEAD, LocalConnection
+from mictape.engines.local.engine import LocalEngine, LocalOptions
+from mictape.engines.local.recognizer.segments import Rules
+from mictape.recognition.coverage import Coverage
+from mictape.recognition.follower import Follower, Told
+from mictape.units import RATE
+from support.local_engine import BLOCK, pid_of, samples_of, send_all
+from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
+from support.waiting import until_async
+
+# One loop for the file, so that most tests can share one warm process.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
+    """An engine whose process the tests share: its model is loaded once."""
+    engine = LocalEngine(LocalOptions(), tmp_path_factory.mktemp("engine") / "engine.log")
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh(tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    """An engine of the test's own."""
+    engine = LocalEngine(LocalOptions(), tmp_path / "engine.log")
+    yield engine
+    await engine.close()
+
+
+@pytest.fixture(scope="module")
+def beckett(speech: Speech) -> bytes:
+    return samples_of(speech.beckett)
+
+
+@pytest.fixture(scope="module")
+def two_cities(speech: Speech) -> bytes:
+    return samples_of(speech.two_cities)
+
+
+@asynccontextmanager
+async def connected(engine: LocalEngine) -> AsyncGenerator[LocalConnection, None]:
+    """A connection that is let go in the end, so that a failing test leaves the shared process free."""
+    connection = await engine.connect(Request())
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def hear_all(engine: LocalEngine, pcm: bytes) -> list[Heard]:
+    """Everything that is said about `pcm`, sent as fast as the engine takes it."""
+    connection = await engine.connect(Request())
+
+    async def speak() -> None:
+        await send_all(connection, pcm)
+        await connection.finish()
+
+    speaking = asyncio.create_task(speak())
+    heard = [news async for news in connection]
+    await speaking
+    await connection.close()
+    return heard
+
+
+def finals(heard: list[Heard]) -> list[FinalTurn]:
+    """The lines as they stand in the end: a second final of a turn takes the first one's place."""
+    return list({news.turn: news for news in heard if isinstance(news, FinalTurn)}.values())
+
+
+def text_of(heard: list[Heard]) -> str:
+    return " ".join(final.text for final in finals(heard))
+
+
+def marks(heard: list[Heard], kind: type[Received] | type[Answered]) -> list[int]:
+    return [news.until for news in heard if isinstance(news, kind)]
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that only waits for somebody to ask how it ended does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" not in status.read_text("ascii")
+
+
+def threads_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("threads are counted in /proc")
+    (line,) = (line for line in status.read_text("ascii").splitlines() if line.startswith("Threads:"))
+    return int(line.split()[1])
+
+
+def assert_same(heard: list[Heard], other: list[Heard]) -> None:
+    """The same lines at the same times, but for two hops of the voice detector."""
+    assert [final.text for final in finals(heard)] == [final.text for final in finals(other)]
+    for one, two in zip(finals(heard), finals(other), strict=True):
+        assert one.start == pytest.approx(two.start, abs=1024)
+        assert one.end == pytest.approx(two.end, abs=1024)
+
+
+def assert_well_formed(heard: list[Heard], samples: int) -> None:
+    """What holds for every connection that was finished, whatever was said on it."""
+    turns = [news.turn for news in finals(heard)]
+    assert turns == list(range(len(turns)))
+    for kind in (Received, Answered):
+        untils = marks(heard, kind)
+        assert untils == sorted(untils)
+        assert untils[-1] == samples
+    answered, said = 0, set[int]()
+    for news in heard:
+        match news:
+            case FinalTurn(turn=turn, start=int(start), end=int(end)):
+                assert start <= end <= samples
+                assert answered <= start or turn in said
+                said.add(turn)
+            case Partial(start=int(start)):
+                assert answered <= start
+            case Answered(until=until_sample):
+                answered = until_sample
+            case _:
+                pass
+
+
+async def test_speech_is_recognised(warm: LocalEngine, beckett: bytes) -> None:
+    heard = await hear_all(warm, beckett)
+    assert words_in_order(BECKETT, text_of(heard)) >= 9
+    assert_well_formed(heard, len(beckett) // 2)
+    assert len(finals(heard)) == 6
+
+
+async def test_a_long_recording_is_recognised_with_partials_on_the_way(warm: LocalEngine, two_cities: bytes) -> None:
+    heard = await hear_all(warm, two_cities)
+    assert word_error_rate(TWO_CITIES, text_of(heard)) <= 0.09
+    assert_well_formed(heard, len(two_cities) // 2)
+    assert sum(isinstance(news, Partial) for news in heard) >= 5
+
+
+async def test_silence_gives_no_text_and_is_answered_while_it_lasts(warm: LocalEngine) -> None:
+    async with connected(warm) as connection:
+        await send_all(connection, bytes(2 * 4 * RATE))
+        heard: list[Heard] = []
+        # Not finished yet: live silence is answered as well, all but what a line could still reach back to.
+        async for news in connection:
+            heard.append(news)
+            if isinstance(news, Received) and news.until == 4 * RATE:
+                break
+        await connection.finish()
+        heard += [news async for news in connection]
+        assert finals(heard) == []
+        assert not any(isinstance(news, Partial) for news in heard)
+        assert any(0 < until_sample <= 4 * RATE - Rules().lead for until_sample in marks(heard, Answered))
+        assert marks(heard, Answered)[-1] == 4 * RATE
+
+
+async def test_noise_and_a_tone_give_no_text(warm: LocalEngine) -> None:
+    chance = random.Random(1)
+    noise = array("h", (chance.randrange(-1000, 1000) for _ in range(3 * RATE)))
+    tone = array("h", (round(10_000 * np.sin(2 * np.pi * 440 * at / RATE)) for at in range(3 * RATE)))
+    assert text_of(await hear_all(warm, noise.tobytes() + tone.tobytes())) == ""
+
+
+async def test_one_process_serves_connection_after_connection_with_the_same_words(
+    warm: LocalEngine, fresh: LocalEngine, beckett: bytes
+) -> None:
+    first = await hear_all(warm, beckett)
+    before = pid_of(warm)
+    second = await hear_all(warm, beckett)
+    assert pid_of(warm) == before
+    elsewhere = await hear_all(fresh, beckett)
+    assert_same(second, first)
+    assert_same(elsewhere, first)
+
+
+async def test_a_connection_closed_half_way_does_not_harm_the_next(warm: LocalEngine, beckett: bytes) -> None:
+    whole = await hear_all(warm, beckett)
+    cut = await warm.connect(Request())
+    await cut.send(beckett[: 2 * RATE])
+    await cut.close()
+    with pytest.raises(Lost):
+        await cut.send(beckett[: 2 * BLOCK])
+    with pytest.raises(Lost):
+        async for _ in cut:
+            pass
+    before = pid_of(warm)
+    assert_same(await hear_all(warm, beckett), whole)
+    assert pid_of(warm) == before
+
+
+async def test_a_closed_connection_that_cannot_be_forgotten_gets_its_process_replaced(
+    fresh: LocalEngine, beckett: bytes
+) -> None:
+    stuck = await fresh.connect(Request())
+    before = pid_of(fresh)
+    os.kill(before, signal.SIGSTOP)
+    await stuck.close()
+    assert words_in_order(BECKETT, text_of(await hear_all(fresh, beckett))) >= 9
+    assert pid_of(fresh) != before
+    assert not alive(before)
+
+
+async def test_two_connections_at_once_share_a_process_and_do_not_disturb_each_other(
+    warm: LocalEngine, beckett: bytes, two_cities: bytes
+) -> None:
+    alone = await hear_all(warm, beckett)
+    beside = asyncio.create_task(hear_all(warm, two_cities[: 2 * 12 * RATE]))
+    assert_same(await hear_all(warm, beckett), alone)
+    assert words_in_order(TWO_CITIES, text_of(await beside)) >= 20
+    assert len(warm._processes) == 1
+
+
+async def test_a_killed_process_is_lost_and_the_next_connection_works(fresh: LocalEngine, beckett: bytes) -> None:
+    connection = await fresh.connect(Request())
+    await connection.send(beckett[: 2 * RATE])
+    os.kill(pid_of(fresh), signal.SIGKILL)
+    with pytest.raises(Lost) as lost:
+        async for _ in connection:
+            pass
+    assert lost.value.retry
+    assert "ended unexpectedly (Killed)" in str(lost.value.cause)
+    assert "engine.log" in lost.value.cause.remedy
+    with pytest.raises(Lost):
+        await connection.send(bytes(2 * BLOCK))
+    with pytest.raises(Lost):
+        await connection.finish()
+    assert words_in_order(BECKETT, text_of(await hear_all(fresh, beckett))) >= 9
+
+
+async def test_a_process_killed_between_two_connections_is_replaced(fresh: LocalEngine) -> None:
+    await hear_all(fresh, bytes(2 * RATE))
+    before = pid_of(fresh)
+    os.kill(before, signal.SIGKILL)
+    await until_async(lambda: fresh._processes[0].lost)
+    assert marks(await hear_all(fresh, bytes(2 * RATE)), Answered)[-1] == RATE
+    assert pid_of(fresh) != before
+
+
+async def test_send_waits_while_the_process_takes_nothing(fresh: LocalEngine) -> None:
+    connection = await fresh.connect(Request())
+    os.kill(pid_of(fresh), signal.SIGSTOP)
+    seconds = 6
+    sending = asyncio.create_task(send_all(connection, bytes(2 * seconds * RATE)))
+    await until_async(lambda: connection._sent >= AHEAD)
+    for _ in range(100):  # the loop goes round, and the task stays where it is
+        await asyncio.sleep(0)
+    assert connection._sent == AHEAD
+    assert not sending.done()
+    os.kill(pid_of(fresh), signal.SIGCONT)
+    await sending
+    await connection.finish()
+    assert marks([news async for news in connection], Answered)[-1] == seconds * RATE
+
+
+async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: LocalEngine, beckett: bytes) -> None:
+    async with connected(warm) as connection:
+        middle = 11 * RATE // 2  # inside "Try again."
+        await send_all(connection, beckett[: 2 * middle])
+        await connection.endpoint()
+        heard: list[Heard] = []
+        async for news in connection:
+            heard.append(news)
+            if news == Answered(middle):
+                break
+        assert finals(heard)[-1].end == middle
+        before = len(finals(heard))
+        await send_all(connection, beckett[2 * middle :])
+        await connection.finish()
+        heard += [news async for news in connection]
+        assert_well_formed(heard, len(beckett) // 2)
+        start = finals(heard)[before].start
+        assert start is not None
+        assert start >= middle
+        end = finals(heard)[-1].end
+        assert end is not None
+        assert end > 8 * RATE, "times go on across the endpoint: the last words are said near the end"
+
+
+async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, beckett: bytes) -> None:
+    await hear_all(warm, beckett)
+    assert threads_of(pid_of(warm)) == 2, "one that recognises and one that reads orders; none of the runtime's own"
+
+
+async def test_the_runtime_tells_nobody_about_the_machine(
+    fresh: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CI", "ORT_DISABLE_TELEMETRY"):  # with either it would be silent of its own accord
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    await hear_all(fresh, bytes(2 * RATE))
+    left = await asyncio.to_thread(lambda: [path.name for path in tmp_path.iterdir()])
+    assert left == ["engine.log"], "no identifier, no queue of things to tell"
+
+
+async def test_a_process_is_out_of_reach_of_the_terminal(warm: LocalEngine, beckett: bytes) -> None:
+    async with connected(warm) as connection:
+        pid = pid_of(warm)
+        assert os.getsid(pid) == os.getpgid(pid) == pid
+        os.kill(pid, signal.SIGINT)
+        await send_all(connection, beckett)
+        await connection.finish()
+        assert words_in_order(BECKETT, text_of([news async for news in connection])) >= 9
+
+
+async def test_closing_the_engine_ends_its_process_and_what_is_open(fresh: LocalEngine) -> None:
+    connection = await fresh.connect(Request())
+    pid = pid_of(fresh)
+    await fresh.close()
+    assert not alive(pid)
+    with pytest.raises(Lost):
+        async for _ in connection:
+            pass
+    again = await fresh.connect(Request())  # an engine that was closed can be used again
+    assert isinstance(again, LocalConnection)
+
+
+async def test_closing_the_engine_ends_a_process_that_hangs(fresh: LocalEngine) -> None:
+    await fresh.connect(Request())
+    pid = pid_of(fresh)
+    os.kill(pid, signal.SIGSTOP)
+    await fresh.close()
+    assert not alive(pid)
+
+
+async def test_loading_may_begin_before_the_first_connection(fresh: LocalEngine) -> None:
+    await fresh.preload()
+    pid = pid_of(fresh)
+    await fresh.preload()
+    await fresh.connect(Request())
+    assert pid_of(fresh) == pid
+
+
+async def test_a_model_that_cannot_be_loaded_is_a_sentence(
+    fresh: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mictape.engines.local.engine.model_folder", lambda: tmp_path)
+    failure = await fresh.check(Request())
+    assert failure is not None
+    assert "is not complete" in failure.what
+    for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"):
+        (tmp_path / name).write_bytes(b"no model")
+    assert await fresh.check(Request()) is None
+    with pytest.raises(Lost) as lost:
+        await fresh.connect(Request())
+    assert lost.value.cause.what.startswith("The local recogniser")
+    assert "engine.log" in lost.value.cause.remedy
+    assert "Traceback" in (tmp_path / "engine.log").read_text("utf-8"), "people get a sentence, the log gets it all"
+    assert fresh._processes == []
+
+
+async def test_another_language_is_refused_for_good(fresh: LocalEngine) -> None:
+    with pytest.raises(Lost) as lost:
+        await fresh.connect(Request(language="de"))
+    assert not lost.value.retry
+    assert "English only" in lost.value.cause.what
+    assert await fresh.check(Request(language="en-GB")) is None
+
+
+async def test_misuse_is_an_error_of_the_caller(warm: LocalEngine) -> None:
+    async with connected(warm) as connection:
+        with pytest.raises(ValueError, match="whole number"):
+            await connection.send(b"\0")
+        await connection.finish()
+        await connection.finish()
+        with pytest.raises(RuntimeError, match="after finish"):
+            await connection.send(b"\0\0")
+        assert [news async for news in connection] == []
+
+
+async def test_a_log_that_cannot_be_written_does_not_stop_recognition(tmp_path: Path) -> None:
+    engine = LocalEngine(LocalOptions(), tmp_path / "nowhere" / "engine.log")
+    try:
+        assert marks(await hear_all(engine, bytes(2 * RATE)), Answered)[-1] == RATE
+    finally:
+        await engine.close()
+
+
+# The process by itself
+
+
+async def test_the_process_ends_when_its_stdin_closes(fresh: LocalEngine) -> None:
+    await fresh.connect(Request())
+    (process,) = fresh._processes
+    stdin = process._process.stdin
+    assert stdin is not None
+    stdin.close()
+    await until_async(lambda: process.lost)
+    assert process._process.returncode == 0
+
+
+async def test_the_process_ends_with_an_app_that_was_killed(tmp_path: Path) -> None:
+    app = """
+import asyncio, sys
+from pathlib import Path
+from mictape.engines.base import Request
+from mictape.engines.local.engine import LocalEngine, LocalOptions
+async def main():
+    engine = LocalEngine(LocalOptions(), Path(sys.argv[1]))
+    await engine.connect(Request())
+    print(engine._processes[0].pid, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", app, str(tmp_path / "log"), stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert alive(pid)
+    parent.kill()
+    await parent.wait()
+    await until_async(lambda: not alive(pid))
+
+
+async def test_what_native_code_prints_stays_out_of_the_reports() -> None:
+    code = """
+import os
+from mictape.engines.local import process as moonshine
+from mictape.engines.local import ipc as wire
+reports = moonshine.take_stdout()
+os.write(1, b"native noise")
+print("python noise", flush=True)
+reports.write(wire.frame(wire.Ready()))
+reports.flush()
+"""
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=pipe, stderr=pipe)
+    stdout, stderr = await process.communicate()
+    assert stdout == wire.frame(wire.Ready())
+    assert b"native noise" in stderr
+    assert b"python noise" in stderr
+
+
+# Behind the follower
+
+
+def tape_of(folder: Path, track: int, sound: bytes) -> Tape:
+    """A track that has ended with this sound on its tape."""
+    writer = TapeWriter(folder, track)
+    writer.append(sound)
+    tape = Tape(folder, track)
+    tape.report(writer.samples)
+    writer.close()
+    tape.end()
+    return tape
+
+
+async def test_two_tracks_are_followed_by_one_process(
+    warm: LocalEngine, beckett: bytes, two_cities: bytes, tmp_path: Path
+) -> None:
+    sounds = (beckett, two_cities[: 2 * 12 * RATE])
+    tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
+    told, coverages = (list[Told](), list[Told]()), (Coverage(), Coverage())
+    tracks = [
+        Follower(tape, coverage, cast("Engine", warm), Request(), heard.append)
+        for tape, coverage, heard in zip(tapes, coverages, told, strict=True)
+    ]
+    await asyncio.wait_for(asyncio.gather(*(track.run() for track in tracks)), 60)
+    texts = [text_of([each.heard for each in heard if isinstance(each.heard, FinalTurn)]) for heard in told]
+    assert words_in_order(BECKETT, texts[0]) >= 9
+    assert words_in_order(TWO_CITIES, texts[1]) >= 20
+    for coverage, sound in zip(coverages, sounds, strict=True):
+        assert (coverage.open(len(sound) // 2), coverage.gaps) == ([], ())
+    assert len(warm._processes) == 1
+
+
+async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
+    fresh: LocalEngine, two_cities: bytes, tmp_path: Path
+) -> None:
+    sound = two_cities[: 2 * 20 * RATE]
+    tape, coverage, told = tape_of(tmp_path, 1, sound), Coverage(), list[Told]()
+    following = asyncio.create_task(Follower(tape, coverage, cast("Engine", fresh), Request(), told.append).run())
+    await until_async(lambda: [each for each in told if isinstance(each.heard, FinalTurn)])
+    os.kill(pid_of(fresh), signal.SIGKILL)
+    await asyncio.wait_for(following, 60)
+    assert coverage.open(len(sound) // 2) == []
+    assert coverage.gaps == ()
+    lines = {(each.connection, each.heard.turn): each.heard for each in told if isinstance(each.heard, FinalTurn)}
+    assert len({connection for connection, _ in lines}) == 2
+    starts = [line.start or 0 for line in lines.values()]
+    assert starts == sorted(starts)
+    text = " ".join(line.text for line in lines.values())
+    whole = text_of(await hear_all(fresh, sound))
+    assert len(text.split()) == len(whole.split()), "no word is missing, none is there twice"
+    assert word_error_rate(whole, text) <= 0.08, "what is cut elsewhere may be heard a little differently"

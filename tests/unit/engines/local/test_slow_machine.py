@@ -1,0 +1,153 @@
+"""The embedded recogniser on a slow machine: the real models, and a clock that their work moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from conftest import Speech
+from mictape.engines.local import ipc as wire
+from mictape.engines.local.client import AHEAD
+from mictape.engines.local.process import Recogniser
+from mictape.engines.local.recognizer.model import Decoded, Moonshine
+from mictape.engines.local.recognizer.segments import Rules
+from mictape.session.state import BEHIND_S, Situation, State, state_of
+from mictape.units import RATE
+from mictape.vad.onnx import Samples
+from support.local_engine import samples_of
+from support.recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
+
+DECODING = 0.05
+"""What decoding a second of sound takes on an ordinary machine, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line, or what it sounds like so far, and how it stood then."""
+
+    at_s: float
+    turn: wire.Turn
+    state: State
+    """What the state line says at that moment."""
+
+
+@dataclass
+class SlowMachine:
+    """Live tracks, heard by one recogniser that decodes so many times as long as an ordinary machine."""
+
+    times: float
+    tracks: Sequence[bytes]
+    now_s: float = 0.0
+    said: list[Said] = field(default_factory=list[Said])
+    received: list[int] = field(default_factory=list[int])
+    """Of each track, samples."""
+
+    def decode(self, samples: Samples) -> Decoded:
+        """In place of `Moonshine.decode`: the same, and it takes time."""
+        self.now_s += self.times * DECODING * len(samples) / RATE
+        return models()[0].decode(samples)
+
+    @property
+    def tokens(self) -> object:
+        """As the model's."""
+        return models()[0].tokens
+
+    @property
+    def behind_s(self) -> float:
+        """As the follower counts it, of the track that is furthest behind."""
+        return max(self._on_tape(track) - self.received[track] for track in range(len(self.tracks))) / RATE
+
+    def run(self, monkeypatch: pytest.MonkeyPatch) -> "SlowMachine":
+        """Hear all of the tracks."""
+        monkeypatch.setattr("mictape.engines.local.recognizer.listener.perf_counter", lambda: self.now_s)
+        recogniser = Recogniser(cast("Moonshine", self), models()[1], self._note, "off", "estimated")
+        self.received = [0] * len(self.tracks)
+        sent = [0] * len(self.tracks)
+        while any(2 * at < len(pcm) for at, pcm in zip(sent, self.tracks, strict=True)):
+            came = False
+            for track, pcm in enumerate(self.tracks):
+                while self._may_send(track, sent[track]):
+                    piece = pcm[2 * sent[track] : 2 * (sent[track] + BLOCK)]
+                    recogniser.carry_out(wire.Audio(track, piece))
+                    sent[track] += BLOCK
+                    came = True
+            if came:
+                recogniser.update()
+            else:
+                self.now_s += BLOCK / RATE
+        for track in range(len(self.tracks)):
+            recogniser.carry_out(wire.Finish(track))
+        return self
+
+    @property
+    def finals(self) -> list[Said]:
+        """The lines when they were said for good."""
+        return [said for said in self.said if said.turn.final]
+
+    @property
+    def partials(self) -> int:
+        """How often something was said of a line still open."""
+        return len(self.said) - len(self.finals)
+
+    @property
+    def text(self) -> str:
+        """All lines."""
+        return " ".join(said.turn.text for said in self.finals)
+
+    def _on_tape(self, track: int) -> int:
+        return min(len(self.tracks[track]) // 2, int(self.now_s * RATE))
+
+    def _may_send(self, track: int, sent: int) -> bool:
+        end = len(self.tracks[track]) // 2
+        waiting = min(sent + BLOCK, end) <= self._on_tape(track) and sent < end
+        return waiting and sent + BLOCK - self.received[track] <= AHEAD
+
+    def _note(self, report: wire.Report) -> None:
+        match report:
+            case wire.Received(stream, until):
+                self.received[stream] = until
+            case wire.Turn():
+                state = state_of(Situation("open", "answering", behind_s=self.behind_s))
+                self.said.append(Said(self.now_s, report, state))
+            case _:
+                pass
+
+
+SILENCE = bytes(2 * 20 * RATE)
+"""As long as the slowest one needs: the tape still grows when the last line is said."""
+
+
+@pytest.fixture(scope="module")
+def reading(speech: Speech) -> bytes:
+    return samples_of(speech.two_cities)[: 2 * 14 * RATE] + SILENCE
+
+
+def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(
+    reading: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary, slower, slow = (SlowMachine(times, [reading]).run(monkeypatch) for times in (1, 4, 8))
+    assert ordinary.partials > slower.partials > slow.partials > 0
+    assert ordinary.text == slower.text == slow.text
+    assert {said.state for said in ordinary.said} == {State.LISTENING}
+    assert {said.state for said in slower.finals} == {State.LISTENING}
+
+
+@pytest.mark.parametrize("times", [8, 16])
+def test_finals_that_come_late_come_while_the_state_line_says_catching_up(
+    times: int, reading: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = SlowMachine(times, [reading]).run(monkeypatch)
+    # A line is over when a silence has lasted; what comes within that and the rhythm of any engine is not late.
+    silence = max(silence for _, silence in Rules().patience)
+    late = [said for said in machine.finals if said.at_s - (said.turn.end + silence) / RATE > BEHIND_S]
+    assert late
+    assert {said.state for said in late} == {State.CATCHING_UP}
+
+
+def test_partials_of_two_tracks_share_the_time_of_one(reading: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = pcm_of(without_pauses(floats_of(reading)))[: 2 * 10 * RATE] + SILENCE
+    alone = SlowMachine(3, [spoken]).run(monkeypatch)
+    both = SlowMachine(3, [spoken, spoken]).run(monkeypatch)
+    assert both.partials <= 1.5 * alone.partials, "not twice as many; those of a pause come once a pause in any case"
+    assert both.text == f"{alone.text} {alone.text}"

@@ -1,0 +1,429 @@
+"""Sessions on disk: nothing kept is lost, nothing deleted stays, and no error of the database is a traceback."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mictape.failure import ExitCode, MictapeError
+from mictape.library import schema
+from mictape.library.folders import PASSING_PREFIX, SessionFolder, is_alive
+from mictape.library.library import Library, Store
+from mictape.library.records import KeptInterval, KeptLine, KeptTrack, Word
+from mictape.transcript.model import Kind
+from support.waiting import until
+
+NOON = datetime(2026, 11, 23, 12, 0, 0).astimezone()
+TRACK = KeptTrack(1, "You", "Blue Yeti", "PulseAudio", origin=100)
+HELLO = KeptLine(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9), Word("there.")))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "library.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store(path) as opened:
+        yield opened
+
+
+def refused(code: ExitCode, said: str) -> pytest.RaisesExc[MictapeError]:
+    return pytest.raises(MictapeError, match=said, check=lambda error: error.failure.code is code)
+
+
+# What is kept comes back.
+
+
+async def test_a_session_from_its_start_to_its_end(path: Path) -> None:
+    async with await Library.open(path) as library:
+        with await library.create_session(title="Talk", settings={"engine": "local"}, started=NOON) as folder:
+            session = folder.session
+            await library.add_track(session, TRACK)
+            await library.add_line(session, HELLO)
+            await library.add_line(session, KeptLine(2, 1, 8_000, 8_000, "microphone: Two", Kind.DIVIDER))
+            await library.update_track(session, 1, samples=32_000, lost=320)
+            await library.set_coverage(
+                session, 1, [KeptInterval(0, 9, "covered"), KeptInterval(9, 11, "gap", "offline")]
+            )
+            await library.set_coverage(session, 1, [KeptInterval(0, 16_000, "covered")])
+            await library.close_session(session)
+        kept = await library.session("last")
+        assert (kept.id, kept.title, kept.state, kept.settings) == (session, "Talk", "closed", {"engine": "local"})
+        assert (kept.samples, kept.lines) == (32_100, 1), "the divider was not said"
+        assert kept.started == NOON
+        assert kept.ended_utc_s is not None
+        assert await library.sessions() == [kept]
+        assert await library.tracks(session) == [msgspec.structs.replace(TRACK, samples=32_000, lost=320)]
+        assert [line.id for line in await library.lines(session)] == [1, 2]
+        assert (await library.lines(session))[0] == HELLO
+        assert (await library.lines(session, words=False))[0].words is None
+        assert await library.coverage(session, 1) == [KeptInterval(0, 16_000, "covered")]
+
+
+async def test_many_calls_at_once_are_carried_out_in_their_order(path: Path) -> None:
+    async with await Library.open(path) as library:
+        folder = await library.create_session()
+        lines = [msgspec.structs.replace(HELLO, id=number, text=str(number)) for number in range(50)]
+        await asyncio.gather(*(library.add_line(folder.session, line) for line in lines))
+        assert [line.text for line in await library.lines(folder.session)] == [line.text for line in lines]
+        folder.release()
+
+
+async def test_a_call_that_was_cancelled_is_still_carried_out(path: Path) -> None:
+    async with await Library.open(path) as library:
+        with await library.create_session() as folder:
+            lines = [msgspec.structs.replace(HELLO, id=number) for number in range(20)]
+            calls = [asyncio.create_task(library.add_line(folder.session, line)) for line in lines]
+            await asyncio.sleep(0)  # they have been handed to the library's thread
+            for call in calls:
+                call.cancel()
+            assert await library.lines(folder.session) == lines
+
+
+_ids = st.integers(0, 2**40)
+_texts = st.text(max_size=40)
+_maybe = st.none() | _texts
+_words = st.builds(Word, _texts, st.none() | _ids, st.none() | _ids, st.none() | st.floats(0, 1), _maybe)
+_lines = st.builds(
+    KeptLine,
+    *(_ids, st.integers(1, 9), _ids, _ids, _texts, st.sampled_from(Kind), _maybe, _maybe, _maybe, _maybe),
+    *(st.none() | _ids, st.none() | _ids, st.none() | st.lists(_words, max_size=3).map(tuple)),
+)
+
+
+@given(lines=st.lists(_lines, max_size=6, unique_by=lambda line: line.id))
+def test_any_line_comes_back_as_it_was_in_tape_order(lines: list[KeptLine]) -> None:
+    with Store(None) as store, store.create_session() as folder:
+        for line in lines:
+            store.add_line(folder.session, line)
+        assert store.lines(folder.session) == sorted(lines, key=lambda line: (line.start, line.id))
+
+
+def test_half_a_surrogate_pair_does_not_cost_a_line(store: Store) -> None:
+    with store.create_session() as folder:
+        store.add_line(folder.session, msgspec.structs.replace(HELLO, text="so \ud800 what"))
+        assert store.lines(folder.session)[0].text == "so ? what"
+
+
+def test_a_late_revision_replaces_what_the_engine_said(store: Store) -> None:
+    with store.create_session() as folder:
+        store.add_line(folder.session, HELLO)
+        late = msgspec.structs.replace(HELLO, text="Hello, there!", end=17_000, speaker="A", words=None)
+        store.revise_line(folder.session, late)
+        assert store.lines(folder.session) == [late]
+
+
+def test_a_late_revision_leaves_what_a_person_wrote(store: Store, path: Path) -> None:
+    with store.create_session() as folder:
+        store.add_line(folder.session, HELLO)
+        with sqlite3.connect(path) as other:  # editing has its own issue; the columns are there
+            other.execute("UPDATE lines SET heard = text, text = 'Hallo.'")
+        other.close()
+        store.revise_line(folder.session, msgspec.structs.replace(HELLO, text="Hello, there!"))
+        (line,) = store.lines(folder.session)
+        assert (line.text, line.heard) == ("Hallo.", "Hello, there!")
+
+
+def test_a_transaction_that_fails_changes_nothing(store: Store) -> None:
+    with store.create_session() as folder:
+        store.set_coverage(folder.session, 1, [KeptInterval(0, 5, "covered")])
+        with pytest.raises(sqlite3.IntegrityError):
+            store.set_coverage(folder.session, 1, [KeptInterval(0, 9, "gap"), KeptInterval(0, 9, "hole")])
+        assert store.coverage(folder.session, 1) == [KeptInterval(0, 5, "covered")]
+
+
+def test_full_text_search_fits_onto_the_lines(store: Store, path: Path) -> None:
+    with store.create_session() as folder:
+        store.add_line(folder.session, HELLO)
+        store.add_line(folder.session, msgspec.structs.replace(HELLO, id=2, text="Goodbye."))
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE VIRTUAL TABLE found USING fts5 (text, content = 'lines', content_rowid = 'key')")
+        other.execute("INSERT INTO found (found) VALUES ('rebuild')")
+        query = "SELECT lines.id FROM found JOIN lines ON lines.key = found.rowid WHERE found MATCH 'goodbye'"
+        assert other.execute(query).fetchall() == [(2,)]
+    other.close()
+
+
+# Which session is meant.
+
+
+def test_ids_are_the_local_time_and_never_given_twice(store: Store) -> None:
+    folders = [store.create_session(started=NOON) for _ in range(3)]
+    assert [folder.session for folder in folders] == ["20261123-120000", "20261123-120000-2", "20261123-120000-3"]
+    assert store.create_session(started=NOON.astimezone(UTC)).session == "20261123-120000-4"
+
+
+def test_a_session_by_its_id_its_beginning_or_as_the_last(store: Store) -> None:
+    for day in (21, 22, 22):
+        store.create_session(started=NOON.replace(day=day)).release()
+    assert store.session("20261121-120000").id == "20261121-120000"
+    assert store.session("20261121").id == "20261121-120000"
+    assert store.session("20261122-120000").id == "20261122-120000", "an id is no mere beginning of another"
+    assert store.session("last").id == "20261122-120000-2"
+    with refused(ExitCode.USAGE, "20261122 may be 20261122-120000, 20261122-120000-2"):
+        store.session("20261122")
+
+
+@pytest.mark.parametrize("which", ["", "%", "2026112_", "nothing", "last"])
+def test_no_such_session(store: Store, which: str) -> None:
+    if which != "last":
+        store.create_session(started=NOON).release()
+    with refused(ExitCode.USAGE, "no session"):
+        store.session(which)
+    with refused(ExitCode.USAGE, "no session"):
+        store.add_line("nobody", HELLO)
+
+
+# Private, and nothing kept that should not be.
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_everything_is_for_its_owner_alone(path: Path) -> None:
+    old = os.umask(0)
+    try:
+        with Store(path) as store, store.create_session() as folder:
+            store.add_line(folder.session, HELLO)
+            modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.rglob("*")}
+            assert modes == {
+                **{"library.db": 0o600, "library.db-wal": 0o600, "library.db-shm": 0o600},
+                **{"sessions": 0o700, folder.session: 0o700, "lock": 0o600},
+            }
+    finally:
+        os.umask(old)
+
+
+def test_a_deleted_session_leaves_nothing(store: Store, path: Path) -> None:
+    keep, drop = store.create_session(started=NOON), store.create_session()
+    (drop.path / "track1.wav").write_bytes(b"sound")
+    (drop.path / "more").mkdir()
+    (drop.path / "more" / "file").write_bytes(b"sound")
+    for folder in (keep, drop):
+        store.add_track(folder.session, TRACK)
+        store.set_coverage(folder.session, 1, [KeptInterval(0, 5, "covered")])
+    store.add_line(keep.session, HELLO)
+    for number in range(200):
+        store.add_line(drop.session, msgspec.structs.replace(HELLO, id=number, text="a word planted here " * 20))
+    with refused(ExitCode.USAGE, "being recorded"):
+        store.delete_session(drop.session)
+    assert len(store.lines(drop.session)) == 200
+    drop.release()
+    assert store.delete_session(drop.session) == drop.session
+    assert not drop.path.exists()
+    assert [session.id for session in store.sessions()] == [keep.session]
+    assert store.lines(keep.session) == [HELLO]
+    assert not [found for found in path.parent.rglob("*") if found.is_file() and b"planted" in found.read_bytes()]
+    keep.release()
+
+
+def test_a_link_in_a_deleted_session_is_not_followed(store: Store, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "file").write_text("mine")
+    folder = store.create_session()
+    (folder.path / "link").symlink_to(mine)
+    folder.release()
+    store.delete_session("last")
+    assert (mine / "file").read_text() == "mine"
+
+
+def test_a_session_whose_folder_is_gone_can_be_deleted(store: Store) -> None:
+    with store.create_session() as folder:
+        pass
+    shutil.rmtree(folder.path)
+    store.delete_session("last")
+    assert store.sessions() == []
+
+
+def test_nothing_is_kept_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / f"{PASSING_PREFIX}killed"
+    held = tmp_path / f"{PASSING_PREFIX}alive"
+    (left / "20260101-000000").mkdir(parents=True)
+    (held / "20260101-000000").mkdir(parents=True)
+    with SessionFolder(held / "20260101-000000"):
+        with Store(None) as store, store.create_session() as folder:
+            store.add_line(folder.session, HELLO)
+            (folder.path / "track1.wav").write_bytes(b"sound")
+            assert not left.exists(), "what a killed process could not remove"
+        assert list(tmp_path.iterdir()) == [held]
+
+
+def test_looking_creates_nothing(path: Path) -> None:
+    with Store.to_read(path) as store:
+        assert store.sessions() == []
+        assert store.sessions_folder == path.parent / "sessions"
+    assert not path.parent.exists()
+
+
+# A process that is killed.
+
+
+WRITER = """
+import sys, msgspec
+from pathlib import Path
+from mictape.library.library import KeptLine, Store
+store = Store(Path(sys.argv[1]))
+folder = store.create_session()
+number = 0
+while True:
+    store.add_line(folder.session, KeptLine(number, 1, number, number, "line"))
+    print(number, folder.session, flush=True)
+    number += 1
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+def test_a_line_that_was_added_outlives_a_kill(path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout
+        *_, session = writer.stdout.readline().split()
+        folder = path.parent / "sessions" / session
+        with Store(path) as store:  # beside the writer
+            assert is_alive(folder)
+            assert store.unfinished() == []
+            with refused(ExitCode.USAGE, f"Session {session} is being recorded"):
+                store.resume_session(session)
+        told = [writer.stdout.readline() for _ in range(100)]
+        writer.send_signal(signal.SIGKILL)
+        told += writer.stdout.readlines()
+    last = int([line for line in told if line.endswith("\n")][-1].split()[0])
+    with Store(path) as store:
+        assert [line.id for line in store.lines(session)][: last + 1] == list(range(last + 1))
+        until(lambda: not is_alive(folder))
+        assert [each.id for each in store.unfinished()] == [session]
+        with store.resume_session(session):
+            assert is_alive(folder)
+            assert store.unfinished() == [], "it is ours now"
+            store.close_session(session)
+        assert not is_alive(folder)
+        assert store.unfinished() == []
+
+
+def test_a_closed_session_opens_again_when_it_is_resumed(store: Store) -> None:
+    store.create_session().release()
+    session = store.session("last").id
+    store.close_session(session)
+    with store.resume_session(session):
+        assert store.session(session).state == "open"
+        assert store.session(session).ended_utc_s is None
+
+
+# An older library, a newer one, a broken one.
+
+
+def version(path: Path) -> int:
+    db = sqlite3.connect(path)
+    try:
+        return db.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        db.close()
+
+
+def test_an_older_library_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(path) as store, store.create_session() as folder:
+        store.add_line(folder.session, HELLO)
+    added = ("ALTER TABLE lines ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey'", "CREATE TABLE more (x)")
+    monkeypatch.setattr(schema.migrate, "__defaults__", ((*schema.STEPS, added, ("INSERT INTO more VALUES (1)",)),))
+    with Store(path) as store:
+        assert store.lines(folder.session) == [HELLO]
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT DISTINCT colour FROM lines").fetchall() == [("grey",)]
+        assert db.execute("SELECT x FROM more").fetchall() == [(1,)]
+    db.close()
+    assert version(path) == len(schema.STEPS) + 2
+
+
+def test_a_step_that_fails_leaves_the_library_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(path) as store:
+        store.create_session().release()
+    half = ("CREATE TABLE more (x)", "INSERT INTO nowhere VALUES (1)")
+    with monkeypatch.context() as patch:
+        patch.setattr(schema.migrate, "__defaults__", ((*schema.STEPS, half),))
+        with refused(ExitCode.SOUND, "nowhere"):
+            Store(path)
+    assert version(path) == len(schema.STEPS)
+    with Store(path) as store:
+        assert len(store.sessions()) == 1
+    with sqlite3.connect(path) as db:
+        assert not db.execute("SELECT * FROM sqlite_master WHERE name = 'more'").fetchall()
+    db.close()
+
+
+def test_a_newer_library_is_not_touched(path: Path) -> None:
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE future (x)")
+    db.execute(f"PRAGMA user_version = {len(schema.STEPS) + 1}")
+    db.close()
+    before = path.read_bytes()
+    with refused(ExitCode.SOUND, "newer Mictape"):
+        Store(path)
+    assert path.read_bytes() == before
+    assert [found.name for found in path.parent.iterdir()] == ["library.db"]
+
+
+def test_what_is_no_library_is_not_touched(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"my holiday in words, and nothing of a database at all\n" * 100)
+    with refused(ExitCode.SOUND, "is not a library"):
+        Store(path)
+    assert path.read_bytes().startswith(b"my holiday")
+
+
+def test_a_damaged_library_is_a_sentence(path: Path) -> None:
+    with Store(path) as store, store.create_session() as folder:
+        for number in range(200):
+            store.add_line(folder.session, msgspec.structs.replace(HELLO, id=number, text="word " * 100))
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with refused(ExitCode.SOUND, "is damaged"), Store(path) as store:
+        store.lines(store.session("last").id)
+
+
+def test_a_library_that_is_held_is_a_sentence(path: Path) -> None:
+    with Store(path, busy_s=0.0) as store, store.create_session() as folder:
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        with refused(ExitCode.SOUND, "held by another program"):
+            store.add_line(folder.session, HELLO)
+        db.execute("ROLLBACK")
+        db.close()
+        store.add_line(folder.session, HELLO)
+        assert store.lines(folder.session) == [HELLO]
+
+
+async def test_a_full_disk_is_a_sentence_and_costs_nothing_kept(path: Path) -> None:
+    with Store(path) as store, store.create_session() as folder:
+        store.add_line(folder.session, HELLO)
+        # SQLite's own limit gives the very error of a full disk.
+        store._db.execute("PRAGMA max_page_count = 1")  # pyright: ignore[reportPrivateUsage]
+        with refused(ExitCode.SOUND, "disk is full"):
+            store.add_line(folder.session, msgspec.structs.replace(HELLO, id=2, text="word " * 10_000))
+        store._db.execute("PRAGMA max_page_count = 1000000")  # pyright: ignore[reportPrivateUsage]
+        store.add_line(folder.session, msgspec.structs.replace(HELLO, id=3))
+        assert [line.id for line in store.lines(folder.session)] == [1, 3]
+
+
+async def test_a_place_that_takes_nothing_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with refused(ExitCode.SOUND, "Nothing can be kept"):
+        await Library.open(tmp_path / "file" / "library.db")
+    with refused(ExitCode.SOUND, "cannot be opened"):
+        (tmp_path / "library.db").mkdir()
+        await Library.open(tmp_path / "library.db")

@@ -1,0 +1,224 @@
+"""The command line on real sound, without a screen: texts, exit codes, sentences."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from conftest import Speech
+from support.pulse import PulseServer
+from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
+from support.sessions import lines_of, room, sessions_of, tape_seconds
+from support.waiting import until
+
+MICTAPE = [sys.executable, "-m", "mictape"]
+
+
+def mictape(
+    *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout_s: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    done = subprocess.run([*MICTAPE, *args], input=stdin, capture_output=True, check=False, env=env, timeout=timeout_s)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def starts(*args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start it and go on."""
+    return subprocess.Popen([*MICTAPE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
+
+
+# transcribe
+
+
+@pytest.mark.parametrize("pace", ["fast", pytest.param("real", marks=pytest.mark.proof)])
+def test_two_cities_is_recognised_at_both_paces(speech: Speech, pace: str) -> None:
+    done = mictape("transcribe", str(speech.two_cities), "--pace", pace)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert word_error_rate(TWO_CITIES, done.stdout) <= 0.11, done.stdout
+
+
+def test_beckett_keeps_nine_of_its_twelve_words(speech: Speech) -> None:
+    done = mictape("transcribe", str(speech.beckett))
+    assert done.returncode == 0
+    assert words_in_order(BECKETT, done.stdout) >= 9, done.stdout
+
+
+def test_a_wav_may_come_on_standard_input(speech: Speech) -> None:
+    done = mictape("transcribe", "-", stdin=speech.beckett.read_bytes())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert words_in_order(BECKETT, done.stdout) >= 9, done.stdout
+
+
+def test_json_is_one_document_and_nothing_is_kept_unasked(speech: Speech, home: Path) -> None:
+    done = mictape("transcribe", str(speech.beckett), "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["id"] is None
+    assert document["tracks"][0]["source"] == "beckett.wav"
+    starts_s = [line["start_s"] for line in document["lines"]]
+    assert starts_s == sorted(starts_s)
+    assert words_in_order(BECKETT, " ".join(line["text"] for line in document["lines"])) >= 9
+    assert list((home / "sessions").iterdir()) == []
+
+
+def test_what_is_kept_can_be_listed_shown_and_deleted(speech: Speech, home: Path) -> None:
+    text = mictape("transcribe", str(speech.beckett), "--keep").stdout
+    [session] = sessions_of(home)
+    assert session.name in mictape("sessions").stdout
+    assert mictape("sessions", "show").stdout == text
+    assert mictape("sessions", "show", session.name[:8]).stdout == text
+    assert json.loads(mictape("sessions", "show", "last", "--format", "json").stdout)["id"] == session.name
+    with wave.open(str(speech.beckett)) as file:
+        assert abs(tape_seconds(session) - file.getnframes() / file.getframerate()) < 0.001
+    assert mictape("sessions", "delete", session.name).returncode == 0
+    assert list((home / "sessions").iterdir()) == []
+    assert mictape("sessions").stdout == ""
+    missing = mictape("sessions", "show", session.name)
+    assert missing.returncode == 2
+    assert session.name in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("missing.wav", None, "missing.wav"),
+        ("empty.wav", b"", "empty"),
+        ("noise.wav", b"this is no sound file at all, it is text" * 50, "noise.wav"),
+    ],
+)
+def test_a_file_that_is_no_sound_is_a_sentence_and_exit_3(
+    tmp_path: Path, name: str, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    done = mictape("transcribe", str(path))
+    assert done.returncode == 3
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_truncated_file_gives_its_text_and_says_so(speech: Speech, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.wav"
+    whole = speech.two_cities.read_bytes()
+    cut.write_bytes(whole[: len(whole) // 4])
+    done = mictape("transcribe", str(cut))
+    assert done.returncode == 0
+    assert "best of times" in done.stdout
+    assert "cut.wav" in done.stderr
+
+
+def test_an_interrupt_ends_it_with_130_and_what_was_said_so_far(speech: Speech, home: Path) -> None:
+    running = starts("transcribe", str(speech.two_cities), "--pace", "real", "--keep")
+    until(lambda: home.exists() and lines_of(home), timeout_s=60)
+    running.send_signal(signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "best of times" in stdout
+    assert "Traceback" not in stderr
+
+
+def test_whoever_reads_may_leave(speech: Speech) -> None:
+    running = starts("transcribe", str(speech.two_cities))
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.stderr is not None
+    stderr = running.stderr.read()
+    assert running.wait(30) == 0
+    assert stderr == ""
+
+
+# listen
+
+
+def test_listen_prints_finals_until_ctrl_c(pulse: PulseServer, speech: Speech, home: Path) -> None:
+    room(pulse)
+    running = starts("listen", "--json", "--device", "PulseAudio:vmic2", env=pulse.env)
+    assert running.stdout is not None
+    assert running.stderr is not None
+    assert "Virtual_Mic_Two" in running.stderr.readline()
+    until(lambda: (home / "sessions").exists() and any(tape_seconds(s) > 0 for s in sessions_of(home)))
+    pulse.play(speech.two_cities, sink="vmic2_sink")
+    first = json.loads(running.stdout.readline())
+    assert first["text"]
+    assert first["end_s"] > first["start_s"]
+    running.send_signal(signal.SIGINT)
+    rest, stderr = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "Traceback" not in stderr
+    assert len(lines_of(home)) == 1 + len(rest.splitlines())
+
+
+def test_listen_without_a_device_says_what_to_do() -> None:
+    env = {**os.environ, "PULSE_SERVER": "unix:/none"}
+    if mictape("devices", env=env).returncode == 0:
+        pytest.skip("this machine has devices without a sound server")
+    done = mictape("listen", env=env)
+    assert done.returncode == 3
+    assert "microphone" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# devices
+
+
+def test_devices_are_listed_for_people_and_for_programs(pulse: PulseServer) -> None:
+    listed = json.loads(mictape("devices", "--json", env=pulse.env).stdout)
+    assert {"id", "name", "host_api", "channels", "rate", "default", "kind"} <= set(listed[0])
+    two = next(device for device in listed if device["id"] == "PulseAudio:vmic2")
+    assert (two["name"], two["rate"], two["channels"], two["kind"]) == ("Virtual_Mic_Two", 16_000, 1, "microphone")
+    for people in mictape("devices", env=pulse.env).stdout, mictape("devices", env=pulse.env).stdout:
+        assert "Virtual_Mic_Two" in people
+        assert "PulseAudio:vmic2" in people
+
+
+# What is said wrongly
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--engine", "lokal", "transcribe", "x.wav"], "local"),
+        (["transcribe"], "FILE"),
+        (["sessions", "show", "nothing"], "nothing"),
+        (["--frobnicate"], "frobnicate"),
+    ],
+)
+def test_bad_usage_is_a_sentence_and_exit_2(args: list[str], words: str) -> None:
+    done = mictape(*args)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_typo_in_the_configuration_is_reported_with_a_proposal(home: Path, speech: Speech) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text('# mine\ndevise = "Yeti"\n')
+    done = mictape("transcribe", str(speech.beckett))
+    assert done.returncode == 2
+    assert "devise" in done.stderr
+    assert "line 2" in done.stderr
+    assert "device" in done.stderr
+
+
+def test_a_place_where_nothing_can_be_kept_is_a_sentence(tmp_path: Path, speech: Speech) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    done = mictape("transcribe", str(speech.beckett), env={**os.environ, "MICTAPE_HOME": str(blocked / "home")})
+    assert done.returncode == 3
+    assert "MICTAPE_HOME" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_version_and_help() -> None:
+    assert mictape("--version").stdout.startswith("mictape ")
+    shown = mictape("--help").stdout
+    for word in ("listen", "transcribe", "devices", "sessions", "exit codes"):
+        assert word in shown

@@ -1,0 +1,289 @@
+"""Keys: where they come from, how they are given and taken back, and what is said when one is missing or wrong."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backends import fail
+
+from mictape import credentials
+from mictape.failure import ExitCode, MictapeError
+from support import file_keyring
+from support.example_service import Done, Parrot, environment, installed, mictape, sound
+from support.file_keyring import FileKeyring, keyring_env
+from support.screen_app import ScreenApp
+from support.waiting import until_async
+
+KEY = "pk-0123456789abcdef"
+ANOTHER = "pk-fedcba9876543210"
+
+
+@pytest.fixture
+def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file of a keyring that this process uses, with the example engine installed."""
+    path = tmp_path / "keyring.json"
+    monkeypatch.setenv(file_keyring.VARIABLE, str(path))
+    monkeypatch.syspath_prepend(str(installed()))
+    before = keyring.get_keyring()
+    keyring.set_keyring(FileKeyring())
+    yield path
+    keyring.set_keyring(before)
+
+
+def failure_text(caught: pytest.ExceptionInfo[MictapeError], code: ExitCode) -> str:
+    assert caught.value.failure.code is code
+    return str(caught.value)
+
+
+# Where a key comes from.
+
+
+def test_the_environment_goes_before_the_keyring(ring: Path) -> None:
+    assert credentials.key_for("parrot", {}) is None
+    credentials.store("parrot", KEY)
+    assert json.loads(ring.read_text()) == {"mictape PARROT_API_KEY": KEY}
+    assert credentials.key_for("parrot", {}) == KEY
+    assert credentials.key_for("parrot", {"PARROT_API_KEY": f" {ANOTHER}\n"}) == ANOTHER
+    assert credentials.key_for("parrot", {"PARROT_API_KEY": " "}) == KEY, "an empty one counts as not set"
+    assert credentials.forget("parrot")
+    assert not credentials.forget("parrot")
+    assert credentials.key_for("parrot", {}) is None
+
+
+@pytest.mark.usefixtures("ring")
+def test_engines_that_name_the_same_variable_share_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = tmp_path / "site" / "macaw-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: macaw\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[mictape.engines]\nmacaw = mictape_parrot:ParrotEngine\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    credentials.store("parrot", KEY)
+    assert credentials.key_for("macaw", {}) == KEY
+
+
+@pytest.mark.usefixtures("ring")
+def test_an_engine_that_needs_no_key_has_none() -> None:
+    assert credentials.key_for("local", {"LOCAL_API_KEY": KEY}) is None
+    for act in (credentials.variable_of, credentials.forget, credentials.keyring_for):
+        with pytest.raises(MictapeError) as caught:
+            act("local")
+        assert failure_text(caught, ExitCode.USAGE) == "The engine local needs no key. Use it as it is."
+
+
+@pytest.mark.usefixtures("ring")
+def test_without_a_keyring_the_sentence_names_the_variable() -> None:
+    keyring.set_keyring(fail.Keyring())
+    assert credentials.key_for("parrot", {}) is None
+    assert credentials.key_for("parrot", {"PARROT_API_KEY": KEY}) == KEY
+    with pytest.raises(MictapeError) as caught:
+        credentials.store("parrot", KEY)
+    assert "PARROT_API_KEY" in failure_text(caught, ExitCode.ENGINE)
+
+
+def test_a_keyring_that_is_locked_is_a_sentence_without_its_own_words(
+    ring: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring.write_text("locked")
+    with caplog.at_level(logging.DEBUG), pytest.raises(MictapeError) as caught:
+        credentials.key_for("parrot", {})
+    said = failure_text(caught, ExitCode.ENGINE)
+    assert "Unlock it" in said and "PARROT_API_KEY" in said
+    assert "KeyringLocked" in caplog.text
+    assert "hunter2" not in caplog.text + said
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("text", ["", " \n", "two words", "schlüssel", "esc\x1b[0m", "new\nline"])
+def test_what_cannot_be_a_key_is_not_taken(text: str) -> None:
+    with pytest.raises(MictapeError) as caught:
+        credentials.checked(text)
+    said = failure_text(caught, ExitCode.USAGE)
+    assert not text.strip() or text not in said
+
+
+def test_what_was_pasted_along_is_left_out() -> None:
+    assert credentials.checked(f"  {KEY}\r\n") == KEY
+
+
+# The commands.
+
+
+@pytest.fixture
+def ring_env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process with a keyring."""
+    return environment(**keyring_env(tmp_path / "keyring.json"))
+
+
+def stored(tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "keyring.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+async def login(url: str, env: dict[str, str], key: str = KEY) -> Done:
+    done = await mictape("login", "parrot", "--set", f"url={url}", env=env, stdin=f"{key}\n".encode())
+    assert key not in done.out + done.err
+    return done
+
+
+async def test_login_tries_the_key_and_keeps_it(tmp_path: Path, ring_env: dict[str, str]) -> None:
+    async with Parrot(KEY).serve() as server:
+        done = await login(server.url, ring_env)
+        assert (done.code, done.err) == (0, "")
+        assert done.out == "parrot takes the key. It is kept in a file for tests.\n"
+        assert stored(tmp_path) == {"mictape PARROT_API_KEY": KEY}
+        assert len(server.asked) == 1
+        file = str(sound(tmp_path / "x.wav"))
+        set_url = f"url={server.url}"
+        said = await mictape("transcribe", "--engine", "parrot", "--set", set_url, file, env=ring_env)
+        assert said.code == 0, said.err
+        assert "second 2" in said.out
+    assert (await mictape("logout", "parrot", env=ring_env)).out == "The key for parrot is forgotten.\n"
+    assert (await mictape("logout", "parrot", env=ring_env)).out == "No key for parrot was kept.\n"
+    assert stored(tmp_path) == {}
+
+
+@pytest.mark.parametrize("refuses", ["upgrade", "close"])
+async def test_a_key_that_the_service_refuses_is_not_kept(
+    tmp_path: Path, ring_env: dict[str, str], refuses: str
+) -> None:
+    async with Parrot(ANOTHER, "close" if refuses == "close" else "upgrade").serve() as server:
+        done = await login(server.url, ring_env)
+    assert (done.code, done.out) == (4, "")
+    assert "does not accept the key" in done.err
+    assert stored(tmp_path) == {}
+
+
+async def test_a_key_that_cannot_be_tried_is_kept_and_that_is_said(tmp_path: Path, ring_env: dict[str, str]) -> None:
+    async with Parrot(KEY).serve() as server:
+        url = server.url
+    done = await login(url, {**ring_env, "PARROT_API_KEY": ANOTHER})
+    assert (done.code, done.err) == (0, "")
+    assert "could not be tried" in done.out
+    assert "PARROT_API_KEY is set in the environment to another key" in done.out
+    assert stored(tmp_path) == {"mictape PARROT_API_KEY": KEY}
+
+
+async def test_login_without_a_keyring_says_so_before_it_asks() -> None:
+    done = await mictape("login", "parrot", env=environment())
+    assert done.code == 4
+    assert "PARROT_API_KEY" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [("local", KEY, "needs no key"), ("parot", KEY, "did you mean parrot?"), ("parrot", "", "No key was given")],
+)
+async def test_login_misused(tmp_path: Path, ring_env: dict[str, str], name: str, key: str, words: str) -> None:
+    done = await mictape("login", name, env=ring_env, stdin=key.encode())
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert stored(tmp_path) == {}
+
+
+async def test_in_a_terminal_the_key_is_asked_for_and_not_shown(tmp_path: Path, ring_env: dict[str, str]) -> None:
+    async with Parrot(KEY).serve() as server:
+        app = ScreenApp([sys.executable, "-m", "mictape", "login", "parrot", "--set", f"url={server.url}"], ring_env)
+        try:
+            await asyncio.to_thread(app.sees, "not shown")
+            app.press(KEY, "enter")
+            assert await asyncio.to_thread(app.ends) == 0
+            screen = app.read()
+            assert "parrot takes the key" in screen
+            assert KEY not in screen
+        finally:
+            app.close()
+    assert stored(tmp_path) == {"mictape PARROT_API_KEY": KEY}
+
+
+async def test_ctrl_c_instead_of_a_key_changes_nothing(tmp_path: Path, ring_env: dict[str, str]) -> None:
+    # As a shell starts it: tests that run in the background have handed down a Ctrl-C that is ignored.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from mictape.cli.main import run; sys.exit(run(['login', 'parrot']))"
+    )
+    app = ScreenApp([sys.executable, "-c", program], ring_env)
+    try:
+        await asyncio.to_thread(app.sees, "not shown")
+        app.press("\x03")
+        assert await asyncio.to_thread(app.ends) == 130
+        assert app.modes() == app.before
+    finally:
+        app.close()
+    assert stored(tmp_path) == {}
+
+
+# What the engines need.
+
+
+async def test_engines_tells_what_each_needs_what_leaves_and_what_it_costs(ring_env: dict[str, str]) -> None:
+    listed = (await mictape("engines", env=ring_env)).out
+    assert "local           ready                nothing leaves this machine\n" in listed
+    assert "parrot          needs a key          sound goes to parrot.invalid; $0.12 an hour\n" in listed
+    assert "Give it one with mictape login parrot" in listed
+    assert "assemblyai-v2   cannot be used " in listed, "trying again would not help"
+    keyed = {**ring_env, "PARROT_API_KEY": KEY}
+    assert "parrot          not reachable " in (await mictape("engines", env=keyed)).out
+
+
+async def test_engines_for_programs_follow_the_service(home: Path, ring_env: dict[str, str]) -> None:
+    env = {**ring_env, "PARROT_API_KEY": KEY}
+
+    async def parrot() -> dict[str, object]:
+        listed = json.loads((await mictape("engines", "--json", env=env)).out)
+        return next(one for one in listed if one["name"] == "parrot")
+
+    async with Parrot(KEY).serve() as server:
+        await asyncio.to_thread(configure, home, f'[engines.parrot]\nurl = "{server.url}/v1?token=4711"\n')
+        assert await parrot() == {
+            "name": "parrot",
+            "title": "parrot",
+            "state": "ready",
+            "why": None,
+            "remedy": None,
+            "leaves": "sound goes to 127.0.0.1",
+            "usd_per_hour": 0.12,
+        }
+        assert server.peers == [], "to look costs nothing"
+    gone = await parrot()
+    assert gone["state"] == "not reachable"
+    assert "cannot be reached" in str(gone["why"])
+    await asyncio.to_thread(configure, home, "[engines.parrot]\npause_ms = 'x'\n")
+    broken = await parrot()
+    assert broken["state"] == "cannot be used"
+    assert f"{home / 'config.toml'}, line 2" in str(broken["remedy"])
+
+
+def configure(home: Path, text: str) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(text)
+
+
+# A session without a key, or with a wrong one.
+
+
+async def test_transcribe_without_a_key_says_how_to_give_one(tmp_path: Path) -> None:
+    file = str(sound(tmp_path / "x.wav"))
+    done = await mictape("transcribe", "--engine", "parrot", file, env=environment())
+    assert (done.code, done.out) == (4, "")
+    assert "PARROT_API_KEY" in done.err
+    assert "mictape login parrot" in done.err
+
+
+@pytest.mark.parametrize("refuses", ["upgrade", "close"])
+async def test_transcribe_with_a_wrong_key_ends_at_once(tmp_path: Path, refuses: str) -> None:
+    file = str(sound(tmp_path / "x.wav"))
+    async with Parrot(ANOTHER, "close" if refuses == "close" else "upgrade").serve() as server:
+        done = await mictape(
+            *("transcribe", "--engine", "parrot", "--set", f"url={server.url}", file),
+            env=environment(PARROT_API_KEY=KEY),
+        )
+        await until_async(lambda: server.open == 0)
+    assert (done.code, done.out) == (4, "")
+    assert "does not accept the key" in done.err
+    assert "mictape login" in done.err
+    assert len(server.asked) == 1

@@ -1,0 +1,62 @@
+"""Where things are kept, and what is said when they cannot be."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from mictape.failure import ExitCode, MictapeError
+from mictape.paths import HOME_VARIABLE, make_folder, places
+
+
+def test_one_folder_for_everything(tmp_path: Path) -> None:
+    where = places({HOME_VARIABLE: str(tmp_path / "all")})
+    for path in (where.library, where.sessions, where.config_file, where.state_file, where.themes, where.log):
+        assert path.is_relative_to(tmp_path / "all")
+    assert not (tmp_path / "all").exists(), "asking for a path makes nothing"
+
+
+def test_an_empty_home_counts_as_none() -> None:
+    assert places({HOME_VARIABLE: ""}) == places({})
+
+
+def test_a_relative_home_does_not_follow_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    where = places({HOME_VARIABLE: "here"})
+    assert where.data == tmp_path / "here"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        places({HOME_VARIABLE: str(tmp_path / "new" / "deep")}).prepare()
+    finally:
+        os.umask(old)
+    for folder in (tmp_path / "new", tmp_path / "new" / "deep", tmp_path / "new" / "deep" / "sessions"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o750)
+    make_folder(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
+
+
+def test_a_file_in_the_way_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MictapeError) as caught:
+        places({HOME_VARIABLE: str(tmp_path / "file")}).prepare()
+    assert caught.value.failure.code is ExitCode.SOUND
+    assert str(tmp_path / "file") in caught.value.failure.what
+    assert HOME_VARIABLE in caught.value.failure.remedy
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that takes no files, even from root")
+def test_a_folder_that_takes_nothing_is_a_sentence() -> None:
+    with pytest.raises(MictapeError, match="Nothing can be kept in /proc/self"):
+        make_folder(Path("/proc/self"))
+    with pytest.raises(MictapeError, match="Nothing can be kept in /proc/self/mictape"):
+        make_folder(Path("/proc/self/mictape"))

@@ -1,0 +1,359 @@
+"""The transcript on the screen, with the clock's `pull` called by hand."""
+
+from datetime import datetime
+
+import pytest
+from textual import events
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.selection import Selection
+
+from mictape.transcript.layout import BLOCK
+from mictape.transcript.model import DIVIDER, GAP, NOTE, PartialText, Transcript
+from mictape.widgets.transcript_view import TranscriptView
+from support.transcript_app import SECOND, fill, shown
+
+
+def screen(view: TranscriptView) -> list[str]:
+    """The rows as they are seen."""
+    return [view.render_line(y).text.rstrip() for y in range(view.size.height)]
+
+
+async def test_lines_have_their_time_and_hang_under_their_text() -> None:
+    transcript = Transcript()
+    transcript.add(
+        0, 744 * SECOND, 750 * SECOND, "ask not what your country can do for you, ask what you can do for it"
+    )
+    async with shown(transcript, (40, 24)) as (view, _):
+        assert screen(view)[:4] == [
+            " ▸00:12:24  ask not what your country",
+            "            can do for you, ask what",
+            "            you can do for it",
+            "",
+        ]
+
+
+async def test_a_partial_grows_in_place_and_its_final_replaces_it() -> None:
+    transcript = Transcript()
+    fill(transcript, 3)
+    async with shown(transcript) as (view, pilot):
+        for said in ("And", "And the next", "And the next point"):
+            transcript.set_partial(0, PartialText(3 * SECOND, said, 3))
+            view.pull()
+            await pilot.pause()
+            assert screen(view)[3] == f"  00:00:03  {said}…"
+            assert screen(view)[4] == ""
+        settled, open_ = [part.style for part in view.render_line(3) if part.text in {"And", " the next point…"}]
+        assert open_ is not None
+        assert settled is not None
+        assert open_.italic
+        assert not settled.italic
+        assert settled.color != open_.color
+        transcript.set_partial(0, None)
+        transcript.add(0, 3 * SECOND, 4 * SECOND, "And the next point is this.")
+        view.pull()
+        await pilot.pause()
+        assert screen(view)[3:5] == [" ▸00:00:03  And the next point is this.", ""]
+
+
+async def test_only_rows_that_changed_are_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    transcript.set_partial(0, PartialText(100 * SECOND, "one"))
+    async with shown(transcript) as (view, pilot):
+        refreshed: list[int] = []
+        monkeypatch.setattr(view, "refresh", lambda *regions, **_: refreshed.extend(region.y for region in regions))
+        transcript.set_partial(0, PartialText(100 * SECOND, "one two"))
+        view.pull()
+        assert refreshed == [23]
+        view.pull()
+        assert refreshed == [23]
+        await pilot.pause()
+
+
+async def test_it_follows_the_end() -> None:
+    transcript = Transcript()
+    async with shown(transcript) as (view, pilot):
+        for number in range(60):
+            fill(transcript, 1, first=number)
+            view.pull()
+        await pilot.pause()
+        assert view.following
+        assert screen(view)[-1] == " ▸00:00:59  line 59"
+        assert view.scroll_offset.y == 60 - 24
+
+
+async def scroll_up(pilot: Pilot[None], view: TranscriptView, how: str) -> None:
+    if how == "wheel":
+        view.post_message(events.MouseScrollUp(view, 5, 5, 0, -1, 0, False, False, False))
+    elif how == "scrollbar":
+        view.scroll_to(y=view.scroll_offset.y - 5, animate=False)
+    else:
+        await pilot.press(how)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("how", ["pageup", "wheel", "scrollbar", "home"])
+async def test_scrolled_up_it_stays_on_its_row_whatever_comes(how: str) -> None:
+    transcript = Transcript()
+    fill(transcript, 200, "line {} " + "and more words " * 6)
+    async with shown(transcript) as (view, pilot):
+        await scroll_up(pilot, view, how)
+        assert not view.following
+        before = screen(view)
+        for number in range(100):
+            fill(transcript, 1, first=200 + number)
+            transcript.add(1, number, number, "filled in above " * (number % 9 + 1))
+            transcript.set_partial(0, PartialText(0, "growing " * number))
+            view.pull()
+        transcript.revise(0, "the first line became much longer " * 9)
+        transcript.remove(3)
+        view.pull()
+        await pilot.pause()
+        if how == "home":
+            # What came in above the first line is above the first row; the line itself was revised.
+            assert screen(view)[0].lstrip(" ▸").startswith("00:00:00  the first line became")
+        else:
+            assert screen(view)[:-1] == before[:-1]
+        assert view.new_count == 100 if how != "home" else view.new_count >= 100
+        assert screen(view)[-1].endswith(f"{view.new_count} new · End to follow")
+
+
+async def test_reading_in_unfinished_text_goes_on_in_the_line_it_becomes() -> None:
+    transcript = Transcript()
+    fill(transcript, 10)
+    said = " ".join(f"word{number}" for number in range(600))
+    transcript.set_partial(0, PartialText(10 * SECOND, said))
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("pageup")
+        before = screen(view)[:-1]
+        assert view.first_id is None
+        transcript.set_partial(0, PartialText(10 * SECOND, said + " and on" * 100))
+        view.pull()
+        assert screen(view)[:-1] == before
+        transcript.set_partial(0, None)
+        transcript.add(0, 10 * SECOND, 90 * SECOND, said + " and on" * 100)
+        fill(transcript, 5, first=100)
+        transcript.add(0, 0, 0, "above")
+        view.pull()
+        assert screen(view)[:-1] == before
+        assert screen(view)[-1].endswith(" 6 new · End to follow")
+
+
+async def test_no_text_is_under_the_label_that_leads_to_the_end() -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("home")
+        height = view.size.height
+        assert screen(view)[-1].strip() == "End to follow"
+        for _ in range(height):
+            await pilot.press("down")
+            assert view.cursor_id is not None
+            assert any(row.lstrip().startswith("▸") for row in screen(view)[:-1]), "the cursor's line is in sight"
+        view.go_to(80)
+        assert any(row.endswith("line 80") for row in screen(view)[:-1])
+
+
+async def test_reaching_the_end_follows_again() -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("pageup")
+        fill(transcript, 12, first=100)
+        view.pull()
+        assert screen(view)[-1].endswith(" 12 new · End to follow")
+        await pilot.press("pagedown")
+        assert not view.following
+        await pilot.press("pagedown")
+        assert view.following
+        assert view.new_count == 0
+        assert screen(view)[-1] == " ▸00:01:51  line 111"
+        await pilot.press("home")
+        assert screen(view)[0] == " ▸00:00:00  line 0"
+        await pilot.press("end")
+        assert view.following
+        await pilot.press("pageup")
+        await pilot.click(view, offset=(70, 23))
+        await pilot.pause()
+        assert view.following
+
+
+async def test_resize_keeps_the_row_that_is_read() -> None:
+    transcript = Transcript()
+    fill(transcript, 300, "line {} " + "and more words " * 9)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("pageup", "pageup", "pageup")
+        first = view.first_id
+        assert first is not None
+        for size in ((50, 30), (120, 10), (25, 24), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert view.first_id == first
+            assert not view.following
+        await pilot.press("end")
+        for size in ((50, 30), (120, 10), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert view.following
+            assert screen(view)[-1].endswith("words")
+
+
+async def test_what_was_said_is_shown_and_not_obeyed() -> None:
+    transcript = Transcript()
+    for number, said in enumerate(["[laughs]", "[/etc/hosts]", "\x1b[31mred", "[b]bold[/b]", "a\tb", "$x :smile:"]):
+        transcript.add(0, number * SECOND, number * SECOND, said)
+    transcript.set_partial(0, PartialText(9 * SECOND, "[i]\x07"))
+    async with shown(transcript) as (view, _):
+        texts = [row[12:] for row in screen(view)[:7]]
+        assert texts == ["[laughs]", "[/etc/hosts]", "␛[31mred", "[b]bold[/b]", "a b", "$x :smile:", "[i]␇…"]
+
+
+async def test_gaps_dividers_and_notes_are_lines_of_their_own() -> None:
+    transcript = Transcript()
+    transcript.add(0, 0, SECOND, "38 s not transcribed: network was down", kind=GAP)
+    transcript.add(0, SECOND, SECOND, "microphone: Virtual Mic Two", kind=DIVIDER)
+    transcript.add(0, 2 * SECOND, 2 * SECOND, "ask about this", kind=NOTE)
+    transcript.add(0, 3 * SECOND, 3 * SECOND, "speech")
+    async with shown(transcript) as (view, _):
+        gap, divider, note, speech = screen(view)[:4]
+        assert gap.startswith("  00:00:00  38 s not transcribed: network was down ╌╌╌")
+        assert divider.startswith("  00:00:01  microphone: Virtual Mic Two ───")
+        assert note == "» 00:00:02  ask about this"
+        assert speech == " ▸00:00:03  speech"
+
+
+async def test_speakers_are_named_when_there_are_several() -> None:
+    transcript = Transcript()
+    transcript.add(0, 0, SECOND, "hello", speaker="You")
+    async with shown(transcript) as (view, _):
+        assert screen(view)[0] == " ▸00:00:00  hello"
+        transcript.add(1, SECOND, SECOND, "hello back " * 9, speaker="Them")
+        transcript.set_partial(0, PartialText(2 * SECOND, "so", 0))
+        view.pull()
+        assert screen(view)[0] == "  00:00:00  You   hello"
+        assert screen(view)[1].startswith(" ▸00:00:01  Them  hello back")
+        assert screen(view)[2].startswith(" " * 18 + "back hello")
+        assert screen(view)[3] == "  00:00:02  You   so…"
+
+
+async def test_lines_have_the_time_of_the_wall_where_it_is_known() -> None:
+    transcript = Transcript()
+    fill(transcript, 3)
+    transcript.set_partial(0, PartialText(3 * SECOND, "and"))
+    began = datetime(2026, 3, 1, 14, 4, 59)  # local, as the gutter shows it
+    async with shown(transcript) as (view, pilot):
+        on_tape = screen(view)
+        view.tell_time(lambda at: began.timestamp() + at / SECOND if at else None)
+        await pilot.pause()
+        assert view.on_wall
+        assert screen(view)[:4] == [
+            "   00:00:00  line 0",
+            "  @14:05:00  line 1",
+            " ▸@14:05:01  line 2",
+            "  @14:05:02  and…",
+        ]
+        view.tell_time(None)
+        await pilot.pause()
+        assert not view.on_wall
+        assert screen(view) == on_tape
+
+
+async def test_the_cursor_is_the_newest_final_and_moves() -> None:
+    transcript = Transcript()
+    fill(transcript, 50)
+    async with shown(transcript) as (view, pilot):
+        assert view.cursor_id == 49
+        await pilot.press("up")
+        assert view.cursor_id == 48
+        assert not view.following
+        fill(transcript, 1, first=50)
+        view.pull()
+        assert view.cursor_id == 48
+        await pilot.press(*["up"] * 30)
+        assert view.cursor_id == 18
+        assert screen(view)[0] == " ▸00:00:18  line 18"
+        await pilot.press("pagedown", "pagedown", "down", "pageup", "up")
+        assert any("▸" in row for row in screen(view))
+        await pilot.press("end")
+        assert view.cursor_id == 50
+        await pilot.press("up", "down")
+        assert view.following
+
+
+async def test_selected_words_can_be_copied_and_stay_selected() -> None:
+    transcript = Transcript()
+    fill(transcript, 10, "line {} says something")
+    async with shown(transcript) as (view, pilot):
+        await pilot.mouse_down(view, offset=(17, 2))
+        await pilot.hover(view, offset=(15, 4))
+        await pilot.mouse_up(view, offset=(15, 4))
+        await pilot.pause()
+        assert view.screen.get_selected_text() == "2 says something\nline 3 says something\nline"
+        transcript.add(0, 0, 0, "came in above")
+        view.pull()
+        await pilot.pause()
+        assert view.screen.get_selected_text() == "2 says something\nline 3 says something\nline"
+        highlight = view.screen.get_component_rich_style("screen--selection").bgcolor
+        marked = [part.text for part in view.render_line(4) if part.style and part.style.bgcolor == highlight]
+        assert marked == ["line 3 says something"]
+
+
+async def test_a_selection_through_lines_that_came_in_late() -> None:
+    transcript = Transcript()
+    fill(transcript, 3, "line {}")
+    late = transcript.add(0, SECOND // 2, SECOND, "late one")
+    async with shown(transcript) as (view, _):
+        # A drag from the `a` of the late line to the `i` of line 1, as Textual tells it: in the order of the ids.
+        textual = Selection(start=Offset(1, 1), end=Offset(2, late))
+        assert view.get_selection(textual) == ("ate one\nli", "\n")
+        assert view.get_selection(Selection(None, None)) == ("line 0\nlate one\nline 1\nline 2", "\n")
+        assert view.get_selection(Selection(Offset(2, 2), None)) == ("ne 2", "\n")
+        transcript.remove(2)
+        assert view.get_selection(Selection(Offset(2, 2), None)) is None
+
+
+async def test_a_new_theme_draws_in_its_colours() -> None:
+    transcript = Transcript()
+    fill(transcript, 2)
+    async with shown(transcript) as (view, pilot):
+        before = view.render_line(0)
+        pilot.app.theme = "textual-light"
+        await pilot.pause()
+        after = view.render_line(0)
+        assert after.text == before.text
+        assert [part.style for part in after] != [part.style for part in before]
+
+
+async def test_a_hundred_thousand_lines_cost_a_screen_a_pull() -> None:
+    transcript = Transcript()
+    fill(transcript, 100_000, "line {} " + "and more words " * 6)
+    async with shown(transcript) as (view, pilot):
+
+        def cost() -> int:
+            before = view.wraps
+            view.pull()
+            return view.wraps - before
+
+        assert view.wraps <= 16 * BLOCK
+        fill(transcript, 1, first=100_000)
+        assert cost() <= BLOCK
+        assert view.scroll_offset.y > 100_000
+        await pilot.press("pageup")
+        transcript.add(0, 0, 0, "above")
+        assert cost() <= BLOCK
+        assert max(cost() for _ in range(20)) <= 6 * BLOCK
+        before = screen(view)
+        while cost():
+            pass
+        await pilot.pause()
+        assert screen(view) == before
+        await pilot.resize_terminal(60, 20)
+        start = view.wraps
+        await pilot.press("home")
+        assert screen(view)[0].endswith("line 0 and more words and more words and more")
+        assert view.wraps - start <= 6 * BLOCK
+        before = view.wraps
+        view.scroll_to(y=90_000, animate=False)
+        await pilot.pause()
+        assert view.wraps - before <= 6 * BLOCK

@@ -1,0 +1,287 @@
+"""The capture process: a device, a file or standard input onto the tape, levels and status to the app.
+
+Started by `source.py` as `python -m mictape.audio.capture.process`; `messages.py` is what it says and obeys. It writes
+nothing before the command `go` and ends when its command pipe closes, since then nobody is there any more.
+With `--source stdin` it inherits the real standard input, takes no commands and goes at once; it ends when
+nobody reads its status.
+
+A process of its own: a Python callback loses sound whenever its interpreter is held up, native libraries
+scribble on file descriptors 1 and 2, and a driver that hangs can be killed.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final, get_args
+
+import msgspec
+
+from mictape.audio.capture.inputs import Exhausted, Inbox, Input, InputError, Item, open_file, open_stdin
+from mictape.audio.capture.levels import merge
+from mictape.audio.capture.recorder import Block, Recorder
+from mictape.audio.devices import Device
+from mictape.audio.messages import Backend, Ended, Failed, LevelCell, Message, Opened, Paused, Progress, TrueRate
+from mictape.audio.tape import TapeError, TapeWriter, count_samples
+
+STATUS_S: Final = 0.04
+"""Status leaves at most this often, since every message wakes the app."""
+HEARTBEAT_S: Final = 1.0
+"""Status leaves at least this often: only by writing is a reader that has gone noticed."""
+SYNC_S: Final = 5.0
+"""Sound may be lost for this long when the power fails."""
+FIRST_BLOCK_S: Final = 3.0
+"""A device that is open and gives nothing for this long does not work."""
+_MOST_CELLS: Final = 50
+_LAST_WORD_S: Final = 1.0
+
+_GO: Final = "go"
+_PAUSE: Final = "pause"
+_RESUME: Final = "resume"
+_CLOSE: Final = "close"
+
+
+class Status:
+    """Says messages on a pipe from a thread of its own; what could not be said yet is merged."""
+
+    def __init__(self, fd: int, inbox: Inbox) -> None:
+        self._fd = fd
+        self._inbox = inbox
+        self._news = threading.Condition()
+        self._messages: list[Message] = []
+        self._progress = Progress(0)
+        self._cells: list[LevelCell] = []
+        self._changed = False
+        self._last = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+        self._thread.start()
+
+    def say(self, message: Message) -> None:
+        """Say this, as soon as the pipe takes it, and before any progress that is newer."""
+        with self._news:
+            self._messages.append(message)
+            self._news.notify()
+
+    def progress(self, progress: Progress) -> None:
+        """Say where the tape is; its cells are added to the ones that wait."""
+        with self._news:
+            self._cells.extend(progress.cells)
+            if len(self._cells) > _MOST_CELLS:
+                self._cells = [merge(self._cells)]
+            self._progress = progress
+            self._changed = True
+            self._news.notify()
+
+    def finish(self, message: Message) -> None:
+        """Say the last word; waits for it as long as a reader may take, but not for one that sleeps."""
+        with self._news:
+            self._messages.append(message)
+            self._last.set()
+            self._news.notify()
+        self._thread.join(_LAST_WORD_S)
+
+    def _run(self) -> None:
+        encoder = msgspec.json.Encoder()
+        opened = False
+        while True:
+            self._last.wait(STATUS_S)
+            with self._news:
+                finished = self._last.is_set()
+                if not self._messages and not self._changed and not finished:
+                    self._news.wait(HEARTBEAT_S)
+                messages, self._messages = self._messages, []
+                opened = opened or any(isinstance(message, Opened) for message in messages)
+                last = [messages.pop()] if finished and messages else []
+                if opened:
+                    messages.append(msgspec.structs.replace(self._progress, cells=tuple(self._cells)))
+                    self._cells.clear()
+                self._changed = False
+            try:
+                _write_all(self._fd, b"".join(encoder.encode(message) + b"\n" for message in (*messages, *last)))
+            except OSError:  # nobody reads any more
+                self._inbox.put(_CLOSE)
+                return
+            if last:
+                return
+
+
+class Capture:
+    """Takes what comes into the inbox, in its order, until the source is exhausted or `close` comes."""
+
+    def __init__(self, source: Input, recorder: Recorder, writer: TapeWriter, status: Status) -> None:
+        self._source = source
+        self._recorder = recorder
+        self._writer = writer
+        self._status = status
+        self._held: deque[Block | Exhausted] = deque()
+        """What a source that is not live gave during a pause: it is not lost, only later."""
+
+    def run(self, inbox: Inbox) -> Ended:
+        """Record until the end. Raises TapeError and InputError."""
+        first = self._open(inbox)
+        while True:
+            running = self._recorder.running
+            if first is not None:  # in its place: a block that came later than it did would shift the device's time
+                item, first = first, None
+            else:
+                item = self._held.popleft() if running and self._held else inbox.get()
+            if isinstance(item, Block | Exhausted) and not running and not self._source.live:
+                self._held.append(item)
+            elif isinstance(item, Block):
+                self._take(item)
+            elif isinstance(item, Exhausted):
+                return self._end(Ended(0, "exhausted", str(item)))
+            elif isinstance(item, TrueRate):
+                self._status.say(item)
+            elif isinstance(item, InputError):
+                raise item
+            elif item == _CLOSE:
+                return self._end(Ended(0, "closed"))
+            else:
+                self._obey(item)
+
+    def _open(self, inbox: Inbox) -> Item | None:
+        """Start the source; it is open when it delivers. What a live one delivers first."""
+        first: Item | None = None
+        self._source.start(inbox)
+        if self._source.live:
+            try:
+                first = inbox.get(timeout=FIRST_BLOCK_S)
+            except Empty:
+                what = f"{self._source.name} is open but delivers no sound"
+                raise InputError(Failed(what, "Plug it in again or choose another device with d", "device")) from None
+            if isinstance(first, InputError):
+                raise first
+        self._status.say(Opened(self._source.rate, self._source.channels, self._source.name))
+        return first
+
+    def _take(self, block: Block) -> None:
+        cells = self._recorder.take(block)
+        self._source.taken()
+        recorder = self._recorder
+        self._status.progress(
+            Progress(
+                self._writer.samples,
+                lost=recorder.lost,
+                missing=recorder.missing,
+                expected=recorder.expected,
+                overflows=recorder.overflows,
+                cells=tuple(cells),
+            )
+        )
+
+    def _obey(self, word: str) -> None:
+        if word in {_GO, _RESUME}:
+            self._recorder.running = True
+            self._source.hold(False)
+        elif word == _PAUSE:
+            self._source.hold(True)
+            self._recorder.pause()
+            self._status.say(Paused(self._writer.samples))
+
+    def _end(self, ended: Ended) -> Ended:
+        self._recorder.pause()
+        self._writer.close()
+        return msgspec.structs.replace(ended, samples=self._writer.samples)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the capture process. Does not return."""
+    options = _parse(arguments)
+    words = options.source != "stdin"
+    inbox: Inbox = SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: inbox.put(_CLOSE))
+    status = Status(_take_stdout(), inbox)
+    try:
+        if words:
+            threading.Thread(target=_read_words, args=(inbox,), name="commands", daemon=True).start()
+        last: Message = _record(options, inbox, status)
+    except InputError as error:
+        last = error.failed
+    except TapeError as error:
+        last = Failed(error.failure.what, error.failure.remedy, "disk")
+    status.finish(last)
+    # Not through the interpreter's end: PortAudio would close the device there, and a lost one may hang.
+    os._exit(0)
+
+
+def _record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Ended:
+    """Open source and tape, and record to the end. Raises InputError and TapeError."""
+    folder = Path(options.folder)
+    written = count_samples(folder, options.track)
+    source = _open_source(options, written)
+    writer = TapeWriter(folder, options.track)
+    status.progress(Progress(writer.samples))
+    recorder = Recorder(
+        writer, rate=source.rate, channels=source.channels, after=options.after, live=source.live, say=status.say
+    )
+    recorder.running = options.source == "stdin"
+    threading.Thread(target=_keep_synced, args=(writer,), name="sync", daemon=True).start()
+    try:
+        return Capture(source, recorder, writer, status).run(inbox)
+    finally:
+        writer.close()
+
+
+def _open_source(options: argparse.Namespace, written: int) -> Input:
+    """Open the source; a file goes on behind what the tape has of it. Raises InputError."""
+    if options.source == "device":
+        from mictape.audio.capture.backends import open_device
+
+        return open_device(msgspec.json.decode(options.device, type=Device), options.backend, options.channel)
+    if options.source == "file":
+        skip = 0 if options.after == "start" else written
+        return open_file(Path(options.path), options.pace, skip=skip)
+    return open_stdin()
+
+
+def _keep_synced(writer: TapeWriter) -> None:
+    """Sync now and then, on a thread of its own: a slow disk may take seconds."""
+    pause = threading.Event()
+    while not pause.wait(SYNC_S):
+        try:
+            writer.sync()
+        except TapeError:  # the next append meets it too, and tells
+            return
+
+
+def _read_words(inbox: Inbox) -> None:
+    for line in sys.stdin:
+        inbox.put(line.strip())
+    inbox.put(_CLOSE)
+
+
+def _take_stdout() -> int:
+    """Keep the status pipe to ourselves: what native libraries print goes to the log instead."""
+    fd = os.dup(1)
+    os.dup2(2, 1)
+    return fd
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="mictape.audio.capture.process", description=__doc__)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--track", type=int, required=True)
+    parser.add_argument("--source", choices=("device", "file", "stdin"), required=True)
+    parser.add_argument("--device", help="the device as JSON")
+    parser.add_argument("--backend", choices=get_args(Backend), default="sounddevice")
+    parser.add_argument("--channel", type=int, help="the one to record, counted from 1; without it the mean of all")
+    parser.add_argument("--path")
+    parser.add_argument("--pace", choices=("real", "fast"), default="real")
+    parser.add_argument("--after", choices=("start", "pause", "hole"), default="start")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""The app's side of the probe process: what can be recorded, how loud each device is, and switching a mute off.
+
+A `Lookout` lives as long as the device picker is open. What the probe says is a help and never a condition: when it
+dies it is started again, and when that is of no use there are no levels and nothing else is wrong.
+"""
+
+import asyncio
+import logging
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mictape import subprocesses as children
+from mictape.audio.devices import Device, Listing
+from mictape.failure import Failure
+
+TRIES: Final = 3
+"""A probe that ends this many times in a row without a word is not started again."""
+BACK_OFF_S: Final = 0.5
+"""The pause before it is started again."""
+
+_log = logging.getLogger(__name__)
+
+
+class Levels(msgspec.Struct, tag="levels", frozen=True):
+    """How loud devices have been since the last message."""
+
+    peaks: dict[str, float]
+    """By `Device.id` the largest absolute sample, full scale = 1.0. A device that is not in it was not heard."""
+
+
+class Refused(msgspec.Struct, tag="refused", frozen=True):
+    """An order could not be carried out."""
+
+    failure: Failure
+
+
+Sight = Listing | Levels | Refused
+"""Everything the probe process says."""
+
+
+class Look(msgspec.Struct, tag="look", frozen=True):
+    """Where one device at a time can be heard, it is to be this one."""
+
+    device: Device
+
+
+class Unmute(msgspec.Struct, tag="unmute", frozen=True):
+    """Let this device be heard again."""
+
+    device: Device
+
+
+Order = Look | Unmute
+"""Everything the probe process is told."""
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Sight)
+
+
+class Lookout:
+    """Starts the probe process when it is iterated over, and ends it with the iteration."""
+
+    def __init__(self, log: Path | None = None) -> None:
+        """Prepare; `log` takes what the probe's libraries say."""
+        self._log = log
+        self._process: Process | None = None
+        self._looked_at: Device | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Sight]:
+        """What the probe says; ends only when the probe is of no use here."""
+        silent = 0
+        while silent < TRIES:
+            process = self._process = await self._start()
+            silent += 1
+            try:
+                assert process.stdout is not None
+                if self._looked_at is not None:
+                    self.look(self._looked_at)
+                async for line in process.stdout:
+                    silent = 0
+                    with suppress(msgspec.DecodeError):  # a line that was cut off with its process
+                        yield _decoder.decode(line)
+            finally:
+                await _end(process)
+            await asyncio.sleep(BACK_OFF_S)
+        _log.warning("there are no levels in the device picker: the probe process ended %d times", TRIES)
+
+    def look(self, device: Device) -> None:
+        """Hear this device, where only one at a time can be heard."""
+        self._looked_at = device
+        self._say(Look(device))
+
+    def unmute(self, device: Device) -> None:
+        """Let a device be heard again; the next `Listing` shows it, or `Refused` says why not."""
+        self._say(Unmute(device))
+
+    def _say(self, order: Order) -> None:
+        pipe = self._process.stdin if self._process else None
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(_encoder.encode(order) + b"\n")
+
+    async def _start(self) -> Process:
+        with children.appending_to(self._log) as stderr:
+            return await asyncio.create_subprocess_exec(
+                *children.command("mictape.audio.probe"),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=stderr,
+                env=children.environment({"JACK_NO_START_SERVER": "1"}),
+                start_new_session=True,
+                creationflags=children.CREATION_FLAGS,
+            )
+
+
+async def _end(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

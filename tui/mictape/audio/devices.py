@@ -1,0 +1,197 @@
+"""What can be recorded: the list of it, asked for in a short-lived child process, and which one a person means.
+
+In a child (`listing.py`), because PortAudio's own list is made once and goes stale, because refreshing it ends open
+streams, because native libraries scribble on stderr, and because a driver that hangs can be killed. The app needs
+neither numpy nor PortAudio for it.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from mictape import subprocesses as children
+from mictape.failure import ExitCode, Failure, MictapeError
+
+PAREC: Final = "parec"
+"""PulseAudio's own recorder, which PipeWire's PulseAudio server serves as well: it needs no PortAudio."""
+
+TIMEOUT_S: Final = 5.0
+"""How long the sound system has for the whole list; it needs a tenth of a second, a hung driver never answers."""
+
+Kind = Literal["microphone", "computer sound"]
+"""What a device gives: something picked up, or what this computer plays."""
+
+_log = logging.getLogger(__name__)
+
+
+class Device(msgspec.Struct, frozen=True):
+    """One thing that can be recorded. It is remembered by `name` and `host_api`, never by an index."""
+
+    id: str
+    """`HOST_API:TARGET`; what `--device` takes beside the name."""
+    name: str
+    """The human name, unique within its host API."""
+    host_api: str
+    """`PulseAudio`, `PipeWire`, `ALSA`, `Core Audio`, `Windows WASAPI`, …"""
+    channels: int
+    rate: int
+    """The device's own rate, samples per second."""
+    default: bool
+    kind: Kind
+    target: str
+    """What opens it: the name of a PulseAudio source, or PortAudio's name of the device."""
+    muted: bool = False
+
+
+class Listing(msgspec.Struct, tag="listing", frozen=True):
+    """What a child process found, printed as one JSON object."""
+
+    devices: tuple[Device, ...] = ()
+    failure: Failure | None = None
+
+
+# ---- The app's side --------------------------------------------------------------------------------------------------
+
+
+async def list_devices(timeout_s: float = TIMEOUT_S) -> list[Device]:
+    """List what can be recorded right now: the default first, microphones before computer sound.
+
+    Cancelled, it ends the child.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) PortAudio is missing, nothing can be recorded, or the sound system hangs.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *children.command(_MODULE),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=children.environment(),
+        start_new_session=True,
+        creationflags=children.CREATION_FLAGS,
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            out, err = await process.communicate()
+    except TimeoutError as error:
+        raise MictapeError(_hangs(timeout_s)) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return _listed(process.returncode, out, err)
+
+
+def list_devices_now(timeout_s: float = TIMEOUT_S) -> list[Device]:
+    """`list_devices` for the command line, where no loop runs."""
+    try:
+        done = subprocess.run(
+            children.command(_MODULE),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=children.environment(),
+            start_new_session=True,
+            creationflags=children.CREATION_FLAGS,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MictapeError(_hangs(timeout_s)) from error
+    return _listed(done.returncode, done.stdout, done.stderr)
+
+
+_MODULE: Final = "mictape.audio.listing"
+
+
+def _hangs(timeout_s: float) -> Failure:
+    what = f"The sound system gave no list of its devices within {timeout_s:g} seconds"
+    return Failure(what, "Restart the sound server, or unplug a device that hangs")
+
+
+def _listed(status: int | None, out: bytes, err: bytes) -> list[Device]:
+    """Read what the child printed; its stderr goes to the log."""
+    if err:
+        _log.log(logging.ERROR if status else logging.DEBUG, "%s", err.decode(errors="replace"))
+    try:
+        listing = msgspec.json.decode(out, type=Listing)
+    except msgspec.DecodeError as error:
+        what = "The list of sound devices could not be made: the process that asks for it ended"
+        raise MictapeError(Failure(what, "See the log for its last words")) from error
+    if listing.failure is not None:
+        raise MictapeError(listing.failure)
+    return list(listing.devices)
+
+
+# ---- Choosing --------------------------------------------------------------------------------------------------------
+
+
+def pick(devices: Sequence[Device], text: str) -> Device:
+    """Find the device a person means by `text`.
+
+    That is the one with this id or name, else the only one with `text` in its name, else the only one with `text` in
+    its id; upper and lower case are the same.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) none fits, or more than one; with the list of names to choose from.
+    """
+    asked = text.casefold()
+    exact = [device for device in devices if asked in (device.id.casefold(), device.name.casefold())]
+    in_name = [device for device in devices if asked in device.name.casefold()]
+    in_id = [device for device in devices if asked in device.id.casefold()]
+    fitting = exact or in_name or in_id
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = _quoted(device.id if exact else device.name for device in fitting)
+        failure = Failure(f"“{text}” fits more than one device", f"Name one of {names}", ExitCode.USAGE)
+    else:
+        names = _quoted(device.name for device in devices)
+        failure = Failure(f"There is no device “{text}”", f"Name one of {names}", ExitCode.USAGE)
+    raise MictapeError(failure)
+
+
+def find(devices: Iterable[Device], name: str, host_api: str) -> Device | None:
+    """Find the device that was remembered by `name` and `host_api`, or None when it is not there now."""
+    return next((device for device in devices if (device.name, device.host_api) == (name, host_api)), None)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"“{name}”" for name in names)
+
+
+# ---- What is missing -------------------------------------------------------------------------------------------------
+
+_INSTALL: Final[Mapping[str, str]] = {
+    "apt-get": "apt-get install libportaudio2 libasound2-plugins",
+    "dnf": "dnf install portaudio alsa-plugins-pulseaudio",
+    "pacman": "pacman -S portaudio alsa-plugins",
+    "zypper": "zypper install libportaudio2 alsa-plugins-pulse",
+    "apk": "apk add portaudio alsa-plugins-pulse",
+}
+"""What installs PortAudio and ALSA's way to the sound server, by the package manager's program."""
+
+
+def no_portaudio() -> Failure:
+    """PortAudio itself is not on this machine."""
+    return Failure("The library PortAudio, which records from devices, is not installed", _install_it())
+
+
+def no_pulse_plugin() -> Failure:
+    """PortAudio is there, but not the ALSA plug-in through which it reaches PulseAudio and PipeWire."""
+    return Failure("ALSA's plug-in for PulseAudio, which leads to the microphones, is not installed", _install_it())
+
+
+def _install_it() -> str:
+    if not sys.platform.startswith("linux"):
+        return "Install Mictape again: on this system PortAudio comes with it"
+    command = next((line for program, line in _INSTALL.items() if shutil.which(program)), None)
+    if command is None:
+        return "Install PortAudio and the ALSA plug-ins with your package manager"
+    return f"Run: {command if os.geteuid() == 0 else f'sudo {command}'}"

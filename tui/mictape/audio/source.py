@@ -1,0 +1,437 @@
+"""The app's side of the capture process: start, commands, watchdog, restart.
+
+Needs neither numpy nor PortAudio. What was captured is told to the tape; everything else is an event. Whether
+the tape has ended is not for a source to say: another one may go on with it.
+"""
+
+import asyncio
+import logging
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from mictape import subprocesses as children
+from mictape.audio.devices import Device
+from mictape.audio.messages import (
+    Backend,
+    ClocksJumped,
+    Ended,
+    Failed,
+    Hole,
+    Message,
+    Opened,
+    Paused,
+    Progress,
+    TrueRate,
+)
+from mictape.audio.tape import Tape, TapeError, count_samples
+from mictape.failure import Failure, MictapeError
+
+OPEN_S: Final = 15.0
+"""A source that is not open after this long will not be; a busy machine needs 2 s to start the process."""
+CLOSE_S: Final = 2.0
+"""A capture process that has not closed after this long is killed; its tape is whole in any case."""
+STALL_S: Final = 1.0
+"""Without a new sample for this long the source is stalled."""
+GIVE_UP_S: Final = 3.0
+"""A stalled process is replaced after this long: one that only waits for the machine may still have the sound."""
+WATCH_S: Final = 0.25
+BACK_OFF_S: Final = (0.0, 0.5, 1.0, 2.0)
+"""Waiting times before the first, second, … restart in a row; the last one repeats."""
+STEADY_S: Final = 10.0
+"""A process that has lived this long starts a new row."""
+
+SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "ended"]
+"""How it stands with the sound, in the session's words; that it has ended is an event of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSource:
+    """A microphone, or the computer's own sound."""
+
+    device: Device
+    backend: Backend = "sounddevice"
+    """The way to it that is wanted; see `backends.open_device`."""
+    channel: int | None = None
+    """The one that is recorded, counted from 1; None: the mean of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A sound file, as if it were live or as fast as it goes."""
+
+    path: Path
+    pace: Literal["real", "fast"] = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class StdinSource:
+    """A WAV on standard input. It writes from the start and can neither be paused nor restarted."""
+
+
+SourceSpec = DeviceSource | FileSource | StdinSource
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """How it stands with the sound is different now."""
+
+    state: SourceState
+    failure: Failure | None = None
+    """Why, and what to do; of an open one only what is odd about it."""
+
+
+Event = Progress | Hole | Paused | SourceChanged | Ended
+"""What a source tells. The counts of `Progress` are since the source was opened, over all restarts."""
+
+
+class _SourceError(Exception):
+    """The capture process cannot go on, or could not begin."""
+
+    def __init__(self, state: SourceState, failure: Failure, *, restart: bool = True) -> None:
+        super().__init__(str(failure))
+        self.state: SourceState = state
+        self.failure = failure
+        self.restart = restart
+
+
+_DECODER: Final = msgspec.json.Decoder(Message)
+
+
+class Source:
+    """One track's source: opens it, keeps it open, and feeds the tape's told length.
+
+    Iterate over it for its events, of which `Ended` is the last one. Close it in any case.
+    """
+
+    def __init__(self, spec: SourceSpec, folder: Path, track: int, tape: Tape, *, log: Path | None = None) -> None:
+        self.spec = spec
+        self._folder = folder
+        self._track = track
+        self._tape = tape
+        self._log = log
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._told = SourceChanged("opening")
+        self._went = isinstance(spec, StdinSource)
+        self._paused = False
+        self._closing = asyncio.Event()
+        self._process: Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._earlier = Progress(0)
+        """The counts of the processes before this one."""
+        self._latest = Progress(0)
+        self._broken_at: int | None = None
+        """How long the tape was when it could not be written; None when it can."""
+        self._ended: Ended | None = None
+
+    async def open(self) -> Opened:
+        """Start the capture process; returns when the source delivers. Nothing is written before `go`.
+
+        Raises MictapeError when it cannot be opened.
+        """
+        try:
+            opened = await self._start()
+        except _SourceError as trouble:
+            self._finish("closed")
+            raise MictapeError(trouble.failure) from trouble
+        self._tell("open")
+        self._keeper = asyncio.create_task(self._keep(), name=f"source of track {self._track}")
+        return opened
+
+    def go(self) -> None:
+        """Begin to write, unless it is paused."""
+        self._went = True
+        if not self._paused:
+            self._say("go")
+
+    def pause(self) -> None:
+        """Write nothing from here on; levels go on. Answered by `Paused`."""
+        self._paused = True
+        self._say("pause")
+
+    def resume(self) -> None:
+        """Write again."""
+        self._paused = False
+        if self._went:
+            self._say("resume")
+
+    async def close(self) -> Ended:
+        """Close the tape and end the process, in about two seconds at most; says where the tape ends."""
+        self._closing.set()
+        if self._keeper is not None:
+            if isinstance(self.spec, StdinSource):
+                self._terminate()
+            self._say("close")
+            _, late = await asyncio.wait({self._keeper}, timeout=CLOSE_S)
+            if late:
+                self._kill()
+                await asyncio.wait({self._keeper}, timeout=CLOSE_S)
+                self._keeper.cancel()
+        return self._finish("closed")
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """The events, up to and with `Ended`."""
+        while (event := await self._events.get()) is not None:
+            yield event
+        self._events.put_nowait(None)  # whoever asks again sees the end again
+
+    # The keeper: one process after the other.
+
+    async def _keep(self) -> None:
+        """Listen to the process, and start another one when it dies, until the source ends."""
+        restarts = 0
+        while True:
+            began_s = asyncio.get_running_loop().time()
+            trouble = await self._listen()
+            if trouble is None:
+                return
+            if asyncio.get_running_loop().time() - began_s > STEADY_S:
+                restarts = 0
+            while trouble is not None:
+                if not await self._wait_to_restart(trouble, restarts):
+                    if self._closing.is_set():
+                        self._finish("closed")
+                    else:
+                        self._finish("exhausted", trouble.failure.what)
+                    return
+                restarts += 1
+                trouble = await self._restart()
+
+    async def _wait_to_restart(self, trouble: _SourceError, restarts: int) -> bool:
+        """Tell the trouble and wait as long as the back-off says; False when there is to be no restart."""
+        self._tell(trouble.state, trouble.failure)
+        if trouble.restart and not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), BACK_OFF_S[min(restarts, len(BACK_OFF_S) - 1)])
+        return trouble.restart and not self._closing.is_set()
+
+    async def _restart(self) -> _SourceError | None:
+        """Start the next process; what is in its way, or None."""
+        self._earlier = self._in_all(self._latest)
+        self._latest = Progress(0)
+        try:
+            await self._start()
+        except _SourceError as trouble:
+            return trouble
+        if self._broken_at is None:  # else a device that opens proves nothing: only a tape that grows does
+            self._tell("open")
+        return None
+
+    async def _start(self) -> Opened:
+        """Start a process and let it write if it is to. Raises _SourceError when the source cannot be opened."""
+        process = self._process = await self._spawn()
+        try:
+            message = await asyncio.wait_for(_receive(process), OPEN_S)
+        except TimeoutError:
+            message = Failed("The source did not open in time", "Plug it in again or choose another device", "device")
+        except BaseException:
+            self._kill()
+            raise
+        if isinstance(message, Opened):
+            if self._went and not self._paused:
+                self._say("go")
+            return message
+        self._kill()
+        await process.wait()
+        raise self._trouble(message if isinstance(message, Failed) else None)
+
+    async def _listen(self) -> _SourceError | None:
+        """Take in what the process says, until it ends; None when the source has ended with it."""
+        process = self._process
+        assert process is not None
+        failed: Failed | None = None
+        watch = None if isinstance(self.spec, StdinSource) else asyncio.create_task(self._watch(process))
+        try:
+            while (message := await _receive(process)) is not None:
+                if isinstance(message, Ended):
+                    self._tape.report(message.samples)
+                    self._finish(message.why, message.warning)
+                elif isinstance(message, Failed):
+                    failed = message
+                elif not isinstance(message, Opened):
+                    self._take(message)
+        finally:
+            if watch is not None:
+                watch.cancel()
+        await self._reap(process)
+        if self._ended is not None:
+            return None
+        with suppress(TapeError):
+            self._tape.report(count_samples(self._folder, self._track))
+        return self._trouble(failed)
+
+    def _take(self, message: Progress | Hole | Paused | TrueRate | ClocksJumped) -> None:
+        if isinstance(message, Progress):
+            self._latest = message
+            self._tape.report(message.samples)
+            message = self._in_all(message)
+        elif isinstance(message, Paused):
+            self._tape.report(message.samples)
+        elif isinstance(message, TrueRate):
+            self._events.put_nowait(SourceChanged("open", _not_the_rate(message)))
+            return
+        elif isinstance(message, ClocksJumped):
+            self._events.put_nowait(SourceChanged("open", _not_the_time(message)))
+            return
+        self._events.put_nowait(message)
+
+    def _in_all(self, progress: Progress) -> Progress:
+        """The same with the counts of the processes before this one."""
+        earlier = self._earlier
+        return msgspec.structs.replace(
+            progress,
+            lost=earlier.lost + progress.lost,
+            missing=earlier.missing + progress.missing,
+            overflows=earlier.overflows + progress.overflows,
+        )
+
+    async def _watch(self, process: Process) -> None:
+        """Tell when no sample comes, and end a process that stays so.
+
+        Counts its own looks instead of seconds: when the app itself was held up, nothing is wrong with the sound.
+        """
+        looks = samples = 0
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._paused or not self._went or self._latest.samples != samples:
+                looks, samples = 0, self._latest.samples
+                if self._broken_at is None or samples > self._broken_at:
+                    self._broken_at = None
+                    self._tell("open")
+                continue
+            looks += 1
+            if looks * WATCH_S >= GIVE_UP_S:
+                process.kill()
+                return
+            if looks * WATCH_S >= STALL_S and self._broken_at is None:  # else it is known why nothing comes
+                remedy = "Wait a moment, plug it in again or choose another device with d"
+                self._tell("stalled", Failure("No sound arrives any more", remedy))
+
+    def _trouble(self, failed: Failed | None) -> _SourceError:
+        """What is wrong after the process has said `failed`, or has ended without a word."""
+        if failed is None:
+            if self._told.state in {"stalled", "disk full"} and self._told.failure is not None:
+                return _SourceError(self._told.state, self._told.failure)
+            failure = Failure("The capture process ended unexpectedly", "It is started again by itself")
+            if isinstance(self.spec, StdinSource):
+                failure = Failure("The capture process ended unexpectedly", "Start again from the beginning")
+            return _SourceError("lost", failure, restart=not isinstance(self.spec, StdinSource))
+        failure = Failure(failed.what, failed.remedy)
+        restart = failed.kind in {"device", "disk"} and not isinstance(self.spec, StdinSource)
+        if failed.kind == "disk":
+            self._broken_at = self._tape.samples
+            return _SourceError("disk full", failure, restart=restart)
+        return _SourceError("lost", failure, restart=restart)
+
+    def _tell(self, state: SourceState, failure: Failure | None = None) -> None:
+        changed = SourceChanged(state, failure)
+        if changed != self._told and self._ended is None:
+            self._told = changed
+            self._events.put_nowait(changed)
+
+    def _finish(self, why: Literal["exhausted", "closed"], warning: str = "") -> Ended:
+        """The source has ended: tell it once."""
+        if self._ended is None:
+            self._ended = Ended(self._tape.samples, why, warning)
+            self._events.put_nowait(self._ended)
+            self._events.put_nowait(None)
+        return self._ended
+
+    # The process.
+
+    async def _spawn(self) -> Process:
+        with children.appending_to(self._log) as stderr:
+            return await asyncio.create_subprocess_exec(
+                *children.command(
+                    "mictape.audio.capture.process",
+                    *("--folder", str(self._folder), "--track", str(self._track), "--after", self._after()),
+                    *_options(self.spec),
+                ),
+                stdin=None if isinstance(self.spec, StdinSource) else PIPE,
+                stdout=PIPE,
+                stderr=stderr,
+                env=children.environment(_variables(self.spec)),
+                start_new_session=True,
+                creationflags=children.CREATION_FLAGS,
+            )
+
+    def _after(self) -> Literal["start", "pause", "hole"]:
+        """What lies between the last sample on the tape and the next process's first."""
+        if not self._went or self._keeper is None:
+            return "start"
+        return "pause" if self._paused else "hole"
+
+    def _say(self, word: str) -> None:
+        pipe = self._process.stdin if self._process else None
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(f"{word}\n".encode())
+
+    def _terminate(self) -> None:
+        with suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.terminate()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.kill()
+
+    async def _reap(self, process: Process) -> None:
+        """Wait for a process that has nothing more to say."""
+        try:
+            await asyncio.wait_for(process.wait(), CLOSE_S)
+        except TimeoutError:
+            self._kill()
+            await process.wait()
+
+
+async def _receive(process: Process) -> Message | None:
+    """The next message; None when there will be none. A process that cannot be understood is ended."""
+    assert process.stdout is not None
+    try:
+        line = await process.stdout.readline()
+        return _DECODER.decode(line) if line.endswith(b"\n") else None
+    except ValueError:  # no message (msgspec), or no line (asyncio: longer than 64 KiB)
+        logging.getLogger(__name__).exception("the capture process cannot be understood")
+        process.kill()
+        return None
+
+
+def _not_the_rate(found: TrueRate) -> Failure:
+    what = f"The device says {found.claimed} samples a second and delivers {found.measured}: what it delivers is taken"
+    return Failure(what, "A headset's own microphone lowers its quality; another microphone keeps it")
+
+
+def _not_the_time(jumped: ClocksJumped) -> Failure:
+    length = timedelta(seconds=round(abs(jumped.by_s)))
+    if jumped.why == "suspend":
+        return Failure(f"The machine slept for {length}; nothing was recorded meanwhile", "The recording goes on")
+    way = "forward" if jumped.by_s > 0 else "back"
+    what = f"The computer's clock was set {way} by {length}; the times of day jump here"
+    return Failure(what, "The recording goes on, and its own time is not touched")
+
+
+def _options(spec: SourceSpec) -> tuple[str, ...]:
+    match spec:
+        case DeviceSource(device, backend, channel):
+            chosen = () if channel is None else ("--channel", str(channel))
+            way = ("--backend", backend, *chosen)
+            return ("--source", "device", "--device", msgspec.json.encode(device).decode(), *way)
+        case FileSource(path, pace):
+            return ("--source", "file", "--path", str(path), "--pace", pace)
+        case StdinSource():
+            return ("--source", "stdin")
+
+
+def _variables(spec: SourceSpec) -> dict[str, str]:
+    """What leads the capture process to the chosen source."""
+    variables = {"JACK_NO_START_SERVER": "1"}
+    if isinstance(spec, DeviceSource) and spec.device.host_api in {"PulseAudio", "PipeWire"}:
+        variables |= {"PULSE_SOURCE": spec.device.target, "PULSE_PROP": "application.name=Mictape"}
+    return variables

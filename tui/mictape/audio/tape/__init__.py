@@ -1,0 +1,25 @@
+"""The tape: everything a track heard, as WAV parts that any player opens at any moment.
+
+A tape of track N in a session's folder is the files `trackN-FIRST.wav`, FIRST being the tape position of the
+part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors, holes and accounts. The capture
+process is the only writer. Readers trust the number of samples they are told, never the header of a growing file;
+a finished tape is as long as its files are.
+"""
+
+from mictape.audio.tape.files import PART_SAMPLES, Part, TapeError, count_samples, find_parts
+from mictape.audio.tape.journal import Journal, journal_path, read_journal
+from mictape.audio.tape.reader import Tape
+from mictape.audio.tape.writer import TapeWriter
+
+__all__ = [
+    "PART_SAMPLES",
+    "Journal",
+    "Part",
+    "Tape",
+    "TapeError",
+    "TapeWriter",
+    "count_samples",
+    "find_parts",
+    "journal_path",
+    "read_journal",
+]

@@ -1,0 +1,84 @@
+"""The files of a tape: WAV parts, named by the position of their first sample."""
+
+import errno
+import os
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mictape.failure import Failure, MictapeError
+from mictape.units import RATE, SAMPLE_BYTES
+
+PART_SAMPLES: Final = 12 * 3600 * RATE
+"""A part is closed after 12 h: a WAV file ends at 4 GiB, which is 37 h."""
+
+
+HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+_PART_NAME: Final = re.compile(r"track(\d+)-(\d{12})\.wav")
+
+
+PRIVATE: Final = 0o600
+
+
+class TapeError(MictapeError):
+    """The tape cannot be written or read; what is on it already is not touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a tape."""
+
+    first: int
+    """Tape position of its first sample."""
+    samples: int
+    """As many whole samples as the file holds, whatever its header says."""
+    path: Path
+
+
+def find_parts(folder: Path, track: int) -> list[Part]:
+    """The parts of a tape, in order. Raises TapeError when the folder cannot be read."""
+    parts: list[Part] = []
+    try:
+        for entry in os.scandir(folder):
+            match = _PART_NAME.fullmatch(entry.name)
+            if match and int(match[1]) == track:
+                samples = max(entry.stat().st_size - HEADER.size, 0) // SAMPLE_BYTES
+                parts.append(Part(int(match[2]), samples, Path(entry.path)))
+    except OSError as error:
+        raise cannot_read(folder, error) from error
+    return sorted(parts, key=lambda part: part.first)
+
+
+def count_samples(folder: Path, track: int) -> int:
+    """The length of a tape that nobody writes, from its files. Raises TapeError."""
+    return max((part.first + part.samples for part in find_parts(folder, track)), default=0)
+
+
+def wav_header(samples: int) -> bytes:
+    """The 44 bytes before 16-bit mono PCM (RIFF WAVE, format 1)."""
+    size = samples * SAMPLE_BYTES
+    fields = (16, 1, 1, RATE, RATE * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
+    return HEADER.pack(b"RIFF", HEADER.size - 8 + size, b"WAVE", b"fmt ", *fields, b"data", size)
+
+
+def cannot_read(folder: Path, error: OSError) -> TapeError:
+    """Return the error of a tape that cannot be read, with its cause and remedy."""
+    what = f"The recording in {folder} cannot be read: {error.strerror}"
+    return TapeError(Failure(what, "Check that the folder is there and who may read it"))
+
+
+def cannot_write(folder: Path, error: OSError | ValueError) -> TapeError:
+    """Return the error of a tape that cannot be written, with its cause and remedy."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return TapeError(Failure(f"No space is left for the recording in {folder}", "Free some space on that disk"))
+    if number == errno.ENOENT:
+        what = f"The folder of the recording has vanished: {folder}"
+        return TapeError(Failure(what, "Start a new session"))
+    reason = error.strerror if isinstance(error, OSError) else "it is closed"
+    what = f"The recording cannot be written in {folder}: {reason}"
+    return TapeError(Failure(what, "Check that the disk is there and who may write in that folder"))

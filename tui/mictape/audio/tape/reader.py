@@ -1,0 +1,99 @@
+"""A tape as every other process reads it, while it grows and afterwards."""
+
+import asyncio
+from pathlib import Path
+
+from mictape.audio.tape.files import HEADER, Part, TapeError, cannot_read, count_samples, find_parts
+from mictape.failure import Failure
+from mictape.units import SAMPLE_BYTES
+
+
+class Tape:
+    """A tape as the app reads it: as long as it was told, each reader at its own position.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(self, folder: Path, track: int, origin: int = 0) -> None:
+        self.folder = folder
+        self.track = track
+        self.origin = origin
+        """Session time of the tape's first sample."""
+        self._samples = 0
+        self._ended = False
+        self._nudges = 0
+        self._told = asyncio.Event()
+
+    @classmethod
+    def finished(cls, folder: Path, track: int, origin: int = 0) -> "Tape":
+        """A tape that nobody writes any more, as long as its files are. Raises TapeError."""
+        tape = cls(folder, track, origin)
+        tape.report(count_samples(folder, track))
+        tape.end()
+        return tape
+
+    @property
+    def samples(self) -> int:
+        """The told length."""
+        return self._samples
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not grow any more."""
+        return self._ended
+
+    def report(self, samples: int) -> None:
+        """Tell the length; a tape never gets shorter."""
+        if samples > self._samples:
+            self._samples = samples
+            self._wake()
+
+    def end(self) -> None:
+        """Tell that it will not grow any more."""
+        self._ended = True
+        self._wake()
+
+    def read(self, start: int, count: int) -> bytes:
+        """Up to `count` samples from tape position `start` as 16-bit PCM; fewer only at the told end.
+
+        Raises TapeError when the files do not hold what was told.
+        """
+        position, end = max(start, 0), min(start + count, self._samples)
+        pieces: list[bytes] = []
+        for part in find_parts(self.folder, self.track) if position < end else ():
+            if part.first <= position < part.first + part.samples:
+                piece = self._read_part(part, position, min(end, part.first + part.samples))
+                position += len(piece) // SAMPLE_BYTES
+                pieces.append(piece)
+        if position < end:
+            what = f"A piece of the recording in {self.folder} is missing"
+            raise TapeError(Failure(what, "Look whether files were deleted there"))
+        return b"".join(pieces)
+
+    async def wait(self, beyond: int) -> int:
+        """Return the length as soon as it is more than `beyond`, when the tape has ended, or when nudged."""
+        told = self._nudges
+        while self._samples <= beyond and not self._ended and self._nudges == told:
+            await self._told.wait()
+        return self._samples
+
+    def nudge(self) -> None:
+        """Let whoever waits look again: something else than the length has changed."""
+        self._nudges += 1
+        self._wake()
+
+    def close(self) -> None:
+        """Let go: whoever waits returns."""
+        self.end()
+
+    def _wake(self) -> None:
+        self._told.set()
+        self._told = asyncio.Event()
+
+    def _read_part(self, part: Part, start: int, end: int) -> bytes:
+        try:
+            with part.path.open("rb", buffering=0) as file:
+                file.seek(HEADER.size + (start - part.first) * SAMPLE_BYTES)
+                return file.read((end - start) * SAMPLE_BYTES)
+        except OSError as error:
+            raise cannot_read(self.folder, error) from error

@@ -1,0 +1,1 @@
+"""AssemblyAI: streaming v3, and v2 as the tutorial speaks it."""

@@ -1,0 +1,303 @@
+"""AssemblyAI's streaming protocol v3, and everything that speaks it: the vendor's cloud and its self-hosted servers.
+
+After `Begin` the client sends 16-bit PCM in binary frames of 50 to 1000 ms and the server says turns, each message
+the whole of a turn so far. `Terminate` makes it say the rest, then `Termination`. An open connection costs money for
+up to three hours, whether or not sound comes, so every path ends with `Terminate` or a closed socket.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import ClassVar
+from typing import Final as Constant
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+
+from mictape.engines.assemblyai import messages
+from mictape.engines.assemblyai.options import AssemblyAIOptions, address, key_terms
+from mictape.engines.base import (
+    Answered,
+    Capabilities,
+    Changes,
+    Final,
+    Heard,
+    Lost,
+    Notice,
+    Partial,
+    Received,
+    Request,
+    Speakers,
+    Word,
+)
+from mictape.engines.websocket import Frame, SocketConnection, Verdict, is_local, open_socket, place, unusable
+from mictape.failure import ExitCode, Failure
+from mictape.units import RATE, SAMPLE_BYTES
+
+API_VERSION: Constant = "2025-05-12"
+"""What the vendor's own SDK 1.8.2 asks for."""
+
+LONGEST_S: Constant = 3 * 3600.0
+
+CONNECTIONS_PER_MINUTE: Constant = 5
+"""Of a free account; others may open 100 and more. The vendor does not tell which kind a key belongs to."""
+
+LANGUAGES: Constant = {
+    "universal-streaming-english": ("en",),
+    "universal-streaming-multilingual": ("en", "es", "fr", "de", "it", "pt"),
+}
+"""Of the models whose languages are few; the pro models' 32 are not listed here."""
+
+USD_PER_HOUR: Constant = {
+    "universal-3-6-pro": 0.45,
+    "universal-streaming-english": 0.15,
+    "universal-streaming-multilingual": 0.15,
+}
+"""List prices of an open connection without extras: the vendor's pricing page in October 2026, and for
+universal-streaming its announcement of June 2025."""
+
+SAMPLES_PER_MS: Constant = RATE // 1000
+
+_log = logging.getLogger(__name__)
+
+
+class AssemblyAIConnection(SocketConnection):
+    """A conversation in protocol v3."""
+
+    def __init__(self, socket: ClientConnection, options: AssemblyAIOptions, left_out: str = "") -> None:
+        """Take over a socket; `left_out` says what of the request the server could not be asked for."""
+        super().__init__(socket, "AssemblyAI")
+        self._early += [Notice(left_out)] if left_out else []
+        self._options = options
+        self._sent = 0
+        self._turns: dict[int, int] = {}
+        """Our number of each turn that was heard of, by the server's."""
+        self._open: set[int] = set()
+        """Turns that live text was shown of and that did not end yet, by the server's number."""
+        self._ended_turns: set[int] = set()
+        self._answered = 0
+        self._silent = 0
+        """Where the last silence ended; it answers only for what no open turn may still say something about."""
+
+    def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
+        """The block as it is."""
+        self._sent += len(pcm) // SAMPLE_BYTES
+        return (pcm,)
+
+    def endpoint_frames(self) -> Iterable[Frame]:
+        """What ends the turn."""
+        return (messages.FORCE_ENDPOINT,)
+
+    def update_frames(self, changes: Changes) -> Iterable[Frame]:
+        """The new key terms, with those of the settings."""
+        if changes.key_terms is None:
+            return ()
+        terms, left_out = key_terms(self._options, changes.key_terms)
+        if left_out:
+            _log.warning("%s", left_out)
+        return (msgspec.json.encode(messages.UpdateConfiguration(terms)).decode(),)
+
+    def keep_alive_frames(self) -> Iterable[Frame]:
+        """What starts `inactivity_timeout` again."""
+        return (messages.KEEP_ALIVE,)
+
+    def finish_frames(self) -> Iterable[Frame]:
+        """What makes the server say the rest."""
+        return (messages.TERMINATE,)
+
+    def verdict(self, code: int, reason: str) -> Verdict | None:
+        """What a code means, together with the words that came with it."""
+        return messages.verdict(code, reason)
+
+    def hear(self, message: Frame) -> Iterator[Heard]:
+        """What a message says. Raises `Lost` when it is an error."""
+        failed = self._read(message, messages.FAILED)
+        if failed is not None and failed.error is not None:
+            self._on_failed(failed.error, failed.error_code)
+            return
+        match self._read(message, messages.MESSAGE):
+            case messages.Turn() as turn:
+                yield from self._on_turn(turn)
+            case messages.Begin() as begin:
+                yield from self._on_begin(begin)
+            case messages.SpeechStarted(timestamp=at) | messages.Heartbeat(total_audio_received_ms=at):
+                yield Received(_samples(at))
+            case messages.Silence(end_ms=end):
+                self._silent = max(self._silent, _samples(end))
+                yield from self._answer()
+            case messages.SpeakerRevision(revisions):
+                yield from self._on_revisions(revisions)
+            case messages.Warned(warning):
+                yield Notice(f"AssemblyAI: {warning}")
+            case messages.Termination():
+                yield from self._answer(self._sent, whatever_is_open=True)
+                self.said_all()
+            case messages.Gateway() | None:
+                pass
+
+    def _on_failed(self, error: str, code: int | None) -> None:
+        """The message that precedes every close but a clean one; its words are complete, the close frame's cut."""
+        if code is None:
+            self.closing(error)
+            return
+        meaning = self.verdict(code, error) or Verdict("AssemblyAI ended the connection")
+        raise meaning.lost(f"{code} {error}")
+
+    def _on_begin(self, begin: messages.Begin) -> Iterator[Heard]:
+        self.greeted()
+        asked, used = self._options.speech_model, begin.configuration and begin.configuration.model
+        if used and used != asked:
+            yield Notice(f"AssemblyAI uses the model {used} instead of {asked}")
+
+    def _on_turn(self, turn: messages.Turn) -> Iterator[Heard]:
+        order = turn.turn_order
+        text, stable = live_text(turn)
+        if turn.end_of_turn:
+            yield from self._on_end(turn, turn.transcript or text)
+        elif order in self._ended_turns:
+            _log.info("AssemblyAI said something of turn %d after its end", order)
+        elif text or order in self._open:
+            self._open.add(order)
+            words = tuple(_word(word) for word in turn.words)
+            yield Partial(self._number(order), text, words, stable, start=words[0].start if words else None)
+
+    def _on_end(self, turn: messages.Turn, text: str) -> Iterator[Heard]:
+        """The end of a turn, or the same turn again with formatting: one more `Final` of the same number."""
+        order = turn.turn_order
+        words = tuple(_word(word) for word in turn.words)
+        start, end = (words[0].start, words[-1].end) if words else (None, None)
+        if text or order in self._open:
+            number, speaker = self._number(order), _speaker(turn.speaker_label)
+            yield Final(number, text, words, start, end, speaker=speaker, language=turn.language_code)
+        self._ended_turns.add(order)
+        self._open = {other for other in self._open if other > order}  # turns follow one another
+        yield from self._answer(end or 0)
+
+    def _on_revisions(self, revisions: tuple[messages.Revision, ...]) -> Iterator[Heard]:
+        labels = {revision.turn_order: _speaker(revision.speaker_label) for revision in revisions}
+        known = {self._turns[order]: label for order, label in labels.items() if label and order in self._turns}
+        if known:
+            yield Speakers(known)
+
+    def _number(self, order: int) -> int:
+        """Our number of the server's turn: counted in the order in which turns were first heard of."""
+        return self._turns.setdefault(order, len(self._turns))
+
+    def _answer(self, until: int = 0, *, whatever_is_open: bool = False) -> Iterator[Heard]:
+        """Say how far the server has said everything, when that is further than before."""
+        if not self._open or whatever_is_open:
+            until = max(until, self._silent)
+        if until > self._answered:
+            self._answered = until
+            yield Answered(until)
+
+
+def live_text(turn: messages.Turn) -> tuple[str, int]:
+    """The text of a turn that goes on, and how many characters at its front will not change.
+
+    On pro models `transcript` is the whole turn and no word final; on universal-streaming it is the final words, and
+    the others stand in `words` only. Where it holds all words it is taken as it is: not every language puts spaces
+    between them.
+    """
+    at, stable, final = 0, 0, True
+    for word in turn.words:
+        found = turn.transcript.find(word.text, at)
+        if found < 0:
+            break
+        at = found + len(word.text)
+        final = final and word.word_is_final
+        stable = at if final else stable
+    else:
+        return turn.transcript, stable
+    texts = [word.text for word in turn.words]
+    finals = next((n for n, word in enumerate(turn.words) if not word.word_is_final), len(texts))
+    return " ".join(texts), len(" ".join(texts[:finals]))
+
+
+def _samples(ms: float) -> int:
+    return round(ms * SAMPLES_PER_MS)
+
+
+def _word(word: messages.Heard) -> Word:
+    return Word(word.text, _samples(word.start), _samples(word.end), word.confidence, _speaker(word.speaker))
+
+
+def _speaker(label: str | None) -> str | None:
+    """A speaker's letter; what else stands there (`PENDING`, `UNKNOWN`, nothing) means that nobody knows yet."""
+    return label if label is not None and len(label) == 1 and label.isalpha() else None
+
+
+class AssemblyAIEngine:
+    """AssemblyAI, or a server that speaks its protocol v3."""
+
+    Options: ClassVar = AssemblyAIOptions
+    name: str = "assemblyai"
+    key_variable: ClassVar[str | None] = "ASSEMBLYAI_API_KEY"
+
+    def __init__(self, options: AssemblyAIOptions, log: Path, key: str | None = None) -> None:
+        """Prepare; nothing is connected.
+
+        Args:
+            options: The settings.
+            log: Not needed: there is no process.
+            key: An API key, or a temporary token. A server of one's own may need none.
+        """
+        del log
+        self._options = options
+        self._key = key
+        self.url = options.base_url
+        self.title = f"assemblyai · {place(options.url) if options.url else options.speech_model}"
+        self.capabilities = Capabilities(
+            block_ms=(50, 1000),
+            fastest_pace=1.0,
+            longest_s=LONGEST_S,
+            connections_per_minute=CONNECTIONS_PER_MINUTE if options.vendor else None,
+            keep_alive="message",
+            word_times=True,
+            confidence=True,
+            speakers=bool(options.speaker_labels),
+            languages=LANGUAGES.get(options.speech_model, ()),
+            billed=options.vendor,
+            usd_per_hour=USD_PER_HOUR.get(options.speech_model) if options.vendor else None,
+            offline=is_local(options.base_url),
+        )
+
+    async def check(self, ask: Request) -> Failure | None:
+        """What stands in the way: the url, the key, the language. Nothing is connected."""
+        if failure := unusable(self.name, self._options.base_url):
+            return failure
+        if self._key is None and self._options.vendor:
+            return self._no_key()
+        spoken = self.capabilities.languages
+        if ask.language is not None and spoken and ask.language.split("-")[0].lower() not in spoken:
+            what = f"AssemblyAI's model {self._options.speech_model} does not know the language {ask.language}"
+            return Failure(what, "Choose another with speech_model in [engines.assemblyai]", ExitCode.ENGINE)
+        return None
+
+    async def connect(self, ask: Request) -> AssemblyAIConnection:
+        """Open a connection, once the server has said `Begin`. Raises `Lost`."""
+        if failure := await self.check(ask):
+            raise Lost(failure, retry=False)
+        terms, left_out = key_terms(self._options, ask.key_terms)
+        token = self._key if self._options.authorize == "token" else None
+        headers = {"AssemblyAI-Version": API_VERSION}
+        if self._key is not None and token is None:
+            headers["Authorization"] = self._key
+        url = address(self._options, ask, terms, token)
+        refused = {401: messages.NOT_AUTHORIZED}
+        try:
+            socket = await open_socket(url, headers, name="AssemblyAI", http=refused)
+            connection = AssemblyAIConnection(socket, self._options, left_out)
+            await connection.greeting()
+        except Lost as lost:
+            if self._key is None and lost.cause.what.startswith(messages.NOT_AUTHORIZED.what):
+                raise Lost(self._no_key(), retry=False) from None
+            raise
+        return connection
+
+    def _no_key(self) -> Failure:
+        remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
+        return Failure("AssemblyAI needs an API key", remedy, ExitCode.ENGINE)
+
+    async def close(self) -> None:
+        """Nothing is kept between connections."""

@@ -1,0 +1,204 @@
+"""The protocol every recogniser is behind: a connection that is sent samples and says what it heard.
+
+An adapter knows its wire and nothing else: no tape, no retry, no clock. Pace, retry, seams and clocks are the
+follower's, driven by `Capabilities`. All times are samples at 16 kHz since the first one sent on the
+connection.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from mictape.failure import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a turn, as far as the engine tells."""
+
+    text: str
+    start: int | None = None
+    end: int | None = None
+    confidence: float | None = None
+    """0 to 1; None when the engine has none. Nothing invents it."""
+    speaker: str | None = None
+    estimated: bool = False
+    """Whether `start` and `end` are a guess, good enough to find the place and not to cut sound there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What the turn sounds like so far. It replaces the partial before it in the same turn."""
+
+    turn: int
+    """Counted by the adapter in the order of speech, from 0 on each connection."""
+    text: str
+    words: tuple[Word, ...] | None = None
+    stable: int = 0
+    """Characters at the front of `text` that will not change."""
+    start: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A turn that is over. A second one for the same turn replaces its text; the line stays."""
+
+    turn: int
+    text: str
+    words: tuple[Word, ...] | None = None
+    start: int | None = None
+    end: int | None = None
+    speaker: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """Who spoke in turns already final, revised."""
+
+    turns: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The engine has taken samples before `until`. Feeds the watchdog and the latency only."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The engine will say nothing more about samples before `until`. Only this covers tape."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the engine wants the person to know."""
+
+    text: str
+
+
+Heard = Partial | Final | Speakers | Received | Answered | Notice
+"""Everything a connection can say."""
+
+
+class Lost(Exception):  # noqa: N818 (named like everything else that is heard: a past fact)
+    """The connection ended before `finish()`: raised by its iterator, its `send` and its `connect`."""
+
+    def __init__(self, cause: Failure, *, retry: bool = True, after: float = 0.0) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.retry = retry
+        """False: trying again would fail the same way (bad key, no funds, bad request, no platform)."""
+        self.after = after
+        """Seconds the engine asks to wait before the next attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do and what it wants, told truthfully; the follower obeys it."""
+
+    block_ms: tuple[int, int] = (20, 1000)
+    """Shortest and longest block that `send` takes."""
+    fastest_pace: float | None = None
+    """Seconds of audio per second of clock it may be sent; None: as fast as `send` returns."""
+    longest_s: float | None = None
+    """The longest a connection may last."""
+    connections_per_minute: int | None = None
+    """How often one may be opened, refused ones included; None: nobody counts."""
+    rate: int = 16_000
+    keep_alive: Literal["none", "message", "silence"] = "none"
+    endpointing: Literal["engine", "follower"] = "engine"
+    partials: bool = True
+    word_times: bool = False
+    confidence: bool = False
+    speakers: bool = False
+    languages: tuple[str, ...] = ()
+    """Language codes; empty when the engine does not say."""
+    billed: bool = False
+    usd_per_hour: float | None = None
+    """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""
+    offline: bool = False
+    """True when no sound leaves the machine."""
+    loads: bool = False
+    """True when to connect may mean to load a model first: that is waiting, and not being offline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of an engine for one connection."""
+
+    language: str | None = None
+    key_terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What can be changed while a connection lives; None leaves a thing as it is."""
+
+    key_terms: tuple[str, ...] | None = None
+
+
+class Connection(Protocol):
+    """One conversation with an engine. Times: samples at 16 kHz since the first one sent on it."""
+
+    async def send(self, pcm: bytes) -> None:
+        """Send 16-bit little-endian mono PCM; returns when the next may come. Raises `Lost`."""
+        ...
+
+    async def endpoint(self) -> None:
+        """End the utterance here."""
+        ...
+
+    async def update(self, changes: Changes) -> None:
+        """Change what can be changed on a living connection."""
+        ...
+
+    async def keep_alive(self) -> None:
+        """Say that more will come."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Heard]:
+        """What is heard; ends only after `finish()`, any other end raises `Lost`."""
+        ...
+
+    async def finish(self) -> None:
+        """No more samples come: flush. The iterator ends when all is said."""
+        ...
+
+    async def close(self) -> None:
+        """Let go at once; what was not answered stays unanswered."""
+        ...
+
+
+class Engine(Protocol):
+    """A recogniser: says whether it can work here and opens connections."""
+
+    @property
+    def name(self) -> str:
+        """The name it is chosen by."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What the state line says of it: `local · moonshine tiny-en · English`."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do and what it wants."""
+        ...
+
+    async def check(self, ask: Request) -> Failure | None:
+        """What stands in the way whoever answers (key, platform, settings), or None; nothing is connected."""
+        ...
+
+    async def connect(self, ask: Request) -> Connection:
+        """Open a connection. Raises `Lost`."""
+        ...
+
+    async def close(self) -> None:
+        """End the model's process, if there is one."""
+        ...

@@ -1,0 +1,165 @@
+"""Engines by name, imported when asked; those of third parties by entry point.
+
+An engine is registered in the entry point group `mictape.engines`, under the name it is chosen by, as a class
+with the shape of `EngineClass`; tests/example_engine is one to begin with.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import msgspec
+
+from mictape.engines.base import Engine
+from mictape.failure import ExitCode, Failure, MictapeError
+
+GROUP: Final = "mictape.engines"
+
+OWN: Final = tuple(
+    EntryPoint(name, f"mictape.engines.{place}", GROUP)
+    for name, place in (
+        ("local", "local:LocalEngine"),
+        ("assemblyai", "assemblyai:AssemblyAIEngine"),
+        ("assemblyai-v2", "assemblyai_v2:AssemblyAIV2Engine"),
+        ("deepgram", "deepgram:DeepgramEngine"),
+        ("openai", "openai_realtime:OpenAIEngine"),
+        ("vllm", "vllm:VllmEngine"),
+        ("sherpa-onnx", "sherpa:SherpaEngine"),
+        ("vosk", "vosk:VoskEngine"),
+    )
+)
+"""The engines that come with Mictape. Nobody else's may take their names."""
+
+KEY_NAMES: Final = frozenset({"key", "api_key", "apikey", "token", "password"})
+"""What people call a key when they look for a place to put it; no engine has a setting of such a name."""
+
+
+class EngineClass(Protocol):
+    """What an entry point names.
+
+    An engine that takes a key says so with a class attribute `key_variable: str`, the environment variable that
+    the key may be in; such a class is called with `key=` too, None when there is no key. When it cannot do without,
+    its `check` says so in a sentence that names the variable. Engines that name the same variable share a key.
+    """
+
+    Options: type[msgspec.Struct]
+    """The engine's own options; a value that does not fit never reaches the engine."""
+
+    def __call__(self, options: Any, log: Path, **key: str | None) -> Engine:  # noqa: ANN401 (of `Options`)
+        """Make the engine: nothing is started, nothing is connected."""
+        ...
+
+
+def names() -> list[str]:
+    """Every engine there is: Mictape's own first, then the others in alphabetical order."""
+    return list(_found())
+
+
+def key_variable(name: str) -> str | None:
+    """The environment variable of an engine's key; None when the engine takes no key.
+
+    Raises:
+        MictapeError: No such engine, or it cannot be imported.
+    """
+    return _variable(_named(name))
+
+
+def create(
+    name: str,
+    options: Mapping[str, object],
+    log: Path,
+    *,
+    key: str | None = None,
+    place: Callable[[str], str] | None = None,
+) -> Engine:
+    """Make an engine.
+
+    Args:
+        name: One of `names`.
+        options: Its settings, as in `[engines.NAME]` of the configuration.
+        log: The file that the engine's process, if it has one, appends to.
+        key: The key to the service; an engine that takes none never sees it.
+        place: Where a setting was made, for the sentence about a mistake in it: `config.toml, line 3`.
+
+    Raises:
+        MictapeError: No such engine, it cannot be imported, or a setting is not one of its own.
+    """
+    engine_class = _named(name)
+    checked = _checked(name, options, engine_class.Options, place)
+    return engine_class(checked, log, key=key) if _variable(engine_class) else engine_class(checked, log)
+
+
+def url_of(name: str, engine: Engine, options: Mapping[str, object]) -> str:
+    """Where an engine sends the sound: its own `url`, else its setting of that name; empty when there is neither.
+
+    Raises:
+        MictapeError: As `create`.
+    """
+    url = getattr(engine, "url", None)
+    if url is None:
+        url = getattr(_checked(name, options, _named(name).Options, None), "url", None)
+    return url if isinstance(url, str) else ""
+
+
+def _named(name: str) -> EngineClass:
+    found = _found()
+    if name not in found:
+        what = f"There is no engine {name}{_proposal(name, found)}"
+        raise _misused(what, f"Choose one of: {', '.join(found)}")
+    return _load(found[name])
+
+
+def _variable(engine_class: EngineClass) -> str | None:
+    return getattr(engine_class, "key_variable", None)
+
+
+def _found() -> dict[str, EntryPoint]:
+    others = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    own = {entry.name: entry for entry in OWN}
+    return own | {entry.name: entry for entry in others if entry.name not in own}
+
+
+def _load(entry: EntryPoint) -> EngineClass:
+    try:
+        return cast("EngineClass", entry.load())
+    except Exception as error:  # whatever a third party's module raises when it is imported
+        what = f"The engine {entry.name} cannot be loaded from {entry.value}: {error}"
+        remedy = "Install it again, or choose another engine with --engine"
+        raise MictapeError(Failure(what, remedy, ExitCode.ENGINE)) from error
+
+
+def _checked(
+    name: str, options: Mapping[str, object], kind: type[msgspec.Struct], place: Callable[[str], str] | None
+) -> msgspec.Struct:
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    for key in options:
+        if key not in known:
+            at = f" ({place(key)})" if place else ""
+            what = f"The engine {name} has no setting {key}{at}{_proposal(key, known)}"
+            raise _misused(what, _known_settings(name, key, known))
+    try:
+        return msgspec.convert(dict(options), kind)
+    except msgspec.ValidationError as error:
+        wrong = re.search(r" - at `\$\.(\w+)", str(error))
+        at = place(wrong[1]) if place and wrong else f"[engines.{name}]"
+        reason = str(error).replace(" - at `$.", " in `")
+        raise _misused(f"A setting of the engine {name} does not fit: {reason}", f"Correct it in {at}") from error
+
+
+def _known_settings(name: str, key: str, known: list[str]) -> str:
+    """The remedy for a setting that there is not."""
+    if key.lower() in KEY_NAMES:
+        return f"Keys do not belong there: give yours with mictape login {name}"
+    return f"Its settings are: {', '.join(known)}" if known else "It has no settings"
+
+
+def _proposal(wrong: str, right: Mapping[str, object] | list[str]) -> str:
+    close = get_close_matches(wrong, list(right), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _misused(what: str, remedy: str) -> MictapeError:
+    return MictapeError(Failure(what, remedy, ExitCode.USAGE))

@@ -1,0 +1,1 @@
+"""Deepgram: v1 and Flux, and the open servers that speak v1."""

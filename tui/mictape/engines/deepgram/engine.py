@@ -1,0 +1,250 @@
+"""Deepgram, a streaming service with two protocols: `v1` for the Nova models, `flux` for those that end turns.
+
+Here are its settings and how a connection is opened; what is said on it is in `deepgram_v1` and `deepgram_flux`.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, cast
+from typing import Final as Constant
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta
+
+from mictape.engines.base import Capabilities, Lost, Request
+from mictape.engines.deepgram.flux import FluxConnection
+from mictape.engines.deepgram.v1 import DeepgramConnection
+from mictape.engines.websocket import is_local, open_socket, unusable
+from mictape.failure import ExitCode, Failure
+from mictape.units import RATE
+
+PATHS: Constant = {"v1": "/v1/listen", "flux": "/v2/listen"}
+
+V1_ONLY: Constant = (
+    *("language", "punctuate", "smart_format", "endpointing", "utterance_end_ms", "vad_events", "dictation"),
+    *("diarize", "diarize_model", "keywords", "replace", "search", "detect_entities", "extra", "version"),
+)
+FLUX_ONLY: Constant = ("eager_eot_threshold", "eot_threshold", "eot_timeout_ms")
+
+V1_DEFAULTS: Constant = {"smart_format": True, "endpointing": 300, "utterance_end_ms": 1000}
+"""Ours where the server's would cut lines at every breath (10 ms) or leave them without punctuation. 300 ms is its
+guide's value for conversations (Configure Endpointing and Interim Results), 1000 ms the least there is."""
+
+PACE: Constant = 1.25
+"""Times real time: how fast the vendor's own reconnect example drains what has gathered."""
+
+USD_PER_HOUR: Constant = {
+    "nova-3": 0.288,
+    "nova-3 multi": 0.348,
+    "flux-general-en": 0.39,
+    "flux-general-multi": 0.468,
+}
+"""Streaming, pay as you go: 0.0048, 0.0058, 0.0065 and 0.0078 dollars a minute (deepgram.com/pricing, August 2026)."""
+
+DIARIZATION_USD_PER_HOUR: Constant = 0.12
+"""On top of it, with speakers: 0.002 dollars a minute (as above, May 2026)."""
+
+
+class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[engines.deepgram]`. What is None or empty is left to the server, unless it says otherwise.
+
+    Fixed, because everything else here depends on it: encoding, sample rate, one channel, interim results. No
+    callback, which would send the text somewhere else.
+    """
+
+    api: Literal["v1", "flux"] = "v1"
+    """Which protocol; it decides which models and which of the settings below there are."""
+    url: str = "wss://api.deepgram.com"
+    """Where the service is: another region (`wss://api.eu.deepgram.com`) or a server of one's own. A path is kept."""
+    model: str | None = None
+    """None: `nova-3`; with flux `flux-general-en`, or `flux-general-multi` when another language is asked for
+    or hinted at."""
+
+    # Both protocols.
+    keyterm: tuple[str, ...] = ()
+    """Words and names to expect, besides the session's own (Nova-3 and Flux; 500 tokens together)."""
+    language_hint: tuple[str, ...] = ()
+    """Languages to expect, for multilingual models."""
+    numerals: bool | None = None
+    """Numbers as digits."""
+    profanity_filter: bool | None = None
+    """Strong language replaced."""
+    redact: tuple[str, ...] = ()
+    """What to leave out: `pci`, `pii`, `numbers` and more; with flux numbers only."""
+    tag: tuple[str, ...] = ()
+    """Labels for the vendor's usage reports."""
+    mip_opt_out: bool | None = None
+    """True: the sound is not used to improve the vendor's models (another price)."""
+
+    # Only v1.
+    language: str | None = None
+    """Language code, or `multi`; the language asked for in a session goes first."""
+    punctuate: bool | None = None
+    """Punctuation and capitals; `smart_format` includes it."""
+    smart_format: bool | None = None
+    """Dates, amounts, addresses and the like written as one writes them. None: true."""
+    endpointing: Annotated[int, Meta(ge=1)] | bool | None = None
+    """Milliseconds of silence that end an utterance; false: none do. None: 300."""
+    utterance_end_ms: Annotated[int, Meta(ge=1000)] | bool | None = None
+    """Milliseconds without a word that end one where it is never silent; false: none do. None: 1000."""
+    vad_events: bool | None = None
+    """Have the server say when a voice begins; Mictape has no use for it."""
+    dictation: bool | None = None
+    """Spoken punctuation (“comma”) becomes punctuation."""
+    diarize: bool | None = None
+    """Tell speakers apart; the vendor now prefers `diarize_model`."""
+    diarize_model: str | None = None
+    """Tell speakers apart with this model: `latest` or `v1`."""
+    keywords: tuple[str, ...] = ()
+    """Words to expect, for models before Nova-3: `WORD` or `WORD:INTENSIFIER`."""
+    replace: tuple[str, ...] = ()
+    """What to write for what is heard: `HEARD:WRITTEN`."""
+    search: tuple[str, ...] = ()
+    """Words to look for; Mictape has its own search and does not show these hits."""
+    detect_entities: bool | None = None
+    """Have the server name entities; Mictape does not show them."""
+    extra: tuple[str, ...] = ()
+    """`KEY:VALUE` pairs that the server only repeats."""
+    version: str | None = None
+    """The model's version; None: the latest."""
+
+    # Only flux.
+    eager_eot_threshold: Annotated[float, Meta(ge=0.3, le=0.9)] | None = None
+    """Confidence at which a turn is said to end perhaps."""
+    eot_threshold: Annotated[float, Meta(ge=0.5, le=1.0)] | None = None
+    """Confidence at which a turn ends; 1.0: never by itself. The server's own is 0.7."""
+    eot_timeout_ms: Annotated[int, Meta(ge=500, le=60_000)] | None = None
+    """Milliseconds of silence that end a turn in any case. The server's own is 5000."""
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a setting of the other protocol: the server would only refuse the connection."""
+        foreign = FLUX_ONLY if self.api == "v1" else V1_ONLY
+        other = "flux" if self.api == "v1" else "v1"
+        for name in foreign:
+            if getattr(self, name) not in (None, ()):
+                raise ValueError(f'{name} is a setting of api = "{other}"')
+        for name in ("endpointing", "utterance_end_ms"):
+            if getattr(self, name) is True:
+                raise ValueError(f"{name} is a number of milliseconds or false")
+
+    @property
+    def speakers(self) -> bool:
+        """Whether speakers are told apart."""
+        return bool(self.diarize or self.diarize_model)
+
+
+def address(options: DeepgramOptions, ask: Request) -> str:
+    """The url of a connection, its settings in the query: lists as repeated names, booleans in lower case."""
+    parts = urlsplit(options.url)
+    path = parts.path if parts.path.strip("/") else PATHS[options.api]
+    query = [*_parameters(options, ask), ("encoding", "linear16"), ("sample_rate", str(RATE))]
+    if options.api == "v1":
+        query += [("channels", "1"), ("interim_results", "true")]
+    joined = "&".join(part for part in (parts.query, urlencode(query)) if part)
+    return urlunsplit((parts.scheme, parts.netloc, path, joined, ""))
+
+
+def model_for(options: DeepgramOptions, ask: Request) -> str:
+    """The model's name."""
+    if options.model is not None or options.api == "v1":
+        return options.model or "nova-3"
+    english = _is_english(ask.language) and all(map(_is_english, options.language_hint))
+    return "flux-general-en" if english else "flux-general-multi"
+
+
+def _parameters(options: DeepgramOptions, ask: Request) -> list[tuple[str, str]]:
+    given = {name: value for name, value in msgspec.structs.asdict(options).items() if value not in (None, ())}
+    del given["api"], given["url"]
+    model = model_for(options, ask)
+    settings = {**given, "model": model}
+    terms = "keyterm" if options.api == "flux" or model.startswith("nova-3") else "keywords"
+    settings[terms] = tuple(dict.fromkeys((*settings.get(terms, ()), *ask.key_terms)))
+    if options.api == "v1":
+        settings = V1_DEFAULTS | settings
+        if settings["utterance_end_ms"] is False:
+            del settings["utterance_end_ms"]  # there is no word for none
+        if ask.language is not None:
+            settings["language"] = ask.language
+    elif model == "flux-general-en":
+        settings.pop("language_hint", None)  # it has one language, and refuses hints
+    elif ask.language is not None:
+        settings["language_hint"] = (ask.language,)
+    return [(name, _text(value)) for name, values in settings.items() for value in _each(values)]
+
+
+def _each(value: object) -> Iterable[object]:
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_english(language: str | None) -> bool:
+    return language is None or language.split("-")[0].lower() == "en"
+
+
+def _price(options: DeepgramOptions) -> float | None:
+    """Dollars an hour; None where no list price is known."""
+    model = model_for(options, Request())
+    price = USD_PER_HOUR.get(f"{model} multi" if options.language == "multi" else model)
+    return price if price is None or not options.speakers else price + DIARIZATION_USD_PER_HOUR
+
+
+class DeepgramEngine:
+    """Deepgram's service, or a Deepgram server of one's own."""
+
+    Options: ClassVar = DeepgramOptions
+    name: str = "deepgram"
+    key_variable: ClassVar[str | None] = "DEEPGRAM_API_KEY"
+
+    def __init__(self, options: DeepgramOptions, log: Path, key: str | None = None) -> None:
+        """Prepare; nothing is connected.
+
+        Args:
+            options: `[engines.deepgram]`.
+            log: Not needed: there is no process.
+            key: The API key; sent to the service and shown nowhere.
+        """
+        del log
+        self._options = options
+        self._key = key
+        model = model_for(options, Request())
+        self.title = f"deepgram · {model}"
+        own = is_local(options.url)
+        flux = options.api == "flux"
+        self.capabilities = Capabilities(
+            # Nova's guide asks for 20 to 250 ms, Flux's strongly for 80 ms.
+            block_ms=(20, 80) if flux else (20, 250),
+            fastest_pace=PACE,
+            keep_alive="silence" if flux else "message",
+            word_times=True,
+            confidence=True,
+            speakers=options.speakers,
+            languages=("en",) if model == "flux-general-en" and options.model else (),
+            billed=not own,
+            usd_per_hour=None if own else _price(options),
+            offline=own,
+        )
+
+    async def check(self, ask: Request) -> Failure | None:
+        """What stands in the way: the url, the key, the language."""
+        if not self._key:
+            remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
+            return Failure("Deepgram needs an API key", remedy, ExitCode.ENGINE)
+        if model_for(self._options, ask) == "flux-general-en" and not _is_english(ask.language):
+            remedy = 'Set model = "flux-general-multi" in [engines.deepgram]'
+            return Failure(f"flux-general-en knows English only, not {ask.language}", remedy, ExitCode.ENGINE)
+        return unusable(self.name, self._options.url)
+
+    async def connect(self, ask: Request) -> DeepgramConnection | FluxConnection:
+        """Open a connection. Raises `Lost`."""
+        if failure := await self.check(ask):
+            raise Lost(failure, retry=False)
+        headers = {"Authorization": f"Token {self._key}"}
+        socket = await open_socket(address(self._options, ask), headers, name="Deepgram")
+        return (FluxConnection if self._options.api == "flux" else DeepgramConnection)(socket, "Deepgram")
+
+    async def close(self) -> None:
+        """Nothing is kept between connections."""

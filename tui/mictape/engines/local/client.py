@@ -1,0 +1,288 @@
+"""The app's side of the local engine's process: start, talk, tell how it ended; and the connections on it."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mictape import subprocesses as children
+from mictape.engines.base import Answered, Changes, Heard, Lost, Partial, Received, Word
+from mictape.engines.base import Final as FinalTurn
+from mictape.engines.local import ipc as wire
+from mictape.failure import ExitCode, Failure
+from mictape.units import RATE
+
+AHEAD: Final = 2 * RATE
+"""Samples that may be on their way to the process; `send` waits while there are more."""
+
+LOAD_S: Final = 60.0
+"""Seconds that loading the model may take: twenty times what it takes on a busy machine."""
+
+RESET_S: Final = 3.0
+"""Seconds to forget a connection that was given up: the longest decode is half of it, on a machine half as fast."""
+
+END_S: Final = 1.0
+"""Seconds to end by itself before it is killed."""
+
+
+class ModelProcess:
+    """One process with the model in it. It carries any number of connections, at a time and in its life."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        """Follow `process`; use `start`."""
+        self.lost: Lost | None = None
+        """Why it ended, once it has."""
+        self._process = process
+        self._log = log
+        self._loaded = False
+        self._idle = asyncio.Event()
+        self._stream = 0
+        """The number of the newest connection."""
+        self._connections: dict[int, LocalConnection] = {}
+        self._dropped: set[int] = set()
+        """Connections given up that the process has not forgotten yet."""
+        self._broken: wire.Broken | None = None
+        self._ending = False
+        self._listener = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def start(cls, model: Path, log: Path, *options: str) -> "ModelProcess":
+        """Start the process and let it load the model from the folder `model`. Raises `Lost`.
+
+        Args:
+            model: The folder.
+            log: The file that its stderr is appended to.
+            *options: More of its command line.
+        """
+        try:
+            with children.appending_to(log) as stderr:
+                process = await asyncio.create_subprocess_exec(
+                    *children.command("mictape.engines.local.process", str(model), *options),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    env=children.environment(children.ONE_THREAD),
+                    start_new_session=True,
+                    creationflags=children.CREATION_FLAGS,
+                )
+        except OSError as error:
+            what = f"The local recogniser could not be started: {error.strerror or error}"
+            raise Lost(
+                Failure(what, "Close other programs, or choose another engine with --engine", ExitCode.ENGINE)
+            ) from error
+        return cls(process, log)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    async def free(self) -> bool:
+        """Wait until it can carry one more connection; False when it has ended or does not get there in time."""
+        try:
+            async with asyncio.timeout(RESET_S if self._loaded else LOAD_S):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return self.lost is None
+
+    def open(self) -> "LocalConnection":
+        """A new connection. Only when `free`."""
+        self._stream += 1
+        connection = self._connections[self._stream] = LocalConnection(self, self._stream)
+        return connection
+
+    def write(self, order: wire.Order) -> None:
+        """Put an order into the pipe. Raises `Lost` when the process has ended."""
+        if self.lost is not None:
+            raise self.lost
+        assert self._process.stdin is not None
+        self._process.stdin.write(wire.frame(order))
+
+    async def drain(self) -> None:
+        """Wait while the pipe is full. Raises `Lost` when the process has ended."""
+        assert self._process.stdin is not None
+        try:
+            await self._process.stdin.drain()
+        except ConnectionError:
+            await asyncio.shield(self._listener)
+        if self.lost is not None:
+            raise self.lost
+
+    def let_go(self, stream: int) -> None:
+        """Nobody listens to the connection any more; the process is told to forget it."""
+        if self._connections.pop(stream, None) is None:
+            return
+        with suppress(Lost):
+            self.write(wire.Drop(stream))
+            self._dropped.add(stream)
+            self._idle.clear()
+
+    async def end(self) -> None:
+        """End the process: by closing its stdin, and by force when that does not help."""
+        self._ending = True
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(END_S):
+                await asyncio.shield(self._listener)
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End the process by force."""
+        self._ending = True
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await asyncio.shield(self._listener)
+
+    async def _listen(self) -> None:
+        """Take reports until the process ends, then tell everyone why."""
+        assert self._process.stdout is not None
+        try:
+            while True:
+                (length,) = wire.LENGTH.unpack(await self._process.stdout.readexactly(wire.LENGTH.size))
+                self._hear(wire.decode_report(await self._process.stdout.readexactly(length)))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # it has ended
+        except msgspec.DecodeError:
+            self._process.kill()
+        code = await self._process.wait()
+        self.lost = self._cause(code)
+        self._idle.set()
+        connections, self._connections = self._connections, {}
+        for connection in connections.values():
+            connection.hear(self.lost)
+
+    def _hear(self, report: wire.Report) -> None:
+        match report:
+            case wire.Ready():
+                self._loaded = True
+                self._idle.set()
+            case wire.Broken():
+                self._broken = report
+            case wire.Done(stream):
+                self._dropped.discard(stream)
+                if not self._dropped:
+                    self._idle.set()
+                if connection := self._connections.pop(stream, None):
+                    connection.hear(None)
+            case wire.Received(stream) | wire.Answered(stream) | wire.Turn(stream):
+                if connection := self._connections.get(stream):  # else it was given up
+                    connection.hear(heard_of(report))
+
+    def _cause(self, code: int) -> Lost:
+        """Why the process ended, from what it said and its exit code (negative: a signal)."""
+        remedy = f"Its log says more: {self._log}"
+        if self._ending:
+            return Lost(Failure("The local recogniser was closed", "", ExitCode.ENGINE))
+        if self._broken is not None:
+            return Lost(Failure(self._broken.what, remedy, ExitCode.ENGINE), retry=self._broken.retry)
+        how = f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"
+        what = "ended unexpectedly" if self._loaded else "ended while it was loading its model"
+        return Lost(Failure(f"The local recogniser {what} ({how})", remedy, ExitCode.ENGINE))
+
+
+class LocalConnection:
+    """One connection to the local engine; see `mictape.engines.base.Connection`."""
+
+    def __init__(self, process: ModelProcess, stream: int) -> None:
+        """Begin on a free `process`, as its connection with the number `stream`."""
+        self._process = process
+        self._stream = stream
+        self._news: asyncio.Queue[Heard | Lost | None] = asyncio.Queue()
+        self._sent = 0
+        self._received = 0
+        self._finished = False
+        self._over: Lost | None = None
+        self._moved = asyncio.Event()
+
+    async def send(self, pcm: bytes) -> None:
+        """Send 16-bit little-endian mono PCM, whole samples.
+
+        Returns once less than two seconds (`AHEAD`) are on their way. Raises `Lost`.
+        """
+        if len(pcm) % 2:
+            msg = f"{len(pcm)} bytes are no whole number of samples"
+            raise ValueError(msg)
+        self._order(wire.Audio(self._stream, pcm))
+        self._sent += len(pcm) // 2
+        await self._process.drain()
+        while self._sent - self._received >= AHEAD:
+            self._moved.clear()
+            await self._moved.wait()
+            self._raise_if_over()
+
+    async def endpoint(self) -> None:
+        """End the utterance here. Raises `Lost`."""
+        self._order(wire.Endpoint(self._stream))
+        await self._process.drain()
+
+    async def update(self, changes: Changes) -> None:
+        """Nothing about this engine can be changed."""
+
+    async def keep_alive(self) -> None:
+        """Not needed: a pipe does not close by itself."""
+
+    async def finish(self) -> None:
+        """No more samples come: flush. The iterator ends when all is said. Raises `Lost`."""
+        if self._finished:
+            return
+        self._order(wire.Finish(self._stream))
+        self._finished = True
+        await self._process.drain()
+
+    async def close(self) -> None:
+        """Let go at once; the process forgets what it was sent and serves the next connection."""
+        self._process.let_go(self._stream)
+        closed = Failure("The connection to the local recogniser was closed", "", ExitCode.ENGINE)
+        self.hear(Lost(closed))
+
+    async def __aiter__(self) -> AsyncIterator[Heard]:
+        """What is heard. Ends after `finish`; any other end raises `Lost`. For one reader."""
+        while (news := await self._news.get()) is not None:
+            if isinstance(news, Lost):
+                raise news
+            yield news
+
+    def hear(self, news: Heard | Lost | None) -> None:
+        """Something for the reader: what was heard, why there will be nothing more, or None: all was said."""
+        if isinstance(news, Received):
+            self._received = news.until
+        elif isinstance(news, Lost):
+            self._over = self._over or news
+        self._moved.set()
+        self._news.put_nowait(news)
+
+    def _order(self, order: wire.Order) -> None:
+        self._raise_if_over()
+        if self._finished:
+            msg = f"{type(order).__name__} after finish()"
+            raise RuntimeError(msg)
+        self._process.write(order)
+
+    def _raise_if_over(self) -> None:
+        if self._over is not None:
+            raise self._over
+
+
+def heard_of(report: wire.Received | wire.Answered | wire.Turn) -> Heard:
+    """What the process said, as a connection says it."""
+    match report:
+        case wire.Received(until=until):
+            return Received(until)
+        case wire.Answered(until=until):
+            return Answered(until)
+        case wire.Turn():
+            words = tuple(
+                Word(word.text, word.start, word.end, word.confidence, estimated=not report.measured)
+                for word in report.words
+            )
+            if report.final:
+                return FinalTurn(report.turn, report.text, words, report.start, report.end)
+            return Partial(report.turn, report.text, words, start=report.start)

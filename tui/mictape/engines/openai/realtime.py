@@ -1,0 +1,351 @@
+"""OpenAI's Realtime API as a transcriber: one transcription session a connection.
+
+Events and settings: OpenAI's API reference, "Realtime", in the shape of its general availability (the service refuses
+the beta's since May 2026). The server's voice detector cuts the sound into items; it, or the client, commits each.
+Deltas append to an item's text and `completed` replaces it. Items are transcribed side by side and may complete out of
+order; `previous_item_id` tells the order of speech. Sound itself is never acknowledged.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from typing import Final as Constant
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from msgspec import UNSET
+from websockets.asyncio.client import ClientConnection
+
+from mictape.engines.base import Capabilities, Changes, Heard, Lost, Notice, Received, Request
+from mictape.engines.openai import messages as wire
+from mictape.engines.openai.items import Items
+from mictape.engines.websocket import (
+    HTTP,
+    Frame,
+    SocketConnection,
+    Verdict,
+    is_local,
+    open_socket,
+    place,
+    unusable,
+)
+from mictape.failure import ExitCode, Failure
+from mictape.units import RATE, SAMPLE_BYTES
+
+WIRE_RATE: Constant = 24_000
+"""Samples per second that the service takes; no other rate is allowed for PCM."""
+
+
+SMALLEST_COMMIT: Constant = WIRE_RATE // 10
+"""Samples at the service's rate: it refuses to commit less than 100 ms."""
+
+LONGEST_S: Constant = 3600.0
+"""A session's longest duration; the service ends it with `session_expired`."""
+
+VENDOR: Constant = "wss://api.openai.com/v1/realtime"
+
+WITHOUT_VAD: Constant = "gpt-realtime-whisper"
+"""The one model that takes no turn detection."""
+
+WITHOUT_KEYWORDS: Constant = ("whisper-1", "gpt-4o-", "gpt-realtime-whisper")
+"""Beginnings of the names of models that take no keywords."""
+
+ERRORS: Constant[Mapping[str, Verdict]] = {
+    "session_expired": Verdict("The session reached the longest time that OpenAI allows"),
+    "rate_limit_exceeded": HTTP[429],
+    "invalid_api_key": HTTP[401],
+    "insufficient_quota": HTTP[402],
+    "model_not_found": Verdict("OpenAI does not know the model", "Set another model in [engines.openai]", retry=False),
+    "beta_api_shape_disabled": HTTP[400],
+}
+"""Error codes that end a connection; most others leave it as it is, says the service's own reference."""
+
+REFUSED: Constant = Verdict("OpenAI refused the settings", "Check [engines.openai]", retry=False)
+
+FAILED: Constant = Verdict("OpenAI failed to begin the session")
+
+COMMIT_EMPTY: Constant = "input_audio_buffer_commit_empty"
+"""The code of the harmless error: nothing was left to commit."""
+
+_log = logging.getLogger(__name__)
+
+
+class OpenAIOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[engines.openai]`."""
+
+    url: str = VENDOR
+    """The service, or a server that speaks the same protocol. `intent=transcription` is added to it."""
+    model: str = "gpt-live-transcribe"
+    """The model. `gpt-live-transcribe` and `gpt-realtime-whisper` write while speech goes on, others after it."""
+    language: str | None = None
+    """The language spoken, ISO 639-1; a language asked for at the start goes first."""
+    languages: tuple[str, ...] = ()
+    """Languages that may be spoken, ISO 639-1; for `gpt-transcribe` and `gpt-live-transcribe`."""
+    keywords: tuple[str, ...] = ()
+    """Words to be expected, beside the session's key terms; for the same two models."""
+    prompt: str | None = None
+    """A text that leads the model's style; not for `gpt-realtime-whisper`."""
+    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+    """How long `gpt-realtime-whisper` waits before it writes: later is more accurate."""
+    noise_reduction: Literal["near_field", "far_field"] | None = None
+    """For a headset or for a microphone in the room; None: the sound is left as it is."""
+    noise_reduction_strength: float | None = None
+    """How much of the noise is taken away; None: 1, the service's default."""
+    turn_detection: Literal["server_vad", "semantic_vad", "none"] | None = None
+    """Who ends an utterance: silence, the sense of what was said, or Mictape ("none").
+
+    None: `server_vad`, and "none" for the model that has no voice detector.
+    """
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    """`server_vad`: how loud speech is, 0 to 1; None: 0.5."""
+    prefix_padding_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """`server_vad`: sound taken along before speech; None: 300."""
+    silence_duration_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """`server_vad`: silence that ends an utterance; None: 500."""
+    eagerness: Literal["low", "medium", "high", "auto"] | None = None
+    """`semantic_vad`: how soon an utterance is taken to be over: at most 8, 4 or 2 s; None: medium."""
+
+    def detection(self) -> Literal["server_vad", "semantic_vad", "none"]:
+        """Who ends an utterance with these settings."""
+        return self.turn_detection or ("none" if self.model == WITHOUT_VAD else "server_vad")
+
+
+def session_of(options: OpenAIOptions, ask: Request) -> wire.Session:
+    """The session to ask for; what is not set is left to the service's defaults."""
+    terms = dict.fromkeys((*options.keywords, *ask.key_terms))
+    knows_terms = not options.model.startswith(WITHOUT_KEYWORDS)
+    transcription = wire.Transcription(
+        options.model,
+        language=(ask.language or options.language or "").split("-")[0].lower() or UNSET,
+        languages=options.languages or UNSET,
+        keywords=tuple(terms) if terms and knows_terms else UNSET,
+        prompt=wire.if_set(options.prompt),
+        delay=wire.if_set(options.delay),
+    )
+    noise = options.noise_reduction
+    heard = wire.Input(
+        wire.Format(WIRE_RATE),
+        transcription,
+        _turn_detection(options),
+        wire.NoiseReduction(noise, wire.if_set(options.noise_reduction_strength)) if noise else UNSET,
+    )
+    return wire.Session(wire.Audio(heard))
+
+
+def _turn_detection(options: OpenAIOptions) -> wire.ServerVad | wire.SemanticVad | None:
+    match options.detection():
+        case "server_vad":
+            return wire.ServerVad(
+                wire.if_set(options.threshold),
+                wire.if_set(options.prefix_padding_ms),
+                wire.if_set(options.silence_duration_ms),
+            )
+        case "semantic_vad":
+            return wire.SemanticVad(wire.if_set(options.eagerness))
+        case "none":
+            return None
+
+
+class OpenAIConnection(SocketConnection):
+    """A transcription session; `send` takes PCM at `WIRE_RATE`, times are at 16 kHz like everywhere."""
+
+    codes: Mapping[int, Verdict] = {4000: HTTP[400]}
+    """The service closes so after an error that ends the session before it began."""
+
+    def __init__(self, socket: ClientConnection, name: str, options: OpenAIOptions, ask: Request) -> None:
+        super().__init__(socket, name)
+        self._options = options
+        self._ask = ask
+        self._opened = False
+        self._configured = False
+        self._sent = 0
+        """Samples at the service's rate."""
+        self._committed = 0
+        """How many of them were sent when the client last committed."""
+        self._commits: dict[str, int] = {}
+        """The client's commits not answered yet: until which sample, at 16 kHz."""
+        self._speech: int | None = None
+        """Where the speech began that the voice detector hears now."""
+        self._ends: dict[str, int] = {}
+        """Where the voice detector ended items that are about to be committed."""
+        self._items = Items()
+        self._flushed = False
+        self._told: set[str] = set()
+
+    async def configure(self) -> None:
+        """Ask for the session and wait until it is there. Raises `Lost`."""
+        with contextlib.suppress(Lost):  # what the service said before it closed tells more
+            await self._send((self._update(),))
+        await self.greeting()
+
+    # What is said.
+
+    def _update(self) -> Frame:
+        return wire.encoded(wire.Update(session_of(self._options, self._ask)))
+
+    def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
+        """The block in one event; the service takes up to 15 MiB and advises small ones."""
+        self._sent += len(pcm) // SAMPLE_BYTES
+        return (wire.encoded(wire.Append(pcm)),) if pcm else ()
+
+    def endpoint_frames(self) -> Iterator[Frame]:
+        """What commits the utterance. The voice detector may have been quicker: the service says so then."""
+        samples = self._sent - self._committed
+        if not samples:
+            return
+        if self._options.detection() == "none" and samples < SMALLEST_COMMIT:
+            # Beside a voice detector this would shift every time that it tells, and make an item of nothing.
+            yield wire.encoded(wire.Append(bytes(SAMPLE_BYTES * (SMALLEST_COMMIT - samples))))
+        name = f"commit-{self._sent}"
+        self._commits[name] = self._reached
+        self._committed = self._sent
+        yield wire.encoded(wire.Commit(name))
+
+    def finish_frames(self) -> Iterator[Frame]:
+        """A commit, and a question that is always answered: with its answer every item there will be is known."""
+        yield from self.endpoint_frames()
+        yield wire.encoded(wire.Clear())
+
+    def update_frames(self, changes: Changes) -> Iterable[Frame]:
+        """The session again, with other key terms."""
+        if changes.key_terms is None:
+            return ()
+        self._ask = Request(self._ask.language, changes.key_terms)
+        return (self._update(),)
+
+    # What is heard.
+
+    def hear(self, message: Frame) -> Iterator[Heard]:
+        """What an event says. Raises `Lost` when it is an error that ends the session."""
+        if not self._opened:
+            self._opened = wire.recognise(message, "openai")
+        yield from self._on_event(self._read(message, wire.EVENT))
+        if self._flushed and not self._items.open:
+            yield from self._items.answer(self._reached)
+            self.said_all()
+
+    def _on_event(self, event: wire.Event | None) -> Iterator[Heard]:
+        match event:
+            case wire.SpeechStarted(audio_start_ms=ms):
+                self._speech = self._at(ms)
+                yield Received(self._speech)
+            case wire.SpeechStopped(audio_end_ms=ms, item_id=item_id):
+                self._ends[item_id] = self._at(ms)
+                yield Received(self._ends[item_id])
+            case wire.Committed(item_id=item_id, previous_item_id=previous):
+                yield from self._on_committed(item_id, previous)
+            case wire.Delta(item_id=item_id, delta=more):
+                yield from self._items.delta(item_id, more or "", self._speech)
+            case wire.Completed(item_id=item_id, transcript=text, languages=heard):
+                language = heard[0].code if heard and len(heard) == 1 else None
+                yield from self._items.complete(item_id, text, language)
+            case wire.Failed(error=error):
+                raise self._lost_by(error)
+            case wire.Error(error=error):
+                yield from self._on_error(error)
+            case wire.Updated():
+                self._configured = True
+                self.greeted()
+            case wire.Cleared():
+                self._flushed = True
+            case _:
+                pass
+
+    def _on_committed(self, item_id: str, previous: str | None) -> Iterator[Heard]:
+        """An item of the voice detector's, whose end it told before, or else of the client's oldest commit."""
+        until = self._ends.pop(item_id, None)
+        if until is None and self._commits:
+            until = self._commits.pop(next(iter(self._commits)))
+        self._items.commit(item_id, previous, self._speech, until)
+        self._speech = None
+        if until is not None:
+            yield Received(until)
+
+    def _lost_by(self, error: wire.Trouble) -> Lost:
+        """An utterance that has no text is not answered: it is sent again, and is a gap when that fails, too."""
+        verdict = ERRORS.get(error.code or "")
+        if verdict and not verdict.retry:
+            return verdict.lost()  # it would be the same with every item
+        return Verdict(f"{self._name} could not transcribe an utterance").lost(error.message or error.code or "")
+
+    def _on_error(self, error: wire.Trouble) -> Iterator[Heard]:
+        code, said = error.code or error.type or "", error.message or ""
+        if code == COMMIT_EMPTY:
+            self._commits.pop(error.event_id or "", None)
+            return
+        if verdict := ERRORS.get(code):
+            raise verdict.lost(code)  # the code alone: what the service says of a wrong key shows parts of it
+        if not self._configured:
+            verdict = FAILED if error.type == "server_error" else REFUSED
+            raise verdict.lost(said or code)
+        _log.warning("%s reports an error: %s", self._name, said or code)
+        if code not in self._told:
+            self._told.add(code)
+            yield Notice(f"{self._name}: {said or code}")
+
+    @property
+    def _reached(self) -> int:
+        """Samples sent so far, at 16 kHz."""
+        return self._sent * RATE // WIRE_RATE
+
+    def _at(self, ms: int) -> int:
+        """The service's milliseconds as samples: of those sent, whatever it says."""
+        return min(max(0, ms) * RATE // 1000, self._reached)
+
+
+class OpenAIEngine:
+    """OpenAI's transcription sessions, or a server of one's own that speaks them."""
+
+    Options: ClassVar = OpenAIOptions
+    name: Constant = "openai"
+    key_variable: ClassVar[str | None] = "OPENAI_API_KEY"
+
+    def __init__(self, options: OpenAIOptions, log: Path, key: str | None = None) -> None:
+        """Prepare; nothing is connected. `log` is not needed."""
+        del log
+        self._options = options
+        self._key = key
+        where = "" if options.url == VENDOR else f" · {place(options.url)}"
+        self.title = f"openai · {options.model}{where}"
+        self.capabilities = Capabilities(
+            block_ms=(20, 1000),
+            longest_s=LONGEST_S,
+            rate=WIRE_RATE,
+            endpointing="follower" if options.detection() == "none" else "engine",
+            billed=not is_local(options.url),
+            offline=is_local(options.url),
+        )
+
+    async def check(self, ask: Request) -> Failure | None:
+        """What stands in the way: no key, a url that cannot be one, settings that exclude each other."""
+        del ask
+        if not self._key:
+            remedy = f"Run mictape login {self.name}, or set {self.key_variable}"
+            return Failure("OpenAI needs an API key", remedy, ExitCode.ENGINE)
+        if self._options.model == WITHOUT_VAD and self._options.detection() != "none":
+            remedy = f'Set turn_detection = "none" in [engines.{self.name}], or choose another model'
+            return Failure(f"The model {WITHOUT_VAD} has no turn detection", remedy, ExitCode.ENGINE)
+        return unusable(self.name, self._options.url)
+
+    async def connect(self, ask: Request) -> OpenAIConnection:
+        """Open a connection; it is there once the service has taken the settings. Raises `Lost`."""
+        if failure := await self.check(ask):
+            raise Lost(failure, retry=False)
+        headers = {"Authorization": f"Bearer {self._key}"}
+        socket = await open_socket(_transcribing(self._options.url), headers, name="OpenAI")
+        connection = OpenAIConnection(socket, "OpenAI", self._options, ask)
+        await connection.configure()
+        return connection
+
+    async def close(self) -> None:
+        """Nothing is kept between connections."""
+
+
+def _transcribing(url: str) -> str:
+    """The url with the intent in its query; the model must not be there, says the service."""
+    query = urlsplit(url).query
+    if "intent" in parse_qs(query):
+        return url
+    return f"{url}{'&' if query else '?'}intent=transcription"

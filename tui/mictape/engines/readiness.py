@@ -1,0 +1,216 @@
+"""What each engine would do here: whether it can work, what leaves the machine, what an hour costs.
+
+Nothing is opened that is billed: a service is ready when its key is there and its address answers. Whether the key
+is the right one shows a conversation, which `tried` holds.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from mictape.engines import catalog
+from mictape.engines.base import Engine, Lost, Request
+from mictape.failure import ExitCode, Failure, MictapeError
+
+ANSWER_S: Final = 3.0
+"""Longest that an address may take to accept a connection; a distant one needs a tenth of it."""
+
+LOOK_S: Final = 15.0
+"""Longest that anything about one engine may take, a keyring that asks for a password left aside."""
+
+TRIAL_S: Final = 20.0
+"""Longest that a conversation without sound may take: the handshake's 10 s and as long to end it."""
+
+NOTHING: Final = "nothing leaves this machine"
+HERE: Final = "sound goes to a server on this machine"
+SOMEWHERE: Final = "sound leaves this machine"
+
+T = TypeVar("T")
+
+
+class Readiness(StrEnum):
+    """Whether an engine can work, in a word or two."""
+
+    LOOKING = "looking …"
+    READY = "ready"
+    NEEDS_KEY = "needs a key"
+    UNREACHABLE = "not reachable"
+    NO_PLATFORM = "not on this platform"
+    UNUSABLE = "cannot be used"
+    """It cannot be imported, its settings have a mistake, or it says itself that trying is of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of one engine."""
+
+    name: str
+    readiness: Readiness = Readiness.LOOKING
+    title: str = ""
+    """What it says of itself."""
+    failure: Failure | None = None
+    """What stands in the way, and what to do about it."""
+    leaves: str = ""
+    """What leaves the machine: a clause."""
+    usd_per_hour: float | None = None
+    """The list price of an hour in US dollars; None: not known, or nothing to pay."""
+    billed: bool = False
+
+    @property
+    def price(self) -> str:
+        """The price of an hour, for people: `$0.45 an hour`; empty when nobody knows it."""
+        if self.usd_per_hour is not None:
+            return f"${self.usd_per_hour:.2f} an hour"
+        return "billed by the service" if self.billed else ""
+
+
+async def standing(
+    name: str,
+    options: Mapping[str, object],
+    log: Path,
+    key: Callable[[], str | None],
+    place: Callable[[str], str] | None = None,
+) -> Standing:
+    """Find out about one engine. Never raises: what goes wrong is part of the answer.
+
+    Args:
+        name: One of `catalog.names`.
+        options: Its settings, as in `[engines.NAME]`.
+        log: The file that its process, if it has one, appends to.
+        key: Gives its key; may take long and raise `MictapeError`, so it is called in a thread.
+        place: Where a setting was made, for the sentence about a mistake in it.
+    """
+    given = None
+    try:
+        given = await in_thread(key)
+        # Importing an engine, too, takes longer than a screen may stand still.
+        engine = await in_thread(lambda: catalog.create(name, options, log, key=given, place=place))
+    except MictapeError as error:
+        return Standing(name, Readiness.UNUSABLE, failure=error.failure)
+    try:
+        async with asyncio.timeout(LOOK_S):
+            return await _about(name, engine, options, has_key=given is not None)
+    except TimeoutError:
+        failure = Failure(f"{name} did not say within {LOOK_S:.0f} s whether it is ready", "Try again", ExitCode.ENGINE)
+    except Exception as error:  # whatever a third party's engine raises
+        failure = Failure(f"{name} cannot say whether it is ready: {error}", "Tell its makers", ExitCode.ENGINE)
+    finally:
+        with contextlib.suppress(Exception):
+            await engine.close()
+    return Standing(name, Readiness.UNUSABLE, failure=failure)
+
+
+async def tried(engine: Engine) -> Lost | None:
+    """Hold a conversation without sound; None when the service took part in it, else why it did not.
+
+    This is how a key is proved, for every protocol: what is refused for good says so with `retry` false. The engine
+    is closed.
+    """
+    try:
+        async with asyncio.timeout(TRIAL_S):
+            connection = await engine.connect(Request())
+            try:
+                await connection.finish()
+                async for _ in connection:
+                    pass
+            finally:
+                await connection.close()
+    except Lost as lost:
+        return lost
+    except TimeoutError:
+        return Lost(Failure(f"{engine.title} does not answer", "Check the network", ExitCode.ENGINE))
+    finally:
+        await engine.close()
+    return None
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do what blocks in a thread that nobody has to wait for.
+
+    A keyring may ask for its password for as long as it likes. `asyncio.to_thread` would keep the program from
+    ending until somebody answers.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(set_outcome: Callable[[], None]) -> None:
+        if not done.done():  # nobody waits any more
+            set_outcome()
+
+    def run() -> None:
+        outcome: Callable[[], None]
+        try:
+            outcome = partial(done.set_result, work())
+        except Exception as error:
+            outcome = partial(done.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
+
+
+async def _about(name: str, engine: Engine, options: Mapping[str, object], *, has_key: bool) -> Standing:
+    url = catalog.url_of(name, engine, options)
+    failure = await engine.check(Request())
+    if failure is not None and not has_key and _is_about_key(failure, catalog.key_variable(name)):
+        readiness = Readiness.NEEDS_KEY
+    elif failure is not None:
+        readiness = Readiness.UNUSABLE if url else Readiness.NO_PLATFORM
+    elif url and (failure := await _unanswered(name, url)) is not None:
+        readiness = Readiness.UNREACHABLE
+    else:
+        readiness = Readiness.READY
+    can = engine.capabilities
+    return Standing(
+        name, readiness, engine.title, failure, _leaves(url, offline=can.offline), can.usd_per_hour, can.billed
+    )
+
+
+def _is_about_key(failure: Failure, variable: str | None) -> bool:
+    """Whether it is the key that is missing: the sentence about that names its variable (`EngineClass`)."""
+    return variable is not None and variable in str(failure)
+
+
+def _leaves(url: str, *, offline: bool) -> str:
+    """What leaves the machine. Of an address only the host is shown: the rest may hold a token."""
+    if offline:
+        return HERE if url else NOTHING
+    with contextlib.suppress(ValueError):
+        if host := urlsplit(url).hostname:
+            return f"sound goes to {host}"
+    return SOMEWHERE
+
+
+async def _unanswered(name: str, url: str) -> Failure | None:
+    """Why nobody accepts a connection at this address; None when somebody does."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        return Failure(f"The url of {name} cannot be used", f"Correct it in [engines.{name}]", ExitCode.ENGINE)
+    remedy = f"See that a server runs there, or correct the url in [engines.{name}]"
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return Failure(f"{host} does not answer at port {port}", remedy, ExitCode.ENGINE)
+    except OSError as error:
+        # asyncio puts the address into the system's words, and says nothing of a name with several addresses.
+        number = error.errno or 0
+        why = (os.strerror(number) if number > 0 else error.strerror or "no connection").lower()
+        return Failure(f"{host} cannot be reached at port {port}: {why}", remedy, ExitCode.ENGINE)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return None

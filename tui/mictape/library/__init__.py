@@ -1,0 +1,1 @@
+"""What is kept on disk: the database of sessions, their folders, and export."""

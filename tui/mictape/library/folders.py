@@ -1,0 +1,165 @@
+"""A session's folder and the lock that tells whether its process still lives."""
+
+import contextlib
+import logging
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from filelock import FileLock, Timeout
+
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.paths import PRIVATE_FILE, PRIVATE_FOLDER, make_folder
+
+LOCK_NAME: Final = "lock"
+PASSING_PREFIX: Final = "mictape-passing-"
+"""Begins the name of a temporary folder of sessions that are not kept."""
+
+_PROBE_WAIT_S: Final = 1.0
+"""Whoever asks whether a session lives holds its lock for an instant; taking it waits that out."""
+
+_log = logging.getLogger(__name__)
+
+
+class SessionFolder:
+    """A session's folder, held by this process until `release()`.
+
+    The lock is the operating system's: it is gone with the process, however that ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            MictapeError: (`ExitCode.USAGE`) another process holds it; (`ExitCode.SOUND`) it cannot be made.
+        """
+        make_folder(path)
+        self.path = path
+        self._lock = _lock_of(path)
+        try:
+            self._lock.acquire(timeout=_PROBE_WAIT_S, poll_interval=0.02)
+        except Timeout as error:
+            raise MictapeError(_held(path.name)) from error
+        except OSError as error:
+            raise MictapeError(_unusable(path, error)) from error
+
+    @classmethod
+    def create(cls, sessions: Path, wish: str) -> Self:
+        """Make and hold a new folder named `wish`, or `wish-2`, `wish-3` … when that is taken.
+
+        Raises:
+            MictapeError: (`ExitCode.SOUND`) it cannot be made.
+        """
+        make_folder(sessions)
+        number = 1
+        while True:
+            path = sessions / (wish if number == 1 else f"{wish}-{number}")
+            try:
+                # Making it is also what claims the name: of two processes only one succeeds.
+                path.mkdir(mode=PRIVATE_FOLDER)
+            except FileExistsError:
+                number += 1
+            except OSError as error:
+                raise MictapeError(_unusable(path, error)) from error
+            else:
+                return cls(path)
+
+    @property
+    def session(self) -> str:
+        """The session's id."""
+        return self.path.name
+
+    def release(self) -> None:
+        """Let go of it. Doing so twice is harmless."""
+        self._lock.release(force=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def is_alive(folder: Path) -> bool:
+    """Whether a living process holds the session in `folder`."""
+    if not (folder / LOCK_NAME).exists():
+        return False
+    lock = _lock_of(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:  # nobody can take a lock there, so nobody has
+        return False
+    lock.release()
+    return False
+
+
+def remove(folder: Path) -> None:
+    """Remove a session's folder with all that is in it; nothing happens when it is not there.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) a living process holds it; (`ExitCode.SOUND`) something cannot be removed.
+    """
+    if not folder.exists():
+        return
+    with SessionFolder(folder):
+        try:
+            for entry in folder.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                elif entry.name != LOCK_NAME:
+                    entry.unlink()
+        except OSError as error:
+            raise MictapeError(_unusable(folder, error)) from error
+    # Windows does not remove an open file, so the lock goes last, on its own.
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def passing_sessions() -> Path:
+    """A new temporary folder for sessions that are not kept; removes those that killed processes left behind."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PASSING_PREFIX}*"):
+        if _is_ours(left) and not any(is_alive(folder) for folder in left.iterdir()):
+            _log.info("removing %s, left by a process that was killed", left)
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=PASSING_PREFIX))
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder of `passing_sessions()`; what cannot be removed now, a later start removes."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether it is a real folder of this user; anybody may put names into the temporary folder."""
+    with contextlib.suppress(OSError):
+        found = folder.lstat()
+        return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+    return False
+
+
+def _lock_of(folder: Path) -> FileLock:
+    # Held by the process, whichever of its threads took it.
+    return FileLock(folder / LOCK_NAME, mode=PRIVATE_FILE, thread_local=False)
+
+
+def _held(session: str) -> Failure:
+    return Failure(
+        what=f"Session {session} is being recorded by another Mictape",
+        remedy="End that one first",
+        code=ExitCode.USAGE,
+    )
+
+
+def _unusable(folder: Path, error: OSError) -> Failure:
+    return Failure(
+        what=f"The session's folder {folder} cannot be used: {(error.strerror or str(error)).lower()}",
+        remedy="See that it is writable and that the disk has room",
+        code=ExitCode.SOUND,
+    )

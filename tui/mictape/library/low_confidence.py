@@ -1,0 +1,41 @@
+"""Words that an engine was unsure of, and where they stand in their line."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mictape.library.records import Word
+from mictape.units import Span
+
+UNSURE_BELOW: Final = 0.5
+"""The confidence under which a word is shown as unsure.
+
+Measured with the embedded engine on 1,857 words of real speech: under 0.5 is one word in twenty (5.2 %), half of these
+are wrong (53 %), and nearly half of all wrong words (45 %) are among them. Under 0.3 there are too few to help (1.8 %,
+23 % of the errors); under 0.7 two of three are right, and most lines have one.
+"""
+
+_BETWEEN: Final = 8
+"""Characters that may stand between two words of a line: a space, punctuation, a dash."""
+
+
+def unsure_spans(text: str, words: Iterable[Word]) -> tuple[Span, ...]:
+    """Where in a line's text the words stand whose confidence is under `UNSURE_BELOW`, in their order.
+
+    Words are looked for one behind the other and in any case. An engine that writes out its line, `$5` for "five
+    dollars", has words that do not stand in it: these are passed over, and the search reaches on by their length.
+    Words without a confidence are not unsure.
+    """
+    folded = text.lower()
+    folded = folded if len(folded) == len(text) else text
+    spans: list[Span] = []
+    behind, reach = 0, _BETWEEN
+    for word in words:
+        said = word.text.strip()
+        at = folded.find(said.lower(), behind, behind + reach + len(said)) if said else -1
+        if at < 0:
+            reach += len(said) + 1
+            continue
+        behind, reach = at + len(said), _BETWEEN
+        if word.confidence is not None and word.confidence < UNSURE_BELOW:
+            spans.append((at, behind))
+    return tuple(spans)

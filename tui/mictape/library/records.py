@@ -1,0 +1,113 @@
+"""What the library keeps, as values.
+
+All times are session time, samples at 16 kHz, unless the name says otherwise.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from mictape.transcript.model import SPEECH, Kind
+from mictape.units import RATE
+
+
+class Word(msgspec.Struct, array_like=True, frozen=True):
+    """One word of a line; what the engine did not tell is None."""
+
+    text: str
+    start: int | None = None
+    end: int | None = None
+    confidence: float | None = None
+    """0 to 1."""
+    speaker: str | None = None
+    estimated: bool = False
+    """Whether the times are a guess."""
+
+
+class KeptLine(msgspec.Struct, frozen=True):
+    """A final line."""
+
+    id: int
+    """Of its session; never changes."""
+    track: int
+    start: int
+    end: int
+    text: str
+    """What is shown."""
+    kind: Kind = SPEECH
+    heard: str | None = None
+    """What the engine said, once a person has edited `text`."""
+    speaker: str | None = None
+    language: str | None = None
+    engine: str | None = None
+    connection: int | None = None
+    """Which connection of the session said it; with `turn` it finds the line again for a late revision."""
+    turn: int | None = None
+    words: tuple[Word, ...] | None = None
+    mark: str | None = None
+    """The note on its mark, empty without one; None when it is not marked. Kept by `Store.set_mark`."""
+
+
+TrackKind = Literal["microphone", "computer sound", "file", "stdin"]
+"""What a track's sound comes from."""
+
+
+class KeptTrack(msgspec.Struct, frozen=True):
+    """A source and its tape."""
+
+    number: int
+    name: str
+    """What the person calls it."""
+    source: str
+    """The human name of the device, or the file."""
+    host_api: str = ""
+    kind: TrackKind = "microphone"
+    origin: int = 0
+    """Session time of the tape's first sample."""
+    samples: int = 0
+    """Length of the tape, holes included."""
+    lost: int = 0
+    """Samples of the tape that are holes."""
+
+
+class KeptInterval(msgspec.Struct, frozen=True):
+    """A stretch `[start, end)` of a track and how it stands with it; intervals of a track are disjoint."""
+
+    start: int
+    end: int
+    what: Literal["covered", "gap", "hole"]
+    why: str = ""
+    """The reason of a gap or hole."""
+
+
+class KeptSession(msgspec.Struct, frozen=True):
+    """One sitting, as a list of sessions shows it."""
+
+    id: str
+    """`YYYYMMDD-HHMMSS` of its start in local time, with `-2`, `-3` … when that was taken."""
+    started_utc_s: float
+    """Seconds since the epoch."""
+    ended_utc_s: float | None
+    """None until it is closed."""
+    state: Literal["open", "closed"]
+    """`open` while it is recorded, and for ever when the process was killed."""
+    title: str
+    app_version: str
+    settings: Mapping[str, object]
+    """The settings it was recorded with."""
+    samples: int
+    """Session time at its end: of the track that reaches furthest."""
+    lines: int
+    """How many lines of speech it has."""
+
+    @property
+    def started(self) -> datetime:
+        """When it began, in local time."""
+        return datetime.fromtimestamp(self.started_utc_s).astimezone()
+
+    @property
+    def duration(self) -> timedelta:
+        """How long was recorded, pauses left out."""
+        return timedelta(seconds=self.samples / RATE)

@@ -1,0 +1,115 @@
+"""Where things are kept on this machine.
+
+`MICTAPE_HOME` puts all of it into one folder: a stick to carry, or a test's own place. Otherwise each system's
+own folders are used, as platformdirs knows them.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from platformdirs import PlatformDirs
+
+from mictape.failure import ExitCode, Failure, MictapeError
+
+HOME_VARIABLE: Final = "MICTAPE_HOME"
+"""The environment variable that names one folder for everything."""
+
+PRIVATE_FOLDER: Final = 0o700
+PRIVATE_FILE: Final = 0o600
+"""What is said near a microphone is nobody else's business on a shared machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The three folders that everything else is in. Nothing is created by asking for a path."""
+
+    data: Path
+    """Sessions and their library."""
+    config: Path
+    """What the user writes; Mictape only reads it."""
+    state: Path
+    """What Mictape remembers for itself: choices made, the log."""
+
+    @property
+    def sessions(self) -> Path:
+        """The folder with one folder a session."""
+        return self.data / "sessions"
+
+    @property
+    def library(self) -> Path:
+        """The database of all sessions."""
+        return self.data / "library.db"
+
+    @property
+    def config_file(self) -> Path:
+        """The user's settings."""
+        return self.config / "config.toml"
+
+    @property
+    def themes(self) -> Path:
+        """The user's own themes."""
+        return self.config / "themes"
+
+    @property
+    def state_file(self) -> Path:
+        """The choices made in the app."""
+        return self.state / "state.toml"
+
+    @property
+    def log(self) -> Path:
+        """Where tracebacks and the noise of native libraries go."""
+        return self.state / "mictape.log"
+
+    def prepare(self) -> None:
+        """Make the folders that Mictape writes to, for their owner alone.
+
+        Raises:
+            MictapeError: (`ExitCode.SOUND`) one of them cannot be made or written to.
+        """
+        for folder in (self.data, self.sessions, self.state):
+            make_folder(folder)
+
+
+def places(environ: Mapping[str, str] = os.environ) -> Places:
+    """Where things are kept, by the environment."""
+    home = environ.get(HOME_VARIABLE)
+    if home:
+        folder = Path(home).expanduser().absolute()
+        return Places(data=folder, config=folder, state=folder)
+    system = PlatformDirs("mictape", appauthor=False)
+    return Places(data=system.user_data_path, config=system.user_config_path, state=system.user_state_path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of mode 0700, its parents too, and see that files can be made in it.
+
+    A folder that is already there keeps its mode: its owner may have opened it to others on purpose.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) it cannot be made, or nothing can be written there.
+    """
+    try:
+        # mkdir(parents=True) gives the mode to the last folder only, and the parents that are missing are as
+        # much ours as the folder itself.
+        for missing in (*reversed(folder.parents), folder):
+            if not missing.exists():
+                missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        # Permission bits do not tell the truth on read-only mounts, network shares and for root: trying does.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MictapeError(_no_place(folder, error)) from error
+
+
+def _no_place(folder: Path, error: OSError) -> Failure:
+    """The sentence for a folder that cannot be used."""
+    why = (error.strerror or type(error).__name__).lower()
+    return Failure(
+        what=f"Nothing can be kept in {folder}: {why}",
+        remedy=f"Make it writable, or name another folder in {HOME_VARIABLE}",
+        code=ExitCode.SOUND,
+    )

@@ -1,0 +1,1 @@
+"""Which stretch of tape goes to which connection, and what has been answered."""

@@ -1,0 +1,357 @@
+"""Carries one stretch of tape over one connection: at its pace, watched, and finished properly."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from mictape.audio.tape import Tape
+from mictape.engines.base import Answered, Capabilities, Changes, Connection, Heard, Lost, Partial, Received
+from mictape.engines.base import Final as FinalTurn
+from mictape.failure import ExitCode, Failure
+from mictape.intervals import Interval
+from mictape.recognition.ownership import CONTEXT, Timeline, in_session_time, owned
+from mictape.recognition.resample import Resampler
+from mictape.recognition.speech_activity import SpeechGate
+from mictape.units import RATE, SAMPLE_BYTES
+
+BLOCK_MS: Final = 100
+"""What is sent at a time when the engine allows it: short enough to be live, long enough to be cheap."""
+KEEP_ALIVE_S: Final = 4.0
+"""Without sound for this long, a connection is told that more will come (Deepgram wants it every 3 to 5 s)."""
+UNANSWERED_S: Final = 12.0
+"""Speech goes out and nothing comes back: the server is dead. With the look every second, found within 15 s."""
+LEAST_SPEECH: Final = RATE
+"""A second of what may be speech; less may be a door."""
+LOOK_S: Final = 1.0
+LATE: Final = RATE * 3 // 10
+"""A connection that is this late leaves silence out to catch up."""
+PAUSE: Final = RATE * 6 // 10
+"""Of a pause this much is always sent."""
+LONGEST_UTTERANCE: Final = 20 * RATE
+"""Offline models decode up to about half a minute at once; a border in the middle of a word is the lesser evil."""
+
+
+class Unanswered(Lost):
+    """The connection lives, speech was sent, and nothing is said about it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Failure(
+                "The engine does not answer any more", "Nothing to do: another connection is tried", ExitCode.ENGINE
+            )
+        )
+
+
+class Utterances:
+    """Ends utterances for an engine that leaves it to us."""
+
+    def __init__(self, start: int) -> None:
+        self._gate = SpeechGate(start)
+        self._began = start
+
+    def over_after(self, pcm: bytes) -> bool:
+        """Whether the utterance ends behind this block: in a pause, or because it has become too long."""
+        self._gate.feed(pcm)
+        gate = self._gate
+        length = gate.position - self._began
+        spoken = gate.speaks(self._began, gate.position)
+        # The gate counts half a second behind what is loud as speech, so a whole pause is that much longer.
+        over = length >= LONGEST_UTTERANCE or (spoken >= LEAST_SPEECH and gate.silent_for() > 0)
+        if over:
+            self._began = gate.position
+        return over
+
+
+class Link:
+    """One stretch, `[start, end)` in session time, on its way to one connection.
+
+    Everything heard is passed on in session time, and only what belongs to the stretch. `end` None means the
+    stretch is the live one: it ends where the tape ends, or where it is cut.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        connection: Connection,
+        capabilities: Capabilities,
+        *,
+        start: int,
+        end: int | None,
+        hear: Callable[[Heard], None],
+        name: Callable[[Heard], Heard] = lambda heard: heard,
+        gate: SpeechGate | None = None,
+        opened_s: float | None = None,
+    ) -> None:
+        """Prepare to carry `[start, end)`.
+
+        Args:
+            tape: Where the sound is.
+            connection: Where it goes; it is closed at the end.
+            capabilities: What the connection wants.
+            start: Session time.
+            end: Session time; None: the live stretch.
+            hear: Called with what is heard of the stretch, in session time.
+            name: Gives speakers their names; is given what was heard beside the stretch, too.
+            gate: Where somebody may be speaking, for who finds dead servers and leaves silence out.
+            opened_s: Since when the connection is open, by the loop's clock; None: since now.
+        """
+        self.start = start
+        self.end = end
+        self.heard = False
+        """Whether the connection has said anything."""
+        self.answered = start
+        """The engine has answered for the samples before this."""
+        self.told = start
+        """Every turn before this is final, whether the engine has answered for it or not yet."""
+        self._early: dict[int, FinalTurn] = {}
+        """Final turns that come behind one not final yet, by number, in session time."""
+        self._turns = 0
+        """So many turns are final, from the first one on."""
+        self._unfinished: dict[int, Partial] = {}
+        """What was heard of turns that are not final yet, session time."""
+        self._opened_s = _now() if opened_s is None else opened_s
+        self._tape = tape
+        self._connection = connection
+        self._hear = hear
+        self._name = name
+        self._gate = gate
+        self._pace = capabilities.fastest_pace
+        self._keep_alive = capabilities.keep_alive
+        self._context = CONTEXT if capabilities.word_times else 0
+        self._beyond = self._context
+        """How much is sent behind the end, if it is on the tape."""
+        self._patient_until_s = 0.0
+        """Until when that is waited for."""
+        self._resampler = None if capabilities.rate == RATE else Resampler(capabilities.rate)
+        shortest_ms, longest_ms = capabilities.block_ms
+        self._block = min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000
+        self._shortest = shortest_ms * RATE // 1000
+        self._endpoint: int | None = None
+        self._utterances = Utterances(start) if capabilities.endpointing == "follower" else None
+        self._next = max(tape.origin, start - self._context)
+        self._timeline = Timeline(self._next)
+        self._handed = 0
+        """Samples handed to the connection, put-in silence included."""
+        self._began_s: float | None = None
+        self._spoke_s = self._heard_s = _now()
+        """When something was last sent, and when something was heard."""
+
+    @property
+    def sent(self) -> int:
+        """What of the stretch was handed to the connection: the samples before this."""
+        return max(self.start, self._next if self.end is None else min(self._next, self.end))
+
+    @property
+    def standing(self) -> list[Interval]:
+        """Where text stands already, whether the engine has answered for it or not yet."""
+        early = (
+            (max(turn.start, self.start), min(turn.end, self.sent))
+            for turn in self._early.values()
+            if turn.start is not None and turn.end is not None
+        )
+        return [(start, end) for start, end in ((self.start, self.told), *early) if start < end]
+
+    @property
+    def unfinished(self) -> Partial | None:
+        """What was heard of the first turn that is not final yet, session time."""
+        return self._unfinished[min(self._unfinished)] if self._unfinished else None
+
+    @property
+    def open_s(self) -> float:
+        """For how long the connection has been open."""
+        return _now() - self._opened_s
+
+    def endpoint(self, at: int) -> None:
+        """End the utterance at `at`: a pause lies there, and nobody speaks across a pause."""
+        self._endpoint = at
+        self._tape.nudge()
+
+    async def update(self, changes: Changes) -> None:
+        """Change what can be changed on the living connection; one that is lost shows it elsewhere."""
+        with suppress(Lost):
+            await self._connection.update(changes)
+
+    def cut(self, at: int, *, both_hear: int = 0) -> None:
+        """The stretch ends at `at` now: what follows is somebody else's.
+
+        With word times the connection hears `both_hear` samples of that, too, though they are not spoken yet.
+        """
+        self.end = max(at, self.start)
+        if both_hear and self._context:
+            self._beyond = both_hear
+            self._patient_until_s = _now() + both_hear / RATE
+            asyncio.get_running_loop().call_at(self._patient_until_s, self._tape.nudge)
+        self._tape.nudge()
+
+    async def run(self) -> None:
+        """Carry the stretch to its end. Raises `Lost` when the connection ends first."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen())
+                group.create_task(self._speak())
+                watching = group.create_task(self._watch())
+                await listening
+                watching.cancel()
+        except BaseExceptionGroup as group:
+            # What broke the connection shows in both directions; one is enough to say it.
+            raise group.exceptions[0] from None
+        finally:
+            await self._connection.close()
+
+    # Speaking.
+
+    async def _speak(self) -> None:
+        while not self._over():
+            if self._endpoint is not None and self._next >= self._endpoint:
+                self._endpoint = None
+                self._spoke_s = _now()
+                await self._connection.endpoint()
+            elif silence := self._to_leave_out():
+                self._timeline.skip(self._handed, silence)
+                self._next += silence
+            elif count := self._ready():
+                pcm = self._tape.read(self._next - self._tape.origin, count)
+                self._next += count  # handed over from here on, even if it ends the connection
+                await self._hand_over(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
+                if self._utterances is not None and self._utterances.over_after(pcm):
+                    await self._connection.endpoint()
+            else:
+                await self._wait_for(self._next - self._tape.origin + self._want() - 1)
+        if self.end is None:
+            self.end = self._next
+        if self._resampler is not None:
+            await self._send(self._resampler.flush())
+        await self._connection.finish()
+
+    async def _hand_over(self, pcm: bytes) -> None:
+        samples = len(pcm) // SAMPLE_BYTES
+        if self._began_s is None:
+            self._began_s = _now()
+        if self._pace is not None:
+            # An allowance since the first sample, so that a short stall is caught up on this connection.
+            early_s = self._handed / RATE / self._pace - (_now() - self._began_s)
+            if early_s > 0:
+                await asyncio.sleep(early_s)
+        self._handed += samples
+        self._spoke_s = _now()
+        await self._send(pcm if self._resampler is None else self._resampler.feed(pcm))
+        await asyncio.sleep(0)  # a socket with room takes block after block, and nobody else would have a turn
+
+    async def _send(self, pcm: bytes) -> None:
+        if pcm:
+            await self._connection.send(pcm)
+
+    async def _wait_for(self, beyond: int) -> None:
+        """Wait for the tape to grow, saying meanwhile that more will come."""
+        if self._keep_alive == "none" or self._began_s is None:
+            await self._tape.wait(beyond)
+            return
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await self._tape.wait(beyond)
+        except TimeoutError:
+            if self._keep_alive == "message":
+                await self._connection.keep_alive()
+            else:
+                silence = int(KEEP_ALIVE_S * RATE)
+                for _ in range(0, silence, self._block):
+                    self._timeline.insert(self._handed, self._block)
+                    await self._hand_over(bytes(SAMPLE_BYTES * self._block))
+
+    def _to_leave_out(self) -> int:
+        """Silence that need not be sent, because a connection that may go no faster than real time is late.
+
+        The gate found no speech in it. What is left of a pause is still long enough to end a turn.
+        """
+        late = self._tape.origin + self._tape.samples - self._next
+        if self._pace is None or self._gate is None or self._began_s is None or late < LATE:
+            return 0
+        border = min([self._gate.position, *(at for at in (self.end, self._endpoint) if at is not None)])
+        pieces = self._gate.speech.missing(self._next, border)
+        silent = pieces[0][1] - self._next if pieces and pieces[0][0] == self._next else 0
+        return max(0, silent - PAUSE)
+
+    def _stop(self) -> int | None:
+        """Where sending ends: a second behind the stretch's end, when that helps the engine."""
+        return None if self.end is None else self.end + self._beyond
+
+    def _over(self) -> bool:
+        stop = self._stop()
+        if stop is not None and self._next >= stop:
+            return True
+        if self._has_more():
+            return False
+        return self._tape.ended or (self.end is not None and self._next >= self.end and not self._patient)
+
+    @property
+    def _patient(self) -> bool:
+        """Whether what is behind the end is waited for. As a rule, nobody waits for context not spoken yet."""
+        return _now() < self._patient_until_s
+
+    def _has_more(self) -> bool:
+        return self._next - self._tape.origin < self._tape.samples
+
+    def _want(self) -> int:
+        """The size of the next block, if the tape holds it: up to the end or the endpoint."""
+        borders = [border for border in (self._stop(), self._endpoint) if border is not None and border > self._next]
+        return min([self._block, *(border - self._next for border in borders)])
+
+    def _ready(self) -> int:
+        """How many samples can be sent now; 0 while the block is not on the tape yet."""
+        held = self._tape.samples - (self._next - self._tape.origin)
+        want = self._want()
+        if held >= want:
+            return want
+        return max(0, held) if self._tape.ended or (self.end is not None and not self._patient) else 0
+
+    # Listening.
+
+    async def _listen(self) -> None:
+        async for raw in self._connection:
+            self._heard_s = _now()
+            self.heard = True
+            heard = self._name(in_session_time(raw, self._timeline))
+            if isinstance(heard, Answered | Received):
+                # Padding and context are no part of the stretch.
+                until = min(max(heard.until, self.start), self.sent)
+                heard = type(heard)(until)
+                if isinstance(heard, Answered):
+                    self.answered = max(self.answered, until)
+            if isinstance(heard, FinalTurn):
+                self._count_turn(heard)
+            mine = owned(heard, self.start, self.end)
+            if isinstance(mine, Partial):
+                self._unfinished[mine.turn] = mine
+            elif isinstance(mine, FinalTurn):
+                self._unfinished.pop(mine.turn, None)
+            if mine is not None:
+                self._hear(mine)
+
+    def _count_turn(self, heard: FinalTurn) -> None:
+        if heard.turn >= self._turns:
+            self._early[heard.turn] = heard
+        while self._turns in self._early:
+            end = self._early.pop(self._turns).end
+            self._turns += 1
+            self.told = max(self.told, min(end or 0, self.sent))
+
+    async def _watch(self) -> None:
+        """Find a server that lives and says nothing about speech that was sent to it.
+
+        One that has spoken since has no more to say until more comes: a word may go on, a turn has not ended.
+        """
+        since_s: float | None = None
+        while self._gate is not None:
+            await asyncio.sleep(LOOK_S)
+            unanswered = self._gate.speaks(self.answered, min(self.sent, self._gate.position))
+            if unanswered < LEAST_SPEECH or self._heard_s >= self._spoke_s:
+                since_s = None
+            elif since_s is None:
+                since_s = _now()
+            elif _now() - max(since_s, self._heard_s) > UNANSWERED_S:
+                raise Unanswered
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,147 @@
+"""The engine picker: who can recognise, what each needs, what leaves the machine, what it costs."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from mictape.engines.readiness import Readiness, Standing
+from mictape.screens.modal import Question
+
+CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
+"""One that is not reachable may be chosen: the session tries until it is."""
+
+_COLOURS: Final = {
+    Readiness.READY: "$success",
+    Readiness.LOOKING: "$foreground 60%",
+    Readiness.UNREACHABLE: "$warning",
+    Readiness.NEEDS_KEY: "$warning",
+}
+
+
+class EnginePicker(Question[str | None]):
+    """Choose who recognises. The result is the engine's name, or None when the picker was left.
+
+    All of `names` are listed at once; `look` finds out about one of them and never raises. They are looked at side
+    by side, and each row says what is known so far.
+    """
+
+    CSS_PATH = "engine_picker.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("r,ctrl+r,f5", "look_again", "look again"),
+    ]
+
+    _list = getters.query_one("#engines", OptionList)
+    _note = getters.query_one("#note", Static)
+    _keys = getters.query_one("#keys", Static)
+
+    def __init__(
+        self, names: Sequence[str], look: Callable[[str], Awaitable[Standing]], *, in_use: str | None = None
+    ) -> None:
+        super().__init__()
+        self._known = {name: Standing(name) for name in names}
+        self._look = look
+        self._in_use = in_use
+        self._wish = ""
+        """An engine that was chosen before it was known whether it is ready."""
+
+    def compose(self) -> ComposeResult:
+        """A title, the list, what stands in the way of the engine under the cursor, the keys."""
+        with Vertical(id="box") as box:
+            box.border_title = "Recognise with"
+            yield OptionList(
+                *(Option(self._row(one), id=name) for name, one in self._known.items()),
+                id="engines",
+                markup=False,
+                compact=True,
+            )
+            yield Static(id="note", markup=False)
+            yield Static(id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Look at all of them at once."""
+        if self._in_use in self._known:
+            self._list.highlighted = self._list.get_option_index(self._in_use)
+        keys = (("↑↓", "move"), ("enter", "use"), ("r", "look again"), ("esc", "leave"))
+        parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
+        self._keys.update(Content("  ").join(parts))
+        self._list.focus()
+        self._look_at_all()
+
+    def action_look_again(self) -> None:
+        """Find out about all of them afresh."""
+        for name in self._known:
+            self._learn(Standing(name))
+        self._look_at_all()
+
+    def action_leave(self) -> None:
+        """Leave without choosing."""
+        self.dismiss(None)
+
+    def _look_at_all(self) -> None:
+        for name in self._known:
+            self.run_worker(self._look_at(name), group=f"look at {name}", exclusive=True)
+
+    async def _look_at(self, name: str) -> None:
+        self._learn(await self._look(name))
+
+    def _learn(self, standing: Standing) -> None:
+        self._known[standing.name] = standing
+        self._list.replace_option_prompt(standing.name, self._row(standing))
+        self._explain()
+        if self._wish == standing.name and standing.readiness is not Readiness.LOOKING:
+            self._choose(standing.name)
+
+    @on(OptionList.OptionSelected)
+    def _on_choice(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id is not None:
+            self._choose(event.option_id)
+
+    def _choose(self, name: str) -> None:
+        """Leave with this engine, once it is known that it can be used; otherwise the note says why not."""
+        readiness = self._known[name].readiness
+        self._wish = name if readiness is Readiness.LOOKING else ""
+        if readiness in CHOOSABLE:
+            self.dismiss(name)
+        else:
+            self._explain(refused=not self._wish)
+
+    @on(OptionList.OptionHighlighted)
+    def _on_move(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option_id != self._wish:
+            self._wish = ""
+        self._explain()
+
+    def _explain(self, *, refused: bool = False) -> None:
+        """Say what stands in the way of the engine under the cursor."""
+        option = self._list.highlighted_option
+        standing = self._known.get(option.id or "") if option is not None else None
+        sentence = str(standing.failure) if standing is not None and standing.failure is not None else ""
+        if self._wish:
+            sentence = f"Waiting to know whether {self._wish} is ready …"
+        self._note.update(Content(sentence))
+        self._note.set_class(refused, "-trouble")
+        self._note.display = bool(sentence)
+
+    def _row(self, standing: Standing) -> Content:
+        """Name, state, price; below them, what leaves the machine."""
+        column = max(cell_len(name) for name in self._known)
+        name = Content(standing.name).pad_right(column - cell_len(standing.name))
+        sign = "● " if standing.name == self._in_use else "  "
+        state = Content.styled(str(standing.readiness), _COLOURS.get(standing.readiness, "$error"))
+        mark = ("  in use", "$accent") if standing.name == self._in_use else ""
+        first = Content.assemble(sign, name, "  ", state, mark)
+        facts = " · ".join(filter(None, (standing.leaves, standing.price)))
+        # Two rows from the beginning, so that nothing moves when the facts come.
+        return Content.assemble(first, "\n    ", (facts, "$foreground 60%"))

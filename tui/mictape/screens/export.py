@@ -1,0 +1,112 @@
+"""Writing the text to a file: what of it, and where to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from mictape.screens.modal import Question
+
+HINT: Final = "A name that ends in .md gives Markdown, any other plain text."
+
+
+@dataclass(frozen=True, slots=True)
+class ExportWish:
+    """What to write, and where to."""
+
+    part: str
+    """One of those that were offered."""
+    path: Path
+    over: bool
+    """Whether a file that is there may be replaced: the person was asked."""
+
+
+class ExportScreen(Question[ExportWish | None]):
+    """Asks what to write and where to. The result is None when it was left.
+
+    `parts` are what can be written, each with its number of lines; one without a line is not offered.
+    """
+
+    CSS_PATH = "prompt.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("up", "move('cursor_up')", show=False),
+        Binding("down", "move('cursor_down')", show=False),
+    ]
+
+    _path = getters.query_one("#path", Input)
+    _parts = getters.query_one("#parts", OptionList)
+    _note = getters.query_one("#note", Static)
+
+    def __init__(self, parts: Mapping[str, int], path: Path) -> None:
+        super().__init__()
+        self._offered = {part: lines for part, lines in parts.items() if lines}
+        self._start = path
+        self._asked: Path | None = None
+        """The file of which it was said that it is there."""
+
+    def compose(self) -> ComposeResult:
+        """What, where to, and what stands in the way."""
+        with Vertical(id="box") as box:
+            box.border_title = "Write to a file"
+            box.border_subtitle = "enter · ↑↓ what · esc leaves"
+            yield OptionList(
+                *(Option(Content(f"{part}  ({_lines(lines)})"), id=part) for part, lines in self._offered.items()),
+                id="parts",
+                compact=True,
+            )
+            with Horizontal():
+                yield Static("file", classes="name")
+                yield Input(str(self._start), id="path", compact=True, select_on_focus=False)
+            yield Static(HINT, id="note", markup=False)
+
+    def on_mount(self) -> None:
+        """The narrowest part is what somebody who selected or marked something wants."""
+        self._parts.can_focus = False
+        self._parts.highlighted = len(self._offered) - 1 if "the selection" in self._offered else 0
+        self._path.focus()
+
+    def action_move(self, how: str) -> None:
+        """Choose another part while the name is typed."""
+        getattr(self._parts, f"action_{how}")()
+
+    def action_leave(self) -> None:
+        """Write nothing."""
+        self.dismiss(None)
+
+    @on(Input.Changed)
+    def _on_typing(self) -> None:
+        self._asked = None
+        self._say(HINT, trouble=False)
+
+    @on(Input.Submitted)
+    def _on_path(self, event: Input.Submitted) -> None:
+        event.stop()
+        path = Path(event.value.strip()).expanduser()
+        part = self._parts.highlighted_option
+        if not event.value.strip() or part is None or part.id is None:
+            self._say("Type the name of a file.", trouble=True)
+        elif path.is_dir():
+            self._say(f"{path} is a folder; type the name of a file in it.", trouble=True)
+        elif path.exists() and self._asked != path:
+            self._asked = path
+            self._say(f"{path.name} is there already. Enter once more replaces it.", trouble=True)
+        else:
+            self.dismiss(ExportWish(part.id, path, over=self._asked == path))
+
+    def _say(self, what: str, *, trouble: bool) -> None:
+        self._note.update(what)
+        self._note.set_class(trouble, "-trouble")
+
+
+def _lines(count: int) -> str:
+    return "one line" if count == 1 else f"{count:,} lines"

@@ -1,0 +1,70 @@
+"""A question that is answered with one line of text."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from mictape.failure import MictapeError
+from mictape.screens.modal import Question
+
+
+class Ask(Question[str | None]):
+    """Asks for a line of text. The result is the text without spaces around it, or None when it was left.
+
+    `check` raises `MictapeError` for an answer that will not do; its sentence is shown and the question stays.
+    """
+
+    CSS_PATH = "prompt.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+
+    _answer = getters.query_one("#answer", Input)
+    _note = getters.query_one("#note", Static)
+
+    def __init__(
+        self, title: str, *, hint: str = "", value: str = "", check: Callable[[str], object] | None = None
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._hint = hint
+        self._value = value
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """One box: what is asked, the line, what may be written there."""
+        with Vertical(id="box") as box:
+            box.border_title = self._title
+            box.border_subtitle = "enter · esc leaves"
+            yield Input(self._value, id="answer", compact=True, select_on_focus=False)
+            yield Static(self._hint, id="note", markup=False)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self._answer.focus()
+
+    def action_leave(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+    @on(Input.Changed)
+    def _on_typing(self) -> None:
+        self._note.update(self._hint)
+        self._note.remove_class("-trouble")
+
+    @on(Input.Submitted)
+    def _on_answer(self, event: Input.Submitted) -> None:
+        event.stop()
+        answer = event.value.strip()
+        try:
+            if self._check is not None:
+                self._check(answer)
+        except MictapeError as error:
+            self._note.update(str(error.failure))
+            self._note.add_class("-trouble")
+        else:
+            self.dismiss(answer)

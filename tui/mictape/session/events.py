@@ -1,0 +1,39 @@
+"""What a session reports. How loud and how far it is, is asked of its tracks instead."""
+
+from dataclasses import dataclass
+
+from mictape.failure import Failure
+from mictape.library.records import KeptLine
+
+
+@dataclass(frozen=True, slots=True)
+class LineAdded:
+    """A final line stands in the transcript."""
+
+    line: KeptLine
+
+
+@dataclass(frozen=True, slots=True)
+class LineRevised:
+    """The engine has a better text for a line that was final already."""
+
+    line: KeptLine
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """A file or standard input has been read to its end."""
+
+    track: int
+    warning: str
+    """A sentence when it was not whole; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something went wrong; the session goes on."""
+
+    failure: Failure
+
+
+Event = LineAdded | LineRevised | SourceEnded | Trouble

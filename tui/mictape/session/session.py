@@ -1,0 +1,469 @@
+"""One sitting: its tracks, and what runs side by side for them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from mictape.audio.devices import Device
+from mictape.audio.messages import Ended, Hole, Paused, Progress
+from mictape.audio.source import DeviceSource, FileSource, Source, SourceChanged, SourceSpec
+from mictape.audio.source import Event as SourceEvent
+from mictape.audio.tape import Tape, count_samples
+from mictape.engines.base import Engine, Lost, Request
+from mictape.failure import Failure, MictapeError
+from mictape.library.library import Library, SessionFolder
+from mictape.library.records import KeptTrack
+from mictape.recognition.coverage import Coverage
+from mictape.recognition.follower import Follower
+from mictape.recognition.live import Plan
+from mictape.session.annotations import Hand
+from mictape.session.events import Event, SourceEnded, Trouble
+from mictape.session.gap_completion import Completing
+from mictape.session.library_writer import Keeper
+from mictape.session.recovery import RemainingTrack, Remains
+from mictape.session.track import Track, name_for
+from mictape.session.track_clock import FIRST, TapeClock, placement_on
+from mictape.session.transcript_writer import Scribe
+from mictape.transcript.model import Transcript
+from mictape.units import Span
+from mictape.vad.client import Listening
+
+STOPPED: Final = "the session was stopped first"
+
+
+class Session:
+    """Joins sound, engine and text for as long as one sitting lasts.
+
+    `capture` and `follow` are coroutines that whoever owns the session runs side by side, two a track. `stop`
+    ends the sound; the followers then end when all is answered; `close` settles what is left and lets go.
+    `events` is one iterator of all that happened. Belongs to the event loop it was made in.
+    """
+
+    def __init__(
+        self,
+        folder: SessionFolder,
+        library: Library,
+        engine: Engine,
+        ask: Request,
+        *,
+        log: Path,
+        transcript: Transcript | None = None,
+        plan: Plan | None = None,
+        listening: Listening | None = None,
+    ) -> None:
+        """Use `begin`, `go_on` or `complete`. `listening` says where speech is; None: that is told from the levels."""
+        self.folder = folder
+        self.engine = engine
+        self.transcript = Transcript() if transcript is None else transcript
+        self.tracks: list[Track] = []
+        self.paused = False
+        self.stopped = False
+        self._ask = ask
+        self._plan = plan or Plan()
+        self._log = log
+        self._listening = listening
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._joining = asyncio.Lock()
+        self._followers: dict[int, asyncio.Task[None]] = {}
+        self._keeper = Keeper(library, folder.session, lambda failure: self._tell(Trouble(failure)))
+        self._scribe = Scribe(self.transcript, self._keeper, self._tell)
+        self.hand = Hand(self.transcript, self._keeper, self.track_of)
+        """What the person does to the text."""
+        self._completing = Completing(
+            self.transcript, self._scribe.write, lambda failure: self._tell(Trouble(failure)), listening
+        )
+
+    @classmethod
+    async def begin(
+        cls,
+        library: Library,
+        engine: Engine,
+        ask: Request,
+        *,
+        log: Path,
+        transcript: Transcript | None = None,
+        plan: Plan | None = None,
+        listening: Listening | None = None,
+    ) -> "Session":
+        """Begin a new session. Raises MictapeError when it cannot be kept."""
+        folder = await library.create_session(settings={"engine": engine.name})
+        return cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan, listening=listening)
+
+    @classmethod
+    async def go_on(
+        cls,
+        library: Library,
+        remains: Remains,
+        spec: SourceSpec,
+        engine: Engine,
+        ask: Request,
+        *,
+        log: Path,
+        transcript: Transcript,
+        plan: Plan | None = None,
+        listening: Listening | None = None,
+    ) -> "Session":
+        """Take up a session that was cut off: its lines are there, and what has no text yet is work.
+
+        Its first track goes on with the source `spec`; the time in between is a pause. The others have ended: whoever
+        wants their devices again lets them join. Raises MictapeError.
+        """
+        folder = await library.resume_session(remains.session.id)
+        session = cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan, listening=listening)
+        for line in remains.lines:
+            transcript.add(
+                line.track,
+                line.start,
+                line.end,
+                line.text,
+                kind=line.kind,
+                speaker=line.speaker,
+                id=line.id,
+                heard=line.heard,
+                mark=line.mark,
+            )
+        for left in remains.tracks:
+            track = session._take_up(left, spec)
+            track.voices.reserve(line.speaker for line in remains.lines if line.speaker is not None)
+        session._name_lines()
+        return session
+
+    @classmethod
+    async def complete(
+        cls,
+        library: Library,
+        remains: Remains,
+        engine: Engine,
+        ask: Request,
+        *,
+        log: Path,
+        plan: Plan | None = None,
+        listening: Listening | None = None,
+    ) -> "Session":
+        """Take up a session to complete it: nothing is recorded, and every gap of it is work again.
+
+        Its tapes have ended, so `follow` ends when all of them is answered for. Raises MictapeError.
+        """
+        for left in remains.tracks:
+            left.coverage.reopen()
+        nothing = FileSource(Path())
+        session = await cls.go_on(
+            library, remains, nothing, engine, ask, log=log, transcript=Transcript(), plan=plan, listening=listening
+        )
+        for track in session.tracks:
+            track.tape.end()
+        return session
+
+    def add_track(self, spec: SourceSpec) -> Track:
+        """Add the first track; its sound is written and read once `capture` runs."""
+        track = self._new_track(spec)
+        self._put(track)
+        return track
+
+    async def join(self, spec: SourceSpec) -> Track:
+        """Add another track, now; its tape begins here. Run `capture` and `follow` for it.
+
+        Raises MictapeError when its source cannot be opened; then there is no such track.
+        """
+        async with self._joining:
+            track = self._new_track(spec, self._now())
+            await self._open(track)
+            if self.stopped:
+                await track.source.close()
+                raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
+            # The tapes' anchors tell the true place; this one is near enough to count from.
+            track.begin_at(self._now())
+            self._put(track)
+            self._begin_writing(track)
+            return track
+
+    async def end_track(self, track: Track) -> None:
+        """Record a track no more while the others go on: its tape ends, its text is finished, both stay.
+
+        Raises MictapeError for the first one, whose tape is session time.
+        """
+        if track.number == FIRST:
+            what = f"{track.device} gives the session its time"
+            raise MictapeError(Failure(what, "Choose another device in its place"))
+        await track.source.close()
+        if not track.tape.ended:
+            track.tape.end()
+            self._scribe.divide(track, f"no longer recorded: {track.device}")
+
+    def rename(self, track: Track, name: str) -> None:
+        """Call a track otherwise: in every line of it, there and to come, and in the library."""
+        track.name = name
+        self.transcript.name_track(track.number, name)
+        self._keeper.rename_track(track)
+
+    def _now(self) -> int:
+        """Session time now, as near as the first track's anchors tell."""
+        if not self.tracks:
+            return 0
+        first = self.tracks[FIRST - 1]
+        now = TapeClock(self.folder.path, FIRST).now().sample_at(time.monotonic())
+        return first.end if now is None or first.source_state != "open" else now
+
+    def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
+        number = len(self.tracks) + 1
+        # A device that was removed and comes again is who it was.
+        key = _device_key(spec)
+        again = (track.name for track in self.tracks if key and track.tape.ended and _device_key(track.spec) == key)
+        name = next(again, "") or name_for(spec, [track.name for track in self.tracks])
+        return self._make_track(number, spec, origin, Coverage(origin), name)
+
+    def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
+        tape = Tape(self.folder.path, number, origin)
+        tape.report(count_samples(self.folder.path, number))
+        source = self._source(number, spec, tape)
+        placement = placement_on(self.folder.path, number, origin, lambda: self.tracks[0].end)
+        return Track(number, spec, source, tape, coverage, name=name, placement=placement)
+
+    def _put(self, track: Track) -> None:
+        self.tracks.append(track)
+        self._keeper.add_track(track)
+        self._name_lines()
+
+    def _take_up(self, left: RemainingTrack, spec: SourceSpec) -> Track:
+        """A track of a session that was cut off."""
+        known = left.track
+        spec = _spec_of(known) if self.tracks else spec
+        track = self._make_track(known.number, spec, known.origin, left.coverage, known.name)
+        if self.tracks:
+            track.tape.end()
+            track.source_state = "ended"
+        self.tracks.append(track)
+        for start, end in left.coverage.holes:
+            self._scribe.show_hole(track, start, end, "lost before the session was cut off")
+        return track
+
+    def _name_lines(self) -> None:
+        """Lines carry the name of their track when there are several, or when somebody gave it."""
+        self.transcript.alone = self.tracks[0].name
+        for track in self.tracks:
+            if len(self.tracks) > 1 or track.renamed:
+                self.transcript.name_track(track.number, track.name)
+
+    def _source(self, number: int, spec: SourceSpec, tape: Tape) -> Source:
+        return Source(spec, self.folder.path, number, tape, log=self._log)
+
+    # What runs side by side.
+
+    async def capture(self, track: Track) -> None:
+        """Record a track until its source ends. Raises MictapeError when it cannot be opened."""
+        if track.tape.ended:
+            return
+        track.capturing = True
+        try:
+            if track.source_state != "open":  # one that joined is open already
+                await self._open(track)
+                self._begin_writing(track)
+            source = None
+            while source is not track.source:  # another device may be chosen meanwhile; it is open already then
+                source = track.source
+                async for event in source:
+                    self._on_source(track, event)
+        finally:
+            track.capturing = False
+            await track.source.close()
+
+    async def follow(self, track: Track) -> None:
+        """Turn a track's tape into text until the tape has ended and all of it is settled.
+
+        Returns early when the engine cannot go on for good; its follower's state says so. A change of engine goes on
+        with what is not answered yet.
+        """
+        track.following = True
+        try:
+            engine = None
+            while engine is not self.engine:
+                engine = self.engine
+                await self._follow_with(track, engine)
+        finally:
+            track.following = False
+
+    async def _follow_with(self, track: Track, engine: Engine) -> None:
+        hear = partial(self._scribe.write, track)
+        plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
+        track.follower = Follower(
+            track.tape,
+            track.coverage,
+            engine,
+            self._ask,
+            hear,
+            plan=plan,
+            voices=track.voices,
+            listening=self._listening,
+        )
+        running = self._followers[track.number] = asyncio.create_task(track.follower.run())
+        try:
+            await asyncio.shield(running)
+        except Lost:
+            pass  # the follower's state and failure say so for as long as it is true
+        except asyncio.CancelledError:
+            if engine is self.engine or not running.cancelled():  # it is not the engine that was changed
+                running.cancel()
+                await asyncio.wait([running])
+                raise
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What happens, until the session is closed."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    # What the person does.
+
+    def pause(self) -> None:
+        """Write nothing until `resume`; what was said before is still answered for."""
+        self.paused = True
+        for track in self.tracks:
+            track.source.pause()
+
+    def resume(self) -> None:
+        """Write again."""
+        self.paused = False
+        for track in self.tracks:
+            track.source.resume()
+
+    async def choose(self, track: Track, spec: SourceSpec) -> None:
+        """Go on with another source on the same tape.
+
+        The new one is open before the old one is closed. Raises MictapeError when it cannot be opened; the old
+        one then goes on as if nothing had been asked. While the track is not captured, the next `capture` opens
+        the new source.
+        """
+        source = self._source(track.number, spec, track.tape)
+        if not track.capturing:
+            track.change_source(spec, source)
+            return
+        await source.open()
+        old = track.source
+        track.change_source(spec, source)
+        await old.close()
+        self._begin_writing(track)
+        self._scribe.divide(track, f"microphone: {track.device}")
+
+    async def use(self, engine: Engine, plan: Plan | None = None) -> None:
+        """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one."""
+        old, self.engine = self._plan.fill, engine
+        self._plan = plan or self._plan
+        self._scribe.divide(self.tracks[0], f"engine: {engine.title}")
+        for track in self.tracks:
+            self._scribe.forget_connections(track)
+            if (running := self._followers.get(track.number)) is not None:
+                running.cancel()
+                await asyncio.wait([running])
+        await self._let_go(old)
+
+    async def expect(self, term: str) -> None:
+        """Have the engine expect a word, on the connections that live and on those to come."""
+        if term not in self._ask.key_terms:
+            self._ask = replace(self._ask, key_terms=(*self._ask.key_terms, term))
+            for track in self.tracks:
+                if track.follower is not None:
+                    await track.follower.expect(self._ask)
+
+    def complete_gap(self, id: int) -> None:
+        """Have the engine of now turn a gap's sound into text, beside what goes on.
+
+        Raises KeyError when no line has this id, and MictapeError when it is no gap.
+        """
+        self._completing.begin(self.track_of(id), id, self.engine, self._ask)
+
+    def track_of(self, id: int) -> Track:
+        """The track that a line belongs to. Raises KeyError when no line has this id."""
+        number = self.transcript.line_of(id).track
+        return next(track for track in self.tracks if track.number == number)
+
+    async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
+        """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
+        return await self._keeper.unsure(lines)
+
+    async def stop(self) -> None:
+        """End the sound. The followers end by themselves when they have answered for all of it."""
+        self.stopped = True
+        self._keeper.stop_trying()
+        await asyncio.gather(*(track.source.close() for track in self.tracks))
+        for track in self.tracks:
+            track.tape.end()
+
+    async def close(self) -> None:
+        """Settle what is left: what no engine has answered for is a gap. Nothing runs any more after this."""
+        await self._completing.close()
+        for track in self.tracks:
+            track.coverage.give_up(track.tape.origin, track.end, STOPPED)
+            self._keeper.set_coverage(track)
+        self.stopped = True
+        await self._keeper.close()
+        self._events.put_nowait(None)
+        await self._let_go(self._plan.fill, ended=True)
+        if self._listening is not None:
+            await self._listening.close()
+        self.folder.release()
+
+    async def _let_go(self, fill: Engine | None, *, ended: bool = False) -> None:
+        """End an engine that only filled in; the leading one belongs to whoever made it."""
+        if fill is not None and fill is not self.engine and (ended or fill is not self._plan.fill):
+            await fill.close()
+
+    # What the source says.
+
+    async def _open(self, track: Track) -> None:
+        track.source_state = "opening"
+        try:
+            await track.source.open()
+        except MictapeError as error:
+            track.source_state, track.failure = "lost", error.failure
+            raise
+
+    def _begin_writing(self, track: Track) -> None:
+        track.source_state, track.failure = "open", None
+        if self.paused:
+            track.source.pause()
+        track.source.go()
+
+    def _on_source(self, track: Track, event: SourceEvent) -> None:
+        match event:
+            case Progress():
+                track.feed(event)
+            case Hole(start, end, why):
+                self._on_hole(track, start + track.tape.origin, end + track.tape.origin, why)
+            case Paused():
+                if track.follower is not None:
+                    track.follower.endpoint()
+            case SourceChanged(state, failure):
+                track.source_state, track.failure = state, failure
+                if failure is not None:
+                    self._tell(Trouble(failure))
+            case Ended(_, why, warning):
+                track.source_state = "ended"
+                if why == "exhausted":
+                    track.tape.end()
+                    self._tell(SourceEnded(track.number, warning))
+
+    def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
+        track.coverage.hole(start, end)
+        track.lost += end - start
+        self._scribe.show_hole(track, start, end, why)
+        self._keeper.set_coverage(track)
+
+    def _tell(self, event: Event) -> None:
+        self._events.put_nowait(event)
+
+
+def _spec_of(known: KeptTrack) -> SourceSpec:
+    """What a track recorded that has ended, as far as the library knows."""
+    match known.kind:
+        case "microphone" | "computer sound" as kind:
+            return DeviceSource(Device("", known.source, known.host_api, 0, 0, False, kind, ""))
+        case _:
+            return FileSource(Path(known.source))
+
+
+def _device_key(spec: SourceSpec) -> tuple[str, str] | None:
+    """What the device is remembered by; None where it is no device."""
+    return (spec.device.name, spec.device.host_api) if isinstance(spec, DeviceSource) else None

@@ -1,0 +1,115 @@
+"""The state word: a pure function of the source, the engine and the person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from mictape.audio.source import SourceState
+from mictape.recognition.live import EngineState
+
+
+class State(StrEnum):
+    """What is true right now, the worst first; the worst that holds is shown."""
+
+    DISK_FULL = "DISK FULL"
+    DEVICE_LOST = "DEVICE LOST"
+    DEVICE_STALLED = "DEVICE STALLED"
+    NO_SIGNAL = "NO SIGNAL"
+    ENGINE_STOPPED = "ENGINE STOPPED"
+    PAUSED = "PAUSED"
+    LOADING = "LOADING"
+    CONNECTING = "CONNECTING"
+    OFFLINE = "OFFLINE"
+    CATCHING_UP = "CATCHING UP"
+    ENDED = "ENDED"
+    """The file is read to its end and all of it is answered for."""
+    LISTENING = "LISTENING"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that the state word depends on."""
+
+    source: SourceState
+    engine: EngineState
+    paused: bool = False
+    no_signal: bool = False
+    """Exact zeros for as long as DESIGN §6 says, and not from a monitor."""
+    behind_s: float = 0.0
+    """Tape that is not answered for yet and that the engine could have answered, seconds."""
+
+
+BEHIND_S: Final = 2.0
+"""More tape than this waiting for the engine is CATCHING UP: less is the rhythm of any engine."""
+
+
+def state_of(now: Situation) -> State:
+    """The worst that holds: one word, and it is true."""
+    true = {
+        State.DISK_FULL: now.source == "disk full",
+        State.DEVICE_LOST: now.source == "lost",
+        State.DEVICE_STALLED: now.source == "stalled",
+        State.NO_SIGNAL: now.no_signal and not now.paused,
+        State.ENGINE_STOPPED: now.engine == "stopped",
+        State.PAUSED: now.paused,
+        State.LOADING: now.engine == "loading" or now.source == "opening",
+        State.CONNECTING: now.engine == "connecting",
+        State.OFFLINE: now.engine == "offline",
+        State.CATCHING_UP: now.behind_s > BEHIND_S,
+        State.ENDED: now.source == "ended",
+    }
+    return next((state for state in State if true.get(state)), State.LISTENING)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the state line shows, as values."""
+
+    state: State
+    device: str
+    """The human name of the source."""
+    engine: str
+    """The engine's title: `local · moonshine tiny-en · English`."""
+    position: int
+    """Session time, samples at 16 kHz."""
+    behind_s: float | None = None
+    """Seconds of tape not answered for yet; None while nothing can be said."""
+    latency_s: float | None = None
+    """Measured: seconds from a word's end on the tape to its first appearance; None where words have no times."""
+    cost_usd: float | None = None
+    """What a billed engine has cost so far by its public price, US dollars; None where there is no price."""
+    lost_ms: int = 0
+    """Milliseconds of tape that are holes."""
+    hint: str = ""
+    """What to do next: about the state, or about sound that is too loud, too quiet or no speech. One sentence."""
+    recording: bool = False
+    """Whether sound is being written to the tape right now."""
+    track: str = ""
+    """What the track is called that the state is true of; empty where it need not be said."""
+
+
+def worst_of(tracks: Sequence[Status]) -> Status:
+    """What the state line shows of several tracks, the first one first; at least one.
+
+    The worst state and its hint, named where it is not that of all; a track that has ended is nobody's trouble while
+    another one goes on. The clock is the first track's; delays are the longest, lost sound and cost are sums.
+    """
+    if len(tracks) == 1:
+        return replace(tracks[0], track="")
+    going_on = [each for each in tracks if each.state is not State.ENDED] or tracks
+    worst = min(going_on, key=lambda each: list(State).index(each.state))
+    shared = all(each.state is worst.state for each in going_on)
+    return Status(
+        state=worst.state,
+        device=" + ".join(each.device for each in going_on),
+        engine=worst.engine,
+        position=tracks[0].position,
+        behind_s=max((each.behind_s for each in tracks if each.behind_s is not None), default=None),
+        latency_s=max((each.latency_s for each in tracks if each.latency_s is not None), default=None),
+        cost_usd=sum(costs) if (costs := [each.cost_usd for each in tracks if each.cost_usd is not None]) else None,
+        lost_ms=sum(each.lost_ms for each in tracks),
+        hint=worst.hint,
+        recording=any(each.recording for each in tracks),
+        track="" if shared else worst.track,
+    )

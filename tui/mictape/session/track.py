@@ -1,0 +1,268 @@
+"""A track: a source, its tape and the engine that follows it, with what is known of each."""
+
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from itertools import chain, count
+from statistics import median
+from typing import Final, Literal
+
+from mictape.audio.ballistics import Meter
+from mictape.audio.diagnostics import SignalWatch, no_signal_hint
+from mictape.audio.messages import GRID_MS, Progress
+from mictape.audio.source import DeviceSource, FileSource, Source, SourceSpec, SourceState
+from mictape.audio.tape import Tape
+from mictape.engines.base import Word
+from mictape.failure import Failure
+from mictape.library.records import KeptTrack, TrackKind
+from mictape.recognition.coverage import Coverage
+from mictape.recognition.follower import Follower
+from mictape.recognition.speakers import Voices
+from mictape.session.state import BEHIND_S, Situation, State, Status, state_of
+from mictape.session.track_clock import FIRST, Placement
+from mictape.units import RATE
+
+MOMENTS: Final = 4_096
+"""Some minutes of the tape's growth, at a message every 40 ms."""
+MINUTE_S: Final = 60.0
+SPEAKS: Final = RATE * 3 // 2
+"""So long after new text somebody still speaks: engines write a word or two a second."""
+
+HINTS: Final[Mapping[State, str]] = {
+    State.DEVICE_LOST: "Looking for the device; press d to choose another.",
+    State.DEVICE_STALLED: "Waiting for the device; press d to choose another.",
+    State.NO_SIGNAL: no_signal_hint(),
+    State.PAUSED: "Nothing is recorded; space resumes.",
+    State.LOADING: "Sound is recorded already; the words come when the model is loaded.",
+    State.CATCHING_UP: "The engine is behind; nothing is lost.",
+    State.ENDED: "The file has ended; q leaves.",
+}
+"""What to do in a state that has no failure to tell of."""
+
+_NAMES: Final = {"microphone": "You", "computer sound": "Computer", "file": "File", "stdin": "Input"}
+"""What a track is called by the kind of its first source, until somebody renames it."""
+
+
+def name_for(spec: SourceSpec, taken: Collection[str]) -> str:
+    """A name for a track with this source, different from those that are `taken`: `You`, `You 2`."""
+    name = _NAMES[kind_of(spec)]
+    others = (f"{name} {number}" for number in count(2))
+    return next(each for each in chain([name], others) if each not in taken)
+
+
+def kind_of(spec: SourceSpec) -> TrackKind:
+    """What is recorded."""
+    match spec:
+        case DeviceSource(device):
+            return device.kind
+        case FileSource():
+            return "file"
+        case _:
+            return "stdin"
+
+
+class Track:
+    """One source of a session, its tape, and how far it has come.
+
+    Its tape, coverage and follower count in the track's own time, `origin` + tape position; `place` leads from there to
+    session time and `locate` back.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        spec: SourceSpec,
+        source: Source,
+        tape: Tape,
+        coverage: Coverage,
+        *,
+        name: str,
+        placement: Placement | None = None,
+    ) -> None:
+        """Join them.
+
+        Args:
+            number: Counted from 1.
+            spec: What is recorded.
+            source: Who records it.
+            tape: What it is recorded on.
+            coverage: What of the tape is answered for.
+            name: What the person calls it.
+            placement: How its time leads to session time; None for the first track, whose time that is.
+        """
+        self.number = number
+        self.name = name
+        self.spec = spec
+        self.source = source
+        self.tape = tape
+        self.coverage = coverage
+        self.follower: Follower | None = None
+        self.voices = Voices()
+        """Who was heard on it, whatever engine it was."""
+        self.meter = Meter()
+        self.heard = 0
+        """Sound that went into the meter, samples at 16 kHz; it goes on while the tape is paused."""
+        self.source_state: SourceState = "opening"
+        self.following = False
+        """Whether `Session.follow` runs for it."""
+        self._moments: deque[tuple[int, float]] = deque(maxlen=MOMENTS)
+        """When the tape was so long: (session time, monotonic seconds)."""
+        self._latencies: deque[tuple[float, float]] = deque(maxlen=MOMENTS)
+        """When a word was seen, and how long after its end: monotonic seconds, seconds."""
+        self._timed = 0
+        self._spoke_at: int | None = None
+        """What `heard` was when the engine last wrote something."""
+        self.capturing = False
+        """Whether `Session.capture` runs for it."""
+        self.failure: Failure | None = None
+        """Why the source is not open."""
+        self.lost = coverage.holes.total
+        """Samples of the tape that are holes."""
+        self._placement = placement
+        self._watch = SignalWatch(self._watched)
+
+    @property
+    def renamed(self) -> bool:
+        """Whether somebody gave it its name."""
+        return self.name.rstrip(" 0123456789") not in _NAMES.values()
+
+    def begin_at(self, origin: int) -> None:
+        """Say where in session time its tape begins, before anything is on it."""
+        self.tape.origin = self.coverage.origin = origin
+        if self._placement is not None:
+            self._placement.origin = origin
+
+    def place(self, at: int) -> int:
+        """The session time of a sample in the track's own time."""
+        return at if self._placement is None else self._placement.session_time(at)
+
+    def locate(self, at: int) -> int:
+        """The track's own time at a session time."""
+        return at if self._placement is None else self._placement.own_time(at)
+
+    @property
+    def device(self) -> str:
+        """The human name of the source."""
+        match self.spec:
+            case DeviceSource(device):
+                return device.name
+            case FileSource(path):
+                return path.name
+            case _:
+                return "standard input"
+
+    @property
+    def _watched(self) -> Literal["microphone", "computer sound"]:
+        # Only a live microphone's zeros mean that something is wrong with it.
+        return self.spec.device.kind if isinstance(self.spec, DeviceSource) else "computer sound"
+
+    def change_source(self, spec: SourceSpec, source: Source) -> None:
+        """Go on with another source on the same tape."""
+        self.spec = spec
+        self.source = source
+        self.source_state, self.failure = "opening", None
+        self._watch = SignalWatch(self._watched)
+
+    def feed(self, progress: Progress) -> None:
+        """Take in how the tape has grown and how loud it was."""
+        end = self.tape.origin + progress.samples
+        speech = self._speech() if self._moments and end > self._moments[-1][0] else None  # None: paused
+        self._moments.append((end, time.monotonic()))
+        for cell in progress.cells:
+            self.heard += cell.steps * GRID_MS * RATE // 1000
+            self.meter.feed(cell)
+            self._watch.feed(cell, speech=speech)
+
+    def _speech(self) -> bool | None:
+        """Whether somebody speaks now: as the speech detector says, else as the engine tells by what it writes.
+
+        None while neither can tell.
+        """
+        if self.follower is not None and (speech := self.follower.speech) is not None:
+            return speech
+        if self._spoke_at is not None and self.heard - self._spoke_at <= SPEAKS:
+            return True
+        follower = self.follower
+        answers = follower is not None and follower.state == "answering" and follower.behind <= BEHIND_S * RATE
+        return False if answers else None
+
+    def time_words(self, words: tuple[Word, ...] | None) -> None:
+        """Measure how long after its end on the tape the newest word was heard; words seen before count once."""
+        if words is None or words:
+            self._spoke_at = self.heard
+        end = words[-1].end if words else None
+        if end is None or end <= self._timed or not self._moments or end < self._moments[0][0]:
+            return
+        self._timed = end
+        spoken_s = next((at_s for samples, at_s in self._moments if samples >= end), None)
+        if spoken_s is not None:
+            now_s = time.monotonic()
+            self._latencies.append((now_s, now_s - spoken_s))
+
+    @property
+    def latency_s(self) -> float | None:
+        """The median of the last minute, from a word's end to its first appearance; None when nothing is known."""
+        recent = [latency_s for at_s, latency_s in self._latencies if at_s > time.monotonic() - MINUTE_S]
+        return median(recent) if recent else None
+
+    @property
+    def end(self) -> int:
+        """The end of the tape, in the track's own time."""
+        return self.tape.origin + self.tape.samples
+
+    @property
+    def no_signal(self) -> bool:
+        """Nothing but exact zeros arrives."""
+        return self.source_state == "open" and self._watch.no_signal
+
+    def status(self, engine: str, *, paused: bool) -> Status:
+        """What the state line shows of this track."""
+        follower = self.follower
+        behind_s = follower.behind / RATE if follower else 0.0
+        state = state_of(
+            Situation(
+                source=self.source_state,
+                engine=follower.state if follower else "loading",
+                paused=paused,
+                no_signal=self.no_signal,
+                behind_s=behind_s,
+            )
+        )
+        return Status(
+            state=state,
+            device=self.device,
+            engine=engine,
+            track=self.name,
+            position=self.end,
+            behind_s=behind_s if follower and follower.state == "answering" else None,
+            lost_ms=self.lost * 1000 // RATE,
+            hint=self._hint(state),
+            latency_s=self.latency_s,
+            cost_usd=follower.cost_usd if follower else None,
+            recording=self.source_state == "open" and not paused,
+        )
+
+    def _hint(self, state: State) -> str:
+        """What to do next in this state; empty when there is nothing to do."""
+        if state in (State.DISK_FULL, State.DEVICE_LOST, State.DEVICE_STALLED) and self.failure is not None:
+            if state is State.DEVICE_LOST and self.number != FIRST:
+                return str(Failure(self.failure.what, "Plug it in again, or press d, then + on it to remove it"))
+            return str(self.failure)
+        if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
+            return f"{self.follower.failure} The recording goes on."
+        if state is State.PAUSED or self.source_state != "open":
+            return HINTS.get(state, "")
+        return HINTS.get(state) or str(self._watch.trouble or "")
+
+    def kept(self) -> KeptTrack:
+        """The track as the library keeps it."""
+        return KeptTrack(
+            number=self.number,
+            name=self.name,
+            source=self.device,
+            host_api=self.spec.device.host_api if isinstance(self.spec, DeviceSource) else "",
+            kind=kind_of(self.spec),
+            origin=self.tape.origin,
+            samples=self.tape.samples,
+            lost=self.lost,
+        )

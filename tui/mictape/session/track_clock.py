@@ -1,0 +1,94 @@
+"""Where the sound of each track stands in session time.
+
+A tape is a plain count of its own device's samples, and no two devices count equally fast: 50 ppm apart, two tapes of
+an hour differ by 180 ms. The first track's tape *is* session time. For every other track the anchors of both tapes
+say which moment of the monotonic clock a sample belongs to, so a position goes from its own tape to that moment, and
+from the moment to the first tape. Samples are never stretched.
+
+A track's own time is `origin` + tape position; coverage, follower and connections live in it. Whatever a person or
+another program sees is session time; `Track.place` is the one way from the one to the other, `Track.locate` the one
+way back.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from mictape.audio.clock import Clock
+from mictape.audio.tape import journal_path, read_journal
+
+FIRST: Final = 1
+"""The number of the track whose tape is session time."""
+
+
+class TapeClock:
+    """The clock of a tape that may still be written: its journal, read again when it has grown.
+
+    It grows by a line every 10 s; the lines of twelve hours are read in 4 ms.
+    """
+
+    def __init__(self, folder: Path, track: int) -> None:
+        self._folder = folder
+        self._track = track
+        self._size = 0
+        self._clock = Clock()
+
+    def now(self) -> Clock:
+        """The clock as far as it is known. Raises TapeError when the journal cannot be read."""
+        path = journal_path(self._folder, self._track)
+        size = path.stat().st_size if path.exists() else 0
+        if size != self._size:
+            self._size = size
+            self._clock = Clock(read_journal(self._folder, self._track).anchors)
+        return self._clock
+
+
+class Placement:
+    """The way between a track's own time and session time; both are samples at 16 kHz."""
+
+    def __init__(
+        self, own: Callable[[], Clock], first: Callable[[], Clock], first_end: Callable[[], int], origin: int
+    ) -> None:
+        """Prepare.
+
+        Args:
+            own: Gives the anchors of the track's tape as they are known now.
+            first: Gives those of the session's first tape, whose origin is 0.
+            first_end: Gives the length of that tape.
+            origin: Where the track's own time begins.
+        """
+        self._own = own
+        self._first = first
+        self._first_end = first_end
+        self.origin = origin
+        """Where the track's own time begins, session time."""
+
+    def session_time(self, at: int) -> int:
+        """The session time of a sample in the track's own time; the same where anchors are missing.
+
+        Not before the session and not behind its present end: while the first track stands still, session time does,
+        and what was heard meanwhile stands there in the order it was heard in.
+        """
+        moment = self._own().monotonic(at - self.origin)
+        sample = None if moment is None else self._first().sample_at(moment)
+        return at if sample is None else max(0, min(sample, self._first_end()))
+
+    def own_time(self, at: int) -> int:
+        """The track's own time at a session time, not before its tape begins; the same where anchors are missing."""
+        moment = self._first().monotonic(at)
+        sample = None if moment is None else self._own().sample_at(moment)
+        return at if sample is None else self.origin + max(0, sample)
+
+
+def placement_on(folder: Path, track: int, origin: int, first_end: Callable[[], int]) -> Placement | None:
+    """The placement of a tape in a session's folder; None for the first one, whose time is session time.
+
+    Args:
+        folder: Where the tapes are.
+        track: The number of the tape.
+        origin: Where its own time begins.
+        first_end: Gives the length of the first tape.
+    """
+    if track == FIRST:
+        return None
+    return Placement(TapeClock(folder, track).now, TapeClock(folder, FIRST).now, first_end, origin)

@@ -1,0 +1,49 @@
+"""How Mictape starts its child processes: this package under the same interpreter, out of the terminal's reach."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+CREATION_FLAGS: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(
+    subprocess, "CREATE_NO_WINDOW", 0
+)
+"""For `creationflags`: on Windows a process group of its own and no window; 0 elsewhere.
+
+Together with `start_new_session=True` the terminal's Ctrl-C, Ctrl-Z and hang-up reach the app only.
+"""
+
+ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""For the environment of a child with a model: numpy would start a thread for each core and use none of them."""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """What runs a module of this package.
+
+    -P: a folder `mictape` in the current folder must not stand in for this package.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's own, the place of this very package, which -P may have taken off the path, and `extra`."""
+    package = str(Path(__file__).parents[1])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(extra or {})
+
+
+@contextmanager
+def appending_to(log: Path | None) -> Generator[int]:
+    """A descriptor for a child's stderr: the log, or nowhere when there is none that can be written."""
+    try:
+        descriptor = None if log is None else os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        descriptor = None
+    try:
+        yield subprocess.DEVNULL if descriptor is None else descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

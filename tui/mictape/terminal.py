@@ -1,0 +1,215 @@
+"""The terminal: Textual gets it, native noise gets the log.
+
+On POSIX Textual draws on `sys.__stderr__` and reads `sys.__stdin__`; the size it asks of `sys.__stdout__`. Sound
+libraries write to file descriptor 2 from C, whatever Python does. So before the app runs, each of the three that
+is no terminal is replaced by the controlling one, and descriptor 2 is pointed at the log.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Final, TextIO
+
+from mictape.failure import ExitCode, Failure, MictapeError, discreet
+from mictape.paths import PRIVATE_FILE, make_folder
+
+LOG_LIMIT_BYTES: Final = 1_000_000
+"""A log that has grown beyond this becomes `.1` at the next start, in place of the one before."""
+
+_STDERR: Final = 2
+
+_log = logging.getLogger(__name__)
+
+
+def set_up_log(path: Path) -> None:
+    """Send everything that is logged to a file that only its owner can read.
+
+    It is renamed only here, at the start, and never while the app runs: other processes write to it by its
+    descriptor.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) its folder cannot be made or written to.
+    """
+    make_folder(path.parent)
+    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
+    os.close(_open_log(path))
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(_Discreet("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("mictape").setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    # A full disk must not print tracebacks about the log.
+    logging.raiseExceptions = False
+
+
+class _Discreet(logging.Formatter):
+    """Writes no secret, not even from a message or a traceback that somebody else made."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return discreet(super().format(record))
+
+
+def to_log(error: BaseException, what: str = "unexpected") -> None:
+    """Write an exception with its traceback to the log; the person gets a sentence from elsewhere."""
+    _log.error(what, exc_info=error)
+
+
+@contextlib.contextmanager
+def guarded(log: Path) -> Generator[None]:
+    """Give Textual the terminal and native noise the log, until the block ends.
+
+    Run the app inside, and print to stderr only after it.
+
+    Args:
+        log: made when it is not there, readable by its owner only.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) there is no terminal; (`ExitCode.SOUND`) the log's folder cannot be used.
+    """
+    if sys.platform == "win32":
+        # There Textual draws on stdout, and stderr is nobody's screen.
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise MictapeError(_NO_TERMINAL)
+        yield
+        return
+    with contextlib.ExitStack() as undo:
+        _lend(undo, "__stdin__", os.O_RDONLY)
+        _lend(undo, "__stdout__", os.O_WRONLY)
+        _lend(undo, "__stderr__", os.O_WRONLY, always=True)
+        make_folder(log.parent)
+        _point_stderr_at(undo, log)
+        yield
+
+
+def _lend(undo: contextlib.ExitStack, name: str, flags: int, *, always: bool = False) -> None:
+    """Make one of Python's own three streams a terminal, if it is none.
+
+    Args:
+        undo: gets what puts the old stream back.
+        name: of the stream in `sys`.
+        flags: to open the controlling terminal with.
+        always: replace a terminal too, by a descriptor of its own.
+    """
+    old: TextIO | None = getattr(sys, name)
+    is_terminal = old is not None and not old.closed and old.isatty()
+    if is_terminal and not always:
+        return
+    try:
+        descriptor = os.dup(old.fileno()) if old and is_terminal else os.open("/dev/tty", flags | os.O_NOCTTY)
+    except OSError as error:  # a process without a controlling terminal has no /dev/tty
+        raise MictapeError(_NO_TERMINAL) from error
+    # Recognised text may hold what UTF-8 cannot: it must not end the thread that draws.
+    mode = "r" if flags == os.O_RDONLY else "w"
+    stream = undo.enter_context(os.fdopen(descriptor, mode, encoding="utf-8", errors="replace"))
+    setattr(sys, name, stream)
+    undo.callback(setattr, sys, name, old)
+
+
+def _point_stderr_at(undo: contextlib.ExitStack, log: Path) -> None:
+    """Make descriptor 2 the log, so that whatever writes to it, in any language, does no harm."""
+    if sys.stderr:
+        sys.stderr.flush()
+    kept = os.dup(_STDERR)
+    undo.callback(os.close, kept)
+    opened = _open_log(log)
+    try:
+        os.dup2(opened, _STDERR)
+    finally:
+        os.close(opened)
+    undo.callback(os.dup2, kept, _STDERR)
+    if sys.stderr:
+        undo.callback(sys.stderr.flush)
+
+
+def _open_log(path: Path) -> int:
+    """A descriptor that appends to the log, made for its owner alone."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+
+
+OSC_52_LIMIT_BYTES: Final = 74_994
+"""The longest text that terminals are known to take: xterm and hterm stop at 100,000 characters of base64."""
+
+_NATIVE_S: Final = 3.0
+
+_NATIVE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("WAYLAND_DISPLAY", ("wl-copy",)),
+    ("DISPLAY", ("xclip", "-selection", "clipboard")),
+    ("DISPLAY", ("xsel", "--clipboard", "--input")),
+    ("", ("pbcopy",)),
+    ("", ("clip.exe",)),
+)
+"""Programs that fill the system's clipboard, and the variable without which there is none to fill."""
+
+
+def copy(text: str, osc_52: Callable[[str], None], spare: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """Put a text into the clipboard, one way or another; says which, in a sentence.
+
+    It may take seconds, so it is for a thread. The system's own clipboard comes first, because only there it is known
+    whether it worked; over SSH that would be the wrong machine's, and the terminal is asked instead.
+
+    Args:
+        text: what to copy.
+        osc_52: sends it to the terminal, which does not answer (OSC 52 of xterm's control sequences).
+        spare: a file to write it to when neither can be.
+        environ: tells which of them there are.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) not even the file can be written.
+    """
+    remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
+    if not remote and (program := _copy_natively(text, environ)):
+        return f"Copied with {program}."
+    if _takes_osc_52(environ) and len(text.encode("utf-8", "replace")) <= OSC_52_LIMIT_BYTES:
+        osc_52(text)
+        return "Sent to the terminal's clipboard (OSC 52)."
+    try:
+        make_folder(spare.parent)
+        with os.fdopen(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb") as file:
+            file.write(text.encode("utf-8", "replace"))
+    except OSError as error:
+        what = f"There is no clipboard here, and {spare} cannot be written: {error.strerror}"
+        raise MictapeError(Failure(what, "Write it to a file with x")) from error
+    return f"There is no clipboard here that takes it; written to {spare}."
+
+
+def _copy_natively(text: str, environ: Mapping[str, str]) -> str:
+    """The program that took the text; empty when there is none."""
+    for variable, command in _NATIVE:
+        program = shutil.which(command[0], path=environ.get("PATH"))
+        if program is None or (variable and not environ.get(variable)):
+            continue
+        # Windows' program takes its console's code page, or UTF-16 when that is what it gets.
+        data = text.encode("utf-16" if command[0] == "clip.exe" else "utf-8", "replace")
+        quiet = subprocess.DEVNULL  # xclip stays to serve the selection and would keep a pipe open
+        try:
+            done = subprocess.run(
+                [program, *command[1:]], input=data, stdout=quiet, stderr=quiet, timeout=_NATIVE_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0:
+            return command[0]
+    return ""
+
+
+def _takes_osc_52(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal is not one of those that are known to ignore it."""
+    return environ.get("TERM") not in {None, "", "dumb", "linux"} and environ.get("TERM_PROGRAM") != "Apple_Terminal"
+
+
+_NO_TERMINAL: Final = Failure(
+    what="There is no terminal to draw on",
+    remedy="Start Mictape in one, or use `mictape listen` for plain lines and `mictape transcribe FILE` for files",
+    code=ExitCode.USAGE,
+)

@@ -1,0 +1,1 @@
+"""The speech detector (Silero, ONNX) and the process it runs in."""

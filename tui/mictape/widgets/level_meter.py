@@ -1,0 +1,344 @@
+"""The level meter: a bar in dBFS with peak, hold mark, RMS, numbers and clip lamp, its scale, the last ten seconds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import inf
+from typing import ClassVar, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.events import Resize
+from textual.geometry import Region
+from textual.reactive import var
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mictape.audio.ballistics import HISTORY_STEPS, Reading
+from mictape.transcript.wrapping import visible
+from mictape.units import RATE
+from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_at, zone_of
+
+_PARTS: Final = " ▏▎▍▌▋▊▉"
+"""A cell filled from the left by none to seven eighths."""
+_RISING: Final = " ▁▂▃▄▅▆▇█"
+"""A cell filled from below by none to eight eighths."""
+_HISTORY_ROW: Final = 2
+_FULL: Final = 8
+_NAME_CELLS: Final = 10
+"""More of a track's name is cut off."""
+_HISTORY_LABEL: Final = " last 10 s"
+
+History = Callable[[int, int], Sequence[float]]
+"""The highest peaks of so many stretches of so many steps of 20 ms (`Meter.history`)."""
+_SOLID, _SHADE, _HOLD, _BRACKET = "█", "▒", "│", "·"
+_ENDS: Final = "▕▏"
+
+_QUARTER: Final = RATE // 4
+"""The numbers change at most every quarter of a second of session time (samples): faster cannot be read."""
+
+_WIDE: Final = 70
+"""From this many columns on there is room for the second number."""
+_RMS_CELLS, _PEAK_CELLS, _LAMP_CELLS = len(" −18.2 dBFS"), len("   peak  −9.1"), len("   CLIP 99+")
+_MOST_CLIPS: Final = 99
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the first row shows, as far as cells can tell."""
+
+    rms: int = 0
+    """Eighths of a cell."""
+    peak: int = 0
+    """Eighths of a cell."""
+    hold: int = -1
+    """The mark's cell; -1 when there is none."""
+    numbers: tuple[str, str] = (number(-inf), number(-inf))
+    """RMS and the hold mark, written out."""
+    clips: int = 0
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Paints:
+    """The styles of the meter's parts."""
+
+    solid: dict[Zone, Style]
+    """RMS, and the shade up to the peak."""
+    edge: dict[Zone, Style]
+    """The cell where RMS ends within the shade."""
+    tip: dict[Zone, Style]
+    """The cell where the shade ends: a partial block in the colour a shade has from afar."""
+    hold: Style
+    track: Style
+    good: Style
+    number: Style
+    label: Style
+    clip: Style
+
+
+class LevelMeter(Widget):
+    """One track's level: bar and numbers, below it the scale, below that the last ten seconds, as high as it is.
+
+    The screen's clock pulls it. It draws only what a cell can show: a reading that looks the same costs a
+    comparison, and one that looks different draws the row that it is in only. No peak is lost between two pulls: the
+    history has the highest of each column's time, and the hold mark that of the last second.
+    """
+
+    ALLOW_SELECT = False
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "level-meter--low",
+        "level-meter--good",
+        "level-meter--hot",
+        "level-meter--clip",
+        "level-meter--hold",
+        "level-meter--track",
+        "level-meter--number",
+        "level-meter--label",
+    }
+    """
+    | Class | Description |
+    | :- | :- |
+    | `level-meter--low` | The bar below -18 dBFS. |
+    | `level-meter--good` | The bar from -18 to -9 dBFS, and the bracket on the scale. |
+    | `level-meter--hot` | The bar above -9 dBFS. |
+    | `level-meter--clip` | The clip lamp while it is lit. |
+    | `level-meter--hold` | The hold mark. |
+    | `level-meter--track` | The empty part of the bar. |
+    | `level-meter--number` | The first number, and PAUSED. |
+    | `level-meter--label` | Units, the second number, the scale. |
+    """
+
+    DEFAULT_CSS = """
+    LevelMeter {
+        height: 2;
+        padding: 0 1;
+        & > .level-meter--low { color: $meter-low; background: $meter-track; }
+        & > .level-meter--good { color: $meter-good; background: $meter-track; }
+        & > .level-meter--hot { color: $meter-hot; background: $meter-track; }
+        & > .level-meter--hold { color: $meter-hold; background: $meter-track; }
+        & > .level-meter--track { color: $meter-good; background: $meter-track; }
+        & > .level-meter--clip { color: $meter-clip; text-style: bold reverse; }
+        & > .level-meter--number { color: $foreground; text-style: bold; }
+        & > .level-meter--label { color: $transcript-time; }
+    }
+    """
+
+    paused: var[bool] = var(False, toggle_class="-paused")
+    """Nothing is recorded: the bar is empty and says so."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._reading = Reading()
+        self._quarter: int = -1
+        self._look = _Look()
+        self._past: tuple[tuple[int, Zone], ...] = ()
+        """What the history shows: eighths of a cell and their zone, the newest last."""
+        self._name = ""
+        self._paints: _Paints | None = None
+        self._rows: dict[int, Strip] = {}
+
+    def pull(self, reading: Reading, position: int, *, name: str = "", history: History | None = None) -> None:
+        """Show what is true now; draws only what changes.
+
+        Args:
+            reading: The levels.
+            position: When they were taken, samples of sound that went into the meter.
+            name: What the track is called, where that has to be told.
+            history: Gives the peaks of the last seconds; None: they are not shown.
+        """
+        if name != self._name:
+            self._name = name
+            self._rows.clear()
+            self.refresh()
+            self._show(self._look.numbers)
+        if history is not None and self.content_size.height > _HISTORY_ROW:
+            self._show_past(history)
+        quarter = position // _QUARTER
+        if quarter == self._quarter and reading == self._reading:
+            return
+        numbers = self._look.numbers
+        if quarter != self._quarter:
+            numbers = (number(reading.rms_db), number(reading.hold_db))
+        self._quarter, self._reading = quarter, reading
+        self._show(numbers)
+
+    def watch_paused(self) -> None:
+        """A pause shows at once, not with the next reading."""
+        self._show(self._look.numbers)
+
+    def on_resize(self, event: Resize) -> None:
+        """Another width has other cells."""
+        self._show(self._look.numbers)
+
+    def notify_style_update(self) -> None:
+        """Other colours: mix and draw anew."""
+        super().notify_style_update()
+        self._paints = None
+        self._rows.clear()
+
+    def render_line(self, y: int) -> Strip:
+        """One row: 0 the bar and its numbers, 1 the scale, 2 the last ten seconds."""
+        row = self._rows.get(y)
+        if row is None or row.cell_length != self.content_size.width:
+            row = self._rows[y] = self._draw(y)
+        return row
+
+    def _show(self, numbers: tuple[str, str]) -> None:
+        """Work out what the cells show; draw the first row again if that is not what they show now."""
+        width, reading = self._bar_width, self._reading
+        if self.paused:
+            look = _Look(numbers=numbers, clips=reading.clips, paused=True)
+        else:
+            hold = eighths(reading.hold_db, width)
+            look = _Look(
+                rms=eighths(reading.rms_db, width),
+                # AES17 puts a square wave's RMS 3 dB above its peak.
+                peak=eighths(max(reading.peak_db, reading.rms_db), width),
+                hold=min(hold // _FULL, width - 1) if hold else -1,
+                numbers=numbers,
+                clips=min(reading.clips, _MOST_CLIPS + 1),
+            )
+        if look != self._look:
+            self._look = look
+            self._rows.pop(0, None)
+            self.refresh(Region(0, 0, self.content_size.width, 1))
+
+    def _show_past(self, history: History) -> None:
+        """Work out what the history's cells show; draw its row again if that is not what they show now."""
+        width = self._bar_width
+        if width == 0:
+            return
+        steps = -(-HISTORY_STEPS // width)  # so many that ten seconds fit, rounded up
+        peaks = history(steps, -(-HISTORY_STEPS // steps))
+        past: tuple[tuple[int, Zone], ...] = tuple((eighths(peak_db, 1), zone_of(peak_db)) for peak_db in peaks)
+        if past != self._past:
+            self._past = past
+            self._rows.pop(_HISTORY_ROW, None)
+            self.refresh(Region(0, _HISTORY_ROW, self.content_size.width, 1))
+
+    @property
+    def _bar_width(self) -> int:
+        """Cells between the ends of the bar."""
+        peak = _PEAK_CELLS if self._wide else 0
+        rest = len(_ENDS) + _RMS_CELLS + peak + _LAMP_CELLS + cell_len(self._label)
+        return max(0, self.content_size.width - rest)
+
+    @property
+    def _label(self) -> str:
+        """The track's name before the bar, as wide for every track; empty where it is not told."""
+        return set_cell_size(visible(self._name), _NAME_CELLS) + " " if self._name else ""
+
+    @property
+    def _wide(self) -> bool:
+        return self.content_size.width >= _WIDE
+
+    def _draw(self, y: int) -> Strip:
+        """A row anew, as wide as the widget."""
+        paints = self._paints = self._paints or self._mix()
+        rows = {0: self._bar, 1: self._scale, _HISTORY_ROW: self._history}
+        segments = rows[y](paints) if y in rows else []
+        return Strip(segments).adjust_cell_length(self.content_size.width, self.rich_style)
+
+    def _bar(self, paints: _Paints) -> list[Segment]:
+        """The bar between its ends, and what stands behind it."""
+        width = self._bar_width
+        if self._look.paused:
+            word = paints.number + Style(bgcolor=paints.track.bgcolor)
+            cells = [Segment(f"{'PAUSED':^{width}}"[:width], word)]
+        else:
+            painted = (self._cell(at, width, paints) for at in range(width))
+            runs = groupby(painted, key=lambda cell: cell[1])
+            cells = [Segment("".join(glyph for glyph, _ in run), style) for style, run in runs]
+        ends = [Segment(end, paints.label) for end in _ENDS]
+        name = [Segment(self._label, paints.number)] if self._label else []
+        return [*name, ends[0], *cells, ends[1], *self._readout(paints)]
+
+    def _cell(self, at: int, width: int, paints: _Paints) -> tuple[str, Style]:
+        """The glyph and the style of one cell of the bar."""
+        zone = zone_at(at, width)
+        rms, peak = self._look.rms - at * _FULL, self._look.peak - at * _FULL
+        if rms >= _FULL:
+            return _SOLID, paints.solid[zone]
+        if at == self._look.hold and peak < _FULL:
+            return _HOLD, paints.hold
+        if rms > 0:
+            return _PARTS[rms], (paints.edge if peak >= _FULL else paints.solid)[zone]
+        if peak >= _FULL:
+            return _SHADE, paints.solid[zone]
+        if peak > 0:
+            return _PARTS[peak], paints.tip[zone]
+        return (_BRACKET if zone == "good" else " "), paints.track
+
+    def _readout(self, paints: _Paints) -> list[Segment]:
+        """What stands behind the bar: the numbers and the clip lamp."""
+        look = self._look
+        if look.paused:
+            cells = _RMS_CELLS + (_PEAK_CELLS if self._wide else 0)
+            segments = [Segment(" " * cells, paints.label)]
+        else:
+            rms, peak = look.numbers
+            segments = [Segment(f"{rms:>6}", paints.number), Segment(" dBFS", paints.label)]
+            if self._wide:
+                segments.append(Segment(f"   peak {peak:>5}", paints.label))
+        if look.clips:
+            count = str(look.clips) if look.clips <= _MOST_CLIPS else f"{_MOST_CLIPS}+"
+            segments += [Segment("   ", paints.label), Segment(f"CLIP {count}", paints.clip)]
+        return segments
+
+    def _scale(self, paints: _Paints) -> list[Segment]:
+        """The scale, with good speech in its zone's colour."""
+        width = self._bar_width
+        text, (begin, end) = scale(width), good_cells(width)
+        return [
+            Segment(" " * (cell_len(self._label) + 1) + text[:begin], paints.label),
+            Segment(text[begin:end], paints.good),
+            Segment(text[end:], paints.label),
+        ]
+
+    def _history(self, paints: _Paints) -> list[Segment]:
+        """The peaks of the last ten seconds, the newest at the end of the bar."""
+        painted = ((_RISING[size], paints.solid[zone]) for size, zone in self._past)
+        runs = groupby(painted, key=lambda cell: cell[1])
+        cells = [Segment("".join(glyph for glyph, _ in run), style) for style, run in runs]
+        empty = self._bar_width - len(self._past)
+        return [
+            Segment(" " * (cell_len(self._label) + 1), paints.label),
+            Segment(" " * empty, paints.track),
+            *cells,
+            Segment(_HISTORY_LABEL, paints.label),
+        ]
+
+    def _mix(self) -> _Paints:
+        """The styles, from the component classes."""
+        style = self.get_component_rich_style
+        solid: dict[Zone, Style] = {zone: style(f"level-meter--{zone}") for zone in ZONES}
+        soft: dict[Zone, Style] = {zone: _halfway(paint) for zone, paint in solid.items()}
+        label = style("level-meter--label")
+        return _Paints(
+            solid=solid,
+            edge={zone: _on(paint, soft[zone]) for zone, paint in solid.items()},
+            tip=soft,
+            hold=style("level-meter--hold"),
+            track=style("level-meter--track"),
+            good=Style(color=solid["good"].color, bgcolor=label.bgcolor),
+            number=style("level-meter--number"),
+            label=label,
+            clip=style("level-meter--clip"),
+        )
+
+
+def _on(paint: Style, ground: Style) -> Style:
+    """A style's colour on another one's colour; on its own background where the two are the same."""
+    return paint if ground.color == paint.color else Style(color=paint.color, bgcolor=ground.color)
+
+
+def _halfway(paint: Style) -> Style:
+    """A style's colour mixed with its background by halves, as `▒` mixes them; the terminal's own stay."""
+    if paint.color is None or paint.bgcolor is None or paint.color.triplet is None or paint.bgcolor.triplet is None:
+        return paint
+    colour, ground = Color.from_rich_color(paint.color), Color.from_rich_color(paint.bgcolor)
+    return Style(color=ground.blend(colour, 0.5).rich_color, bgcolor=paint.bgcolor)

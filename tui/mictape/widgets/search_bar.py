@@ -1,0 +1,151 @@
+"""The line in which one types what is searched for, below the text."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from mictape.transcript.query import Query
+
+_TOGGLES = (("regex", "F2"), ("word", "F3"), ("accents", "F4"))
+
+
+class SearchBar(Vertical):
+    """Tells what is typed, as it is typed; shows what came of it. Whoever composes it does the searching."""
+
+    DEFAULT_CSS = """
+    SearchBar {
+        height: auto;
+        display: none;
+        background: $footer-background;
+        &.-open { display: block; }
+        Horizontal { height: 1; }
+        #problem { padding: 0 2; text-style: bold; }
+        #slash { width: 2; color: $footer-key-foreground; }
+        Input, Input:focus { width: 1fr; height: 1; border: none; padding: 0; background: $footer-background; }
+        #toggles { width: auto; padding: 0 1; color: $footer-description-foreground; }
+        #count { width: auto; padding: 0 1; text-style: bold; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "stay", "stay here", priority=True),
+        Binding("escape", "leave", "back"),
+        Binding("down", "move(1)", "next", show=False),
+        Binding("up,shift+enter", "move(-1)", "previous", show=False),
+        Binding("f2", "turn('regex')", "regular expression", show=False),
+        Binding("f3", "turn('whole')", "whole words", show=False),
+        Binding("f4", "turn('accents')", "accents count", show=False),
+    ]
+
+    @dataclass
+    class Typed(Message):
+        """Something else is searched for."""
+
+        line: str
+        toggles: Query
+        """Gives `regex`, `whole` and `accents`."""
+
+    @dataclass
+    class Moved(Message):
+        """The next hit was asked for (1), or the one before (-1)."""
+
+        step: int
+
+    @dataclass
+    class Left(Message):
+        """The person is done typing."""
+
+        stay: bool
+        """Whether to stay at the hit; otherwise to go back to where one was."""
+
+    _input = getters.query_one(Input)
+    _toggles_text = getters.query_one("#toggles", Static)
+    _problem_text = getters.query_one("#problem", Static)
+    _count_text = getters.query_one("#count", Static)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._toggles = Query()
+        self._shown: tuple[str, str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a search."""
+        return self.has_class("-open")
+
+    def compose(self) -> ComposeResult:
+        """One row: what is typed, the toggles, the count; below it what is wrong with what is typed."""
+        with Horizontal():
+            yield Static("/", id="slash")
+            yield Input(placeholder="text  speaker:You  after:10:00  before:1:02:03  marked", select_on_focus=False)
+            yield Static(id="toggles", markup=False)
+            yield Static(id="count", markup=False)
+        yield Static(id="problem", markup=False)
+
+    def on_mount(self) -> None:
+        """Nothing was searched for yet."""
+        self._show_toggles()
+        self.show("")
+
+    def open(self) -> None:
+        """Show it with what was typed before, searched for again and selected: typing begins anew."""
+        fresh = not self.is_open
+        self.add_class("-open")
+        self._input.focus()
+        self._input.action_select_all()
+        if fresh and self._input.value:
+            self._tell()
+
+    def close(self) -> None:
+        """Hide it."""
+        self.remove_class("-open")
+        self.show("")
+
+    def show(self, count: str, problem: str = "") -> None:
+        """Say what came of the search: how much was found, or why nothing can be searched for."""
+        if (count, problem) != self._shown:
+            self._shown = (count, problem)
+            self._count_text.update(count)
+            self._problem_text.update(problem)
+            self._problem_text.display = bool(problem)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.is_open:
+            self._tell()
+
+    def _tell(self) -> None:
+        self.post_message(self.Typed(self._input.value, self._toggles))
+
+    def action_move(self, step: int) -> None:
+        """To another hit."""
+        self.post_message(self.Moved(step))
+
+    def action_stay(self) -> None:
+        """Done typing: on with the text, from the hit."""
+        self.post_message(self.Left(stay=True))
+
+    def action_leave(self) -> None:
+        """Back to where one was."""
+        self.post_message(self.Left(stay=False))
+
+    def action_turn(self, name: str) -> None:
+        """Turn one of the three round."""
+        self._toggles = replace(self._toggles, **{name: not getattr(self._toggles, name)})
+        self._show_toggles()
+        self._tell()
+
+    def _show_toggles(self) -> None:
+        toggles = self._toggles
+        on_off = (toggles.regex, toggles.whole, toggles.accents)
+        text = " ".join(
+            f"{key}{'●' if is_on else '○'}{name}" for (name, key), is_on in zip(_TOGGLES, on_off, strict=True)
+        )
+        self._toggles_text.update(text)

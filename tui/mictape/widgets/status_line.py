@@ -1,0 +1,228 @@
+"""The state line: the state word, what is recorded and by what it is recognised, and how far it is."""
+
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import ClassVar, Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual.events import Resize
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mictape.session.state import State, Status
+from mictape.units import RATE, clock
+
+LAMPS: Final = {
+    State.LISTENING: ("●", "live"),
+    State.CATCHING_UP: ("»", "live"),
+    State.PAUSED: ("‖", "waiting"),
+    State.LOADING: ("…", "waiting"),
+    State.CONNECTING: ("…", "waiting"),
+    State.OFFLINE: ("○", "trouble"),
+}
+"""The lamp's sign and its tone by state; every other state is trouble. The sign tells without colour."""
+
+_TROUBLE: Final = ("!", "trouble")
+_QUARTER: Final = RATE // 4
+"""While the tape grows, numbers change at most every quarter of a second of it (samples)."""
+_GAP: Final = "   "
+_SHORT_NAME: Final = 10
+"""A device's name is not cut shorter than this many cells; it goes instead."""
+_MINUTE_S, _HOUR_S = 60, 3600
+_TENTHS_BELOW_S: Final = 10
+
+
+def span(seconds: float) -> str:
+    """A length of time, as exact as it is useful: `0.4 s`, `42 s`, `3 min`, `2 h 5 min`."""
+    if seconds < _TENTHS_BELOW_S - 0.05:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 2 * _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min"
+    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the line says of a status, in words."""
+
+    state: State
+    track: str
+    device: str
+    engine: tuple[str, ...]
+    """The parts of the engine's title, the least telling last."""
+    clock: str
+    behind: str
+    latency: str
+    """Empty when it is not measured."""
+    cost: str
+    """Empty where nothing is paid."""
+    lost: str
+    """Empty when nothing is."""
+    hint: str
+    recording: bool
+
+
+class StatusLine(Widget):
+    """One row with everything that is true now; a second one while there is something to do about it.
+
+    Detail goes as the row gets narrower; state, recording mark, clock and delay stay.
+    """
+
+    ALLOW_SELECT = False
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "status-line--live",
+        "status-line--waiting",
+        "status-line--trouble",
+        "status-line--recording",
+        "status-line--device",
+        "status-line--detail",
+        "status-line--hint",
+    }
+    """
+    | Class | Description |
+    | :- | :- |
+    | `status-line--live` | Lamp and word while sound arrives and is answered. |
+    | `status-line--waiting` | Lamp and word while it is paused or something starts. |
+    | `status-line--trouble` | Lamp and word when something is wrong; lost sound. |
+    | `status-line--recording` | The mark while sound is written. |
+    | `status-line--device` | The device's name and the clock. |
+    | `status-line--detail` | The engine, the delay, what is lost. |
+    | `status-line--hint` | The second row: what to do. |
+    """
+
+    DEFAULT_CSS = """
+    StatusLine {
+        height: auto;
+        padding: 0 1;
+        background: $surface;
+        & > .status-line--live { color: $success; text-style: bold; }
+        & > .status-line--waiting { color: $warning; text-style: bold; }
+        & > .status-line--trouble { color: $error; text-style: bold; }
+        & > .status-line--recording { color: $error; text-style: bold; }
+        & > .status-line--device { color: $foreground; }
+        & > .status-line--detail { color: $transcript-time; }
+        & > .status-line--hint { color: $foreground; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._status: Status | None = None
+        self._shown: _Shown | None = None
+
+    def show(self, status: Status) -> None:
+        """Show a status; draws only if the words change."""
+        before, self._status = self._status, status
+        moved_within_quarter = (
+            before is not None
+            and before.position != status.position
+            and before.position // _QUARTER == status.position // _QUARTER
+        )
+        shown = _in_words(status, keep=self._shown if moved_within_quarter else None)
+        if shown == self._shown:
+            return
+        grows = self._shown is None or self._shown.hint != shown.hint
+        self._shown = shown
+        self.refresh(layout=grows)
+
+    def on_resize(self, event: Resize) -> None:
+        """Another width sheds other detail and wraps the hint elsewhere."""
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One row, and those that the hint needs."""
+        return 1 + (len(_hint_rows(self._shown.hint, width)) if self._shown is not None else 0)
+
+    def render_line(self, y: int) -> Strip:
+        """One row: 0 the state, the others the hint."""
+        width = self.content_size.width
+        if self._shown is None:
+            return Strip.blank(width, self.rich_style)
+        parts = _hint(self._shown.hint, y - 1, width) if y else _state_row(self._shown, width)
+        style = self.get_component_rich_style
+        segments = [Segment(text, style(f"status-line--{tone}")) for text, tone in parts]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+
+_INDENT: Final = "  "
+_HINT_ROWS: Final = 4
+"""The longest sentence on the narrowest screen that is supported, 60 columns; the rest of it is cut."""
+
+_Part = tuple[str, str]
+"""Text, and the component class it is drawn with."""
+
+
+def _in_words(status: Status, keep: _Shown | None) -> _Shown:
+    """The words for a status; of `keep` the delay, which must not change yet."""
+    behind = "" if status.behind_s is None else f"{span(status.behind_s)} behind"
+    return _Shown(
+        state=status.state,
+        track=status.track,
+        device=status.device,
+        engine=tuple(status.engine.split(" · ")) if status.engine else (),
+        clock=clock(status.position),
+        behind=keep.behind if keep is not None and keep.behind and behind else behind,
+        latency="" if status.latency_s is None else f"latency {status.latency_s:.1f} s",
+        cost="" if status.cost_usd is None else f"${status.cost_usd:.2f}",
+        lost=f"lost {span(max(status.lost_ms / 1000, 0.1))}" if status.lost_ms else "",
+        hint=status.hint,
+        recording=status.recording,
+    )
+
+
+def _state_row(shown: _Shown, width: int) -> list[_Part]:
+    """The first row: taken in the order of importance as long as there is room, laid out in reading order."""
+    lamp, tone = LAMPS.get(shown.state, _TROUBLE)
+    whose = f" {_cut(shown.track, _SHORT_NAME)}" if shown.track else ""
+    head: list[_Part] = [(f"{lamp} {shown.state}{whose}", tone)]
+    if shown.recording:
+        head.append(("  REC", "recording"))
+    room = width - _cells(head)
+
+    def take(text: str, tone: str) -> list[_Part]:
+        nonlocal room
+        needed = len(_GAP) + cell_len(text)
+        if not text or needed > room:
+            return []
+        room -= needed
+        return [(_GAP + text, tone)]
+
+    now = take(shown.clock, "device")
+    behind = take(shown.behind, "detail")
+    cost = take(shown.cost, "detail")
+    lost = take(shown.lost, "trouble") if shown.lost else []
+    device = take(_cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
+    engine = take(" · ".join(shown.engine[:2]), "detail")
+    model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
+    latency = take(shown.latency, "detail")
+    lost = lost or take("lost 0", "detail")
+    language = take(" · ".join(shown.engine[2:]), "detail") if engine else []
+    if language:
+        engine = [(_GAP + " · ".join(shown.engine), "detail")]
+    left, right = [*head, *device, *engine, *model], [*now, *behind, *latency, *cost, *lost]
+    return [*left, (" " * (width - _cells(left) - _cells(right)), "detail"), *right]
+
+
+def _hint_rows(hint: str, width: int) -> list[str]:
+    """The hint in as many rows as it needs: half a sentence would not say what to do."""
+    return wrap(hint, max(width - len(_INDENT), 1), max_lines=_HINT_ROWS, placeholder="…") if hint else []
+
+
+def _hint(hint: str, row: int, width: int) -> list[_Part]:
+    rows = _hint_rows(hint, width)
+    return [(_INDENT + _cut(rows[row], width - len(_INDENT)), "hint")] if row < len(rows) else []
+
+
+def _cells(parts: list[_Part]) -> int:
+    return sum(cell_len(text) for text, _ in parts)
+
+
+def _cut(text: str, cells: int) -> str:
+    """At most `cells` cells of a text, with an ellipsis where it was cut."""
+    return text if cell_len(text) <= cells else set_cell_size(text, max(0, cells - 1)).rstrip() + "…"

@@ -1,0 +1,285 @@
+"""How the lines of a transcript look: rows of segments, with a gutter before the text.
+
+Text goes into segments as it is, so nothing in it is ever read as markup.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+
+from mictape.transcript.layout import shown_text
+from mictape.transcript.model import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
+from mictape.transcript.query import Matcher
+from mictape.transcript.wrapping import visible, wrap
+from mictape.units import Span, clock
+
+MARK_CELLS: Final = 2
+"""The mark's cell and the cursor's."""
+
+_KEPT: Final = 1024
+"""Lines whose strips are kept; a screen shows a hundred at most."""
+
+_SPEAKER_CELLS: Final = 12
+"""More of a name is cut off."""
+
+_FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
+"""Drawn behind the text, up to the edge: such a line is told from speech without colour."""
+
+_CURSOR: Final = "▸"
+_PLAYING: Final = "♪"
+_MARK: Final = "★"
+_NOTE: Final = "»"
+_UNFINISHED: Final = "…"
+_WALL: Final = "@"
+"""Before a time by the wall clock, as where one types a time to go to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inks:
+    """The styles of everything that is drawn."""
+
+    text: Style
+    time: Style
+    mark: Style
+    speaker: Style
+    partial: Style
+    """The words of a partial that may still change."""
+    stable: Style
+    gap: Style
+    cursor: Style
+    selection: Style
+    hit: Style
+    current: Style
+    """A hit in the line that the search has come to."""
+    unsure: Style
+    """A word that the engine was unsure of."""
+    note: Style
+    """The note on a mark."""
+    pill: Style
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is beside the text, and how much room the text has."""
+
+    width: int
+    """Cells of the whole view."""
+    time: int
+    """Cells of the time, 0 to leave it out."""
+    speaker: int
+    """Cells of the speaker, 0 to leave it out."""
+
+    @classmethod
+    def fit(
+        cls, width: int, latest: int, speakers: tuple[str, ...], tracks: tuple[str, ...] = (), *, wall: bool = False
+    ) -> "Page":
+        """The page for a view.
+
+        Args:
+            width: cells of the view.
+            latest: the latest time that is shown, samples at 16 kHz.
+            speakers: names are shown when there are two or more.
+            tracks: the names of the tracks whose lines carry it; it stands before the speaker's.
+            wall: whether times are by the wall clock, which takes its sign's cell more.
+        """
+        names = [voice_of(track, speaker) for track in tracks or ("",) for speaker in speakers or ("",)]
+        named = min(_SPEAKER_CELLS, max(map(cell_len, names))) if tracks or len(speakers) > 1 else 0
+        # Below these widths the text needs the room more.
+        time = len(clock(latest)) + len(_WALL) * wall
+        return cls(width, time if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
+
+    @property
+    def gutter(self) -> int:
+        """Cells before the text."""
+        return MARK_CELLS + (self.time + 2 if self.time else 0) + (self.speaker + 2 if self.speaker else 0)
+
+    @property
+    def text(self) -> int:
+        """Cells of a row of text, at least 1."""
+        return max(1, self.width - self.gutter)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is special about a line as it is shown now."""
+
+    cursor: bool = False
+    """Whether the cursor is on it."""
+    playing: bool = False
+    """Whether it is played."""
+    span: Span | None = None
+    """The characters of its text that are selected."""
+    matcher: Matcher | None = None
+    """What is searched for."""
+    current: bool = False
+    """Whether the search has come to it."""
+    unsure: tuple[Span, ...] = ()
+    """The words of its text that the engine was unsure of."""
+
+    def inked(self, line: Line, inks: Inks) -> list[tuple[Span, Style]]:
+        """The characters that are drawn in styles of their own, besides that of all text; these may overlap."""
+        text = line.text
+        found = self.matcher.spans(text) if self.matcher is not None else []
+        inked = [(span, inks.unsure) for span in self.unsure]
+        inked += [(span, inks.current if self.current else inks.hit) for span in found]
+        if self.span is not None:
+            inked.append(((self.span[0], min(self.span[1], len(text))), inks.selection))
+        inked.append(((len(text), len(shown_text(text, line.mark))), inks.note))
+        return inked
+
+
+PLAIN: Final = Look()
+
+
+def wall_clock(utc_s: float) -> str:
+    """A moment, seconds since 1970 UTC, as the local time of the day: `@14:05:12`."""
+    return f"{_WALL}{datetime.fromtimestamp(utc_s):%H:%M:%S}"
+
+
+class Painter:
+    """Makes strips and keeps them: what looks the same is the same object, which Textual draws from its cache."""
+
+    def __init__(self, mix: Callable[[], Inks]) -> None:
+        self.page = Page(0, 0, 0)
+        self._mix = mix
+        """Gives the styles as they are now; called once for each change of style."""
+        self._inks: Inks | None = None
+        self._kept: LRUCache[object, list[Strip]] = LRUCache(_KEPT)
+        self._labelled: tuple[Strip, str, Strip] | None = None
+
+    @property
+    def inks(self) -> Inks:
+        """The styles in use."""
+        if self._inks is None:
+            self._inks = self._mix()
+        return self._inks
+
+    def use(self, page: Page) -> None:
+        """Draw for another page from now on."""
+        self.page = page
+        self._kept.clear()
+
+    def restyle(self) -> None:
+        """The colours changed."""
+        self._inks = self._labelled = None
+        self._kept.clear()
+
+    def line(self, line: Line, look: Look, wall: str | None = None) -> list[Strip]:
+        """See `line_strips`."""
+        key = (line, look, wall)
+        if (strips := self._kept.get(key)) is None:
+            strips = self._kept[key] = line_strips(line, self.page, self.inks, look, wall)
+        return strips
+
+    def partial(self, partial: PartialText, speaker: str | None, wall: str | None = None) -> list[Strip]:
+        """See `partial_strips`."""
+        key = (partial, speaker, wall)
+        if (strips := self._kept.get(key)) is None:
+            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks, wall)
+        return strips
+
+    def blank(self) -> Strip:
+        """A row without text."""
+        if (strips := self._kept.get("")) is None:
+            strips = self._kept[""] = [Strip.blank(self.page.width, self.inks.text)]
+        return strips[0]
+
+    def labelled(self, strip: Strip, label: str) -> Strip:
+        """The strip with a small label over its right end; left as it is where there is no room."""
+        known = self._labelled
+        if known is None or known[0] is not strip or known[1] != label:
+            pill = Strip([Segment(f" {label} ", self.inks.pill)])
+            room = self.page.width - pill.cell_length
+            known = self._labelled = (strip, label, strip if room < 0 else Strip.join([strip.crop(0, room), pill]))
+        return known[2]
+
+
+def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN, wall: str | None = None) -> list[Strip]:
+    """The rows of a line.
+
+    Args:
+        line: what it says.
+        page: the room there is.
+        inks: the styles.
+        look: what is special about it now.
+        wall: the wall-clock time that stands in place of tape time.
+
+    Returns:
+        As many strips as the layout says it has rows. Text and gutter carry the offsets of Textual's
+        selection: x is the character, y the line's id, so that a selection stays with its words.
+    """
+    text = visible(shown_text(line.text, line.mark))
+    ink = inks.text if line.kind in (SPEECH, NOTE) else inks.gap
+    back = inks.cursor.background_style if look.cursor else Style.null()
+    rows = wrap(text, page.text)
+    plain = ink + back
+    inked = look.inked(line, inks)
+    strips: list[Strip] = []
+    for number, (start, end) in enumerate(rows):
+        gutter = _gutter(line, page, inks, look, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        body = [
+            Segment(text[left:right], plain if over is None else plain + over)
+            for left, right, over in _cut(start, end, inked)
+        ]
+        strip = Strip([Segment(part, (style or ink) + back) for part, style, _ in gutter] + body)
+        strip = strip.apply_offsets(start - sum(len(part.text) for part in gutter), line.id)
+        if number == len(rows) - 1 and line.kind in _FILLER:
+            strip = Strip.join([strip, _fill(page.width - strip.cell_length, _FILLER[line.kind], ink + back)])
+        strips.append(strip.adjust_cell_length(page.width, inks.text + back))
+    return strips
+
+
+def partial_strips(
+    partial: PartialText, speaker: str | None, page: Page, inks: Inks, wall: str | None = None
+) -> list[Strip]:
+    """The rows of unfinished text: settled words plain, the others dim, an ellipsis where it goes on.
+
+    With `wall` that stands in place of tape time.
+    """
+    text = visible(partial.text) + _UNFINISHED
+    line = Line(0, 0, partial.start, partial.start, "", SPEECH, speaker)
+    strips: list[Strip] = []
+    for number, (start, end) in enumerate(wrap(text, page.text)):
+        gutter = _gutter(line, page, inks, PLAIN, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        body = [
+            Segment(text[left:right], over or inks.partial)
+            for left, right, over in _cut(start, end, [((0, partial.stable), inks.stable)])
+        ]
+        strips.append(Strip(gutter + body).adjust_cell_length(page.width, inks.text))
+    return strips
+
+
+def _gutter(line: Line, page: Page, inks: Inks, look: Look, wall: str | None) -> list[Segment]:
+    mark = _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
+    parts = [Segment(mark + (_PLAYING if look.playing else _CURSOR if look.cursor else " "), inks.mark)]
+    if page.time:
+        parts.append(Segment((wall or clock(line.start)).rjust(page.time) + "  ", inks.time))
+    if page.speaker:
+        name = set_cell_size(visible(line.voice), page.speaker)
+        parts.append(Segment(name + "  ", inks.speaker))
+    return parts
+
+
+def _cut(start: int, end: int, inked: list[tuple[Span, Style]]) -> list[tuple[int, int, Style | None]]:
+    """A row's stretches, each in the styles whose characters it is among, the later over the earlier, or in none."""
+    within = [((max(start, left), min(end, right)), ink) for (left, right), ink in inked]
+    within = [(span, ink) for span, ink in within if span[0] < span[1]]
+    borders = sorted({start, end, *(border for span, _ in within for border in span)})
+    inks = [[ink for span, ink in within if span[0] <= left < span[1]] for left in borders]
+    return [
+        (left, right, Style.combine(over) if over else None)
+        for (left, right), over in zip(pairwise(borders), inks, strict=False)
+    ]
+
+
+def _fill(cells: int, filler: str, ink: Style) -> Strip:
+    """A rule with a space before it, where there is room for both."""
+    return Strip([Segment(" " + filler * (cells - 1), ink)] if cells > 1 else [])

@@ -1,0 +1,412 @@
+"""The transcript on the screen: follows the newest words, or stays on the row that is being read."""
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from mictape.transcript.model import Transcript
+from mictape.transcript.query import Matcher
+from mictape.transcript.viewport import Place
+from mictape.widgets.transcript_low_confidence import Ask, UnsureWords
+from mictape.widgets.transcript_rows import Rows
+from mictape.widgets.transcript_search import Walk, show_ticks
+from mictape.widgets.transcript_selection import selected_span, selected_text
+from mictape.widgets.transcript_strips import Inks, Look
+
+_TURN_S: Final = 0.002
+"""Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
+
+
+class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
+    """Shows a transcript of any length and what is being said at its end.
+
+    The app calls `pull` from its clock; nothing else reads the transcript. Each call does a bounded amount of
+    work. While it follows, the end is on the screen; after any upward scroll it stays on its row, whatever
+    comes in below or above, and says how much is new; reaching the end follows again.
+    """
+
+    ALLOW_SELECT = True
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "transcript--time",
+        "transcript--mark",
+        "transcript--speaker",
+        "transcript--partial",
+        "transcript--stable",
+        "transcript--gap",
+        "transcript--cursor",
+        "transcript--hit",
+        "transcript--current",
+        "transcript--unsure",
+        "transcript--note",
+        "transcript--pill",
+    }
+
+    DEFAULT_CSS = """
+    TranscriptView {
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        & > .transcript--time { color: $transcript-time; }
+        & > .transcript--mark { color: $transcript-mark; }
+        & > .transcript--speaker { text-style: bold; }
+        & > .transcript--partial { color: $transcript-partial; text-style: italic; }
+        & > .transcript--gap { color: $transcript-gap; }
+        & > .transcript--cursor { background: $transcript-cursor; }
+        & > .transcript--hit { text-style: underline; }
+        & > .transcript--current { text-style: bold reverse; }
+        & > .transcript--unsure { text-style: italic uu; }
+        & > .transcript--note { color: $transcript-mark; text-style: italic; }
+        & > .transcript--pill { color: $background; background: $transcript-pill; text-style: bold; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "cursor_up", "Line up", show=False),
+        Binding("down", "cursor_down", "Line down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "to_start", "To the start", show=False),
+        Binding("end", "to_end", "To the end", show=False),
+    ]
+
+    def __init__(
+        self, transcript: Transcript, *, name: str | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._transcript = transcript
+        self._rows = Rows(transcript, self._mix_inks)
+        self._port = self._rows.port
+        self._unsure = UnsureWords(transcript)
+        self._learning = False
+        """Whether unsure words are being asked for."""
+        self._seen = -1
+        """Version of the transcript that is on the screen."""
+        self.walk = Walk(transcript)
+        """The search and how far one has come in it."""
+        self._left: tuple[Place, int | None] | None = None
+        """Where one was reading when the search began, and the cursor."""
+        self._searching_on = False
+        """Whether a turn of the search is to come."""
+        self._cursor: int | None = None
+        self._playing: int | None = None
+        self._drawn: list[Strip] = []
+        self._placing = False
+        """While it scrolls by itself."""
+
+    @property
+    def transcript(self) -> Transcript:
+        """What it shows."""
+        return self._transcript
+
+    @property
+    def following(self) -> bool:
+        """Whether the end is on the screen and will stay there."""
+        return self._port.following
+
+    @property
+    def new_count(self) -> int:
+        """Lines that came in below since it stopped following."""
+        return self._port.new_count
+
+    @property
+    def cursor_id(self) -> int | None:
+        """The line that commands act on: the newest final one while following; None without lines."""
+        return self._cursor
+
+    @property
+    def first_id(self) -> int | None:
+        """The line on the first row of the screen; None when there is none or it is a partial."""
+        return self._rows.first_id
+
+    @property
+    def on_wall(self) -> bool:
+        """Whether lines have the time of the wall clock beside them, where that is known."""
+        return self._rows.wall is not None
+
+    def tell_time(self, wall: Callable[[int], float | None] | None) -> None:
+        """Have wall-clock times beside the lines.
+
+        Args:
+            wall: gives seconds since 1970 UTC for a session time in samples, at once, or None where that is not known:
+                such a line keeps its tape time, which has no `@`. Without it every line has its tape time.
+        """
+        self._rows.wall = wall
+        self._take_changes()
+        self._place()
+
+    def tell_unsure(self, ask: Ask) -> None:
+        """Have words marked that an engine was unsure of; `ask` is asked about lines when they are shown."""
+        self._unsure.ask = ask
+        self._place()
+
+    def tell_playing(self, id: int | None) -> None:
+        """Show which line is played; None: none is."""
+        self._playing = id
+        self._draw()
+
+    @property
+    def wraps(self) -> int:
+        """Lines wrapped so far to know their height: what the work of `pull` is counted in."""
+        return self._port.flow.wraps
+
+    def pull(self) -> None:
+        """Bring the screen up to date with the transcript; does nothing when nothing changed."""
+        if not self._port.height:
+            return
+        self._search_on()
+        if self._transcript.version != self._seen:
+            self._take_changes()
+            self._place()
+        elif self._port.flow.refine():
+            self._place()
+        self._show_ticks()
+
+    def search(self, matcher: Matcher | None) -> None:
+        """Search for something else, from where one was reading when the search began; None ends the search.
+
+        `pull` searches on, goes to the first hit when it is found, and looks at new lines as they come.
+        """
+        self._take_changes()
+        if self._left is None:
+            self._left = (self._port.place(), self._cursor)
+        place, self._cursor = self._left
+        self._port.come_back(place)
+        self.walk.look_for(matcher, self._port.top_index(place))
+        self._search_on()
+        self._take_changes()
+        self._place()
+
+    def move_to_hit(self, step: int) -> None:
+        """Go to the next hit (1) or the one before (-1), round the ends."""
+        self._take_changes()
+        if (hit := self.walk.move(step)) is not None:
+            self.go_to(hit)
+
+    def end_search(self, *, stay: bool) -> None:
+        """Forget the search; stay where one is, or go back to where one was."""
+        self._take_changes()
+        left, self._left = self._left, None
+        self.walk.look_for(None, 0)
+        if left is not None and not stay:
+            place, self._cursor = left
+            self._port.come_back(place)
+        self._place()
+        self._show_ticks()
+
+    def go_to(self, id: int) -> None:
+        """Put the cursor on a line and have it on the screen. Raises KeyError when no line has this id."""
+        self._take_changes()
+        self._port.reveal(self._transcript.index_of(id))
+        self._cursor = id
+        self._place()
+
+    def to_end(self) -> None:
+        """Go to the end and follow it."""
+        self._take_changes()
+        self._port.follow()
+        self._cursor = self._rows.newest()
+        self._place()
+
+    def to_start(self) -> None:
+        """Go to the first line and stay there."""
+        self._take_changes()
+        self._port.stay(0)
+        self._cursor = self._transcript.id_at(0) if len(self._transcript) else None
+        self._place()
+
+    def action_to_end(self) -> None:
+        """`to_end`, as a key."""
+        self.to_end()
+
+    def action_to_start(self) -> None:
+        """`to_start`, as a key."""
+        self.to_start()
+
+    def action_page(self, direction: int) -> None:
+        """Scroll by a screen less one row, down (1) or up (-1)."""
+        self._take_changes()
+        self._scroll_rows(direction * max(1, self._port.height - 1))
+
+    def action_cursor_up(self) -> None:
+        """Move the cursor to the line above."""
+        self._move_cursor(-1)
+
+    def action_cursor_down(self) -> None:
+        """Move the cursor to the line below; from the last one, follow."""
+        self._move_cursor(1)
+
+    def render_line(self, y: int) -> Strip:
+        """A row of the screen; blank below the text."""
+        return self._rows.strip(y, self._look, self._pill)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text, a line each; what is seen is what is copied."""
+        text = selected_text(self._transcript, selection)
+        return None if text is None else (text, "\n")
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Draw the rows anew whose selection changed."""
+        self._draw()
+
+    def notify_style_update(self) -> None:
+        """Forget everything that was drawn in other colours."""
+        super().notify_style_update()
+        self._rows.painter.restyle()
+        self._drawn = []
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell a scroll of the person from one of ours, and from Textual's while the size changes."""
+        super().watch_scroll_y(old_value, new_value)
+        moved = round(new_value) - round(old_value)
+        if moved and not self._placing and self._fits_screen:
+            self._take_changes()
+            self._scroll_rows(moved)
+
+    def on_resize(self) -> None:
+        """Wrap to the new width; the row that is being read stays."""
+        self._take_changes()
+        self._place()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the pill goes to the end."""
+        pill = self._pill
+        if pill and event.y == self._port.height - 1 and event.x >= self._rows.size.width - len(pill) - 2:
+            self.to_end()
+
+    @property
+    def _fits_screen(self) -> bool:
+        """Whether the rows were placed for the size that the view has now."""
+        return self.scrollable_content_region.size == self._rows.size
+
+    @property
+    def _pill(self) -> str:
+        if self._port.following:
+            return ""
+        return f"{self._port.new_count:,} new · End to follow" if self._port.new_count else "End to follow"
+
+    def _take_changes(self) -> None:
+        """Follow the transcript and the size of the view, without moving anything yet."""
+        self._rows.take_changes(self.scrollable_content_region.size)
+        self._unsure.sync()
+        self._seen = self._transcript.version
+        if self._port.following or self._cursor not in self._transcript:
+            self._cursor = self._rows.newest()
+
+    def _scroll_rows(self, moved: int) -> None:
+        """Scroll as the person wants. Changes were taken before."""
+        self._port.scroll(moved)
+        if self._port.following:
+            self._cursor = self._rows.newest()
+        self._place()
+
+    def _move_cursor(self, step: int) -> None:
+        self._take_changes()
+        transcript, flow = self._transcript, self._port.flow
+        if self._cursor is None:
+            return
+        index = transcript.index_of(self._cursor) + step
+        shown = [transcript.index_of(id) for id in self._rows.ids if id in transcript]
+        if shown and not shown[0] - 1 <= index <= shown[-1] + 1:
+            index = shown[0] if step > 0 else shown[-1]
+        index = max(0, index)
+        if index >= len(transcript) - 1 and step > 0:
+            self.to_end()
+            return
+        self._cursor = transcript.id_at(index)
+        top, first = self._port.top, flow.top_of(index)
+        behind = flow.top_of(index + 1)
+        self._port.stay(min(first, max(top, behind - max(1, self._port.height - 1))))
+        self._place()
+
+    def _place(self) -> None:
+        """Put the rows where they belong on the screen and draw those that are not what they were."""
+        port, size = self._port, self._rows.size
+        if not size:
+            return
+        port.settle()
+        top = port.top
+        self._placing = True
+        self.virtual_size = Size(size.width, port.rows)
+        if round(self.scroll_y) != top:
+            self.scroll_to(y=top, animate=False)
+        self._placing = False
+        self._rows.lay()
+        self._draw()
+        self._learn()
+
+    def _learn(self) -> None:
+        """Ask for the unsure words of the lines on the screen, if some are not known and nobody asks already."""
+        if not self._learning and self._unsure.missing(self._rows.ids):
+            self._learning = True
+            self.run_worker(self._learn_all(), group="unsure", exit_on_error=False)
+
+    async def _learn_all(self) -> None:
+        """Ask until all is known of what is on the screen by then."""
+        try:
+            while lines := self._unsure.missing(self._rows.ids):
+                await self._unsure.learn(lines, lambda: self._rows.ids)
+                self._draw()
+        finally:
+            self._learning = False
+
+    def _draw(self) -> None:
+        """Refresh the rows whose strip is another one."""
+        pill = self._pill
+        strips = [self._rows.strip(y, self._look, pill) for y in range(self._port.height)]
+        if len(strips) != len(self._drawn):
+            self.refresh()
+        else:
+            both = zip(self._drawn, strips, strict=True)
+            for y in [y for y, (old, new) in enumerate(both) if old is not new]:
+                self.refresh(Region(0, y, self._rows.size.width, 1))
+        self._drawn = strips
+
+    def _search_on(self) -> None:
+        """Search for a few milliseconds, and again as soon as everybody else has had a turn."""
+        if (hit := self.walk.step()) is not None:
+            self.go_to(hit)
+        if self.walk.counting and not self._searching_on:
+            self._searching_on = True
+            self.set_timer(_TURN_S, self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._searching_on = False
+        self._search_on()
+
+    def _look(self, id: int) -> Look:
+        """What is special about a line now."""
+        span = selected_span(self._transcript, self.text_selection, id)
+        unsure = self._unsure.spans(id)
+        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, id == self.walk.current, unsure)
+
+    def _show_ticks(self) -> None:
+        """Where there are hits, beside the text."""
+        ticks = self.walk.ticks(self._port.height, self._port.flow, self._port.rows)
+        show_ticks(self.vertical_scrollbar, ticks, self.get_component_rich_style("transcript--mark", partial=True))
+
+    def _mix_inks(self) -> Inks:
+        """The styles as the theme has them now."""
+        part = self.get_component_rich_style
+        return Inks(
+            text=self.rich_style,
+            time=part("transcript--time"),
+            mark=part("transcript--mark"),
+            speaker=part("transcript--speaker"),
+            partial=part("transcript--partial"),
+            stable=part("transcript--stable"),
+            gap=part("transcript--gap"),
+            cursor=part("transcript--cursor"),
+            selection=self.screen.get_component_rich_style("screen--selection").background_style,
+            hit=part("transcript--hit", partial=True),
+            current=part("transcript--current", partial=True),
+            unsure=part("transcript--unsure", partial=True),
+            note=part("transcript--note", partial=True),
+            pill=part("transcript--pill"),
+        )
