@@ -11,8 +11,8 @@ import pytest
 from conftest import Speech
 from mictape.audio.tape import count_samples, read_journal
 from mictape.units import RATE
-from support.lossless import FOREGROUND
 from support.child_processes import alive, children_of
+from support.lossless import FOREGROUND
 from support.pulse import PulseServer
 from support.screen_app import ScreenApp, screen_app
 from support.sessions import lines_of, room, sessions_of, tape_seconds

@@ -1,7 +1,7 @@
 """The local engine's process: `python -m mictape.engines.local.process`, Moonshine tiny-en behind a pair of pipes.
 
 Orders come on stdin, reports leave on stdout (`mictape.engines.local.ipc`); stderr is the log. A process of its own
-because of its 200 MB, because native code prints to whatever descriptors 1 and 2 are, and because a process can be killed.
+because of its 200 MB, because native code prints to whatever descriptors 1 and 2 are, and because it can be killed.
 It serves any number of connections at a time, in turns, and ends when stdin closes.
 
 Finals are said in the order of the sound, as soon as it is there; partials are clocked by the time they take and not
