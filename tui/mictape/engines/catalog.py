@@ -21,11 +21,11 @@ GROUP: Final = "mictape.engines"
 OWN: Final = tuple(
     EntryPoint(name, f"mictape.engines.{place}", GROUP)
     for name, place in (
-        ("local", "local:LocalEngine"),
-        ("assemblyai", "assemblyai:AssemblyAIEngine"),
-        ("assemblyai-v2", "assemblyai_v2:AssemblyAIV2Engine"),
-        ("deepgram", "deepgram:DeepgramEngine"),
-        ("openai", "openai_realtime:OpenAIEngine"),
+        ("local", "local.engine:LocalEngine"),
+        ("assemblyai", "assemblyai.v3:AssemblyAIEngine"),
+        ("assemblyai-v2", "assemblyai.v2:AssemblyAIV2Engine"),
+        ("deepgram", "deepgram.engine:DeepgramEngine"),
+        ("openai", "openai.realtime:OpenAIEngine"),
         ("vllm", "vllm:VllmEngine"),
         ("sherpa-onnx", "sherpa:SherpaEngine"),
         ("vosk", "vosk:VoskEngine"),
