@@ -28,5 +28,5 @@ async def test_a_speaker_is_named_and_a_word_is_expected_from_now_on(home: Path)
         assert app.session is not None
         await pilot.press("home", "enter", "down", *"Anna", "down", *"Tellson", "enter")
         await until_async(lambda: app.transcript.line(0).speaker == "Anna")
-        await until_async(lambda: app.session and app.session._ask.key_terms == ("Tellson",))
+        await until_async(lambda: app.session and app.session._request.key_terms == ("Tellson",))
         assert app.transcript.line(1).speaker is None, "a line without a speaker has one of its own"

@@ -14,8 +14,7 @@ import numpy as np
 
 from bench.clips import SPEECH_VARIABLE, Clip, clips_of_the_folder, clips_of_the_wheel
 from bench.report import Report
-from mictape.engines.base import Final as FinalTurn
-from mictape.engines.base import Heard, Partial, Request
+from mictape.engines.base import EngineEvent, FinalTurn, Partial, Request
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.units import RATE
 from support.references import normal, word_error_rate
@@ -33,7 +32,7 @@ class Listened:
     """What was heard of a clip, and when: seconds since its first sample was sent."""
 
     pcm: bytes
-    heard: list[tuple[float, Heard]]
+    heard: list[tuple[float, EngineEvent]]
 
     @property
     def text(self) -> str:

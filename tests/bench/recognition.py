@@ -16,8 +16,7 @@ from bench.aligned import starts_of
 from bench.clips import Clip, clips_of_the_folder, clips_of_the_wheel
 from bench.local import Listened
 from bench.report import Part, Report, percentile
-from mictape.engines.base import Final as FinalTurn
-from mictape.engines.base import Heard, Partial
+from mictape.engines.base import EngineEvent, FinalTurn, Partial
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import heard_of
 from mictape.engines.local.engine import model_folder
@@ -93,7 +92,7 @@ def _parts(text: str) -> list[str]:
     return normal(text).split()
 
 
-def _taken_back(heard: Sequence[tuple[float, Heard]]) -> int:
+def _taken_back(heard: Sequence[tuple[float, EngineEvent]]) -> int:
     """Words shown and then replaced or left out, partials and lines counted alike."""
     shown: dict[int, list[str]] = {}
     count = 0
@@ -111,7 +110,7 @@ def driven(
 ) -> tuple[Listened, float]:
     """Our driver on a virtual clock: blocks of 100 ms arrive, and the CPU time of the work moves the clock."""
     model, voice = models()
-    heard: list[tuple[float, Heard]] = []
+    heard: list[tuple[float, EngineEvent]] = []
     clock_s = busy_s = begun_s = 0.0
 
     def say(report: wire.Report) -> None:
@@ -140,7 +139,7 @@ def library(pcm: bytes) -> tuple[Listened, float]:
     command = [sys.executable, "-m", "bench.stock", str(model_folder())]
     done = subprocess.run(command, input=pcm, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     told = json.loads(done.stdout)
-    heard: list[tuple[float, Heard]] = [
+    heard: list[tuple[float, EngineEvent]] = [
         (at_s, FinalTurn(turn, text, start=start, end=end) if final else Partial(turn, text, start=start))
         for at_s, turn, text, start, end, final in told["said"]
     ]

@@ -13,7 +13,7 @@ from bench.report import Report
 from bench.service import engine_at, serving
 from bench.sound import pattern
 from mictape.audio.tape import Tape, TapeWriter
-from mictape.engines.base import Changes, Connection, Engine, Heard, Request
+from mictape.engines.base import Changes, Connection, Engine, EngineEvent, Request
 from mictape.failure import Failure
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
@@ -60,7 +60,7 @@ class TimedConnection:
         """Pass on."""
         await self.inner.keep_alive()
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """Pass on."""
         async for heard in self.inner:
             yield heard
@@ -86,14 +86,14 @@ class TimedEngine:
     def __post_init__(self) -> None:
         self.name, self.title, self.capabilities = self.inner.name, self.inner.title, self.inner.capabilities
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """Pass on."""
-        return await self.inner.check(ask)
+        return await self.inner.check(request)
 
-    async def connect(self, ask: Request) -> TimedConnection:
+    async def connect(self, request: Request) -> TimedConnection:
         """Connect, slowly."""
         await asyncio.sleep(self.handshake_s)
-        return TimedConnection(await self.inner.connect(ask), self.sent)
+        return TimedConnection(await self.inner.connect(request), self.sent)
 
     async def close(self) -> None:
         """Pass on."""

@@ -11,13 +11,12 @@ done by `mictape.engines.websocket`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
-from typing import Final as Constant
+from typing import Annotated, ClassVar, Final
 from urllib.parse import urlencode
 
 import msgspec
 
-from mictape.engines.base import Answered, Capabilities, Final, Heard, Partial, Request
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Request
 from mictape.engines.websocket import Frame, SocketConnection, Verdict, open_socket, unusable
 from mictape.failure import ExitCode, Failure
 
@@ -43,7 +42,7 @@ class _Message(msgspec.Struct):
     end: int = 0
 
 
-_MESSAGE: Constant = msgspec.json.Decoder(_Message)
+_MESSAGE: Final = msgspec.json.Decoder(_Message)
 
 
 class ParrotConnection(SocketConnection):
@@ -62,14 +61,14 @@ class ParrotConnection(SocketConnection):
         """What makes the service say the rest."""
         return ("end",)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """A partial, or a final, which answers for the sound before its end."""
         match self._read(message, _MESSAGE):
             case _Message(partial=str(text)):
                 yield Partial(self._turn, text)
             case _Message(final=str(text), end=end):
                 if text:
-                    yield Final(self._turn, text, end=end)
+                    yield FinalTurn(self._turn, text, end=end)
                     self._turn += 1
                 yield Answered(end)
             case _:
@@ -93,17 +92,17 @@ class ParrotEngine:
         self._key = key
         self.url = options.url
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way before anything is connected; a missing key is told with its variable."""
-        del ask
+        del request
         if self._key is None:
             remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
             return Failure("Parrot needs an API key", remedy, ExitCode.ENGINE)
         return unusable(self.name, self.url)
 
-    async def connect(self, ask: Request) -> ParrotConnection:
+    async def connect(self, request: Request) -> ParrotConnection:
         """Open a conversation. Raises `Lost`, with `retry` false when another attempt would fail the same way."""
-        del ask
+        del request
         settings = msgspec.to_builtins(self._options, str_keys=True)
         query = urlencode({name: value for name, value in settings.items() if name != "url"}, doseq=True)
         # The key goes into a header, never into the url: urls end up in logs.

@@ -20,7 +20,7 @@ import pytest
 import soxr
 
 from conftest import Speech
-from mictape.engines.base import Heard, Lost, Request
+from mictape.engines.base import EngineEvent, Lost, Request
 from mictape.engines.local.engine import model_folder
 from mictape.engines.sherpa import SherpaEngine, SherpaOptions
 from mictape.units import RATE
@@ -133,7 +133,7 @@ def engine(judge: Judge, longest_utterance_s: float = 14.0) -> SherpaEngine:
     return SherpaEngine(options, Path("log"))
 
 
-def text_of(heard: list[Heard]) -> str:
+def text_of(heard: list[EngineEvent]) -> str:
     return " ".join(final.text for final in finals(heard))
 
 

@@ -21,8 +21,7 @@ from mictape.audio.tape import Tape, TapeWriter
 from mictape.engines import websocket
 from mictape.engines.assemblyai.options import AssemblyAIOptions
 from mictape.engines.assemblyai.v3 import AssemblyAIEngine
-from mictape.engines.base import Final as FinalTurn
-from mictape.engines.base import Lost, Partial, Request
+from mictape.engines.base import FinalTurn, Lost, Partial, Request
 from mictape.failure import ExitCode, Failure
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower

@@ -16,8 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from mictape.engines.base import Answered, Connection, Partial, Received, Request, Word
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Answered, Connection, FinalTurn, Partial, Received, Request, Word
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.units import RATE
 from servers.assemblyai import Said, V3Session

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from mictape.engines.base import Answered, Connection, Engine, Final, Heard, Partial, Received, Request
+from mictape.engines.base import Answered, Connection, Engine, EngineEvent, FinalTurn, Partial, Received, Request
 from mictape.units import RATE
 
 SAMPLE_BYTES = 2
@@ -14,8 +14,13 @@ def silence(seconds: float) -> bytes:
 
 
 async def hear_all(
-    engine: Engine, pcm: bytes, *, block: int = RATE // 10, endpoints: Iterable[int] = (), ask: Request | None = None
-) -> list[Heard]:
+    engine: Engine,
+    pcm: bytes,
+    *,
+    block: int = RATE // 10,
+    endpoints: Iterable[int] = (),
+    request: Request | None = None,
+) -> list[EngineEvent]:
     """Everything that is said about `pcm` on one connection.
 
     Args:
@@ -23,9 +28,9 @@ async def hear_all(
         pcm: 16 kHz, 16 bits, mono.
         block: Samples of a block.
         endpoints: Samples at which the utterance is ended.
-        ask: What is asked of the engine.
+        request: What is asked of the engine.
     """
-    connection = await engine.connect(ask or Request())
+    connection = await engine.connect(request or Request())
     borders = [*sorted(endpoints), len(pcm) // SAMPLE_BYTES]
 
     async def speak() -> None:
@@ -50,23 +55,23 @@ async def hear_all(
         await connection.close()
 
 
-async def listen(connection: Connection) -> list[Heard]:
+async def listen(connection: Connection) -> list[EngineEvent]:
     """What is said until all is said."""
     return [heard async for heard in connection]
 
 
-def finals(heard: Iterable[Heard]) -> list[Final]:
-    return [news for news in heard if isinstance(news, Final)]
+def finals(heard: Iterable[EngineEvent]) -> list[FinalTurn]:
+    return [news for news in heard if isinstance(news, FinalTurn)]
 
 
-def partials(heard: Iterable[Heard]) -> list[tuple[int, str]]:
+def partials(heard: Iterable[EngineEvent]) -> list[tuple[int, str]]:
     """Turn and text of each."""
     return [(news.turn, news.text) for news in heard if isinstance(news, Partial)]
 
 
-def answered(heard: Iterable[Heard]) -> list[int]:
+def answered(heard: Iterable[EngineEvent]) -> list[int]:
     return [news.until for news in heard if isinstance(news, Answered)]
 
 
-def received(heard: Iterable[Heard]) -> list[int]:
+def received(heard: Iterable[EngineEvent]) -> list[int]:
     return [news.until for news in heard if isinstance(news, Received)]

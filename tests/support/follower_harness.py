@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mictape.audio.tape import Tape, TapeWriter
-from mictape.engines.base import Capabilities, Final, Request, Speakers
+from mictape.engines.base import Capabilities, FinalTurn, Request, Speakers
 from mictape.intervals import Intervals
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
@@ -102,11 +102,11 @@ class Sitting:
         return " ".join(final.text for final in self.finals).split()
 
     @property
-    def finals(self) -> list[Final]:
+    def finals(self) -> list[FinalTurn]:
         """What each turn became, in tape order, with the speaker it has at last."""
-        turns: dict[tuple[int, int, int], Final] = {}
+        turns: dict[tuple[int, int, int], FinalTurn] = {}
         for era, each in zip(self.eras, self.told, strict=True):
-            if isinstance(each.heard, Final):
+            if isinstance(each.heard, FinalTurn):
                 turns[era, each.connection, each.heard.turn] = each.heard
             elif isinstance(each.heard, Speakers):
                 for turn, speaker in each.heard.turns.items():

@@ -15,8 +15,8 @@ from mictape.engines.base import (
     Capabilities,
     Changes,
     Connection,
-    Final,
-    Heard,
+    EngineEvent,
+    FinalTurn,
     Lost,
     Partial,
     Received,
@@ -97,10 +97,10 @@ class ScriptedEngine:
         """The most attempts to connect in any 60 s."""
         return max((sum(0 <= other - at < 59.999 for other in self.attempts_s) for at in self.attempts_s), default=0)
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         return None
 
-    async def connect(self, ask: Request) -> Connection:
+    async def connect(self, request: Request) -> Connection:
         now = asyncio.get_running_loop().time()
         self.attempts_s.append(now)
         if self.fatal:
@@ -134,9 +134,9 @@ class ScriptedConnection:
         """The word that sounds now, and where it began."""
         self._turn = 0
         self._words: list[Word] = []
-        self._heard: asyncio.Queue[tuple[float, Heard | Lost | None]] = asyncio.Queue()
+        self._heard: asyncio.Queue[tuple[float, EngineEvent | Lost | None]] = asyncio.Queue()
         """When it arrives, and what."""
-        self._held: list[Heard] = []
+        self._held: list[EngineEvent] = []
         """A turn that waits for the one behind it."""
         self._labels: dict[str, int] = {}
         """For each label the person it stands for."""
@@ -197,7 +197,7 @@ class ScriptedConnection:
             return
         start, end = self._words[0].start, self._words[-1].end
         assert end is not None
-        final = Final(self._turn, self._text, self._times, start, end, speaker=self._words[0].speaker)
+        final = FinalTurn(self._turn, self._text, self._times, start, end, speaker=self._words[0].speaker)
         self._held.append(final)
         self._turn += 1
         self._words = []
@@ -217,7 +217,7 @@ class ScriptedConnection:
             self._labels[chr(ord("A") + len(self._labels))] = person
         return next(label for label, each in self._labels.items() if each == person)
 
-    def _say(self, heard: Heard | Lost | None) -> None:
+    def _say(self, heard: EngineEvent | Lost | None) -> None:
         self._heard.put_nowait((asyncio.get_running_loop().time() + self._engine.late_s, heard))
 
     def _break(self) -> None:
@@ -242,7 +242,7 @@ class ScriptedConnection:
     async def keep_alive(self) -> None:
         self._engine.kept_alive += 1
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         while True:
             at_s, heard = await self._heard.get()
             await asyncio.sleep(at_s - asyncio.get_running_loop().time())

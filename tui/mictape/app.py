@@ -29,7 +29,7 @@ from mictape.engines.base import Engine, Request
 from mictape.engines.readiness import Standing, in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.library import Library
-from mictape.library.records import KeptTrack
+from mictape.library.records import TrackRecord
 from mictape.paths import Places
 from mictape.recognition.live import Plan
 from mictape.screens.device_picker import Choice, DevicePicker
@@ -99,7 +99,7 @@ class MictapeApp(App[None]):
         super().__init__()
         self.farewell: Failure | None = None
         """What to say on the terminal once it is the person's again."""
-        self._again: list[KeptTrack] = []
+        self._again: list[TrackRecord] = []
         """What a session that goes on recorded beside its first device."""
         self.session: Session | None = None
         self.transcript = Transcript()

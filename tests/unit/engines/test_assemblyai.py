@@ -18,8 +18,7 @@ from mictape.engines.assemblyai.messages import Heard as HeardWord
 from mictape.engines.assemblyai.messages import Turn
 from mictape.engines.assemblyai.options import AssemblyAIOptions, address
 from mictape.engines.assemblyai.v3 import AssemblyAIConnection, AssemblyAIEngine, live_text
-from mictape.engines.base import Answered, Changes, Heard, Lost, Notice, Partial, Request, Speakers
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Notice, Partial, Request, Speakers
 from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Script, Speech, Utterance, V3Server, V3Session, silence, value_of
@@ -44,7 +43,7 @@ def engine_at(server: Server, key: str | None = KEY, **options: Any) -> Assembly
     return AssemblyAIEngine(AssemblyAIOptions(**settings), Path("unused"), key)
 
 
-async def heard_from(script: Script, seconds: float = 4.0, **options: Any) -> list[Heard]:
+async def heard_from(script: Script, seconds: float = 4.0, **options: Any) -> list[EngineEvent]:
     """Everything said about so much sound, in a session that breaks no rule."""
     assemblyai = V3Server(script, fastest=None)
     async with serve(assemblyai, admit=assemblyai.admit) as server:
@@ -55,10 +54,10 @@ async def heard_from(script: Script, seconds: float = 4.0, **options: Any) -> li
 
 @asynccontextmanager
 async def connected(
-    assemblyai: V3Server, ask: Request | None = None, **options: Any
+    assemblyai: V3Server, request: Request | None = None, **options: Any
 ) -> AsyncGenerator[tuple[AssemblyAIConnection, V3Session]]:
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        connection = await engine_at(server, **options).connect(ask or Request())
+        connection = await engine_at(server, **options).connect(request or Request())
         try:
             yield connection, assemblyai.sessions[0]
         finally:
@@ -262,9 +261,9 @@ def test_regions_and_urls() -> None:
 
 
 async def test_language_and_key_terms_of_the_request() -> None:
-    ask = Request(language="de-AT", key_terms=("Wien", "x" * 51, "Graz"))
+    request = Request(language="de-AT", key_terms=("Wien", "x" * 51, "Graz"))
     options: dict[str, Any] = {"keyterms_prompt": ("Graz", "Linz")}
-    async with connected(V3Server(silence), ask, **options) as (connection, session):
+    async with connected(V3Server(silence), request, **options) as (connection, session):
         assert session.parameters["language_codes"] == ["de"]
         assert session.parameters["keyterms_prompt"] == ["Graz", "Linz", "Wien"]
         await connection.finish()

@@ -11,8 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from mictape.engines.assemblyai.v2 import AssemblyAIV2Engine, AssemblyAIV2Options, boosted
-from mictape.engines.base import Answered, Heard, Lost, Notice, Partial, Request
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Notice, Partial, Request
 from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Utterance
@@ -37,7 +36,7 @@ def engine_at(server: Server, key: str | None = KEY, **options: Any) -> Assembly
     return AssemblyAIV2Engine(AssemblyAIV2Options(**settings), Path("unused"), key)
 
 
-async def heard_from(assemblyai: V2Server, seconds: float = 4.0, **options: Any) -> list[Heard]:
+async def heard_from(assemblyai: V2Server, seconds: float = 4.0, **options: Any) -> list[EngineEvent]:
     """Everything said about so much sound, in a session that breaks no rule."""
     async with serve(assemblyai, admit=assemblyai.admit) as server:
         heard = await hear_all(engine_at(server, **options), silent(seconds), block=BLOCK)
@@ -109,8 +108,8 @@ def test_only_so_many_words_can_be_boosted() -> None:
 async def test_words_left_out_are_told() -> None:
     assemblyai = V2Server()
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        ask = Request(key_terms=("x" * 2500, "tea"))
-        (notice,) = await hear_all(engine_at(server), b"", ask=ask)
+        request = Request(key_terms=("x" * 2500, "tea"))
+        (notice,) = await hear_all(engine_at(server), b"", request=request)
     assert isinstance(notice, Notice)
 
 

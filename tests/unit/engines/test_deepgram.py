@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from mictape.engines.base import Answered, Changes, Connection, Final, Heard, Lost, Notice, Partial, Request, Word
+from mictape.engines.base import (
+    Answered,
+    Changes,
+    Connection,
+    EngineEvent,
+    FinalTurn,
+    Lost,
+    Notice,
+    Partial,
+    Request,
+    Word,
+)
 from mictape.engines.deepgram.engine import DeepgramEngine, DeepgramOptions, address
 from mictape.units import RATE
 from servers.base import CERTIFICATE, Peer, Refusal, Wrong, serve
@@ -43,7 +54,7 @@ def flux(url: str, **options: Any) -> DeepgramEngine:
     return engine(url, api="flux", **options)
 
 
-async def hear(asked: DeepgramEngine, seconds: float, **more: Any) -> list[Heard]:
+async def hear(asked: DeepgramEngine, seconds: float, **more: Any) -> list[EngineEvent]:
     """Everything said about so much sound; what it is like is the script's business."""
     return await hear_all(asked, silence(seconds), block=BLOCK, **more)
 
@@ -83,8 +94,8 @@ async def test_an_utterance_is_what_was_frozen_until_it_ended() -> None:
         Word("plants.", 22_000, 28_000, 0.98),
     )
     assert finals(heard) == [
-        Final(0, "Please water the plants.", words, start=4_000, end=28_000),
-        Final(1, "Again.", (Word("Again.", 56_000, 64_000, 0.98),), start=56_000, end=64_000),
+        FinalTurn(0, "Please water the plants.", words, start=4_000, end=28_000),
+        FinalTurn(1, "Again.", (Word("Again.", 56_000, 64_000, 0.98),), start=56_000, end=64_000),
     ]
     assert partials(heard) == [
         (0, "Please"),
@@ -273,7 +284,7 @@ async def test_a_model_without_key_terms_says_so() -> None:
 async def test_a_close_without_the_last_word_is_lost_but_what_was_frozen_is_kept() -> None:
     deepgram = V1Server(PLEASE, THE_PLANTS)
     deepgram.metadata = False
-    heard: list[Heard] = []
+    heard: list[EngineEvent] = []
     async with serve(deepgram, admit=deepgram.admit) as server:
         connection = await engine(server.url).connect(Request())
         await speak(connection, 1.44)
@@ -532,7 +543,7 @@ async def test_a_turn_without_words_has_the_times_of_its_window() -> None:
     bare = {**turn_info("EndOfTurn", 0, PLEASE.words, 0.25, 1.0), "words": [], "languages": ["es", "en"]}
     async with serve(says(bare)) as server:
         heard = await hear(flux(server.url, model="flux-general-multi"), 1.2)
-    assert finals(heard) == [Final(0, "Please water", None, start=4_000, end=RATE, language="es")]
+    assert finals(heard) == [FinalTurn(0, "Please water", None, start=4_000, end=RATE, language="es")]
 
 
 async def test_an_error_ends_a_connection_of_flux() -> None:
@@ -557,7 +568,7 @@ async def test_everything_that_can_be_set_is_a_parameter_the_server_knows() -> N
             dictation=True, diarize=False, diarize_model="latest", keywords=["x:2"], replace=["a:b"], search=["s"],
             detect_entities=True, extra=["k:v"], version="2026-01-01.0",
         )  # fmt: skip
-        await hear(asked, 0.16, ask=Request(language="de", key_terms=("three",)))
+        await hear(asked, 0.16, request=Request(language="de", key_terms=("three",)))
     values = msgspec.structs.asdict(asked._options)
     assert not [name for name, value in values.items() if value in (None, ()) and not name.startswith("e")]
     assert [value for name, value in deepgram.query if name == "keyterm"] == ["one", "two words", "three"]
@@ -590,7 +601,7 @@ async def test_flux_is_asked_in_the_language_of_the_session() -> None:
     deepgram = FluxServer()
     async with serve(deepgram, admit=deepgram.admit) as server:
         asked = flux(server.url, eager_eot_threshold=0.4, eot_threshold=0.8, eot_timeout_ms=3000)
-        await hear(asked, 0.16, ask=Request(language="de"))
+        await hear(asked, 0.16, request=Request(language="de"))
         assert dict(deepgram.query)["model"] == "flux-general-multi"
         assert dict(deepgram.query)["language_hint"] == "de"
         assert dict(deepgram.query)["eot_timeout_ms"] == "3000"
@@ -753,7 +764,7 @@ def scripts(draw: st.DrawFn) -> Script:
     return borders, words, sorted({BLOCK * point for point in endpoints}), length / RATE
 
 
-async def hear_script(api: str, script: Script, ends: Sequence[Any]) -> list[Heard]:
+async def hear_script(api: str, script: Script, ends: Sequence[Any]) -> list[EngineEvent]:
     borders, words, endpoints, length = script
     starts = [0.0, *borders]
     inside = [
@@ -791,7 +802,7 @@ async def test_every_word_is_said_once_and_in_order(api: str, script: Script, en
     for news in heard:  # nothing is said about what was answered
         if isinstance(news, Answered):
             covered = news.until
-        elif isinstance(news, Final):
+        elif isinstance(news, FinalTurn):
             assert news.end is not None
             assert news.end > covered  # a word may be on both sides of an endpoint, said behind it
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mictape.engines import catalog
-from mictape.engines.base import Engine, Final, Lost, Partial, Request
+from mictape.engines.base import Engine, FinalTurn, Lost, Partial, Request
 from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers import assemblyai as assemblyai_server
@@ -150,6 +150,6 @@ async def test_turns_are_counted_from_nought(case: Case, tmp_path: Path) -> None
         engine = case.engine(url, tmp_path)
         pcm, block = silence(engine)
         heard = await hear_all(engine, pcm, block=block)
-    turns = [said.turn for said in heard if isinstance(said, Partial | Final)]
+    turns = [said.turn for said in heard if isinstance(said, Partial | FinalTurn)]
     assert turns == sorted(turns)
     assert min(turns, default=0) == 0

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mictape.engines.base import Answered, Changes, Final, Heard, Lost, Notice, Partial, Received, Request
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Notice, Partial, Received, Request
 from mictape.engines.openai.items import Items
 from mictape.engines.openai.realtime import OpenAIConnection, OpenAIEngine, OpenAIOptions
 from mictape.failure import ExitCode
@@ -53,29 +53,29 @@ async def send(connection: OpenAIConnection, pcm: bytes) -> None:
         await connection.send(pcm[start : start + block])
 
 
-async def listen(connection: OpenAIConnection) -> list[Heard]:
+async def listen(connection: OpenAIConnection) -> list[EngineEvent]:
     """Everything until the end."""
     return [heard async for heard in connection]
 
 
 async def heard_of(
-    server: OpenAIServer, pcm: bytes, ask: Request = ASK, **options: Any
-) -> list[Partial | Final | Answered | Notice]:
+    server: OpenAIServer, pcm: bytes, request: Request = ASK, **options: Any
+) -> list[Partial | FinalTurn | Answered | Notice]:
     """What is heard of this sound, without the acknowledgements."""
-    connection = await engine(server.url, **options).connect(ask)
+    connection = await engine(server.url, **options).connect(request)
     listening = asyncio.create_task(listen(connection))
     await send(connection, pcm)
     await connection.finish()
     everything = await listening
     await connection.close()
-    return [heard for heard in everything if isinstance(heard, Partial | Final | Answered | Notice)]
+    return [heard for heard in everything if isinstance(heard, Partial | FinalTurn | Answered | Notice)]
 
 
-def finals(heard: Sequence[Heard]) -> list[tuple[int, str]]:
-    return [(said.turn, said.text) for said in heard if isinstance(said, Final)]
+def finals(heard: Sequence[EngineEvent]) -> list[tuple[int, str]]:
+    return [(said.turn, said.text) for said in heard if isinstance(said, FinalTurn)]
 
 
-def answered(heard: Sequence[Heard]) -> list[int]:
+def answered(heard: Sequence[EngineEvent]) -> list[int]:
     return [said.until for said in heard if isinstance(said, Answered)]
 
 
@@ -90,7 +90,7 @@ async def test_an_utterance_ends_where_the_voice_detector_says() -> None:
     assert heard == [
         Partial(0, "please", start=start),
         Partial(0, "please water", start=start),
-        Final(0, "Please water the plants.", start=start, end=end),
+        FinalTurn(0, "Please water the plants.", start=start, end=end),
         Answered(end),
         Answered(at(2600)),
     ]
@@ -101,7 +101,7 @@ async def test_a_model_that_writes_at_once_writes_in_the_turn_that_is_committed_
     async with openai_server(script) as server:
         heard = await heard_of(server, spoken(400, 600, 400, 600))
     assert not server.violations
-    assert [(said.turn, said.text) for said in heard if isinstance(said, Partial | Final)] == [
+    assert [(said.turn, said.text) for said in heard if isinstance(said, Partial | FinalTurn)] == [
         (0, "One."),
         (1, "tw"),
         (1, "two"),
@@ -122,7 +122,7 @@ async def test_texts_that_come_early_wait_for_those_before_them() -> None:
 async def test_an_item_that_failed_is_not_answered_and_tried_again() -> None:
     error = {"type": "server_error", "code": "busy", "message": "too much to do", "param": None}
     script = [Utterance("One."), Utterance(deltas=("tw",), failed=error), Utterance("Three.")]
-    heard: list[Heard] = []
+    heard: list[EngineEvent] = []
     async with openai_server(script) as server:
         connection = await engine(server.url).connect(ASK)
         sending = asyncio.create_task(send(connection, spoken(*[400, 600] * 3)))
@@ -156,7 +156,7 @@ async def test_what_is_said_is_passed_on_as_it_is() -> None:
     text = "[laughs] [/etc/hosts] \x1b[31mred\x1b[0m "
     async with openai_server([Utterance(text, deltas=(text,), languages=("en",))]) as server:
         heard = await heard_of(server, spoken(400, 600))
-    assert heard[:2] == [Partial(0, text, start=0), Final(0, text, start=0, end=at(900), language="en")]
+    assert heard[:2] == [Partial(0, text, start=0), FinalTurn(0, text, start=0, end=at(900), language="en")]
 
 
 async def test_speech_is_received_before_it_is_answered() -> None:
@@ -166,7 +166,7 @@ async def test_speech_is_received_before_it_is_answered() -> None:
         await connection.finish()
         heard = await listen(connection)
         await connection.close()
-    assert [type(said) for said in heard] == [Received, Received, Received, Final, Answered, Received, Answered]
+    assert [type(said) for said in heard] == [Received, Received, Received, FinalTurn, Answered, Received, Answered]
     assert heard[0] == Received(0)
     assert heard[1] == heard[2] == Received(at(900))
 
@@ -180,7 +180,7 @@ async def test_speech_that_goes_on_at_the_end_is_committed() -> None:
     assert not server.violations
     assert server.talks[0].commits == 1
     assert finals(heard) == [(0, "One."), (1, "Two.")]
-    assert heard[-2:] == [Final(1, "Two.", start=at(900), end=at(1400)), Answered(at(1400))]
+    assert heard[-2:] == [FinalTurn(1, "Two.", start=at(900), end=at(1400)), Answered(at(1400))]
 
 
 async def test_nothing_is_left_to_commit_when_the_voice_detector_was_quicker() -> None:
@@ -200,13 +200,13 @@ async def test_a_commit_of_nothing_does_not_stand_for_a_later_one() -> None:
         heard = await listen(connection)
         await connection.close()
     assert not server.violations
-    assert heard[-2:] == [Final(1, "Two.", start=at(900), end=at(1300)), Answered(at(1300))]
+    assert heard[-2:] == [FinalTurn(1, "Two.", start=at(900), end=at(1300)), Answered(at(1300))]
 
 
 async def test_what_the_voice_detector_did_not_hear_has_no_start() -> None:
     async with openai_server([Utterance("One."), Utterance("Two.")]) as server:
         heard = await heard_of(server, spoken(400, 800))
-    assert heard[-2:] == [Final(1, "Two.", start=None, end=at(1200)), Answered(at(1200))]
+    assert heard[-2:] == [FinalTurn(1, "Two.", start=None, end=at(1200)), Answered(at(1200))]
 
 
 @pytest.mark.parametrize("turn_detection", ["server_vad", "none"])
@@ -396,9 +396,9 @@ def saying(*messages: str | bytes | dict[str, Any], code: int = 1000) -> Callabl
     return handler
 
 
-async def heard_from(*messages: str | bytes | dict[str, Any], code: int = 1000) -> tuple[list[Heard], Lost]:
+async def heard_from(*messages: str | bytes | dict[str, Any], code: int = 1000) -> tuple[list[EngineEvent], Lost]:
     """What is heard of a server that says this after the greeting, and how it ends."""
-    heard: list[Heard] = []
+    heard: list[EngineEvent] = []
     async with serve(saying(CREATED, UPDATED, *messages, code=code)) as server:
         connection = await engine(server.url).connect(ASK)
         with pytest.raises(Lost) as lost:
@@ -469,7 +469,7 @@ async def test_errors_that_end_the_session(code: str, sentence: str, retry: bool
 async def test_other_errors_are_told_once_and_the_session_goes_on() -> None:
     error = event("error", error={"type": "server_error", "code": None, "message": "a hiccup"})
     heard, _ = await heard_from(error, error, of_item("completed", "a", transcript="One."))
-    assert heard == [Notice("OpenAI: a hiccup"), Final(0, "One.")]
+    assert heard == [Notice("OpenAI: a hiccup"), FinalTurn(0, "One.")]
 
 
 async def test_items_are_in_the_order_that_their_predecessors_tell() -> None:
@@ -480,7 +480,7 @@ async def test_items_are_in_the_order_that_their_predecessors_tell() -> None:
         of_item("completed", "a", transcript="One."),
         of_item("completed", "a", transcript="One!"),
     )
-    assert heard == [Partial(1, "Two.", stable=4), Final(0, "One."), Final(1, "Two."), Final(0, "One!")]
+    assert heard == [Partial(1, "Two.", stable=4), FinalTurn(0, "One."), FinalTurn(1, "Two."), FinalTurn(0, "One!")]
 
 
 @pytest.mark.parametrize(("code", "retry"), [(1000, True), (1011, True), (1012, True), (1008, False), (4000, False)])
@@ -494,7 +494,7 @@ def test_texts_are_said_in_the_order_of_speech(order: list[int]) -> None:
     items = Items()
     for turn in range(6):
         items.commit(f"i{turn}", f"i{turn - 1}" if turn else None, turn * 100, turn * 100 + 100)
-    heard: list[Heard] = []
+    heard: list[EngineEvent] = []
     for turn in order:
         heard += items.complete(f"i{turn}", f"t{turn}", None)
     assert not items.open

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from mictape.engines.base import Answered, Final, Heard, Lost, Partial, Received, Request, Word
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Partial, Received, Request, Word
 from mictape.engines.sherpa import AHEAD, OfflineConnection, SherpaEngine, SherpaOptions, floats
 from mictape.units import RATE
 from servers.base import CERTIFICATE, Peer, Refusal, serve
@@ -45,8 +45,8 @@ async def test_segments_become_turns() -> None:
     assert server.peers[0].received[-1].payload == DONE
     assert sherpa.sound == floats(pcm)
     assert finals(heard) == [
-        Final(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=20_000),
-        Final(1, "[laughs] again", (Word("[laughs]", 88_000), Word("again", 96_000)), start=88_000, end=100_000),
+        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=20_000),
+        FinalTurn(1, "[laughs] again", (Word("[laughs]", 88_000), Word("again", 96_000)), start=88_000, end=100_000),
     ]
     assert partials(heard) == [
         (0, "hel"),
@@ -65,7 +65,7 @@ async def test_a_final_segment_is_said_at_once() -> None:
     async with serve(OnlineServer(HELLO)) as server:
         connection = await online(server.url).connect(Request())
         await connection.send(silence(2.6))  # to the segment's end and no further
-        heard: list[Heard] = []
+        heard: list[EngineEvent] = []
         async for news in connection:
             heard.append(news)
             if isinstance(news, Answered):
@@ -82,14 +82,14 @@ async def test_tokens_that_are_not_the_text_give_no_words(tokens: list[str]) -> 
     result: dict[str, object] = {"text": "so it is", "tokens": tokens, "timestamps": [0.0, 0.1, 0.2], "segment": 0}
     async with serve(online_saying(result | {"start_time": 0.0, "is_final": True})) as server:
         heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [Final(0, "so it is", start=0, end=3200)]
+    assert finals(heard) == [FinalTurn(0, "so it is", start=0, end=3200)]
 
 
 async def test_a_segment_that_the_server_leaves_open_is_final_in_the_end() -> None:
     async with serve(OnlineServer(HELLO, kind="cpp without final")) as server:
         heard = await hear_all(online(server.url), silence(1.5))
     assert heard[-3:] == [
-        Final(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=20_000),
+        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=20_000),
         Answered(20_000),
         Answered(24_000),
     ]
@@ -99,10 +99,10 @@ async def test_the_python_server_has_no_times_and_says_nothing_of_ends() -> None
     async with serve(OnlineServer(HELLO, NOTHING, AGAIN, kind="python")) as server:
         heard = await hear_all(online(server.url), silence(9.5))
     assert server.violations == []
-    assert finals(heard) == [Final(0, "hello world"), Final(1, "[laughs] again")]
+    assert finals(heard) == [FinalTurn(0, "hello world"), FinalTurn(1, "[laughs] again")]
     assert partials(heard)[3:] == [(1, "[laughs]"), (1, "[laughs] a"), (1, "[laughs] again")]
     assert answered(heard) == [152_000], "nothing, until all is said"
-    assert heard.index(Final(0, "hello world")) < heard.index(Partial(1, "[laughs]"))
+    assert heard.index(FinalTurn(0, "hello world")) < heard.index(Partial(1, "[laughs]"))
     assert server.peers[0].closed == (1000, "")
 
 
@@ -133,14 +133,14 @@ async def test_text_is_left_as_it_is_and_taken_back_where_it_came_to_nothing() -
     async with serve(online_saying(*script)) as server:
         heard = await hear_all(online(server.url), silence(1))
     said = [news for news in heard if not isinstance(news, Received)]
-    assert said == [Partial(0, "hm"), Partial(0, ""), Partial(0, text), Final(0, text), Answered(RATE)]
+    assert said == [Partial(0, "hm"), Partial(0, ""), Partial(0, text), FinalTurn(0, text), Answered(RATE)]
 
 
 async def test_a_token_found_in_the_padding_is_not_beyond_the_sound() -> None:
     late: dict[str, object] = {"text": "late", "tokens": [" late"], "timestamps": [0.9], "start_time": 0.5}
     async with serve(online_saying(late | {"segment": 0, "is_final": True})) as server:
         heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [Final(0, "late", (Word("late", RATE),), start=RATE, end=RATE)]
+    assert finals(heard) == [FinalTurn(0, "late", (Word("late", RATE),), start=RATE, end=RATE)]
     assert answered(heard) == [RATE, RATE]
 
 
@@ -149,7 +149,7 @@ async def test_a_message_of_another_shape_is_logged(message: str, caplog: pytest
     with caplog.at_level(logging.WARNING):
         async with serve(online_saying(message, {"text": "good", "segment": 0})) as server:
             heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [Final(0, "good")]
+    assert finals(heard) == [FinalTurn(0, "good")]
     assert "sherpa-onnx sent a message of another shape" in caplog.text
 
 
@@ -169,7 +169,7 @@ async def test_a_server_that_is_done_before_us_is_not_believed(caplog: pytest.Lo
             await connection.send(silence(0.1))
             await until_async(lambda: "unasked" in caplog.text)
             await connection.finish()
-            assert finals(await listening) == [Final(0, "more")]
+            assert finals(await listening) == [FinalTurn(0, "more")]
             await connection.close()
 
 
@@ -183,12 +183,12 @@ async def test_an_utterance_is_sent_whole_and_answered_once() -> None:
     assert sherpa.utterances == [floats(pcm[:41_600]), floats(pcm[41_600:80_000]), floats(pcm[80_000:])]
     assert heard == [
         Received(20_800),
-        Final(0, "hello world", (Word("hello", 8_000), Word("world", 12_000)), start=0, end=20_800),
+        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 12_000)), start=0, end=20_800),
         Answered(20_800),
         Received(40_000),
         Answered(40_000),
         Received(96_800),
-        Final(1, "again", start=40_000, end=96_800, language="en"),
+        FinalTurn(1, "again", start=40_000, end=96_800, language="en"),
         Answered(96_800),
     ]
     frames = [frame.payload for frame in server.peers[0].received]
@@ -326,7 +326,7 @@ async def test_a_sender_that_waits_learns_that_the_connection_broke() -> None:
 async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     async with serve(OnlineServer(HELLO), tls=True) as server:
-        heard: list[Heard] = await hear_all(online(server.url), silence(3))
+        heard: list[EngineEvent] = await hear_all(online(server.url), silence(3))
     assert [final.text for final in finals(heard)] == ["hello world"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mictape.engines.base import Answered, Final, Heard, Lost, Partial, Received, Request
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Partial, Received, Request
 from mictape.engines.vllm import VllmConnection, VllmEngine, VllmOptions
 from servers.base import Peer, serve
 from servers.openai import openai_server
@@ -29,9 +29,9 @@ async def send(connection: VllmConnection, blocks: int) -> None:
         await connection.send(BLOCK)
 
 
-async def listen(connection: VllmConnection, heard: list[Heard] | None = None) -> list[Heard]:
+async def listen(connection: VllmConnection, heard: list[EngineEvent] | None = None) -> list[EngineEvent]:
     """Everything until the end; into `heard` as it comes."""
-    everything: list[Heard] = [] if heard is None else heard
+    everything: list[EngineEvent] = [] if heard is None else heard
     async for said in connection:
         everything.append(said)  # noqa: PERF401 (others look at it meanwhile)
     return everything
@@ -49,7 +49,7 @@ async def test_an_utterance_goes_from_the_first_sound_to_the_final_commit() -> N
         Partial(0, "Please water"),
         Partial(0, "Please water them."),
         Received(8000),
-        Final(0, "Please water them."),
+        FinalTurn(0, "Please water them."),
         Answered(8000),
     ]
     assert not server.violations
@@ -71,11 +71,11 @@ async def test_the_sound_after_an_endpoint_begins_the_next_utterance() -> None:
     assert server.talks[0].utterances == [4800, 3200, 1600]
     assert [said for said in heard if not isinstance(said, Received)] == [
         Partial(0, "One."),
-        Final(0, "One."),
+        FinalTurn(0, "One."),
         Answered(4800),
         Answered(8000),
         Partial(1, "Three."),
-        Final(1, "Three."),
+        FinalTurn(1, "Three."),
         Answered(9600),
     ]
 
@@ -84,7 +84,7 @@ async def test_no_sound_is_sent_before_the_text_of_the_last_utterance_came() -> 
     async with vllm_server(["One.", "Two."]) as server:
         server.answering.clear()
         connection = await engine(server.url).connect(ASK)
-        heard: list[Heard] = []
+        heard: list[EngineEvent] = []
         listening = asyncio.create_task(listen(connection, heard))
         await send(connection, 1)
         await connection.endpoint()
@@ -98,7 +98,7 @@ async def test_no_sound_is_sent_before_the_text_of_the_last_utterance_came() -> 
         await listening
         await connection.close()
     assert not server.violations
-    assert [said.text for said in heard if isinstance(said, Final)] == ["One.", "Two."]
+    assert [said.text for said in heard if isinstance(said, FinalTurn)] == ["One.", "Two."]
 
 
 async def test_who_waits_for_a_text_is_told_when_the_connection_ends() -> None:
@@ -121,7 +121,7 @@ async def test_who_waits_for_a_text_is_told_when_the_connection_ends() -> None:
 async def test_finishing_without_an_open_utterance(said: int) -> None:
     async with vllm_server(["One."]) as server:
         connection = await engine(server.url).connect(ASK)
-        heard: list[Heard] = []
+        heard: list[EngineEvent] = []
         listening = asyncio.create_task(listen(connection, heard))
         await send(connection, said)
         await connection.endpoint()
@@ -161,7 +161,7 @@ async def test_what_is_said_is_passed_on_as_it_is() -> None:
         await connection.finish()
         heard = await listen(connection)
         await connection.close()
-    assert heard[1] == Final(0, text)
+    assert heard[1] == FinalTurn(0, text)
 
 
 # What goes wrong.
@@ -183,8 +183,8 @@ def _saying(*messages: str | bytes | dict[str, Any], done: str | None = None) ->
     return handler
 
 
-async def lost_after(*messages: str | bytes | dict[str, Any]) -> tuple[Sequence[Heard], Lost]:
-    heard: list[Heard] = []
+async def lost_after(*messages: str | bytes | dict[str, Any]) -> tuple[Sequence[EngineEvent], Lost]:
+    heard: list[EngineEvent] = []
     async with serve(_saying(*messages)) as server:
         connection = await engine(server.url).connect(ASK)
         with pytest.raises(Lost) as lost:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mictape.engines.base import Answered, Final, Lost, Partial, Received, Request, Word
+from mictape.engines.base import Answered, FinalTurn, Lost, Partial, Received, Request, Word
 from mictape.engines.vosk import AHEAD, VoskEngine, VoskOptions
 from mictape.units import RATE
 from servers.base import CERTIFICATE, Peer, Refusal, serve
@@ -31,14 +31,14 @@ async def test_every_frame_is_answered_and_utterances_become_turns() -> None:
         heard = await hear_all(engine(server.url), silence(7.05))
     assert server.violations == []
     assert finals(heard) == [
-        Final(
+        FinalTurn(
             turn=0,
             text="hello world",
             words=(Word("hello", 8_000, 14_400, 0.75), Word("world", 16_000, 22_400, 1.0)),
             start=8_000,
             end=22_400,
         ),
-        Final(
+        FinalTurn(
             turn=1,
             text="[laughs] again",
             words=(Word("[laughs]", 72_000, 80_000, 1.0), Word("again", 84_000, 88_000, 1.0)),
@@ -57,7 +57,7 @@ async def test_the_settings_come_first_and_the_end_is_right_to_the_letter() -> N
     vosk = VoskServer()
     async with serve(vosk) as server:
         asked = engine(server.url, max_alternatives=3, phrase_list=["yes", "no"], model="/models/de", words=False)
-        await hear_all(asked, silence(0.1), endpoints=[800], ask=Request(key_terms=("kettle",)))
+        await hear_all(asked, silence(0.1), endpoints=[800], request=Request(key_terms=("kettle",)))
     assert server.violations == []
     assert vosk.config == {
         "sample_rate": 16000,
@@ -107,7 +107,7 @@ async def test_of_several_readings_the_best_is_taken() -> None:
 async def test_without_words_a_line_has_no_times() -> None:
     async with serve(VoskServer(HELLO)) as server:
         heard = await hear_all(engine(server.url, words=False), silence(2.5))
-    assert finals(heard) == [Final(0, "hello world")]
+    assert finals(heard) == [FinalTurn(0, "hello world")]
 
 
 async def test_send_waits_until_few_frames_are_unanswered() -> None:
@@ -173,7 +173,7 @@ async def test_an_answer_of_another_shape_is_logged_and_counted(message: str, ca
             heard = await hear_all(engine(server.url), silence(0.3))
     assert partials(heard) == [(0, "one"), (0, "two")]
     assert received(heard) == [1600, 3200, 4800, 4800]
-    assert heard[-2:] == [Final(0, "end"), Answered(4800)]
+    assert heard[-2:] == [FinalTurn(0, "end"), Answered(4800)]
     assert "Vosk sent" in caplog.text
 
 
@@ -212,7 +212,7 @@ async def test_the_last_text_is_the_end_whether_the_server_closes_or_not() -> No
 
     async with serve(handler) as server:
         heard = await hear_all(engine(server.url), silence(0.1))
-    assert heard[-2:] == [Final(0, "end"), Answered(1600)]
+    assert heard[-2:] == [FinalTurn(0, "end"), Answered(1600)]
 
 
 async def test_a_partial_that_comes_to_nothing_is_taken_back_and_text_is_left_as_it_is() -> None:
@@ -220,10 +220,10 @@ async def test_a_partial_that_comes_to_nothing_is_taken_back_and_text_is_left_as
     script = ('{"partial": "hm"}', '{"text": ""}', f'{{"partial": "{escape}"}}', f'{{"text": "{escape}"}}')
     async with serve(answers(*script)) as server:
         heard = await hear_all(engine(server.url), silence(0.4))
-    said = [news for news in heard if isinstance(news, Partial | Final | Answered)]
+    said = [news for news in heard if isinstance(news, Partial | FinalTurn | Answered)]
     text = "\x1b[31m[/bold] "
     assert said[:3] == [Partial(0, "hm"), Partial(0, ""), Answered(3200)]
-    assert said[3:6] == [Partial(0, text), Final(0, text), Answered(6400)]
+    assert said[3:6] == [Partial(0, text), FinalTurn(0, text), Answered(6400)]
 
 
 async def test_a_word_never_ends_after_the_sound() -> None:

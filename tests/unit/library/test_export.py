@@ -9,18 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mictape.engines.base import Word
 from mictape.library.export import json_line, json_session, markdown, standing, txt, visible
 from mictape.library.export_file import SLICE, write
-from mictape.library.records import KeptLine, KeptSession, KeptTrack, Word
+from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.transcript.model import Kind, Transcript
 from support.app_driver import handled
 from support.waiting import until_async
 
-HELLO = KeptLine(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9, estimated=True), Word("there.")))
-DIVIDER = KeptLine(2, 1, 16_000, 16_000, "microphone: Two", kind=Kind.DIVIDER)
-BYE = KeptLine(3, 1, 17_000, 32_000, "Bye.", speaker="You", language="en")
-TRACK = KeptTrack(1, "You", "Blue Yeti", samples=33_000, lost=160)
-SESSION = KeptSession("20261123-190418", 1795460658.5, None, "open", "Talk", "0.1.0", {}, 33_000, 2)
+HELLO = LineRecord(
+    1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9, estimated=True), Word("there."))
+)
+DIVIDER = LineRecord(2, 1, 16_000, 16_000, "microphone: Two", kind=Kind.DIVIDER)
+BYE = LineRecord(3, 1, 17_000, 32_000, "Bye.", speaker="You", language="en")
+TRACK = TrackRecord(1, "You", "Blue Yeti", samples=33_000, lost=160)
+SESSION = SessionRecord("20261123-190418", 1795460658.5, None, "open", "Talk", "0.1.0", {}, 33_000, 2)
 
 
 def is_control(character: str) -> bool:
@@ -75,7 +78,7 @@ def test_a_line_in_json() -> None:
 
 @given(st.text())
 def test_json_gives_any_text_back_on_one_safe_line(text: str) -> None:
-    written = json_line(KeptLine(1, 1, 0, 1, text))
+    written = json_line(LineRecord(1, 1, 0, 1, text))
     assert json.loads(written)["text"] == text
     assert not any(map(is_control, written))
     assert len(written.splitlines()) == 1
@@ -100,11 +103,11 @@ def test_a_session_that_is_not_kept() -> None:
 
 
 def test_a_line_as_it_stands() -> None:
-    marked = KeptLine(1, 1, 744 * 16_000, 745 * 16_000, "It *was*.", speaker="Anna", mark="why [1]")
+    marked = LineRecord(1, 1, 744 * 16_000, 745 * 16_000, "It *was*.", speaker="Anna", mark="why [1]")
     assert standing(marked) == "★ 00:12:24  Anna: It *was*. (why [1])"
     assert standing(marked, times=False) == "Anna: It *was*."
     assert markdown(marked) == r"★ `00:12:24` **Anna:** It \*was\*. — *why \[1\]*"
-    assert markdown(KeptLine(2, 1, 0, 0, "ask", kind=Kind.NOTE)) == "> `00:00:00` ask"
+    assert markdown(LineRecord(2, 1, 0, 0, "ask", kind=Kind.NOTE)) == "> `00:00:00` ask"
     assert markdown(DIVIDER) == "`00:00:01` *microphone: Two*"
 
 

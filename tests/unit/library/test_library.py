@@ -18,17 +18,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mictape.engines.base import Word
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
 from mictape.library.folders import PASSING_PREFIX, SessionFolder, is_alive
 from mictape.library.library import Library, Store
-from mictape.library.records import KeptInterval, KeptLine, KeptTrack, Word
+from mictape.library.records import CoverageRecord, LineRecord, TrackRecord
 from mictape.transcript.model import Kind
 from support.waiting import until
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).astimezone()
-TRACK = KeptTrack(1, "You", "Blue Yeti", "PulseAudio", origin=100)
-HELLO = KeptLine(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9), Word("there.")))
+TRACK = TrackRecord(1, "You", "Blue Yeti", "PulseAudio", origin=100)
+HELLO = LineRecord(1, 1, 0, 16_000, "Hello there.", words=(Word("Hello", 0, 8_000, 0.9), Word("there.")))
 
 
 @pytest.fixture
@@ -55,12 +56,12 @@ async def test_a_session_from_its_start_to_its_end(path: Path) -> None:
             session = folder.session
             await library.add_track(session, TRACK)
             await library.add_line(session, HELLO)
-            await library.add_line(session, KeptLine(2, 1, 8_000, 8_000, "microphone: Two", Kind.DIVIDER))
+            await library.add_line(session, LineRecord(2, 1, 8_000, 8_000, "microphone: Two", Kind.DIVIDER))
             await library.update_track(session, 1, samples=32_000, lost=320)
             await library.set_coverage(
-                session, 1, [KeptInterval(0, 9, "covered"), KeptInterval(9, 11, "gap", "offline")]
+                session, 1, [CoverageRecord(0, 9, "covered"), CoverageRecord(9, 11, "gap", "offline")]
             )
-            await library.set_coverage(session, 1, [KeptInterval(0, 16_000, "covered")])
+            await library.set_coverage(session, 1, [CoverageRecord(0, 16_000, "covered")])
             await library.close_session(session)
         kept = await library.session("last")
         assert (kept.id, kept.title, kept.state, kept.settings) == (session, "Talk", "closed", {"engine": "local"})
@@ -72,7 +73,7 @@ async def test_a_session_from_its_start_to_its_end(path: Path) -> None:
         assert [line.id for line in await library.lines(session)] == [1, 2]
         assert (await library.lines(session))[0] == HELLO
         assert (await library.lines(session, words=False))[0].words is None
-        assert await library.coverage(session, 1) == [KeptInterval(0, 16_000, "covered")]
+        assert await library.coverage(session, 1) == [CoverageRecord(0, 16_000, "covered")]
 
 
 async def test_many_calls_at_once_are_carried_out_in_their_order(path: Path) -> None:
@@ -100,14 +101,14 @@ _texts = st.text(max_size=40)
 _maybe = st.none() | _texts
 _words = st.builds(Word, _texts, st.none() | _ids, st.none() | _ids, st.none() | st.floats(0, 1), _maybe)
 _lines = st.builds(
-    KeptLine,
+    LineRecord,
     *(_ids, st.integers(1, 9), _ids, _ids, _texts, st.sampled_from(Kind), _maybe, _maybe, _maybe, _maybe),
     *(st.none() | _ids, st.none() | _ids, st.none() | st.lists(_words, max_size=3).map(tuple)),
 )
 
 
 @given(lines=st.lists(_lines, max_size=6, unique_by=lambda line: line.id))
-def test_any_line_comes_back_as_it_was_in_tape_order(lines: list[KeptLine]) -> None:
+def test_any_line_comes_back_as_it_was_in_tape_order(lines: list[LineRecord]) -> None:
     with Store(None) as store, store.create_session() as folder:
         for line in lines:
             store.add_line(folder.session, line)
@@ -141,10 +142,10 @@ def test_a_late_revision_leaves_what_a_person_wrote(store: Store, path: Path) ->
 
 def test_a_transaction_that_fails_changes_nothing(store: Store) -> None:
     with store.create_session() as folder:
-        store.set_coverage(folder.session, 1, [KeptInterval(0, 5, "covered")])
+        store.set_coverage(folder.session, 1, [CoverageRecord(0, 5, "covered")])
         with pytest.raises(sqlite3.IntegrityError):
-            store.set_coverage(folder.session, 1, [KeptInterval(0, 9, "gap"), KeptInterval(0, 9, "hole")])
-        assert store.coverage(folder.session, 1) == [KeptInterval(0, 5, "covered")]
+            store.set_coverage(folder.session, 1, [CoverageRecord(0, 9, "gap"), CoverageRecord(0, 9, "hole")])
+        assert store.coverage(folder.session, 1) == [CoverageRecord(0, 5, "covered")]
 
 
 def test_full_text_search_fits_onto_the_lines(store: Store, path: Path) -> None:
@@ -214,7 +215,7 @@ def test_a_deleted_session_leaves_nothing(store: Store, path: Path) -> None:
     (drop.path / "more" / "file").write_bytes(b"sound")
     for folder in (keep, drop):
         store.add_track(folder.session, TRACK)
-        store.set_coverage(folder.session, 1, [KeptInterval(0, 5, "covered")])
+        store.set_coverage(folder.session, 1, [CoverageRecord(0, 5, "covered")])
     store.add_line(keep.session, HELLO)
     for number in range(200):
         store.add_line(drop.session, msgspec.structs.replace(HELLO, id=number, text="a word planted here " * 20))
@@ -276,12 +277,12 @@ def test_looking_creates_nothing(path: Path) -> None:
 WRITER = """
 import sys, msgspec
 from pathlib import Path
-from mictape.library.library import KeptLine, Store
+from mictape.library.library import LineRecord, Store
 store = Store(Path(sys.argv[1]))
 folder = store.create_session()
 number = 0
 while True:
-    store.add_line(folder.session, KeptLine(number, 1, number, number, "line"))
+    store.add_line(folder.session, LineRecord(number, 1, number, number, "line"))
     print(number, folder.session, flush=True)
     number += 1
 """

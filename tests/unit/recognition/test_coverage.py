@@ -32,13 +32,13 @@ def test_intervals_are_a_set_of_samples(script: list[tuple[str, tuple[int, int]]
 
 @given(steps, spans)
 def test_what_is_missing_is_what_is_not_in_the_set(
-    script: list[tuple[str, tuple[int, int]]], ask: tuple[int, int]
+    script: list[tuple[str, tuple[int, int]]], request: tuple[int, int]
 ) -> None:
     intervals = Intervals()
     for what, span in script:
         (intervals.add if what == "add" else intervals.remove)(*span)
-    missing = {n for start, end in intervals.missing(*ask) for n in range(start, end)}
-    assert missing == {n for n in range(*ask) if n not in intervals}
+    missing = {n for start, end in intervals.missing(*request) for n in range(start, end)}
+    assert missing == {n for n in range(*request) if n not in intervals}
 
 
 @given(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mictape.engines.base import Capabilities, Final, Lost, Partial
+from mictape.engines.base import Capabilities, FinalTurn, Lost, Partial
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.live import Plan
 from mictape.units import RATE
@@ -111,7 +111,7 @@ def test_after_an_outage_live_goes_on_at_once_and_the_rest_is_filled_in(tmp_path
     async def run() -> None:
         following = asyncio.create_task(sitting.live(script))
         await asyncio.sleep(32)
-        live = [each.heard for each in sitting.told if each.live and isinstance(each.heard, Final)]
+        live = [each.heard for each in sitting.told if each.live and isinstance(each.heard, FinalTurn)]
         assert live
         assert min(final.start or 0 for final in live) > 19 * RATE, "live did not wait for the past"
         await following
@@ -136,7 +136,7 @@ def test_a_late_connection_catches_up_by_leaving_silence_out(tmp_path: Path) -> 
 
     virtual_time.run(run())
     assert sitting.words == said(script)
-    finals = [each.heard for each in sitting.told if isinstance(each.heard, Final)]
+    finals = [each.heard for each in sitting.told if isinstance(each.heard, FinalTurn)]
     starts = sorted(final.start or 0 for final in finals)
     assert starts == [at * SLOT for at, word in enumerate(script) if word], "times are true across what was left out"
     assert engine.too_fast == 0
@@ -166,7 +166,7 @@ def test_before_its_limit_a_connection_hands_over_without_a_seam(tmp_path: Path)
     assert sitting.settled()
 
 
-def same_people(finals: Sequence[Final]) -> bool:
+def same_people(finals: Sequence[FinalTurn]) -> bool:
     """Whether each name stands for one person (odd words and even ones), and each person has one name."""
     named = {(final.speaker, int(final.text[1:]) % 2) for final in finals}
     return len(named) == len({name for name, _ in named}) == len({person for _, person in named})
@@ -312,7 +312,7 @@ def test_a_connection_is_kept_alive_through_a_pause_and_its_times_stay_true(tmp_
         await following
 
     virtual_time.run(run())
-    finals = [each.heard for each in sitting.told if isinstance(each.heard, Final)]
+    finals = [each.heard for each in sitting.told if isinstance(each.heard, FinalTurn)]
     assert [(final.text, final.start) for final in finals] == [("w1", 0), ("w2", SLOT), ("w3", 2 * SLOT)]
     assert engine.kept_alive > 3 or keep_alive == "silence"
 
@@ -322,7 +322,7 @@ def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: P
     script = [*[1, 2, 3] * 4, *[0] * 8, *[3, 2, 1] * 60]  # a pause, then more than any utterance may last
     sitting = recorded(tmp_path, script, engine)
     assert sitting.words == said(script)
-    finals = [each.heard for each in sitting.told if isinstance(each.heard, Final)]
+    finals = [each.heard for each in sitting.told if isinstance(each.heard, FinalTurn)]
     assert finals[0].text.split() == said(script[:12])
     assert len(finals) >= 3
     assert all((final.end or 0) - (final.start or 0) <= 21 * RATE for final in finals)

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Speech
 from mictape.library.library import Store
-from mictape.library.records import KeptLine
+from mictape.library.records import LineRecord
 from mictape.transcript.model import NOTE
 from support.screen_app import ScreenApp, screen_app
 
@@ -22,7 +22,7 @@ EMPTY: Final = "a name, for"
 """Stands in the field of the speaker while it is empty."""
 
 
-def kept(home: Path) -> list[KeptLine]:
+def kept(home: Path) -> list[LineRecord]:
     """The lines that a next start finds."""
     with Store.to_read(home / "library.db") as store:
         return store.lines(store.session("last").id)
@@ -38,7 +38,7 @@ def has_cursor(app: ScreenApp, text: str, words: str) -> bool:
     return (first.bg, first.reverse) != (second.bg, second.reverse)
 
 
-def mark(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
+def mark(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     app.press("M")
     app.sees("Note on this line")
     app.press("why this", "enter")
@@ -46,7 +46,7 @@ def mark(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
     return lambda lines: lines[0].mark == "why this"
 
 
-def note(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
+def note(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     app.press("t")
     app.sees("Note at this moment")
     app.press("ask about it", "enter")
@@ -54,7 +54,7 @@ def note(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
     return lambda lines: [line.text for line in lines if line.kind is NOTE] == ["ask about it"]
 
 
-def edit(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
+def edit(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     app.press("enter")
     app.sees(EDITING)
     app.press(" indeed", "enter")
@@ -74,7 +74,7 @@ def name_speaker(app: ScreenApp, name: str) -> None:
     app.until(lambda text: EDITING not in text)
 
 
-def names(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
+def names(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     app.sees("00:00:01")
     name_speaker(app, "Anna")
     app.press("down")
@@ -89,7 +89,7 @@ def names(app: ScreenApp) -> Callable[[list[KeptLine]], object]:
 def test_marks_notes_edits_and_names_are_there_after_a_kill_as_soon_as_they_are_seen(
     home: Path, speech: Speech
 ) -> None:
-    holds: list[Callable[[list[KeptLine]], object]] = []
+    holds: list[Callable[[list[LineRecord]], object]] = []
     for act in (mark, edit, names, note):
         with screen_app("--input", str(speech.beckett), env=os.environ) as app:
             if holds:

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from mictape.engines.base import Word
 from mictape.library.library import Store
-from mictape.library.records import KeptLine, Word
+from mictape.library.records import LineRecord
 from mictape.transcript.model import Kind, Transcript
 from support.app_driver import handled, texts
 from support.waiting import until, until_async
 
 
-def kept(home: Path) -> list[KeptLine]:
+def kept(home: Path) -> list[LineRecord]:
     """What a start after kill -9 would find, while the app still runs."""
     with Store.to_read(home / "library.db") as store:
         return store.lines(store.session("last").id)
@@ -75,7 +76,7 @@ def test_speakers_of_two_tracks_that_are_called_alike_are_two_people(tmp_path: P
     words = (Word("x", speaker="A"), Word("y", speaker="B"))
     with Store(tmp_path / "library.db") as store, store.create_session() as folder:
         for id, track in zip(ids, (1, 2), strict=True):
-            store.add_line(folder.session, KeptLine(id, track, 0, 1, "x y", speaker="A", words=words))
+            store.add_line(folder.session, LineRecord(id, track, 0, 1, "x y", speaker="A", words=words))
         store.rename_speaker(folder.session, 2, "A", "Anna")
         store.set_speaker(folder.session, ids[0], "B")
         lines = store.lines(folder.session)
@@ -85,13 +86,13 @@ def test_speakers_of_two_tracks_that_are_called_alike_are_two_people(tmp_path: P
 
 def test_the_library_keeps_one_mark_a_line(tmp_path: Path) -> None:
     with Store(tmp_path / "library.db") as store, store.create_session() as folder:
-        store.add_line(folder.session, KeptLine(3, 1, 0, 1, "x", speaker="A"))
+        store.add_line(folder.session, LineRecord(3, 1, 0, 1, "x", speaker="A"))
         store.set_mark(folder.session, 3, "")
         store.set_mark(folder.session, 3, "note")
         store.set_mark(folder.session, 4, "no such line")
         store.edit_line(folder.session, 3, "y", "x")
         store.rename_speaker(folder.session, 1, "A", "Anna")
-        store.revise_line(folder.session, KeptLine(3, 1, 0, 1, "X", speaker="Anna"))
+        store.revise_line(folder.session, LineRecord(3, 1, 0, 1, "X", speaker="Anna"))
         [line] = store.lines(folder.session)
         assert (line.text, line.heard, line.speaker, line.mark) == ("y", "X", "Anna", "note")
         store.set_mark(folder.session, 3, None)

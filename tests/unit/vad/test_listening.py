@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from conftest import Speech
-from mictape.engines.base import Answered, Capabilities, Changes, Heard, Received, Request
+from mictape.engines.base import Answered, Capabilities, Changes, EngineEvent, Received, Request
 from mictape.failure import Failure
 from mictape.recognition.live import Plan
 from mictape.units import RATE
@@ -53,7 +53,7 @@ class TakerConnection:
     def __init__(self, engine: Taker, number: int) -> None:
         self._engine = engine
         self._number = number
-        self._news: asyncio.Queue[Heard | None] = asyncio.Queue()
+        self._news: asyncio.Queue[EngineEvent | None] = asyncio.Queue()
 
     async def send(self, pcm: bytes) -> None:
         self._engine.taken[self._number] += pcm
@@ -76,7 +76,7 @@ class TakerConnection:
     async def close(self) -> None:
         self._engine.open -= 1
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         while (news := await self._news.get()) is not None:
             yield news
 

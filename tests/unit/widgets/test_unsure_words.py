@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
-from mictape.engines.base import Capabilities, Connection, Final, Heard, Request
+from mictape.engines.base import Capabilities, Connection, EngineEvent, FinalTurn, Request, Word
 from mictape.failure import Failure, MictapeError
 from mictape.library.library import Store
 from mictape.library.low_confidence import UNSURE_BELOW, unsure_spans
-from mictape.library.records import KeptLine, Word
+from mictape.library.records import LineRecord
 from mictape.transcript.model import NOTE, Transcript
 from mictape.transcript.query import Matcher, Query
 from mictape.units import Span
@@ -55,11 +56,11 @@ def test_the_library_knows_them_as_the_line_is_now(tmp_path: Path) -> None:
     with Store(tmp_path / "library.db") as store, store.create_session() as folder:
         session = folder.session
         for id, said in enumerate(["one? two", "one two", "one two?", "three?"]):
-            store.add_line(session, KeptLine(id, 1, id, id, said.replace("?", ""), words=words(said)))
-        store.add_line(session, KeptLine(4, 1, 4, 4, "no words"))
+            store.add_line(session, LineRecord(id, 1, id, id, said.replace("?", ""), words=words(said)))
+        store.add_line(session, LineRecord(4, 1, 4, 4, "no words"))
         assert store.unsure(session, [0, 1, 2, 4, 9]) == {0: ((0, 3),), 2: ((4, 7),)}
         store.edit_line(session, 0, "One two", "one two")
-        store.revise_line(session, KeptLine(2, 1, 2, 2, "one, two", words=words("one? two")))
+        store.revise_line(session, LineRecord(2, 1, 2, 2, "one, two", words=words("one? two")))
         assert store.unsure(session, range(5)) == {2: ((0, 3),), 3: ((0, 5),)}
 
 
@@ -169,18 +170,18 @@ class Mumbling:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         async for heard in self.inner:
-            said = (heard.words if isinstance(heard, Final) else None) or ()
-            sure = tuple(replace(word, confidence=UNSURE if word.text == "w2" else SURE) for word in said)
-            yield replace(heard, words=sure) if isinstance(heard, Final) else heard
+            said = (heard.words if isinstance(heard, FinalTurn) else None) or ()
+            sure = tuple(structs.replace(word, confidence=UNSURE if word.text == "w2" else SURE) for word in said)
+            yield replace(heard, words=sure) if isinstance(heard, FinalTurn) else heard
 
 
 class MumblingEngine(ScriptedEngine):
     """Says how sure it is."""
 
-    async def connect(self, ask: Request) -> Connection:
-        return cast(Connection, Mumbling(await super().connect(ask)))
+    async def connect(self, request: Request) -> Connection:
+        return cast(Connection, Mumbling(await super().connect(request)))
 
 
 async def test_keys_go_from_one_to_the_next(home: Path) -> None:

@@ -17,7 +17,7 @@ from mictape.engines.base import Engine, Request
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import export
 from mictape.library.library import Library
-from mictape.library.records import KeptLine
+from mictape.library.records import LineRecord
 from mictape.paths import Places
 from mictape.recognition.live import Plan
 from mictape.session.events import LineAdded, LineRevised, SourceEnded, Trouble
@@ -250,14 +250,14 @@ class _Lines:
         """`settles`: a line is put out when another one ends so many samples later; 0 is at once."""
         self._names = session.transcript.track_names
         self._settles = settles
-        self._waiting: dict[int, KeptLine] = {}
+        self._waiting: dict[int, LineRecord] = {}
 
-    def add(self, line: KeptLine) -> None:
+    def add(self, line: LineRecord) -> None:
         """A new final, in the order of the tape."""
         self._waiting[line.id] = line
         self.put(line.end - self._settles)
 
-    def revise(self, line: KeptLine) -> None:
+    def revise(self, line: LineRecord) -> None:
         """A better text for a final; one that is out already stays as it is."""
         if line.id in self._waiting:
             self._waiting[line.id] = line

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
+
 from mictape.failure import Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word of a turn, as far as the engine tells."""
+class Word(msgspec.Struct, array_like=True, frozen=True):
+    """One word of a turn, as far as the engine reports it. The library stores it as a MessagePack array."""
 
     text: str
     start: int | None = None
@@ -40,7 +41,7 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
-class Final:
+class FinalTurn:
     """A turn that is over. A second one for the same turn replaces its text; the line stays."""
 
     turn: int
@@ -80,7 +81,7 @@ class Notice:
     text: str
 
 
-Heard = Partial | Final | Speakers | Received | Answered | Notice
+EngineEvent = Partial | FinalTurn | Speakers | Received | Answered | Notice
 """Everything a connection can say."""
 
 
@@ -160,7 +161,7 @@ class Connection(Protocol):
         """Say that more will come."""
         ...
 
-    def __aiter__(self) -> AsyncIterator[Heard]:
+    def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """What is heard; ends only after `finish()`, any other end raises `Lost`."""
         ...
 
@@ -191,11 +192,11 @@ class Engine(Protocol):
         """What it can do and what it wants."""
         ...
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way whoever answers (key, platform, settings), or None; nothing is connected."""
         ...
 
-    async def connect(self, ask: Request) -> Connection:
+    async def connect(self, request: Request) -> Connection:
         """Open a connection. Raises `Lost`."""
         ...
 

@@ -12,29 +12,28 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
-from typing import Final as Constant
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from mictape.engines.base import Answered, Capabilities, Final, Heard, Lost, Partial, Received, Request, Word
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Partial, Received, Request, Word
 from mictape.engines.websocket import Frame, SocketConnection, is_local, open_socket, place, unusable
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
 
-DONE: Constant = "Done"
-ALL_SAID: Constant = "Done!"
+DONE: Final = "Done"
+ALL_SAID: Final = "Done!"
 """What the C++ online server says last; the Python one (python-api-examples/streaming_server.py) closes instead."""
 
-FRAME: Constant = 4 * RATE
+FRAME: Final = 4 * RATE
 """Bytes of an utterance sent at once, a second. The Python servers refuse messages over 1 MiB."""
 
-AHEAD: Constant = 1
+AHEAD: Final = 1
 """Utterances that may wait behind the one that is being recognised."""
 
-WORD_MARK: Constant = "▁"
+WORD_MARK: Final = "▁"
 """Where a word begins among the tokens of sentencepiece models; other servers have made it a space already."""
 
 _log = logging.getLogger(__name__)
@@ -75,8 +74,8 @@ class _Offline(msgspec.Struct):
     """`en`, or `<|en|>`; empty when the model does not say."""
 
 
-_ONLINE: Constant = msgspec.json.Decoder(_Online)
-_OFFLINE: Constant = msgspec.json.Decoder(_Offline)
+_ONLINE: Final = msgspec.json.Decoder(_Online)
+_OFFLINE: Final = msgspec.json.Decoder(_Offline)
 
 
 def floats(pcm: bytes) -> bytes:
@@ -132,7 +131,7 @@ class OnlineConnection(SocketConnection):
         """What makes the server say the rest."""
         return (DONE,)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What a segment sounds like now."""
         if message == ALL_SAID:
             self._on_all_said()
@@ -148,7 +147,7 @@ class OnlineConnection(SocketConnection):
         else:
             yield from self._go_on(result)
 
-    def last_words(self) -> Iterator[Heard]:
+    def last_words(self) -> Iterator[EngineEvent]:
         """A segment that the server left open when it had no more sound; then all is answered."""
         if self._open is not None:
             yield from self._end(self._open)
@@ -173,18 +172,18 @@ class OnlineConnection(SocketConnection):
     def _times(self, result: _Online) -> list[int]:
         return token_times(result.timestamps, round((result.start_time or 0.0) * RATE), self._sent)
 
-    def _go_on(self, result: _Online) -> Iterator[Heard]:
+    def _go_on(self, result: _Online) -> Iterator[EngineEvent]:
         """News only: the text comes again with every chunk that was decoded."""
         before = self._open.text if self._open else ""
         self._open = result
         if result.text != before:
             yield Partial(self._turn, result.text)
 
-    def _end(self, result: _Online) -> Iterator[Heard]:
+    def _end(self, result: _Online) -> Iterator[EngineEvent]:
         times = self._times(result)
         if result.text:
             start, end = (times[0], times[-1]) if times else (None, None)
-            yield Final(self._turn, result.text, words_of(result.text, result.tokens, times), start=start, end=end)
+            yield FinalTurn(self._turn, result.text, words_of(result.text, result.tokens, times), start=start, end=end)
             self._turn += 1
         elif self._open and self._open.text:
             yield Partial(self._turn, "")
@@ -262,13 +261,13 @@ class OfflineConnection(SocketConnection):
         await super().finish()
         await self._go_on()
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """What is heard. Whoever hears an answer sends what waited for it."""
         async for heard in super().__aiter__():
             yield heard
             await self._go_on()
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """The answer to the utterance that was sent last."""
         result = self._read(message, _OFFLINE)
         utterance, self._asked = self._asked, None
@@ -283,11 +282,11 @@ class OfflineConnection(SocketConnection):
             words = words_of(result.text, result.tokens, times)
             language = result.lang.strip("<|>") or None
             # Without times of its own a line gets the stretch it answers for: the utterance.
-            yield Final(self._turn, result.text, words, utterance.start, utterance.end, language=language)
+            yield FinalTurn(self._turn, result.text, words, utterance.start, utterance.end, language=language)
             self._turn += 1
         yield Answered(utterance.end)
 
-    def last_words(self) -> Iterator[Heard]:
+    def last_words(self) -> Iterator[EngineEvent]:
         """Nothing, if the server closed because it was told to."""
         if not self._done:
             what = f"{self._name} closed the connection with an utterance unanswered"
@@ -345,14 +344,14 @@ class SherpaEngine:
             offline=is_local(options.url),
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """Whether the url can be one; who listens there shows when it is connected."""
-        del ask
+        del request
         return unusable(self.name, self._options.url)
 
-    async def connect(self, ask: Request) -> OnlineConnection | OfflineConnection:
+    async def connect(self, request: Request) -> OnlineConnection | OfflineConnection:
         """Open a connection. The server takes no settings, key terms neither. Raises `Lost`."""
-        del ask
+        del request
         socket = await open_socket(self._options.url, name="sherpa-onnx")
         if self._options.mode == "online":
             return OnlineConnection(socket, "sherpa-onnx")

@@ -11,13 +11,12 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
-from typing import Final as Constant
+from typing import ClassVar, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Capabilities, Final, Heard, Lost, Partial, Received, Request
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Partial, Received, Request
 from mictape.engines.openai.messages import recognise
 from mictape.engines.websocket import (
     CLOSE_S,
@@ -32,13 +31,13 @@ from mictape.engines.websocket import (
 from mictape.failure import Failure
 from mictape.units import SAMPLE_BYTES
 
-LONGEST_S: Constant = 600.0
+LONGEST_S: Final = 600.0
 """The model's context is full after about 15 minutes, and the server's memory grows with a session."""
 
 
-_NOT_SPOKEN: Constant = Verdict("The server does not understand Mictape", "Check the engine's url", retry=False)
+_NOT_SPOKEN: Final = Verdict("The server does not understand Mictape", "Check the engine's url", retry=False)
 
-ERRORS: Constant[Mapping[str, Verdict]] = {
+ERRORS: Final[Mapping[str, Verdict]] = {
     "model_not_found": Verdict("The server has no such model", "Set model in [engines.vllm]", retry=False),
     "model_not_validated": Verdict("The server did not take the model", "Set model in [engines.vllm]", retry=False),
     "invalid_json": _NOT_SPOKEN,
@@ -100,7 +99,7 @@ class _Error(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
     code: str | None = None
 
 
-_EVENT: Constant = msgspec.json.Decoder(_Created | _Delta | _Done | _Error)
+_EVENT: Final = msgspec.json.Decoder(_Created | _Delta | _Done | _Error)
 
 
 def _encoded(message: _Update | _Append | _Commit) -> Frame:
@@ -171,7 +170,7 @@ class VllmConnection(SocketConnection):
         """The same: a server that has nothing open has nothing to say."""
         return self.endpoint_frames()
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error."""
         if not self._opened:
             self._opened = recognise(message, "vllm")
@@ -187,14 +186,14 @@ class VllmConnection(SocketConnection):
             case _:
                 pass
 
-    def _on_done(self, text: str) -> Iterator[Heard]:
+    def _on_done(self, text: str) -> Iterator[EngineEvent]:
         until = self._ended_at
         if until is None:
             # Full context or a restart inside: what was sent since is gone, so none of it counts as heard.
             raise Verdict(f"{self._name} ended an utterance by itself").lost()
         yield Received(until)
         if text:
-            yield Final(self._turn, text)
+            yield FinalTurn(self._turn, text)
             self._turn += 1
         elif self._text:
             yield Partial(self._turn, "")
@@ -209,7 +208,7 @@ class VllmEngine:
     """A vLLM server with a realtime model, on this machine or another one."""
 
     Options: ClassVar = VllmOptions
-    name: Constant = "vllm"
+    name: Final = "vllm"
     key_variable: ClassVar[str | None] = "VLLM_API_KEY"
     """Only for servers that were started with a key."""
 
@@ -226,14 +225,14 @@ class VllmEngine:
             offline=is_local(options.url),
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """Whether the url can be one; who listens there shows when it is connected."""
-        del ask
+        del request
         return unusable(self.name, self._options.url)
 
-    async def connect(self, ask: Request) -> VllmConnection:
+    async def connect(self, request: Request) -> VllmConnection:
         """Open a connection. The protocol has no word for a language or key terms. Raises `Lost`."""
-        if failure := await self.check(ask):
+        if failure := await self.check(request):
             raise Lost(failure, retry=False)
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
         connection = VllmConnection(await open_socket(self._options.url, headers, name="vLLM"), "vLLM")

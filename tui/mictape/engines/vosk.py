@@ -10,24 +10,23 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
-from typing import Final as Constant
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Capabilities, Final, Heard, Partial, Received, Request, Word
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
 from mictape.engines.websocket import Frame, SocketConnection, is_local, open_socket, place, unusable
 from mictape.failure import Failure
 from mictape.units import RATE, SAMPLE_BYTES
 
-AHEAD: Constant = 10
+AHEAD: Final = 10
 """Frames on their way at most: a second of 100 ms blocks, what the network and the server may hold."""
 
-EOF: Constant = '{"eof" : 1}'
+EOF: Final = '{"eof" : 1}'
 """The server compares the whole string, spaces included."""
 
-RESET: Constant = '{"reset" : 1}'
+RESET: Final = '{"reset" : 1}'
 
 
 _log = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ class _Reply(msgspec.Struct):
     alternatives: tuple[_Reading, ...] | None = None
 
 
-_REPLY: Constant = msgspec.json.Decoder(_Reply)
+_REPLY: Final = msgspec.json.Decoder(_Reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ class VoskConnection(SocketConnection):
         self._asked.append(_Asked(self._sent, last=True))
         return (EOF,)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """The answer to the oldest frame that has none yet."""
         reply = self._read(message, _REPLY)
         if not self._asked:
@@ -163,18 +162,18 @@ class VoskConnection(SocketConnection):
         if asked.last:
             self.said_all()
 
-    def _on_partial(self, text: str) -> Iterator[Heard]:
+    def _on_partial(self, text: str) -> Iterator[EngineEvent]:
         """News only: each frame is answered, most of them with the same text as before."""
         if text != self._partial:
             self._partial = text
             yield Partial(self._turn, text)
 
-    def _on_text(self, text: str, entries: tuple[_Entry, ...], until: int) -> Iterator[Heard]:
+    def _on_text(self, text: str, entries: tuple[_Entry, ...], until: int) -> Iterator[EngineEvent]:
         """The utterance ended with the frame that is answered; an empty text ends one too."""
         if text:
             words = tuple(_word(entry, until) for entry in entries) or None
             start, end = (words[0].start, words[-1].end) if words else (None, None)
-            yield Final(self._turn, text, words, start=start, end=end)
+            yield FinalTurn(self._turn, text, words, start=start, end=end)
             self._turn += 1
         elif self._partial:
             yield Partial(self._turn, "")
@@ -206,14 +205,14 @@ class VoskEngine:
             offline=is_local(options.url),
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """Whether the url can be one; who listens there shows when it is connected."""
-        del ask
+        del request
         return unusable(self.name, self._options.url)
 
-    async def connect(self, ask: Request) -> VoskConnection:
+    async def connect(self, request: Request) -> VoskConnection:
         """Open a connection. Key terms are not passed on: a phrase list would forbid every other word."""
-        del ask
+        del request
         connection = VoskConnection(await open_socket(self._options.url, name="Vosk"), "Vosk", self._options)
         await connection.configure()
         return connection

@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 from websockets.protocol import State
 
-from mictape.engines.base import Changes, Heard, Lost
+from mictape.engines.base import Changes, EngineEvent, Lost
 from mictape.failure import ExitCode, Failure
 
 OPEN_S: Final = 10.0
@@ -199,7 +199,7 @@ class SocketConnection(ABC):
         self._over = False
         self._overdue = False
         self._welcome = False
-        self._early: list[Heard] = []
+        self._early: list[EngineEvent] = []
         self._why = ""
         self._limit: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
@@ -211,7 +211,7 @@ class SocketConnection(ABC):
         """What carries this block of 16-bit mono PCM."""
 
     @abstractmethod
-    def hear(self, message: Frame) -> Iterable[Heard]:
+    def hear(self, message: Frame) -> Iterable[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error; calls `said_all` when it is the last one."""
 
     @abstractmethod
@@ -231,7 +231,7 @@ class SocketConnection(ABC):
         """What says that more will come; nothing where the protocol has no word for it."""
         return ()
 
-    def last_words(self) -> Iterable[Heard]:
+    def last_words(self) -> Iterable[EngineEvent]:
         """What is left to be said when the server has closed after `finish`."""
         return ()
 
@@ -304,7 +304,7 @@ class SocketConnection(ABC):
         with contextlib.suppress(TimeoutError, OSError, WebSocketException):
             await asyncio.wait_for(self._socket.close(), CLOSE_S)
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """What is heard, until all is said."""
         for heard in self._early:
             yield heard

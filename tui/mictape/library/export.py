@@ -11,7 +11,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from mictape.library.records import KeptLine, KeptSession, KeptTrack, Word
+from mictape.engines.base import Word
+from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.transcript.model import NOTE, SPEECH, Kind
 from mictape.transcript.wrapping import OBEYED
 from mictape.units import RATE, clock
@@ -115,7 +116,7 @@ def visible(text: str) -> str:
     return text if text.isprintable() else text.translate(_VISIBLE)
 
 
-def txt(lines: Iterable[KeptLine], track_names: Mapping[int, str] | None = None) -> Iterator[str]:
+def txt(lines: Iterable[LineRecord], track_names: Mapping[int, str] | None = None) -> Iterator[str]:
     """Plain text: what was said, one final line after the other, no times, without line ends.
 
     A line of a track that has a name in `track_names` begins with it: `You: Hello there.`
@@ -154,12 +155,12 @@ def _plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\g<0>", visible(text))
 
 
-def json_line(line: KeptLine, track_name: str | None = None) -> str:
+def json_line(line: LineRecord, track_name: str | None = None) -> str:
     """A final line as one JSON object on one line, without its end: a `LineObject`."""
     return _json(msgspec.structs.replace(_line(line), track_name=track_name))
 
 
-def json_session(session: KeptSession | None, tracks: Iterable[KeptTrack], lines: Iterable[KeptLine]) -> str:
+def json_session(session: SessionRecord | None, tracks: Iterable[TrackRecord], lines: Iterable[LineRecord]) -> str:
     """A session as one indented JSON document, without a line end: a `SessionObject`.
 
     Args:
@@ -177,7 +178,7 @@ def json_session(session: KeptSession | None, tracks: Iterable[KeptTrack], lines
     return _json(document, indent=2)
 
 
-def _track(track: KeptTrack) -> TrackObject:
+def _track(track: TrackRecord) -> TrackObject:
     return TrackObject(
         number=track.number,
         name=track.name,
@@ -189,7 +190,7 @@ def _track(track: KeptTrack) -> TrackObject:
     )
 
 
-def _line(line: KeptLine) -> LineObject:
+def _line(line: LineRecord) -> LineObject:
     return LineObject(
         id=line.id,
         track=line.track,

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
 from mictape.library.folders import SessionFolder
-from mictape.library.records import KeptInterval, KeptLine, KeptSession, KeptTrack, Word
+from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.library.store import BUSY_S, Store
 from mictape.units import Span
 
-__all__ = ["KeptInterval", "KeptLine", "KeptSession", "KeptTrack", "Library", "SessionFolder", "Store", "Word"]
+__all__ = ["CoverageRecord", "Library", "LineRecord", "SessionFolder", "SessionRecord", "Store", "TrackRecord"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Library:
         """Remove all of a session, its sound and its text."""
         return await self._run(self._store.delete_session, which)
 
-    async def add_track(self, session: str, track: KeptTrack) -> None:
+    async def add_track(self, session: str, track: TrackRecord) -> None:
         """Add a track to a session."""
         await self._run(self._store.add_track, session, track)
 
@@ -94,11 +94,11 @@ class Library:
         """Say how long a track's tape is and how much of it is holes, both in samples."""
         await self._run(self._store.update_track, session, number, samples=samples, lost=lost)
 
-    async def add_line(self, session: str, line: KeptLine) -> None:
+    async def add_line(self, session: str, line: LineRecord) -> None:
         """Keep a final line, from now on whatever happens to the process."""
         await self._run(self._store.add_line, session, line)
 
-    async def revise_line(self, session: str, line: KeptLine) -> None:
+    async def revise_line(self, session: str, line: LineRecord) -> None:
         """Keep what an engine now says of a line; a text a person has edited stays."""
         await self._run(self._store.revise_line, session, line)
 
@@ -118,27 +118,27 @@ class Library:
         """Mark a line, with a note or an empty one; None takes the mark away."""
         await self._run(self._store.set_mark, session, line, note)
 
-    async def set_coverage(self, session: str, track: int, intervals: Iterable[KeptInterval]) -> None:
+    async def set_coverage(self, session: str, track: int, intervals: Iterable[CoverageRecord]) -> None:
         """Replace what is known of a track's coverage."""
         await self._run(self._store.set_coverage, session, track, tuple(intervals))
 
-    async def sessions(self) -> list[KeptSession]:
+    async def sessions(self) -> list[SessionRecord]:
         """All sessions, the newest first."""
         return await self._run(self._store.sessions)
 
-    async def session(self, which: str) -> KeptSession:
+    async def session(self, which: str) -> SessionRecord:
         """The session with this id, the only one whose id begins so, or the newest (`last`)."""
         return await self._run(self._store.session, which)
 
-    async def unfinished(self) -> list[KeptSession]:
+    async def unfinished(self) -> list[SessionRecord]:
         """Sessions that were never closed and that no living process holds, the newest first."""
         return await self._run(self._store.unfinished)
 
-    async def tracks(self, session: str) -> list[KeptTrack]:
+    async def tracks(self, session: str) -> list[TrackRecord]:
         """The tracks of a session, by number."""
         return await self._run(self._store.tracks, session)
 
-    async def lines(self, session: str, *, words: bool = True) -> list[KeptLine]:
+    async def lines(self, session: str, *, words: bool = True) -> list[LineRecord]:
         """The lines of a session in tape order; without their words where nobody looks at them."""
         return await self._run(self._store.lines, session, words=words)
 
@@ -146,7 +146,7 @@ class Library:
         """Where in the texts of lines the words stand that the engine was unsure of."""
         return await self._run(self._store.unsure, session, lines)
 
-    async def coverage(self, session: str, track: int) -> list[KeptInterval]:
+    async def coverage(self, session: str, track: int) -> list[CoverageRecord]:
         """How it stands with a track's tape, in tape order."""
         return await self._run(self._store.coverage, session, track)
 

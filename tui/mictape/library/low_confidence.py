@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from mictape.library.records import Word
+from mictape.engines.base import Word
 from mictape.units import Span
 
 UNSURE_BELOW: Final = 0.5

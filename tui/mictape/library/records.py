@@ -9,24 +9,12 @@ from typing import Literal
 
 import msgspec
 
+from mictape.engines.base import Word
 from mictape.transcript.model import SPEECH, Kind
 from mictape.units import RATE
 
 
-class Word(msgspec.Struct, array_like=True, frozen=True):
-    """One word of a line; what the engine did not tell is None."""
-
-    text: str
-    start: int | None = None
-    end: int | None = None
-    confidence: float | None = None
-    """0 to 1."""
-    speaker: str | None = None
-    estimated: bool = False
-    """Whether the times are a guess."""
-
-
-class KeptLine(msgspec.Struct, frozen=True):
+class LineRecord(msgspec.Struct, frozen=True):
     """A final line."""
 
     id: int
@@ -54,7 +42,7 @@ TrackKind = Literal["microphone", "computer sound", "file", "stdin"]
 """What a track's sound comes from."""
 
 
-class KeptTrack(msgspec.Struct, frozen=True):
+class TrackRecord(msgspec.Struct, frozen=True):
     """A source and its tape."""
 
     number: int
@@ -72,7 +60,7 @@ class KeptTrack(msgspec.Struct, frozen=True):
     """Samples of the tape that are holes."""
 
 
-class KeptInterval(msgspec.Struct, frozen=True):
+class CoverageRecord(msgspec.Struct, frozen=True):
     """A stretch `[start, end)` of a track and how it stands with it; intervals of a track are disjoint."""
 
     start: int
@@ -82,7 +70,7 @@ class KeptInterval(msgspec.Struct, frozen=True):
     """The reason of a gap or hole."""
 
 
-class KeptSession(msgspec.Struct, frozen=True):
+class SessionRecord(msgspec.Struct, frozen=True):
     """One sitting, as a list of sessions shows it."""
 
     id: str

@@ -14,11 +14,12 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from mictape import __version__
+from mictape.engines.base import Word
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import database, folders
 from mictape.library.folders import SessionFolder
 from mictape.library.low_confidence import unsure_spans
-from mictape.library.records import KeptInterval, KeptLine, KeptSession, KeptTrack, Word
+from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.transcript.model import SPEECH
 from mictape.units import Span
 
@@ -123,7 +124,7 @@ class Store:
                 ((ended or datetime.now()).timestamp(), key),
             )
 
-    def add_track(self, session: str, track: KeptTrack) -> None:
+    def add_track(self, session: str, track: TrackRecord) -> None:
         """Add a track to a session; one of the same number is replaced."""
         key = self._key(session)
         with database.transaction(self._db, self._path):
@@ -150,7 +151,7 @@ class Store:
                 (samples, lost, key, number),
             )
 
-    def add_line(self, session: str, line: KeptLine) -> None:
+    def add_line(self, session: str, line: LineRecord) -> None:
         """Keep a final line. Once this has returned the line is there whatever happens to the process."""
         key = self._key(session)
         with database.transaction(self._db, self._path):
@@ -165,7 +166,7 @@ class Store:
                 ),
             )
 
-    def revise_line(self, session: str, line: KeptLine) -> None:
+    def revise_line(self, session: str, line: LineRecord) -> None:
         """Keep what an engine now says of a line that is there already; a text a person has edited stays.
 
         Replaces the text the engine said, words, times, speaker and language of the line with `line.id`.
@@ -241,7 +242,7 @@ class Store:
                 (_storable(note), time.time(), key, line),
             )
 
-    def set_coverage(self, session: str, track: int, intervals: Iterable[KeptInterval]) -> None:
+    def set_coverage(self, session: str, track: int, intervals: Iterable[CoverageRecord]) -> None:
         """Replace what is known of a track's coverage."""
         key = self._key(session)
         rows = [(key, track, *msgspec.structs.astuple(interval)) for interval in intervals]
@@ -270,11 +271,11 @@ class Store:
 
     # Reading.
 
-    def sessions(self) -> list[KeptSession]:
+    def sessions(self) -> list[SessionRecord]:
         """All sessions, the newest first."""
-        return self._read(f"{_SESSIONS} ORDER BY started_utc_s DESC, key DESC", (), KeptSession)
+        return self._read(f"{_SESSIONS} ORDER BY started_utc_s DESC, key DESC", (), SessionRecord)
 
-    def session(self, which: str) -> KeptSession:
+    def session(self, which: str) -> SessionRecord:
         """The session with this id, the only one whose id begins so, or the newest (`last`).
 
         Raises:
@@ -286,13 +287,13 @@ class Store:
             found = self._read(
                 f"{_SESSIONS} WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY id = ?1 DESC, id",
                 (which,),
-                KeptSession,
+                SessionRecord,
             )
         if len(found) == 1 or (found and found[0].id == which):
             return found[0]
         raise MictapeError(_not_one(which, [each.id for each in found]))
 
-    def unfinished(self) -> list[KeptSession]:
+    def unfinished(self) -> list[SessionRecord]:
         """Sessions that were never closed and that no living process holds, the newest first."""
         return [
             each
@@ -300,16 +301,16 @@ class Store:
             if each.state == "open" and not folders.is_alive(self.sessions_folder / each.id)
         ]
 
-    def tracks(self, session: str) -> list[KeptTrack]:
+    def tracks(self, session: str) -> list[TrackRecord]:
         """The tracks of a session, by number."""
         return self._read(
             "SELECT number, name, source, host_api, kind, origin, samples, lost FROM tracks"
             " WHERE session = ? ORDER BY number",
             (self._key(session),),
-            KeptTrack,
+            TrackRecord,
         )
 
-    def lines(self, session: str, *, words: bool = True) -> list[KeptLine]:
+    def lines(self, session: str, *, words: bool = True) -> list[LineRecord]:
         """The lines of a session in tape order; without their words where nobody looks at them."""
         return self._read(
             'SELECT id, track, "start", "end", text, kind, heard, speaker, language, engine, connection, turn,'
@@ -317,7 +318,7 @@ class Store:
             " FROM lines LEFT JOIN marks ON marks.session = lines.session AND marks.line = lines.id"
             ' WHERE lines.session = ? ORDER BY "start", id',
             (self._key(session),),
-            KeptLine,
+            LineRecord,
         )
 
     def unsure(self, session: str, lines: Sequence[int]) -> dict[int, tuple[Span, ...]]:
@@ -334,12 +335,12 @@ class Store:
         spans = ((id, unsure_spans(text, _words(words) or ())) for id, text, words in rows)
         return {id: found for id, found in spans if found}
 
-    def coverage(self, session: str, track: int) -> list[KeptInterval]:
+    def coverage(self, session: str, track: int) -> list[CoverageRecord]:
         """How it stands with a track's tape, in tape order."""
         return self._read(
             'SELECT "start", "end", what, why FROM coverage WHERE session = ? AND track = ? ORDER BY "start"',
             (self._key(session), track),
-            KeptInterval,
+            CoverageRecord,
         )
 
     def _read(self, query: str, values: tuple[object, ...], kind: type[T]) -> list[T]:

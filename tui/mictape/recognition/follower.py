@@ -33,7 +33,7 @@ class Follower:
         tape: Tape,
         coverage: Coverage,
         engine: Engine,
-        ask: Request,
+        request: Request,
         hear: Callable[[Told], None],
         *,
         plan: Plan | None = None,
@@ -49,7 +49,7 @@ class Follower:
         self._listening = listening
         self._plan = plan or Plan()
         self._gate = SpeechGate(coverage.reached(tape.origin + tape.samples)) if _needs_gate(engine) else None
-        self._work = Work(tape, coverage, ask, hear, gate=self._gate, voices=voices or Voices(), first=first)
+        self._work = Work(tape, coverage, request, hear, gate=self._gate, voices=voices or Voices(), first=first)
         self._leading = Leading(self._work, engine, self._plan)
 
     @property
@@ -93,9 +93,9 @@ class Follower:
         if self._work.leading is not None:
             self._work.leading.link.endpoint(self._work.end)
 
-    async def expect(self, ask: Request) -> None:
+    async def expect(self, request: Request) -> None:
         """Ask for other key terms from now on, on the connections that live and on those to come."""
-        await self._work.expect(ask)
+        await self._work.expect(request)
 
     async def run(self) -> None:
         """Follow to the end. Raises `Lost` when trying again is of no use, or after `Plan.give_up_s`."""

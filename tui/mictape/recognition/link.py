@@ -6,8 +6,17 @@ from contextlib import suppress
 from typing import Final
 
 from mictape.audio.tape import Tape
-from mictape.engines.base import Answered, Capabilities, Changes, Connection, Heard, Lost, Partial, Received
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import (
+    Answered,
+    Capabilities,
+    Changes,
+    Connection,
+    EngineEvent,
+    FinalTurn,
+    Lost,
+    Partial,
+    Received,
+)
 from mictape.failure import ExitCode, Failure
 from mictape.intervals import Interval
 from mictape.recognition.ownership import CONTEXT, Timeline, in_session_time, owned
@@ -78,8 +87,8 @@ class Link:
         *,
         start: int,
         end: int | None,
-        hear: Callable[[Heard], None],
-        name: Callable[[Heard], Heard] = lambda heard: heard,
+        hear: Callable[[EngineEvent], None],
+        name: Callable[[EngineEvent], EngineEvent] = lambda heard: heard,
         gate: SpeechGate | None = None,
         opened_s: float | None = None,
     ) -> None:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
-from mictape.engines.base import Answered, Heard, Partial, Received, Word
-from mictape.engines.base import Final as FinalTurn
+from msgspec import structs
+
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial, Received, Word
 from mictape.units import RATE
 
 CONTEXT: Final = RATE
@@ -41,7 +42,7 @@ class Timeline:
         return self._start + sample - shift
 
 
-def in_session_time(heard: Heard, timeline: Timeline) -> Heard:
+def in_session_time(heard: EngineEvent, timeline: Timeline) -> EngineEvent:
     """The same with every time in session time."""
 
     def at(sample: int | None) -> int | None:
@@ -51,7 +52,9 @@ def in_session_time(heard: Heard, timeline: Timeline) -> Heard:
         case Received(until) | Answered(until):
             return replace(heard, until=timeline.session_time(until))
         case Partial() | FinalTurn():
-            words = heard.words and tuple(replace(word, start=at(word.start), end=at(word.end)) for word in heard.words)
+            words = heard.words and tuple(
+                structs.replace(word, start=at(word.start), end=at(word.end)) for word in heard.words
+            )
             if isinstance(heard, FinalTurn):
                 return replace(heard, start=at(heard.start), end=at(heard.end), words=words)
             return replace(heard, start=at(heard.start), words=words)
@@ -59,7 +62,7 @@ def in_session_time(heard: Heard, timeline: Timeline) -> Heard:
             return heard
 
 
-def owned(heard: Heard, start: int, end: int | None) -> Heard | None:
+def owned(heard: EngineEvent, start: int, end: int | None) -> EngineEvent | None:
     """What of a turn belongs to the stretch `[start, end)`: exactly the words whose middle lies in it.
 
     A turn without word times was heard by nobody else, so it is kept whole. None when nothing is left of it.

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from mictape.engines.base import Final as FinalTurn
-from mictape.engines.base import Heard, Partial, Speakers, Word
+from msgspec import structs
+
+from mictape.engines.base import EngineEvent, FinalTurn, Partial, Speakers, Word
 from mictape.units import RATE
 
 LEAST_SHARED: Final = RATE // 10
@@ -78,13 +79,13 @@ class Labels:
         """The names that are known and not only made up."""
         self._revised: set[str] = set()
 
-    def named(self, heard: Heard) -> Heard:
+    def named(self, heard: EngineEvent) -> EngineEvent:
         """The same with names instead of labels. To be given everything heard, context too, in session time."""
         match heard:
             case Partial(words=words) | FinalTurn(words=words):
                 speaker = heard.speaker if isinstance(heard, FinalTurn) else None
                 self._take(heard.turn, words or (), speaker)
-                words = words and tuple(replace(word, speaker=self._name(word.speaker)) for word in words)
+                words = words and tuple(structs.replace(word, speaker=self._name(word.speaker)) for word in words)
                 if isinstance(heard, Partial):
                     return replace(heard, words=words)
                 if speaker is not None:

@@ -7,8 +7,18 @@ from functools import partial
 from typing import Final
 
 from mictape.audio.tape import Tape
-from mictape.engines.base import Answered, Changes, Connection, Engine, Heard, Lost, Received, Request, Speakers
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import (
+    Answered,
+    Changes,
+    Connection,
+    Engine,
+    EngineEvent,
+    FinalTurn,
+    Lost,
+    Received,
+    Request,
+    Speakers,
+)
 from mictape.intervals import Interval, Intervals
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.link import Link, Unanswered
@@ -26,7 +36,7 @@ class Told:
 
     connection: int
     """Counted from 0; turns are counted anew on each."""
-    heard: Heard | Gap | Lost
+    heard: EngineEvent | Gap | Lost
     """A `Gap` when the follower gave a stretch up, `Lost` when the leading engine cannot be reached any more."""
     engine: str = ""
     """The name of the engine that said it; empty for what the follower says itself."""
@@ -64,7 +74,7 @@ class Work:
         self,
         tape: Tape,
         coverage: Coverage,
-        ask: Request,
+        request: Request,
         hear: Callable[[Told], None],
         *,
         gate: SpeechGate | None,
@@ -79,7 +89,7 @@ class Work:
         """Who owns what is being said now."""
         self.received = coverage.reached(tape.origin + tape.samples)
         """The leading engine has taken the samples before this, session time."""
-        self._ask = ask
+        self._request = request
         self._hear = hear
         self._voices = voices
         self._limiters: dict[str, Limiter] = {}
@@ -159,14 +169,14 @@ class Work:
         """Open a connection, within the vendor's number of them. Raises `Lost`."""
         limiter = self._limiters.setdefault(engine.name, Limiter(engine.capabilities.connections_per_minute))
         await limiter.attempt()
-        connection = await engine.connect(self._ask)
+        connection = await engine.connect(self._request)
         return Ready(connection, asyncio.get_running_loop().time())
 
-    async def expect(self, ask: Request) -> None:
+    async def expect(self, request: Request) -> None:
         """Ask for other key terms from now on, on the connections that live and on those to come."""
-        self._ask = ask
+        self._request = request
         for owner in list(self._owners.values()):
-            await owner.link.update(Changes(key_terms=ask.key_terms))
+            await owner.link.update(Changes(key_terms=request.key_terms))
 
     async def take(self, engine: Engine, start: int, end: int | None, ready: Ready | None = None) -> Owner:
         """Own a stretch from now on, on a connection that is ready or else on a new one. Raises `Lost`."""
@@ -221,13 +231,13 @@ class Work:
         if owner is self.leading:
             self.received = max(self.received, owner.link.told)
 
-    def _named(self, labels: Labels, heard: Heard) -> Heard:
+    def _named(self, labels: Labels, heard: EngineEvent) -> EngineEvent:
         named = labels.named(heard)
         for connection, turns in self._voices.revised():
             self._hear(Told(connection, Speakers(turns), live=False))
         return named
 
-    def _on_heard(self, number: int, heard: Heard) -> None:
+    def _on_heard(self, number: int, heard: EngineEvent) -> None:
         owner = self._owners[number]
         leads = owner is self.leading
         match heard:

@@ -7,7 +7,7 @@ edit alone.
 from collections.abc import Callable
 
 from mictape.failure import Failure, MictapeError
-from mictape.library.records import KeptLine
+from mictape.library.records import LineRecord
 from mictape.session.library_writer import Keeper
 from mictape.session.track import Track
 from mictape.transcript.model import NOTE, SPEECH, Transcript
@@ -39,7 +39,7 @@ class Hand:
         """Put a line of one's own where the track's tape is now; its id."""
         at = track.place(track.end)
         id = self._transcript.add(track.number, at, at, text, kind=NOTE)
-        self._keeper.add_line(track, KeptLine(id, track.number, at, at, text, kind=NOTE))
+        self._keeper.add_line(track, LineRecord(id, track.number, at, at, text, kind=NOTE))
         return id
 
     def edit(self, id: int, text: str) -> None:

@@ -3,21 +3,21 @@
 from dataclasses import dataclass
 
 from mictape.failure import Failure
-from mictape.library.records import KeptLine
+from mictape.library.records import LineRecord
 
 
 @dataclass(frozen=True, slots=True)
 class LineAdded:
     """A final line stands in the transcript."""
 
-    line: KeptLine
+    line: LineRecord
 
 
 @dataclass(frozen=True, slots=True)
 class LineRevised:
     """The engine has a better text for a line that was final already."""
 
-    line: KeptLine
+    line: LineRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Completing:
         """By the id of the gap's line."""
         self._count = 0
 
-    def begin(self, track: Track, id: int, engine: Engine, ask: Request) -> None:
+    def begin(self, track: Track, id: int, engine: Engine, request: Request) -> None:
         """Complete the gap whose line has this id; does nothing while that is done already.
 
         Raises:
@@ -59,7 +59,7 @@ class Completing:
         if id not in self._running:
             self._count += 1
             stretch = Gap(track.locate(line.start), track.locate(line.end), line.text)
-            work = self._complete(track, id, stretch, engine, ask)
+            work = self._complete(track, id, stretch, engine, request)
             self._running[id] = asyncio.create_task(work, name=f"gap {id}")
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class Completing:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _complete(self, track: Track, id: int, gap: Gap, engine: Engine, ask: Request) -> None:
+    async def _complete(self, track: Track, id: int, gap: Gap, engine: Engine, request: Request) -> None:
         first = self._count * CONNECTIONS
         tape, coverage = _only(track.tape, gap)
 
@@ -85,7 +85,7 @@ class Completing:
                 tape,
                 coverage,
                 engine,
-                ask,
+                request,
                 hear,
                 plan=plan,
                 voices=track.voices,

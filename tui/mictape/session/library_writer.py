@@ -7,7 +7,7 @@ from typing import Final
 
 from mictape.failure import Failure, MictapeError
 from mictape.library.library import Library
-from mictape.library.records import KeptLine
+from mictape.library.records import LineRecord
 from mictape.session.recovery import intervals_of
 from mictape.session.track import Track
 from mictape.units import Span
@@ -38,12 +38,12 @@ class Keeper:
         """Keep what the person calls it now."""
         self.write(partial(self._library.rename_track, self._session, track.number, track.name))
 
-    def add_line(self, track: Track, line: KeptLine) -> None:
+    def add_line(self, track: Track, line: LineRecord) -> None:
         """Keep a final line, and what it is that was answered with it."""
         self.write(partial(self._library.add_line, self._session, line))
         self.set_coverage(track)
 
-    def revise_line(self, track: Track, line: KeptLine) -> None:
+    def revise_line(self, track: Track, line: LineRecord) -> None:
         """Keep what an engine now says of a line."""
         self.write(partial(self._library.revise_line, self._session, line))
         self.set_coverage(track)

@@ -7,7 +7,7 @@ from typing import Final
 
 from mictape.audio.tape import count_samples, read_journal
 from mictape.library.library import Library
-from mictape.library.records import KeptInterval, KeptLine, KeptSession, KeptTrack
+from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.session.track_clock import FIRST, placement_on
 from mictape.transcript.model import Kind
@@ -22,7 +22,7 @@ CUT_OFF: Final = "the session was cut off"
 class RemainingTrack:
     """One track of it."""
 
-    track: KeptTrack
+    track: TrackRecord
     samples: int
     """Length of its tape as it lies on disk."""
     coverage: Coverage
@@ -37,8 +37,8 @@ class RemainingTrack:
 class Remains:
     """A session that nobody closed."""
 
-    session: KeptSession
-    lines: tuple[KeptLine, ...]
+    session: SessionRecord
+    lines: tuple[LineRecord, ...]
     tracks: tuple[RemainingTrack, ...]
 
     @property
@@ -47,7 +47,7 @@ class Remains:
         return max((track.end for track in self.tracks), default=0)
 
     @property
-    def added(self) -> list[KeptTrack]:
+    def added(self) -> list[TrackRecord]:
         """The devices beside the first one that were recorded until the end."""
         return [left.track for left in self.tracks[1:] if left.track.host_api and self.samples - left.end < TOGETHER]
 
@@ -81,17 +81,17 @@ async def put_away(library: Library, remains: Remains) -> None:
         folder.release()
 
 
-def intervals_of(coverage: Coverage) -> list[KeptInterval]:
+def intervals_of(coverage: Coverage) -> list[CoverageRecord]:
     """A track's coverage as the library keeps it."""
     return [
-        *(KeptInterval(start, end, "covered") for start, end in coverage.covered),
-        *(KeptInterval(start, end, "hole", "lost") for start, end in coverage.holes),
-        *(KeptInterval(gap.start, gap.end, "gap", gap.why) for gap in coverage.gaps),
+        *(CoverageRecord(start, end, "covered") for start, end in coverage.covered),
+        *(CoverageRecord(start, end, "hole", "lost") for start, end in coverage.holes),
+        *(CoverageRecord(gap.start, gap.end, "gap", gap.why) for gap in coverage.gaps),
     ]
 
 
 async def _remaining(
-    library: Library, folder: Path, session: str, track: KeptTrack, lines: list[KeptLine]
+    library: Library, folder: Path, session: str, track: TrackRecord, lines: list[LineRecord]
 ) -> RemainingTrack:
     coverage = Coverage(track.origin)
     placement = placement_on(folder, track.number, track.origin, partial(count_samples, folder, FIRST))

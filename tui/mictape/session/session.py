@@ -16,7 +16,7 @@ from mictape.audio.tape import Tape, count_samples
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure, MictapeError
 from mictape.library.library import Library, SessionFolder
-from mictape.library.records import KeptTrack
+from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
@@ -48,7 +48,7 @@ class Session:
         folder: SessionFolder,
         library: Library,
         engine: Engine,
-        ask: Request,
+        request: Request,
         *,
         log: Path,
         transcript: Transcript | None = None,
@@ -62,7 +62,7 @@ class Session:
         self.tracks: list[Track] = []
         self.paused = False
         self.stopped = False
-        self._ask = ask
+        self._request = request
         self._plan = plan or Plan()
         self._log = log
         self._listening = listening
@@ -82,7 +82,7 @@ class Session:
         cls,
         library: Library,
         engine: Engine,
-        ask: Request,
+        request: Request,
         *,
         log: Path,
         transcript: Transcript | None = None,
@@ -91,7 +91,7 @@ class Session:
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
         folder = await library.create_session(settings={"engine": engine.name})
-        return cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan, listening=listening)
+        return cls(folder, library, engine, request, log=log, transcript=transcript, plan=plan, listening=listening)
 
     @classmethod
     async def go_on(
@@ -100,7 +100,7 @@ class Session:
         remains: Remains,
         spec: SourceSpec,
         engine: Engine,
-        ask: Request,
+        request: Request,
         *,
         log: Path,
         transcript: Transcript,
@@ -113,7 +113,7 @@ class Session:
         wants their devices again lets them join. Raises MictapeError.
         """
         folder = await library.resume_session(remains.session.id)
-        session = cls(folder, library, engine, ask, log=log, transcript=transcript, plan=plan, listening=listening)
+        session = cls(folder, library, engine, request, log=log, transcript=transcript, plan=plan, listening=listening)
         for line in remains.lines:
             transcript.add(
                 line.track,
@@ -138,7 +138,7 @@ class Session:
         library: Library,
         remains: Remains,
         engine: Engine,
-        ask: Request,
+        request: Request,
         *,
         log: Path,
         plan: Plan | None = None,
@@ -152,7 +152,7 @@ class Session:
             left.coverage.reopen()
         nothing = FileSource(Path())
         session = await cls.go_on(
-            library, remains, nothing, engine, ask, log=log, transcript=Transcript(), plan=plan, listening=listening
+            library, remains, nothing, engine, request, log=log, transcript=Transcript(), plan=plan, listening=listening
         )
         for track in session.tracks:
             track.tape.end()
@@ -293,7 +293,7 @@ class Session:
             track.tape,
             track.coverage,
             engine,
-            self._ask,
+            self._request,
             hear,
             plan=plan,
             voices=track.voices,
@@ -361,18 +361,18 @@ class Session:
 
     async def expect(self, term: str) -> None:
         """Have the engine expect a word, on the connections that live and on those to come."""
-        if term not in self._ask.key_terms:
-            self._ask = replace(self._ask, key_terms=(*self._ask.key_terms, term))
+        if term not in self._request.key_terms:
+            self._request = replace(self._request, key_terms=(*self._request.key_terms, term))
             for track in self.tracks:
                 if track.follower is not None:
-                    await track.follower.expect(self._ask)
+                    await track.follower.expect(self._request)
 
     def complete_gap(self, id: int) -> None:
         """Have the engine of now turn a gap's sound into text, beside what goes on.
 
         Raises KeyError when no line has this id, and MictapeError when it is no gap.
         """
-        self._completing.begin(self.track_of(id), id, self.engine, self._ask)
+        self._completing.begin(self.track_of(id), id, self.engine, self._request)
 
     def track_of(self, id: int) -> Track:
         """The track that a line belongs to. Raises KeyError when no line has this id."""
@@ -455,7 +455,7 @@ class Session:
         self._events.put_nowait(event)
 
 
-def _spec_of(known: KeptTrack) -> SourceSpec:
+def _spec_of(known: TrackRecord) -> SourceSpec:
     """What a track recorded that has ended, as far as the library knows."""
     match known.kind:
         case "microphone" | "computer sound" as kind:

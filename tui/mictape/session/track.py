@@ -14,7 +14,7 @@ from mictape.audio.source import DeviceSource, FileSource, Source, SourceSpec, S
 from mictape.audio.tape import Tape
 from mictape.engines.base import Word
 from mictape.failure import Failure
-from mictape.library.records import KeptTrack, TrackKind
+from mictape.library.records import TrackKind, TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.speakers import Voices
@@ -254,9 +254,9 @@ class Track:
             return HINTS.get(state, "")
         return HINTS.get(state) or str(self._watch.trouble or "")
 
-    def kept(self) -> KeptTrack:
+    def kept(self) -> TrackRecord:
         """The track as the library keeps it."""
-        return KeptTrack(
+        return TrackRecord(
             number=self.number,
             name=self.name,
             source=self.device,

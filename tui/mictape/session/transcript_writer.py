@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mictape.engines.base import Answered, Final, Notice, Partial, Speakers, Word
+from msgspec import structs
+
+from mictape.engines.base import Answered, FinalTurn, Notice, Partial, Speakers, Word
 from mictape.failure import Failure
-from mictape.library.records import KeptLine
-from mictape.library.records import Word as KeptWord
+from mictape.library.records import LineRecord
 from mictape.recognition.coverage import Gap
 from mictape.recognition.stretches import Told
 from mictape.session.events import Event, LineAdded, LineRevised, Trouble
@@ -46,7 +47,7 @@ class Scribe:
         match told.heard:
             case Partial() if told.live:
                 self._on_partial(track, told.heard)
-            case Final():
+            case FinalTurn():
                 self._on_final(track, told, told.heard)
             case Gap(start, end, why):
                 self._add(
@@ -74,7 +75,7 @@ class Scribe:
         text = PartialText(track.place(start), heard.text, heard.stable) if heard.text else None
         self._transcript.set_partial(track.number, text)
 
-    def _on_final(self, track: Track, told: Told, heard: Final) -> None:
+    def _on_final(self, track: Track, told: Told, heard: FinalTurn) -> None:
         if told.live:
             track.time_words(heard.words)
             self._transcript.set_partial(track.number, None)
@@ -110,21 +111,23 @@ class Scribe:
         id = self._transcript.add(track.number, start, max(start, end), text, kind=kind, speaker=speaker)
         return self._transcript.line(self._transcript.index_of(id))
 
-    def _placed(self, track: Track, heard: Final) -> Final:
+    def _placed(self, track: Track, heard: FinalTurn) -> FinalTurn:
         """The same with its words in session time, by speakers as they are called now."""
 
         def placed(word: Word) -> Word:
             start, end = (None if at is None else track.place(at) for at in (word.start, word.end))
             speaker = word.speaker and self._transcript.called(track.number, word.speaker)
-            return replace(word, start=start, end=end, speaker=speaker)
+            return structs.replace(word, start=start, end=end, speaker=speaker)
 
         return replace(heard, words=heard.words and tuple(map(placed, heard.words)))
 
 
-def _kept(line: Line, engine: str | None = None, connection: int | None = None, heard: Final | None = None) -> KeptLine:
+def _kept(
+    line: Line, engine: str | None = None, connection: int | None = None, heard: FinalTurn | None = None
+) -> LineRecord:
     """A line as the library keeps it; `heard` in session time. An edit is not the engine's text."""
     words = (heard.words if heard else None) or ()
-    return KeptLine(
+    return LineRecord(
         id=line.id,
         track=line.track,
         start=line.start,
@@ -136,5 +139,5 @@ def _kept(line: Line, engine: str | None = None, connection: int | None = None, 
         engine=engine,
         connection=connection,
         turn=heard.turn if heard else None,
-        words=tuple(KeptWord(w.text, w.start, w.end, w.confidence, w.speaker, w.estimated) for w in words) or None,
+        words=words or None,
     )

@@ -18,8 +18,7 @@ import pytest_asyncio
 
 from conftest import Speech
 from mictape.audio.tape import Tape, TapeWriter
-from mictape.engines.base import Answered, Engine, Heard, Lost, Partial, Received, Request
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Answered, Engine, EngineEvent, FinalTurn, Lost, Partial, Received, Request
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import AHEAD, LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
@@ -71,7 +70,7 @@ async def connected(engine: LocalEngine) -> AsyncGenerator[LocalConnection, None
         await connection.close()
 
 
-async def hear_all(engine: LocalEngine, pcm: bytes) -> list[Heard]:
+async def hear_all(engine: LocalEngine, pcm: bytes) -> list[EngineEvent]:
     """Everything that is said about `pcm`, sent as fast as the engine takes it."""
     connection = await engine.connect(Request())
 
@@ -86,16 +85,16 @@ async def hear_all(engine: LocalEngine, pcm: bytes) -> list[Heard]:
     return heard
 
 
-def finals(heard: list[Heard]) -> list[FinalTurn]:
+def finals(heard: list[EngineEvent]) -> list[FinalTurn]:
     """The lines as they stand in the end: a second final of a turn takes the first one's place."""
     return list({news.turn: news for news in heard if isinstance(news, FinalTurn)}.values())
 
 
-def text_of(heard: list[Heard]) -> str:
+def text_of(heard: list[EngineEvent]) -> str:
     return " ".join(final.text for final in finals(heard))
 
 
-def marks(heard: list[Heard], kind: type[Received] | type[Answered]) -> list[int]:
+def marks(heard: list[EngineEvent], kind: type[Received] | type[Answered]) -> list[int]:
     return [news.until for news in heard if isinstance(news, kind)]
 
 
@@ -117,7 +116,7 @@ def threads_of(pid: int) -> int:
     return int(line.split()[1])
 
 
-def assert_same(heard: list[Heard], other: list[Heard]) -> None:
+def assert_same(heard: list[EngineEvent], other: list[EngineEvent]) -> None:
     """The same lines at the same times, but for two hops of the voice detector."""
     assert [final.text for final in finals(heard)] == [final.text for final in finals(other)]
     for one, two in zip(finals(heard), finals(other), strict=True):
@@ -125,7 +124,7 @@ def assert_same(heard: list[Heard], other: list[Heard]) -> None:
         assert one.end == pytest.approx(two.end, abs=1024)
 
 
-def assert_well_formed(heard: list[Heard], samples: int) -> None:
+def assert_well_formed(heard: list[EngineEvent], samples: int) -> None:
     """What holds for every connection that was finished, whatever was said on it."""
     turns = [news.turn for news in finals(heard)]
     assert turns == list(range(len(turns)))
@@ -165,7 +164,7 @@ async def test_a_long_recording_is_recognised_with_partials_on_the_way(warm: Loc
 async def test_silence_gives_no_text_and_is_answered_while_it_lasts(warm: LocalEngine) -> None:
     async with connected(warm) as connection:
         await send_all(connection, bytes(2 * 4 * RATE))
-        heard: list[Heard] = []
+        heard: list[EngineEvent] = []
         # Not finished yet: live silence is answered as well, all but what a line could still reach back to.
         async for news in connection:
             heard.append(news)
@@ -282,7 +281,7 @@ async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: Loc
         middle = 11 * RATE // 2  # inside "Try again."
         await send_all(connection, beckett[: 2 * middle])
         await connection.endpoint()
-        heard: list[Heard] = []
+        heard: list[EngineEvent] = []
         async for news in connection:
             heard.append(news)
             if news == Answered(middle):

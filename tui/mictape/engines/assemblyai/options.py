@@ -147,12 +147,12 @@ def is_vendor(url: str) -> bool:
     return f".{host}".endswith(".assemblyai.com")
 
 
-def address(options: AssemblyAIOptions, ask: Request, terms: list[str], token: str | None = None) -> str:
+def address(options: AssemblyAIOptions, request: Request, terms: list[str], token: str | None = None) -> str:
     """The url to connect to, with every parameter.
 
     Args:
         options: The settings.
-        ask: What is wanted of this connection; its language goes before the settings'.
+        request: What is wanted of this connection; its language goes before the settings'.
         terms: The key terms to listen for, of both.
         token: A temporary token, sent in the query: the url is a secret then.
     """
@@ -162,8 +162,8 @@ def address(options: AssemblyAIOptions, ask: Request, terms: list[str], token: s
     parameters |= {"sample_rate": RATE, "encoding": "pcm_s16le"}
     if options.pro:
         parameters.setdefault("acknowledge_silence", True)
-    if ask.language is not None and options.speech_model != "universal-streaming-english":
-        parameters["language_codes"] = [ask.language.split("-")[0].lower()]
+    if request.language is not None and options.speech_model != "universal-streaming-english":
+        parameters["language_codes"] = [request.language.split("-")[0].lower()]
     parameters.pop("keyterms_prompt", None)
     if terms:
         parameters["keyterms_prompt"] = terms

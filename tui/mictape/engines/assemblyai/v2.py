@@ -10,8 +10,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
-from typing import Final as Constant
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -19,24 +18,24 @@ from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.assemblyai import messages
 from mictape.engines.assemblyai.options import is_vendor
-from mictape.engines.base import Answered, Capabilities, Final, Heard, Lost, Notice, Partial, Request, Word
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Notice, Partial, Request, Word
 from mictape.engines.websocket import Frame, SocketConnection, Verdict, is_local, open_socket, place, unusable
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
 
-VENDOR: Constant = "wss://api.assemblyai.com/v2/realtime/ws"
-PATH: Constant = "/v2/realtime/ws"
+VENDOR: Final = "wss://api.assemblyai.com/v2/realtime/ws"
+PATH: Final = "/v2/realtime/ws"
 
-BLOCK_MS: Constant = 200
+BLOCK_MS: Final = 200
 """3200 samples, the tutorial's block. The protocol allows 100 to 2000 ms and advises 100 to 450."""
 
-MOST_BOOST: Constant = 2500
+MOST_BOOST: Final = 2500
 """Characters of all words to listen for."""
 
-RETIRED: Constant = "AssemblyAI has retired its protocol v2"
-SUCCESSOR: Constant = "Use --engine assemblyai, or set url to a server that still speaks v2"
+RETIRED: Final = "AssemblyAI has retired its protocol v2"
+SUCCESSOR: Final = "Use --engine assemblyai, or set url to a server that still speaks v2"
 
-SAMPLES_PER_MS: Constant = RATE // 1000
+SAMPLES_PER_MS: Final = RATE // 1000
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class _Terminated(msgspec.Struct, tag_field="message_type", tag="SessionTerminat
 
 _Message = _Begins | _Partial | _Final | _Information | _Terminated
 
-_MESSAGE: Constant[msgspec.json.Decoder[_Message]] = msgspec.json.Decoder(_Message)
+_MESSAGE: Final[msgspec.json.Decoder[_Message]] = msgspec.json.Decoder(_Message)
 
 
 class AssemblyAIV2Connection(SocketConnection):
@@ -134,7 +133,7 @@ class AssemblyAIV2Connection(SocketConnection):
         """What makes the server say the rest."""
         return ('{"terminate_session": true}',)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error instead of a session."""
         failed = self._read(message, messages.FAILED)
         if failed is not None and failed.error is not None:
@@ -164,19 +163,19 @@ class AssemblyAIV2Connection(SocketConnection):
             raise Lost(Failure(f"{RETIRED} ({error})", SUCCESSOR, ExitCode.ENGINE), retry=False)
         raise Verdict("AssemblyAI v2 refused the session", "Check the engine's settings", retry=False).lost(error)
 
-    def _on_partial(self, said: _Transcript) -> Iterator[Heard]:
+    def _on_partial(self, said: _Transcript) -> Iterator[EngineEvent]:
         if not said.text:
             return
         self._shown = True
         words = _words(said)
         yield Partial(self._turn, said.text, words, start=words[0].start if words else _samples(said.audio_start))
 
-    def _on_final(self, said: _Transcript) -> Iterator[Heard]:
+    def _on_final(self, said: _Transcript) -> Iterator[EngineEvent]:
         end = _samples(said.audio_end)
         if said.text or self._shown:
             words = _words(said)
             start, until = (words[0].start, words[-1].end) if words else (_samples(said.audio_start), end)
-            yield Final(self._turn, said.text, words, start, until)
+            yield FinalTurn(self._turn, said.text, words, start, until)
             self._turn += 1
         self._shown = False
         if end > self._answered:
@@ -218,24 +217,24 @@ class AssemblyAIV2Engine:
             offline=is_local(options.url),
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way: the url, that the vendor's own speaks v2 no more, the language."""
         if failure := unusable(self.name, self._options.url):
             return failure
         if is_vendor(self._options.url):
             return Failure(RETIRED, SUCCESSOR, ExitCode.ENGINE)
-        if ask.language is not None and ask.language.split("-")[0].lower() != "en":
-            what = f"AssemblyAI's protocol v2 knows English only, not {ask.language}"
+        if request.language is not None and request.language.split("-")[0].lower() != "en":
+            what = f"AssemblyAI's protocol v2 knows English only, not {request.language}"
             return Failure(what, "Choose another engine with --engine", ExitCode.ENGINE)
         return None
 
-    async def connect(self, ask: Request) -> AssemblyAIV2Connection:
+    async def connect(self, request: Request) -> AssemblyAIV2Connection:
         """Open a connection, once the server has said `SessionBegins`. Raises `Lost`."""
-        if failure := await self.check(ask):
+        if failure := await self.check(request):
             raise Lost(failure, retry=False)
         token = self._key if self._options.authorize == "token" else None
         headers = {"Authorization": self._key} if self._key is not None and token is None else {}
-        boost, left_out = boosted((*self._options.word_boost, *ask.key_terms))
+        boost, left_out = boosted((*self._options.word_boost, *request.key_terms))
         url = address(self._options, boost, token)
         socket = await open_socket(url, headers, name="AssemblyAI v2", http={401: messages.NOT_AUTHORIZED})
         connection = AssemblyAIV2Connection(socket, left_out)

@@ -8,8 +8,7 @@ up to three hours, whether or not sound comes, so every path ends with `Terminat
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
-from typing import Final as Constant
+from typing import ClassVar, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -20,8 +19,8 @@ from mictape.engines.base import (
     Answered,
     Capabilities,
     Changes,
-    Final,
-    Heard,
+    EngineEvent,
+    FinalTurn,
     Lost,
     Notice,
     Partial,
@@ -34,21 +33,21 @@ from mictape.engines.websocket import Frame, SocketConnection, Verdict, is_local
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE, SAMPLE_BYTES
 
-API_VERSION: Constant = "2025-05-12"
+API_VERSION: Final = "2025-05-12"
 """What the vendor's own SDK 1.8.2 asks for."""
 
-LONGEST_S: Constant = 3 * 3600.0
+LONGEST_S: Final = 3 * 3600.0
 
-CONNECTIONS_PER_MINUTE: Constant = 5
+CONNECTIONS_PER_MINUTE: Final = 5
 """Of a free account; others may open 100 and more. The vendor does not tell which kind a key belongs to."""
 
-LANGUAGES: Constant = {
+LANGUAGES: Final = {
     "universal-streaming-english": ("en",),
     "universal-streaming-multilingual": ("en", "es", "fr", "de", "it", "pt"),
 }
 """Of the models whose languages are few; the pro models' 32 are not listed here."""
 
-USD_PER_HOUR: Constant = {
+USD_PER_HOUR: Final = {
     "universal-3-6-pro": 0.45,
     "universal-streaming-english": 0.15,
     "universal-streaming-multilingual": 0.15,
@@ -56,7 +55,7 @@ USD_PER_HOUR: Constant = {
 """List prices of an open connection without extras: the vendor's pricing page in October 2026, and for
 universal-streaming its announcement of June 2025."""
 
-SAMPLES_PER_MS: Constant = RATE // 1000
+SAMPLES_PER_MS: Final = RATE // 1000
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +108,7 @@ class AssemblyAIConnection(SocketConnection):
         """What a code means, together with the words that came with it."""
         return messages.verdict(code, reason)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error."""
         failed = self._read(message, messages.FAILED)
         if failed is not None and failed.error is not None:
@@ -143,13 +142,13 @@ class AssemblyAIConnection(SocketConnection):
         meaning = self.verdict(code, error) or Verdict("AssemblyAI ended the connection")
         raise meaning.lost(f"{code} {error}")
 
-    def _on_begin(self, begin: messages.Begin) -> Iterator[Heard]:
+    def _on_begin(self, begin: messages.Begin) -> Iterator[EngineEvent]:
         self.greeted()
         asked, used = self._options.speech_model, begin.configuration and begin.configuration.model
         if used and used != asked:
             yield Notice(f"AssemblyAI uses the model {used} instead of {asked}")
 
-    def _on_turn(self, turn: messages.Turn) -> Iterator[Heard]:
+    def _on_turn(self, turn: messages.Turn) -> Iterator[EngineEvent]:
         order = turn.turn_order
         text, stable = live_text(turn)
         if turn.end_of_turn:
@@ -161,19 +160,19 @@ class AssemblyAIConnection(SocketConnection):
             words = tuple(_word(word) for word in turn.words)
             yield Partial(self._number(order), text, words, stable, start=words[0].start if words else None)
 
-    def _on_end(self, turn: messages.Turn, text: str) -> Iterator[Heard]:
-        """The end of a turn, or the same turn again with formatting: one more `Final` of the same number."""
+    def _on_end(self, turn: messages.Turn, text: str) -> Iterator[EngineEvent]:
+        """The end of a turn, or the same turn again with formatting: one more `FinalTurn` of the same number."""
         order = turn.turn_order
         words = tuple(_word(word) for word in turn.words)
         start, end = (words[0].start, words[-1].end) if words else (None, None)
         if text or order in self._open:
             number, speaker = self._number(order), _speaker(turn.speaker_label)
-            yield Final(number, text, words, start, end, speaker=speaker, language=turn.language_code)
+            yield FinalTurn(number, text, words, start, end, speaker=speaker, language=turn.language_code)
         self._ended_turns.add(order)
         self._open = {other for other in self._open if other > order}  # turns follow one another
         yield from self._answer(end or 0)
 
-    def _on_revisions(self, revisions: tuple[messages.Revision, ...]) -> Iterator[Heard]:
+    def _on_revisions(self, revisions: tuple[messages.Revision, ...]) -> Iterator[EngineEvent]:
         labels = {revision.turn_order: _speaker(revision.speaker_label) for revision in revisions}
         known = {self._turns[order]: label for order, label in labels.items() if label and order in self._turns}
         if known:
@@ -183,7 +182,7 @@ class AssemblyAIConnection(SocketConnection):
         """Our number of the server's turn: counted in the order in which turns were first heard of."""
         return self._turns.setdefault(order, len(self._turns))
 
-    def _answer(self, until: int = 0, *, whatever_is_open: bool = False) -> Iterator[Heard]:
+    def _answer(self, until: int = 0, *, whatever_is_open: bool = False) -> Iterator[EngineEvent]:
         """Say how far the server has said everything, when that is further than before."""
         if not self._open or whatever_is_open:
             until = max(until, self._silent)
@@ -262,28 +261,28 @@ class AssemblyAIEngine:
             offline=is_local(options.base_url),
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way: the url, the key, the language. Nothing is connected."""
         if failure := unusable(self.name, self._options.base_url):
             return failure
         if self._key is None and self._options.vendor:
             return self._no_key()
         spoken = self.capabilities.languages
-        if ask.language is not None and spoken and ask.language.split("-")[0].lower() not in spoken:
-            what = f"AssemblyAI's model {self._options.speech_model} does not know the language {ask.language}"
+        if request.language is not None and spoken and request.language.split("-")[0].lower() not in spoken:
+            what = f"AssemblyAI's model {self._options.speech_model} does not know the language {request.language}"
             return Failure(what, "Choose another with speech_model in [engines.assemblyai]", ExitCode.ENGINE)
         return None
 
-    async def connect(self, ask: Request) -> AssemblyAIConnection:
+    async def connect(self, request: Request) -> AssemblyAIConnection:
         """Open a connection, once the server has said `Begin`. Raises `Lost`."""
-        if failure := await self.check(ask):
+        if failure := await self.check(request):
             raise Lost(failure, retry=False)
-        terms, left_out = key_terms(self._options, ask.key_terms)
+        terms, left_out = key_terms(self._options, request.key_terms)
         token = self._key if self._options.authorize == "token" else None
         headers = {"AssemblyAI-Version": API_VERSION}
         if self._key is not None and token is None:
             headers["Authorization"] = self._key
-        url = address(self._options, ask, terms, token)
+        url = address(self._options, request, terms, token)
         refused = {401: messages.NOT_AUTHORIZED}
         try:
             socket = await open_socket(url, headers, name="AssemblyAI", http=refused)

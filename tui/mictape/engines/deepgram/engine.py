@@ -5,8 +5,7 @@ Here are its settings and how a connection is opened; what is said on it is in `
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, cast
-from typing import Final as Constant
+from typing import Annotated, ClassVar, Final, Literal, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -19,22 +18,22 @@ from mictape.engines.websocket import is_local, open_socket, unusable
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
 
-PATHS: Constant = {"v1": "/v1/listen", "flux": "/v2/listen"}
+PATHS: Final = {"v1": "/v1/listen", "flux": "/v2/listen"}
 
-V1_ONLY: Constant = (
+V1_ONLY: Final = (
     *("language", "punctuate", "smart_format", "endpointing", "utterance_end_ms", "vad_events", "dictation"),
     *("diarize", "diarize_model", "keywords", "replace", "search", "detect_entities", "extra", "version"),
 )
-FLUX_ONLY: Constant = ("eager_eot_threshold", "eot_threshold", "eot_timeout_ms")
+FLUX_ONLY: Final = ("eager_eot_threshold", "eot_threshold", "eot_timeout_ms")
 
-V1_DEFAULTS: Constant = {"smart_format": True, "endpointing": 300, "utterance_end_ms": 1000}
+V1_DEFAULTS: Final = {"smart_format": True, "endpointing": 300, "utterance_end_ms": 1000}
 """Ours where the server's would cut lines at every breath (10 ms) or leave them without punctuation. 300 ms is its
 guide's value for conversations (Configure Endpointing and Interim Results), 1000 ms the least there is."""
 
-PACE: Constant = 1.25
+PACE: Final = 1.25
 """Times real time: how fast the vendor's own reconnect example drains what has gathered."""
 
-USD_PER_HOUR: Constant = {
+USD_PER_HOUR: Final = {
     "nova-3": 0.288,
     "nova-3 multi": 0.348,
     "flux-general-en": 0.39,
@@ -42,7 +41,7 @@ USD_PER_HOUR: Constant = {
 }
 """Streaming, pay as you go: 0.0048, 0.0058, 0.0065 and 0.0078 dollars a minute (deepgram.com/pricing, August 2026)."""
 
-DIARIZATION_USD_PER_HOUR: Constant = 0.12
+DIARIZATION_USD_PER_HOUR: Final = 0.12
 """On top of it, with speakers: 0.002 dollars a minute (as above, May 2026)."""
 
 
@@ -134,42 +133,42 @@ class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return bool(self.diarize or self.diarize_model)
 
 
-def address(options: DeepgramOptions, ask: Request) -> str:
+def address(options: DeepgramOptions, request: Request) -> str:
     """The url of a connection, its settings in the query: lists as repeated names, booleans in lower case."""
     parts = urlsplit(options.url)
     path = parts.path if parts.path.strip("/") else PATHS[options.api]
-    query = [*_parameters(options, ask), ("encoding", "linear16"), ("sample_rate", str(RATE))]
+    query = [*_parameters(options, request), ("encoding", "linear16"), ("sample_rate", str(RATE))]
     if options.api == "v1":
         query += [("channels", "1"), ("interim_results", "true")]
     joined = "&".join(part for part in (parts.query, urlencode(query)) if part)
     return urlunsplit((parts.scheme, parts.netloc, path, joined, ""))
 
 
-def model_for(options: DeepgramOptions, ask: Request) -> str:
+def model_for(options: DeepgramOptions, request: Request) -> str:
     """The model's name."""
     if options.model is not None or options.api == "v1":
         return options.model or "nova-3"
-    english = _is_english(ask.language) and all(map(_is_english, options.language_hint))
+    english = _is_english(request.language) and all(map(_is_english, options.language_hint))
     return "flux-general-en" if english else "flux-general-multi"
 
 
-def _parameters(options: DeepgramOptions, ask: Request) -> list[tuple[str, str]]:
+def _parameters(options: DeepgramOptions, request: Request) -> list[tuple[str, str]]:
     given = {name: value for name, value in msgspec.structs.asdict(options).items() if value not in (None, ())}
     del given["api"], given["url"]
-    model = model_for(options, ask)
+    model = model_for(options, request)
     settings = {**given, "model": model}
     terms = "keyterm" if options.api == "flux" or model.startswith("nova-3") else "keywords"
-    settings[terms] = tuple(dict.fromkeys((*settings.get(terms, ()), *ask.key_terms)))
+    settings[terms] = tuple(dict.fromkeys((*settings.get(terms, ()), *request.key_terms)))
     if options.api == "v1":
         settings = V1_DEFAULTS | settings
         if settings["utterance_end_ms"] is False:
             del settings["utterance_end_ms"]  # there is no word for none
-        if ask.language is not None:
-            settings["language"] = ask.language
+        if request.language is not None:
+            settings["language"] = request.language
     elif model == "flux-general-en":
         settings.pop("language_hint", None)  # it has one language, and refuses hints
-    elif ask.language is not None:
-        settings["language_hint"] = (ask.language,)
+    elif request.language is not None:
+        settings["language_hint"] = (request.language,)
     return [(name, _text(value)) for name, values in settings.items() for value in _each(values)]
 
 
@@ -228,22 +227,22 @@ class DeepgramEngine:
             offline=own,
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way: the url, the key, the language."""
         if not self._key:
             remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
             return Failure("Deepgram needs an API key", remedy, ExitCode.ENGINE)
-        if model_for(self._options, ask) == "flux-general-en" and not _is_english(ask.language):
+        if model_for(self._options, request) == "flux-general-en" and not _is_english(request.language):
             remedy = 'Set model = "flux-general-multi" in [engines.deepgram]'
-            return Failure(f"flux-general-en knows English only, not {ask.language}", remedy, ExitCode.ENGINE)
+            return Failure(f"flux-general-en knows English only, not {request.language}", remedy, ExitCode.ENGINE)
         return unusable(self.name, self._options.url)
 
-    async def connect(self, ask: Request) -> DeepgramConnection | FluxConnection:
+    async def connect(self, request: Request) -> DeepgramConnection | FluxConnection:
         """Open a connection. Raises `Lost`."""
-        if failure := await self.check(ask):
+        if failure := await self.check(request):
             raise Lost(failure, retry=False)
         headers = {"Authorization": f"Token {self._key}"}
-        socket = await open_socket(address(self._options, ask), headers, name="Deepgram")
+        socket = await open_socket(address(self._options, request), headers, name="Deepgram")
         return (FluxConnection if self._options.api == "flux" else DeepgramConnection)(socket, "Deepgram")
 
     async def close(self) -> None:

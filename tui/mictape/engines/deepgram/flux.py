@@ -10,23 +10,23 @@ of Flux.
 
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Final as Constant
+from typing import Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Changes, Final, Heard, Notice, Partial, Received, Word
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.deepgram.v1 import CLOSE_STREAM, CODES, Configure, ConfigureFailure, ConfigureSuccess
 from mictape.engines.websocket import Frame, SocketConnection, Verdict
 from mictape.units import RATE, SAMPLE_BYTES
 
-FORCE_END_TURN: Constant = '{"type":"ForceEndTurn"}'
+FORCE_END_TURN: Final = '{"type":"ForceEndTurn"}'
 """Ends the turn with what has been transcribed; ignored where nobody speaks."""
 
-UNHEARD: Constant = RATE // 4
+UNHEARD: Final = RATE // 4
 """Samples that may be missing in the last update: there is one for each quarter of a second."""
 
-WITHOUT_CLOSE_FRAME: Constant = 1006
+WITHOUT_CLOSE_FRAME: Final = 1006
 
 _log = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ class Error(msgspec.Struct, tag="Error"):
 
 
 Message = Connected | TurnInfo | ConfigureSuccess | ConfigureFailure | Warned | Error
-_NUMBERED: Constant = msgspec.json.Decoder(Numbered)
-_MESSAGE: Constant = msgspec.json.Decoder(Message)
+_NUMBERED: Final = msgspec.json.Decoder(Numbered)
+_MESSAGE: Final = msgspec.json.Decoder(Message)
 
 
 class FluxConnection(SocketConnection):
@@ -121,7 +121,7 @@ class FluxConnection(SocketConnection):
         heard_all = self._heard + UNHEARD >= self._sent
         return super().ended_well(code) or (code == WITHOUT_CLOSE_FRAME and heard_all)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         yield from self._count(message)
         match self._read(message, _MESSAGE):
@@ -136,13 +136,13 @@ class FluxConnection(SocketConnection):
             case _:
                 pass
 
-    def last_words(self) -> Iterator[Heard]:
+    def last_words(self) -> Iterator[EngineEvent]:
         """The turn that was open when the server closed; it has decoded all there was."""
         if self._open is not None:
             yield from self._end_turn(self._open)
         yield Answered(self._sent)
 
-    def _count(self, message: Frame) -> Iterator[Heard]:
+    def _count(self, message: Frame) -> Iterator[EngineEvent]:
         """A number that was left out is a message that was lost, perhaps with words in it."""
         numbered = self._read(message, _NUMBERED)
         if numbered is None or numbered.sequence_id is None:
@@ -153,7 +153,7 @@ class FluxConnection(SocketConnection):
             _log.warning("Deepgram's message %d is not the next one: %d missing", self._number, missing)
             yield Notice("Deepgram left out a message; words may be missing here")
 
-    def _on_turn_info(self, info: TurnInfo) -> Iterator[Heard]:
+    def _on_turn_info(self, info: TurnInfo) -> Iterator[EngineEvent]:
         until = self._at(info.audio_window_end)
         self._heard = max(self._heard, until)
         yield Received(until)
@@ -169,18 +169,18 @@ class FluxConnection(SocketConnection):
         else:
             yield from self._take_back()
 
-    def _end_turn(self, info: TurnInfo) -> Iterator[Heard]:
+    def _end_turn(self, info: TurnInfo) -> Iterator[EngineEvent]:
         if not info.transcript:
             yield from self._take_back()
             return
         words = self._words(info)
         start, end = self._span(info, words)
         language = info.languages[0] if info.languages else None
-        yield Final(self._turn, info.transcript, words, start=start, end=end, language=language)
+        yield FinalTurn(self._turn, info.transcript, words, start=start, end=end, language=language)
         self._turn += 1
         self._open = None
 
-    def _take_back(self) -> Iterator[Heard]:
+    def _take_back(self) -> Iterator[EngineEvent]:
         """Nothing was said after all."""
         if self._open is not None:
             self._open = None

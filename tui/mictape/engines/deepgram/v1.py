@@ -12,30 +12,30 @@ Audio Keep Alive, Configure, Close Stream; error codes from STT Troubleshooting 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final as Constant
+from typing import Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Changes, Final, Heard, Notice, Partial, Received, Word
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.websocket import Frame, SocketConnection, Verdict
 from mictape.units import RATE, SAMPLE_BYTES
 
-ROUNDING: Constant = RATE // 10
+ROUNDING: Final = RATE // 10
 """How far a time may be from the sample we count: the server's frames are some hundredths of a second."""
 
-KEEP_ALIVE: Constant = '{"type":"KeepAlive"}'
+KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
 """A text frame; in a binary one it would be taken for sound. It is not answered."""
-FINALIZE: Constant = '{"type":"Finalize"}'
-CLOSE_STREAM: Constant = '{"type":"CloseStream"}'
+FINALIZE: Final = '{"type":"Finalize"}'
+CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 
-CODES: Constant[Mapping[int, Verdict]] = {
+CODES: Final[Mapping[int, Verdict]] = {
     1008: Verdict("Deepgram could not decode the sound", "Check the engine's settings", retry=False),
     1011: Verdict("Deepgram gave the connection up"),
 }
 """DATA-0000 and, for everything on the server's side, NET-0000."""
 
-STARVED: Constant = "NET-0001"
+STARVED: Final = "NET-0001"
 """The reason of another 1011."""
 
 _log = logging.getLogger(__name__)
@@ -117,8 +117,8 @@ class Error(msgspec.Struct, tag="Error"):
 
 
 Message = Results | UtteranceEnd | SpeechStarted | Metadata | ConfigureSuccess | ConfigureFailure | Error
-_MESSAGE: Constant = msgspec.json.Decoder(Message)
-_NOTHING: Constant = Alternative("")
+_MESSAGE: Final = msgspec.json.Decoder(Message)
+_NOTHING: Final = Alternative("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class DeepgramConnection(SocketConnection):
             return Verdict("Deepgram was sent nothing for 10 s and closed the connection")
         return super().verdict(code, reason)
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """One message."""
         match self._read(message, _MESSAGE):
             case Results() as results:
@@ -196,14 +196,14 @@ class DeepgramConnection(SocketConnection):
             case _:
                 pass
 
-    def last_words(self) -> Iterator[Heard]:
+    def last_words(self) -> Iterator[EngineEvent]:
         """Closed without `Metadata`: what is frozen is said, the rest has to be heard again."""
         if self._over:
             return
         yield from self._close_utterance()
         raise Verdict("Deepgram closed the connection before it had said everything").lost()
 
-    def _on_results(self, results: Results) -> Iterator[Heard]:
+    def _on_results(self, results: Results) -> Iterator[EngineEvent]:
         end = self._at(results.start + results.duration)
         yield Received(end)
         if self._over_endpoint(self._at(results.start)):
@@ -231,7 +231,7 @@ class DeepgramConnection(SocketConnection):
         """Whether an `UtteranceEnd` is about the open utterance: it follows `speech_final` too, late."""
         return bool(self._segments) and not 0 <= last_word_end * RATE < self._segments[0].start
 
-    def _show(self, text: str, words: tuple[Word, ...]) -> Iterator[Heard]:
+    def _show(self, text: str, words: tuple[Word, ...]) -> Iterator[EngineEvent]:
         """The utterance so far: what is frozen, then what is not."""
         frozen = " ".join(segment.text for segment in self._segments)
         whole = " ".join(part for part in (frozen, text) if part)
@@ -242,11 +242,11 @@ class DeepgramConnection(SocketConnection):
         start = self._segments[0].start if self._segments else known[0].start if known else None
         yield Partial(self._turn, whole, known or None, stable=len(frozen), start=start)
 
-    def _close_utterance(self) -> Iterator[Heard]:
+    def _close_utterance(self) -> Iterator[EngineEvent]:
         """The utterance is over, everything frozen is answered."""
         if segments := self._segments:
             words = tuple(word for segment in segments for word in segment.words)
-            yield Final(
+            yield FinalTurn(
                 self._turn,
                 " ".join(segment.text for segment in segments),
                 words or None,

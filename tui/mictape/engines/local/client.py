@@ -11,8 +11,7 @@ from typing import Final
 import msgspec
 
 from mictape import subprocesses as children
-from mictape.engines.base import Answered, Changes, Heard, Lost, Partial, Received, Word
-from mictape.engines.base import Final as FinalTurn
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Word
 from mictape.engines.local import ipc as wire
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
@@ -195,7 +194,7 @@ class LocalConnection:
         """Begin on a free `process`, as its connection with the number `stream`."""
         self._process = process
         self._stream = stream
-        self._news: asyncio.Queue[Heard | Lost | None] = asyncio.Queue()
+        self._news: asyncio.Queue[EngineEvent | Lost | None] = asyncio.Queue()
         self._sent = 0
         self._received = 0
         self._finished = False
@@ -243,14 +242,14 @@ class LocalConnection:
         closed = Failure("The connection to the local recogniser was closed", "", ExitCode.ENGINE)
         self.hear(Lost(closed))
 
-    async def __aiter__(self) -> AsyncIterator[Heard]:
+    async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """What is heard. Ends after `finish`; any other end raises `Lost`. For one reader."""
         while (news := await self._news.get()) is not None:
             if isinstance(news, Lost):
                 raise news
             yield news
 
-    def hear(self, news: Heard | Lost | None) -> None:
+    def hear(self, news: EngineEvent | Lost | None) -> None:
         """Something for the reader: what was heard, why there will be nothing more, or None: all was said."""
         if isinstance(news, Received):
             self._received = news.until
@@ -271,7 +270,7 @@ class LocalConnection:
             raise self._over
 
 
-def heard_of(report: wire.Received | wire.Answered | wire.Turn) -> Heard:
+def heard_of(report: wire.Received | wire.Answered | wire.Turn) -> EngineEvent:
     """What the process said, as a connection says it."""
     match report:
         case wire.Received(until=until):

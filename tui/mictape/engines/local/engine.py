@@ -129,11 +129,11 @@ class LocalEngine:
         """None or one: the one that connections are opened on."""
         self._choosing = asyncio.Lock()
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way: the platform, the model's files, the language."""
-        if ask.language is not None and ask.language.split("-")[0].lower() != "en":
+        if request.language is not None and request.language.split("-")[0].lower() != "en":
             return Failure(
-                f"The local recogniser knows English only, not {ask.language}", ANOTHER_ENGINE, ExitCode.ENGINE
+                f"The local recogniser knows English only, not {request.language}", ANOTHER_ENGINE, ExitCode.ENGINE
             )
         return obstacle()
 
@@ -143,9 +143,9 @@ class LocalEngine:
             if not self._processes:
                 await self._start()
 
-    async def connect(self, ask: Request) -> LocalConnection:
+    async def connect(self, request: Request) -> LocalConnection:
         """Open a connection once the model is loaded (seconds the first time). Raises `Lost`."""
-        if failure := await self.check(ask):
+        if failure := await self.check(request):
             raise Lost(failure, retry=False)
         async with self._choosing:
             return (await self._free_process()).open()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mictape.engines.base import Answered, Final, Heard, Partial
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial
 
 
 @dataclass(slots=True)
@@ -15,7 +15,7 @@ class _Item:
     until: int | None = None
     """Where its sound ends; None while nobody has said so."""
     shown: str = ""
-    final: Final | None = None
+    final: FinalTurn | None = None
 
 
 class Items:
@@ -45,7 +45,7 @@ class Items:
         item = self._placed(item_id)
         item.start, item.until = start, until
 
-    def delta(self, item_id: str, more: str, start: int | None) -> Iterator[Heard]:
+    def delta(self, item_id: str, more: str, start: int | None) -> Iterator[EngineEvent]:
         """More of a text. `start`: where the utterance that goes on now began, if it is known."""
         item = self._items.get(item_id)
         if item is None:  # models that write while speech goes on write before the commit
@@ -55,11 +55,11 @@ class Items:
             item.shown += more
             yield Partial(item.turn, item.shown, start=item.start)
 
-    def complete(self, item_id: str, text: str, language: str | None) -> Iterator[Heard]:
+    def complete(self, item_id: str, text: str, language: str | None) -> Iterator[EngineEvent]:
         """The whole of a text."""
         item = self._placed(item_id)
         late = item.turn < self._said
-        item.final = Final(item.turn, text, start=item.start, end=item.until, language=language)
+        item.final = FinalTurn(item.turn, text, start=item.start, end=item.until, language=language)
         if late:
             yield item.final
         elif item.turn > self._said:
@@ -67,7 +67,7 @@ class Items:
             yield Partial(item.turn, text, stable=len(text), start=item.start)
         yield from self._say()
 
-    def answer(self, until: int) -> Iterator[Heard]:
+    def answer(self, until: int) -> Iterator[EngineEvent]:
         """All is said of the samples before `until`."""
         if until > self._answered:
             self._answered = until
@@ -81,7 +81,7 @@ class Items:
             self._order.append(item)
         return item
 
-    def _say(self) -> Iterator[Heard]:
+    def _say(self) -> Iterator[EngineEvent]:
         """Whatever is next in the order of speech, as far as it is over."""
         while self.open and (item := self._order[self._said]) and item.final:
             self._said += 1

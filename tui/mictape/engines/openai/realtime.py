@@ -10,15 +10,14 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
-from typing import Final as Constant
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import UNSET
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Capabilities, Changes, Heard, Lost, Notice, Received, Request
+from mictape.engines.base import Capabilities, Changes, EngineEvent, Lost, Notice, Received, Request
 from mictape.engines.openai import messages as wire
 from mictape.engines.openai.items import Items
 from mictape.engines.websocket import (
@@ -34,25 +33,25 @@ from mictape.engines.websocket import (
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE, SAMPLE_BYTES
 
-WIRE_RATE: Constant = 24_000
+WIRE_RATE: Final = 24_000
 """Samples per second that the service takes; no other rate is allowed for PCM."""
 
 
-SMALLEST_COMMIT: Constant = WIRE_RATE // 10
+SMALLEST_COMMIT: Final = WIRE_RATE // 10
 """Samples at the service's rate: it refuses to commit less than 100 ms."""
 
-LONGEST_S: Constant = 3600.0
+LONGEST_S: Final = 3600.0
 """A session's longest duration; the service ends it with `session_expired`."""
 
-VENDOR: Constant = "wss://api.openai.com/v1/realtime"
+VENDOR: Final = "wss://api.openai.com/v1/realtime"
 
-WITHOUT_VAD: Constant = "gpt-realtime-whisper"
+WITHOUT_VAD: Final = "gpt-realtime-whisper"
 """The one model that takes no turn detection."""
 
-WITHOUT_KEYWORDS: Constant = ("whisper-1", "gpt-4o-", "gpt-realtime-whisper")
+WITHOUT_KEYWORDS: Final = ("whisper-1", "gpt-4o-", "gpt-realtime-whisper")
 """Beginnings of the names of models that take no keywords."""
 
-ERRORS: Constant[Mapping[str, Verdict]] = {
+ERRORS: Final[Mapping[str, Verdict]] = {
     "session_expired": Verdict("The session reached the longest time that OpenAI allows"),
     "rate_limit_exceeded": HTTP[429],
     "invalid_api_key": HTTP[401],
@@ -62,11 +61,11 @@ ERRORS: Constant[Mapping[str, Verdict]] = {
 }
 """Error codes that end a connection; most others leave it as it is, says the service's own reference."""
 
-REFUSED: Constant = Verdict("OpenAI refused the settings", "Check [engines.openai]", retry=False)
+REFUSED: Final = Verdict("OpenAI refused the settings", "Check [engines.openai]", retry=False)
 
-FAILED: Constant = Verdict("OpenAI failed to begin the session")
+FAILED: Final = Verdict("OpenAI failed to begin the session")
 
-COMMIT_EMPTY: Constant = "input_audio_buffer_commit_empty"
+COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
 """The code of the harmless error: nothing was left to commit."""
 
 _log = logging.getLogger(__name__)
@@ -112,13 +111,13 @@ class OpenAIOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.turn_detection or ("none" if self.model == WITHOUT_VAD else "server_vad")
 
 
-def session_of(options: OpenAIOptions, ask: Request) -> wire.Session:
+def session_of(options: OpenAIOptions, request: Request) -> wire.Session:
     """The session to ask for; what is not set is left to the service's defaults."""
-    terms = dict.fromkeys((*options.keywords, *ask.key_terms))
+    terms = dict.fromkeys((*options.keywords, *request.key_terms))
     knows_terms = not options.model.startswith(WITHOUT_KEYWORDS)
     transcription = wire.Transcription(
         options.model,
-        language=(ask.language or options.language or "").split("-")[0].lower() or UNSET,
+        language=(request.language or options.language or "").split("-")[0].lower() or UNSET,
         languages=options.languages or UNSET,
         keywords=tuple(terms) if terms and knows_terms else UNSET,
         prompt=wire.if_set(options.prompt),
@@ -154,10 +153,10 @@ class OpenAIConnection(SocketConnection):
     codes: Mapping[int, Verdict] = {4000: HTTP[400]}
     """The service closes so after an error that ends the session before it began."""
 
-    def __init__(self, socket: ClientConnection, name: str, options: OpenAIOptions, ask: Request) -> None:
+    def __init__(self, socket: ClientConnection, name: str, options: OpenAIOptions, request: Request) -> None:
         super().__init__(socket, name)
         self._options = options
-        self._ask = ask
+        self._request = request
         self._opened = False
         self._configured = False
         self._sent = 0
@@ -183,7 +182,7 @@ class OpenAIConnection(SocketConnection):
     # What is said.
 
     def _update(self) -> Frame:
-        return wire.encoded(wire.Update(session_of(self._options, self._ask)))
+        return wire.encoded(wire.Update(session_of(self._options, self._request)))
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block in one event; the service takes up to 15 MiB and advises small ones."""
@@ -212,12 +211,12 @@ class OpenAIConnection(SocketConnection):
         """The session again, with other key terms."""
         if changes.key_terms is None:
             return ()
-        self._ask = Request(self._ask.language, changes.key_terms)
+        self._request = Request(self._request.language, changes.key_terms)
         return (self._update(),)
 
     # What is heard.
 
-    def hear(self, message: Frame) -> Iterator[Heard]:
+    def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error that ends the session."""
         if not self._opened:
             self._opened = wire.recognise(message, "openai")
@@ -226,7 +225,7 @@ class OpenAIConnection(SocketConnection):
             yield from self._items.answer(self._reached)
             self.said_all()
 
-    def _on_event(self, event: wire.Event | None) -> Iterator[Heard]:
+    def _on_event(self, event: wire.Event | None) -> Iterator[EngineEvent]:
         match event:
             case wire.SpeechStarted(audio_start_ms=ms):
                 self._speech = self._at(ms)
@@ -253,7 +252,7 @@ class OpenAIConnection(SocketConnection):
             case _:
                 pass
 
-    def _on_committed(self, item_id: str, previous: str | None) -> Iterator[Heard]:
+    def _on_committed(self, item_id: str, previous: str | None) -> Iterator[EngineEvent]:
         """An item of the voice detector's, whose end it told before, or else of the client's oldest commit."""
         until = self._ends.pop(item_id, None)
         if until is None and self._commits:
@@ -270,7 +269,7 @@ class OpenAIConnection(SocketConnection):
             return verdict.lost()  # it would be the same with every item
         return Verdict(f"{self._name} could not transcribe an utterance").lost(error.message or error.code or "")
 
-    def _on_error(self, error: wire.Trouble) -> Iterator[Heard]:
+    def _on_error(self, error: wire.Trouble) -> Iterator[EngineEvent]:
         code, said = error.code or error.type or "", error.message or ""
         if code == COMMIT_EMPTY:
             self._commits.pop(error.event_id or "", None)
@@ -299,7 +298,7 @@ class OpenAIEngine:
     """OpenAI's transcription sessions, or a server of one's own that speaks them."""
 
     Options: ClassVar = OpenAIOptions
-    name: Constant = "openai"
+    name: Final = "openai"
     key_variable: ClassVar[str | None] = "OPENAI_API_KEY"
 
     def __init__(self, options: OpenAIOptions, log: Path, key: str | None = None) -> None:
@@ -318,9 +317,9 @@ class OpenAIEngine:
             offline=is_local(options.url),
         )
 
-    async def check(self, ask: Request) -> Failure | None:
+    async def check(self, request: Request) -> Failure | None:
         """What stands in the way: no key, a url that cannot be one, settings that exclude each other."""
-        del ask
+        del request
         if not self._key:
             remedy = f"Run mictape login {self.name}, or set {self.key_variable}"
             return Failure("OpenAI needs an API key", remedy, ExitCode.ENGINE)
@@ -329,13 +328,13 @@ class OpenAIEngine:
             return Failure(f"The model {WITHOUT_VAD} has no turn detection", remedy, ExitCode.ENGINE)
         return unusable(self.name, self._options.url)
 
-    async def connect(self, ask: Request) -> OpenAIConnection:
+    async def connect(self, request: Request) -> OpenAIConnection:
         """Open a connection; it is there once the service has taken the settings. Raises `Lost`."""
-        if failure := await self.check(ask):
+        if failure := await self.check(request):
             raise Lost(failure, retry=False)
         headers = {"Authorization": f"Bearer {self._key}"}
         socket = await open_socket(_transcribing(self._options.url), headers, name="OpenAI")
-        connection = OpenAIConnection(socket, "OpenAI", self._options, ask)
+        connection = OpenAIConnection(socket, "OpenAI", self._options, request)
         await connection.configure()
         return connection
 
