@@ -46,7 +46,7 @@ class FileKeyring(KeyringBackend):
 
 def keyring_env(path: Path) -> dict[str, str]:
     """What makes the keyring library of a process use this file."""
-    return {"PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring", VARIABLE: str(path)}
+    return {"PYTHON_KEYRING_BACKEND": "support.file_keyring.FileKeyring", VARIABLE: str(path)}
 
 
 NO_KEYRING: Final = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
