@@ -1,0 +1,52 @@
+"""Languages by their codes (BCP 47): English names, and which code stands for which."""
+
+from collections.abc import Iterable
+from typing import Final
+
+_LIST: Final = """
+af=Afrikaans am=Amharic ar=Arabic as=Assamese az=Azerbaijani ba=Bashkir be=Belarusian bg=Bulgarian bn=Bengali
+bo=Tibetan br=Breton bs=Bosnian ca=Catalan cs=Czech cy=Welsh da=Danish de=German el=Greek en=English es=Spanish
+et=Estonian eu=Basque fa=Persian fi=Finnish fil=Filipino fo=Faroese fr=French ga=Irish gl=Galician gu=Gujarati
+ha=Hausa haw=Hawaiian he=Hebrew hi=Hindi hr=Croatian ht=Haitian hu=Hungarian hy=Armenian id=Indonesian is=Icelandic
+it=Italian ja=Japanese jv=Javanese ka=Georgian kk=Kazakh km=Khmer kn=Kannada ko=Korean la=Latin lb=Luxembourgish
+ln=Lingala lo=Lao lt=Lithuanian lv=Latvian mg=Malagasy mi=Maori mk=Macedonian ml=Malayalam mn=Mongolian mr=Marathi
+ms=Malay mt=Maltese my=Burmese nb=Norwegian ne=Nepali nl=Dutch nn=Nynorsk oc=Occitan pa=Punjabi pl=Polish ps=Pashto
+pt=Portuguese ro=Romanian ru=Russian sa=Sanskrit sd=Sindhi si=Sinhala sk=Slovak sl=Slovenian sn=Shona so=Somali
+sq=Albanian sr=Serbian su=Sundanese sv=Swedish sw=Swahili ta=Tamil te=Telugu tg=Tajik th=Thai tk=Turkmen tr=Turkish
+tt=Tatar uk=Ukrainian ur=Urdu uz=Uzbek vi=Vietnamese yi=Yiddish yo=Yoruba yue=Cantonese zh=Chinese
+"""
+
+NAMES: Final = {code: name for code, _, name in (pair.partition("=") for pair in _LIST.split())}
+"""English names by primary code (ISO 639), of every language that a model of the catalogue knows."""
+
+SAME: Final = {"no": "nb", "iw": "he", "jw": "jv", "tl": "fil", "in": "id", "cmn": "zh"}
+"""Codes that models and systems use for a language, and the one used here."""
+
+
+def primary(code: str) -> str:
+    """The language of a code without region and script: `de` of `de-AT`, `de_AT.UTF-8`, `DE`."""
+    first = code.replace("_", "-").partition(".")[0].partition("-")[0].lower()
+    return SAME.get(first, first)
+
+
+def name_of(code: str) -> str:
+    """The English name of a language; the code itself when it is not known."""
+    return NAMES.get(primary(code), code)
+
+
+def code_of(text: str) -> str | None:
+    """The code meant by a code or an English name, `de-AT` or `German`; None when it is no language known here."""
+    if primary(text) in NAMES:
+        return text.replace("_", "-")
+    return next((code for code, name in NAMES.items() if name.lower() == text.strip().lower()), None)
+
+
+def knows(languages: Iterable[str], wanted: str) -> bool:
+    """Whether `wanted` is among `languages`, whatever its region."""
+    return primary(wanted) in map(primary, languages)
+
+
+def of_locale(locale: str | None) -> str | None:
+    """The language of a system's locale, `de_DE.UTF-8`; None of `C`, `POSIX` and what is unknown."""
+    code = primary(locale or "")
+    return code if code in NAMES else None
