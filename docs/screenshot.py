@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from mictape.app import MictapeApp
-from mictape.engines import catalog
 from mictape.paths import places
+from mictape.recording import Recording
 from mictape.settings import Settings
 
 LINES: Final = 9
@@ -32,7 +32,7 @@ async def picture() -> str:
         where = places({"MICTAPE_HOME": folder})
         where.prepare()
         settings = Settings(keep=False)
-        app = MictapeApp(where, settings, catalog.create("local", {}, where.log), speech)
+        app = MictapeApp(Recording(where, settings), speech)
         async with app.run_test(size=SIZE):
             while len(app.transcript) < LINES or not app.transcript.partials:  # noqa: ASYNC110 (nobody tells)
                 await asyncio.sleep(0.05)

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from mictape.app import MictapeApp
 from mictape.paths import places
+from mictape.recording import Recording
 from mictape.settings import Settings
 from support.scripted import ScriptedEngine, spoken
 from support.waiting import until_async
@@ -32,7 +33,8 @@ async def handled(
     """The app once it shows as many lines, its cursor on the last one; left as `q` does."""
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
-    app = MictapeApp(where, Settings(), engine or ScriptedEngine(), recording(home / "words.wav"))
+    used = engine or ScriptedEngine()
+    app = MictapeApp(Recording(where, Settings(), make_engine=lambda _: used), recording(home / "words.wav"))
     async with app.run_test(size=(100, 24)) as pilot:
         await until_async(lambda: len(app.transcript) == lines)
         await until_async(lambda: app._main.view.cursor_id is not None)

@@ -1,5 +1,6 @@
 """What went wrong, in words for the person: every failure has a sentence and a next step."""
 
+import logging
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -8,6 +9,8 @@ SHORTEST_SECRET: Final = 8
 """Characters. Nobody's key is shorter, and hiding a short text would hide innocent words."""
 
 _secrets: Final[set[str]] = set()
+
+_log: Final = logging.getLogger(__name__)
 
 
 def keep_secret(text: str) -> None:
@@ -30,6 +33,8 @@ class ExitCode(IntEnum):
     """What the process returns to the shell."""
 
     DONE = 0
+    UNEXPECTED = 1
+    """A fault of Mictape itself or of an engine that is not part of it."""
     USAGE = 2
     SOUND = 3
     """A device, a file, or the place where sound is kept."""
@@ -58,9 +63,27 @@ class Failure:
         return f"{self.what}. {self.remedy}." if self.remedy else f"{self.what}."
 
 
+LONGEST_DETAIL: Final = 200
+"""Characters of an unexpected exception's own text that are shown; the log has all of it."""
+
+
 class MictapeError(Exception):
     """Carries a `Failure` up to whoever can show it."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
         self.failure = failure
+
+
+def unexpected(error: BaseException, what: str, *, code: ExitCode = ExitCode.UNEXPECTED) -> Failure:
+    """The failure for an exception that nothing foresaw; it is logged with its traceback.
+
+    Args:
+        error: The exception.
+        what: The subject of the sentence: `The recording`.
+        code: The exit code.
+    """
+    _log.error("%s failed unexpectedly", what, exc_info=error)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    detail = lines[0] if len(lines[0]) <= LONGEST_DETAIL else f"{lines[0][:LONGEST_DETAIL]}…"
+    return Failure(f"{what} failed unexpectedly: {detail.rstrip('.')}", "The log has the details", code)

@@ -1,32 +1,28 @@
-"""`listen` and `transcribe`: the same session without a screen."""
+"""`listen`, `transcribe` and `sessions complete`: a recording shown as plain lines."""
 
 import argparse
 import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from mictape.audio.devices import Device, find, list_devices, pick
-from mictape.audio.source import DeviceSource, FileSource, SourceSpec, StdinSource
-from mictape.credentials import engine_with_key
-from mictape.engines.base import Engine, Request
-from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.audio.devices import Device
+from mictape.audio.source import FileSource, SourceSpec, StdinSource
+from mictape.failure import ExitCode, MictapeError
 from mictape.library import export
-from mictape.library.library import Library
 from mictape.library.records import LineRecord
 from mictape.paths import Places
-from mictape.recognition.live import Plan
+from mictape.recording import Policy, Recording
+from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
 from mictape.session.events import LineAdded, LineRevised, SourceEnded, Trouble
-from mictape.session.recovery import remains_of
 from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.terminal import set_up_log
 from mictape.units import RATE
-from mictape.vad.client import Listening
 
 LOOK_S: Final = 0.25
 
@@ -41,182 +37,92 @@ DRAIN_S: Final = 60.0
 class Job:
     """What one run is to do."""
 
-    spec: SourceSpec
+    spec: SourceSpec | None
+    """What to record; None: complete `session` instead."""
+    policy: Policy
     keep: bool
-    format: str
-    """`txt`, `json` (one document at the end), or `lines` (one JSON object a line)."""
-    live: bool
-    """Whether an interrupt is the regular end of it."""
-    give_up_s: float | None = None
-    """How long to go on without a connection; None: for as long as it takes."""
-    session: str | None = None
-    """A session to complete instead of recording one."""
+    format: Literal["txt", "json", "lines"]
+    """`json` is one document at the end, `lines` one JSON object a line."""
+    session: str = "last"
     also: tuple[Device, ...] = ()
     """Devices to record beside it, each on a track of its own."""
+    greeting: str = ""
+    """Said on stderr once the recording begins; only a live one has it, and an interrupt is its regular end."""
 
 
 @dataclass(slots=True)
-class Interrupts:
-    """The signals that came, as events of the loop."""
+class Signals:
+    """Turns signals into the end of a recording, and into the exit code."""
 
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-    again: asyncio.Event = field(default_factory=asyncio.Event)
+    recording: Recording
+    live: bool
     code: int = ExitCode.DONE
 
     def on(self, number: signal.Signals) -> None:
-        """Take in one signal: the first SIGINT asks to finish, everything else to leave."""
-        if number is signal.SIGINT and not self.came.is_set():
-            self.code = ExitCode.INTERRUPTED
-        else:
-            self.code = ExitCode.INTERRUPTED if number is signal.SIGINT else 128 + number
-            self.again.set()
-        self.came.set()
+        """End the recording: the first SIGINT finishes the text of a live one, everything else leaves it."""
+        interrupted = number is signal.SIGINT
+        if interrupted and self.live and not self.recording.stopping:
+            self.recording.stop()
+            return
+        self.code = ExitCode.INTERRUPTED if interrupted else 128 + number
+        self.recording.leave()
 
 
 def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
     """Carry out `listen`, `transcribe` or `sessions complete`; the exit code. Raises MictapeError."""
     where.prepare()
     set_up_log(where.log)
-    return asyncio.run(_run(_job(arguments, settings), where, settings))
+    return asyncio.run(_run(arguments, where, settings))
 
 
-def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
+async def _run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
+    job = await _job(arguments, settings)
+    async with Recording(where, replace(settings, keep=job.keep), job.policy) as recording:
+        await recording.check()
+        if job.spec is None:
+            session = await recording.complete(job.session)
+        else:
+            session = await recording.begin(job.spec, also=job.also)
+        if job.greeting:
+            print(job.greeting, file=sys.stderr, flush=True)
+        with _signals(recording, live=bool(job.greeting)) as signals:
+            await recording.run(_show(recording, session, job))
+        if recording.failure is not None:
+            raise MictapeError(recording.failure)
+        if job.format == "json" and signals.code == ExitCode.DONE:
+            await _print_document(recording, session, kept=job.keep)
+        return signals.code
+
+
+async def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
     match arguments.command:
         case "transcribe":
             spec = StdinSource() if arguments.file == "-" else FileSource(Path(arguments.file), arguments.pace)
-            return Job(spec, arguments.keep, arguments.format, live=False, give_up_s=arguments.give_up)
+            return Job(spec, _give_up(arguments), arguments.keep, arguments.format)
         case "sessions":
-            nothing = FileSource(Path())
-            return Job(nothing, True, "txt", live=False, give_up_s=arguments.give_up, session=arguments.session)
+            return Job(None, _give_up(arguments), True, "txt", session=arguments.session)
         case _:
-            device = asyncio.run(device_for(settings))
-            also = tuple(asyncio.run(devices_for(settings.also)))
+            device = await chosen_device(settings) or await default_device()
+            also = tuple(await devices_named(settings.also))
             names = " and ".join(each.name for each in (device, *also))
-            print(f"Listening to {names}. Ctrl-C ends it.", file=sys.stderr, flush=True)
-            format = "lines" if arguments.json else "txt"
-            return Job(source_for(device, settings), settings.keep, format, live=True, also=also)
+            return Job(
+                source_for(device, settings),
+                Policy(unattended=True, drain_s=DRAIN_S),
+                settings.keep,
+                "lines" if arguments.json else "txt",
+                also=also,
+                greeting=f"Listening to {names}. Ctrl-C ends it.",
+            )
 
 
-def plan_of(settings: Settings, engine: Engine, log: Path) -> Plan:
-    """How tapes are followed with an engine: who fills in behind it, and when a billed connection rests.
-
-    Raises MictapeError when the engine that is to fill in cannot be made.
-    """
-    fill = {"same": lambda: engine, "local": lambda: engine_with_key("local", settings, log)}.get(settings.backfill)
-    idle_s = settings.idle_close_min * 60.0 if settings.idle_close_min else None
-    return Plan(fill=fill() if fill else None, idle_s=idle_s)
+def _give_up(arguments: argparse.Namespace) -> Policy:
+    return Policy(unattended=True, give_up_s=arguments.give_up)
 
 
-async def device_for(settings: Settings) -> Device:
-    """The device that was asked for or remembered; without either, the system's default.
-
-    Raises:
-        MictapeError: (`ExitCode.USAGE`) not the only one of that name; (`ExitCode.SOUND`) there is none, or the one
-            remembered is gone.
-    """
-    devices = await list_devices()
-    wish = settings.device
-    if isinstance(wish, str):
-        return pick(devices, wish)
-    if wish is not None:
-        if (device := find(devices, wish.name, wish.host_api)) is not None:
-            return device
-        raise MictapeError(Failure(f"{wish.name} is not there", "Connect it, or choose another with --device"))
-    return next((device for device in devices if device.default), devices[0])
-
-
-def source_for(device: Device, settings: Settings, *, also: bool = False) -> DeviceSource:
-    """The device by the way that is set, with the channel that is set; one that joins is recorded with all of its."""
-    return DeviceSource(device, settings.audio_backend, None if also else settings.channel)
-
-
-async def devices_for(wishes: Sequence[str]) -> list[Device]:
-    """The devices that `--also` asks for. Raises MictapeError (`ExitCode.USAGE`): none or several of that name."""
-    devices = await list_devices() if wishes else []
-    return [pick(devices, wish) for wish in wishes]
-
-
-async def _run(job: Job, where: Places, settings: Settings) -> int:
-    engine = engine_with_key(settings.engine, settings, where.log)
-    ask = Request()
-    try:
-        if (failure := await engine.check(ask)) is not None:
-            raise MictapeError(failure)
-        plan = replace(plan_of(settings, engine, where.log), give_up_s=job.give_up_s)
-        kept = (where.library, where.sessions) if job.keep else (None, None)
-        log, listening = where.log, Listening(where.log)
-        async with await Library.open(*kept) as library:
-            if job.session is not None:
-                remains = await remains_of(library, job.session)
-                session = await Session.complete(library, remains, engine, ask, log=log, plan=plan, listening=listening)
-            else:
-                session = await Session.begin(library, engine, ask, log=log, plan=plan, listening=listening)
-                session.add_track(job.spec)
-                await _join(session, job.also, settings)
-            code = await _record(session, job)
-            if job.format == "json" and code == ExitCode.DONE:
-                await _print_document(library, session.folder.session, kept=job.keep)
-            return code
-    finally:
-        await engine.close()
-
-
-async def _join(session: Session, also: Sequence[Device], settings: Settings) -> None:
-    """Have further devices recorded, too. Raises MictapeError when one cannot be; then the session is closed."""
-    try:
-        for device in also:
-            await session.join(source_for(device, settings, also=True))
-    except MictapeError:
-        await session.stop()
-        await session.close()
-        raise
-
-
-async def _print_document(library: Library, id: str, *, kept: bool) -> None:
-    session = await library.session(id) if kept else None
-    print(export.json_session(session, await library.tracks(id), await library.lines(id)))
-
-
-async def _record(session: Session, job: Job) -> int:
-    """Run the session until its sound or its engine ends, or a signal comes; the exit code."""
-    printing = asyncio.create_task(_print(session, job))
-    saying = asyncio.create_task(_say_what_is_missing(session))
-    capturing = asyncio.create_task(_capture(session, job))
-    following = asyncio.create_task(_follow(session))
-    with _signals() as interrupts:
-        called = asyncio.create_task(interrupts.came.wait())
-        leaving = asyncio.create_task(interrupts.again.wait())
-        try:
-            await asyncio.wait([capturing, following, called], return_when=asyncio.FIRST_COMPLETED)
-            capturing.cancel()
-            await asyncio.wait([capturing])
-            await session.stop()
-            if job.live or not called.done():
-                # The sound is over; what was said last is still to be answered.
-                end = leaving if job.live else called
-                limit_s = DRAIN_S if job.live else None
-                await asyncio.wait([following, end], return_when=asyncio.FIRST_COMPLETED, timeout=limit_s)
-        finally:
-            tasks = (capturing, following, saying, called, leaving)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            await session.close()
-            await printing
-    if not capturing.cancelled():
-        capturing.result()
-    return _code(session, interrupts, live=job.live)
-
-
-async def _capture(session: Session, job: Job) -> None:
-    """Record, where there is something to record."""
-    if job.session is not None:
-        await asyncio.Event().wait()
-    await asyncio.gather(*(session.capture(track) for track in session.tracks))
-
-
-async def _follow(session: Session) -> None:
-    await asyncio.gather(*(session.follow(track) for track in session.tracks))
+async def _print_document(recording: Recording, session: Session, *, kept: bool) -> None:
+    library, id = recording.library, session.folder.session
+    header = await library.session(id) if kept else None
+    print(export.json_session(header, await library.tracks(id), await library.lines(id)))
 
 
 async def _say_what_is_missing(session: Session) -> None:
@@ -231,16 +137,6 @@ async def _say_what_is_missing(session: Session) -> None:
             if now != said:
                 print(now or "mictape: Connected.", file=sys.stderr, flush=True)
                 said = now
-
-
-def _code(session: Session, interrupts: Interrupts, *, live: bool) -> int:
-    for track in session.tracks:
-        follower = track.follower
-        if follower is not None and follower.state == "stopped" and follower.failure is not None:
-            raise MictapeError(follower.failure)
-    if live and interrupts.code == ExitCode.INTERRUPTED and not interrupts.again.is_set():
-        return ExitCode.DONE  # Ctrl-C is how it is meant to end
-    return interrupts.code
 
 
 class _Lines:
@@ -271,10 +167,12 @@ class _Lines:
                     print(text, flush=True)
 
 
-async def _print(session: Session, job: Job) -> None:
+async def _show(recording: Recording, session: Session, job: Job) -> None:
+    """Print what happens until the session is closed."""
+    recording.tasks.start(_say_what_is_missing(session), "The output")
     names = session.transcript.track_names
-    lines = _Lines(session, 0 if job.live else SETTLES)
-    with _progress(session, shown=not job.live) as update:
+    lines = _Lines(session, 0 if job.greeting else SETTLES)
+    with _progress(session, shown=not job.greeting) as update:
         async for event in session.events():
             match event:
                 case LineAdded(line) if job.format == "lines":
@@ -313,18 +211,18 @@ def _progress(session: Session, *, shown: bool) -> Generator[Callable[[], None]]
 
 
 @contextlib.contextmanager
-def _signals() -> Generator[Interrupts]:
+def _signals(recording: Recording, *, live: bool) -> Generator[Signals]:
     """Take the signals as events of this loop, and put back what was there."""
-    interrupts = Interrupts()
+    signals = Signals(recording, live)
     loop = asyncio.get_running_loop()
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
     taken: list[signal.Signals] = []
     with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C stays a KeyboardInterrupt
         for number in numbers:
-            loop.add_signal_handler(number, interrupts.on, number)
+            loop.add_signal_handler(number, signals.on, number)
             taken.append(number)
     try:
-        yield interrupts
+        yield signals
     finally:
         for number in taken:
             loop.remove_signal_handler(number)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from mictape.audio.tape import Tape
-from mictape.engines.base import Engine, Request
-from mictape.failure import Failure
+from mictape.engines.base import Engine, Lost, Request
+from mictape.failure import ExitCode, Failure, unexpected
 from mictape.recognition.backfill import Filling
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.live import EngineState, Leading, Plan
@@ -98,7 +98,10 @@ class Follower:
         await self._work.expect(request)
 
     async def run(self) -> None:
-        """Follow to the end. Raises `Lost` when trying again is of no use, or after `Plan.give_up_s`."""
+        """Follow to the end. Raises `Lost` when trying again is of no use, or after `Plan.give_up_s`.
+
+        An engine that breaks the protocol of engines with an exception of its own is lost for good.
+        """
         watching = asyncio.create_task(self._listen_for_speech())
         needed = [asyncio.create_task(self._leading.run())]
         if self._plan.splits(self._engine):
@@ -107,6 +110,12 @@ class Follower:
             done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
+        except Lost:
+            raise
+        except Exception as error:
+            lost = Lost(unexpected(error, self._engine.title, code=ExitCode.ENGINE), retry=False)
+            self._leading.stop(lost)
+            raise lost from error
         finally:
             for task in (watching, *needed):
                 task.cancel()

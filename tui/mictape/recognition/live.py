@@ -184,20 +184,24 @@ class Leading:
 
     # When one is lost.
 
+    def stop(self, lost: Lost) -> None:
+        """There is no other attempt; the state and the failure say so."""
+        self.state, self.failure = "stopped", lost.cause
+
     async def _recover(self, lost: Lost) -> None:
         """Say why, and wait; or stop, where another attempt is of no use."""
-        self.failure = lost.cause
         self._work.tell(lost)
         if not lost.retry:
-            self.state = "stopped"
+            self.stop(lost)
             raise lost
+        self.failure = lost.cause
         self.state = "offline"
         self._failures += 1
         now_s = asyncio.get_running_loop().time()
         self._down_since_s = now_s if self._down_since_s is None else self._down_since_s
         down_s, give_up_s = now_s - self._down_since_s, self._plan.give_up_s
         if give_up_s is not None and down_s >= give_up_s:
-            self.state = "stopped"
+            self.stop(lost)
             raise lost
         wait_s = delay_s(self._failures, after_s=lost.after)
         if give_up_s is not None:  # the last attempt is made when the time is up, and not long before

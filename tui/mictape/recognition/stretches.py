@@ -19,6 +19,7 @@ from mictape.engines.base import (
     Request,
     Speakers,
 )
+from mictape.failure import ExitCode, unexpected
 from mictape.intervals import Interval, Intervals
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.link import Link, Unanswered
@@ -217,6 +218,10 @@ class Work:
         except asyncio.CancelledError:
             self._keep_standing(owner)
             raise
+        except Exception as error:
+            # Seen here, because nothing waits any more for a link that was cut.
+            lost = Lost(unexpected(error, owner.engine.title, code=ExitCode.ENGINE), retry=False)
+            self._keep_standing(owner)
         finally:
             del self._owners[owner.number]
             name = owner.engine.name

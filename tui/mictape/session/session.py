@@ -62,6 +62,7 @@ class Session:
         self.tracks: list[Track] = []
         self.paused = False
         self.stopped = False
+        self.closed = False
         self._request = request
         self._plan = plan or Plan()
         self._log = log
@@ -315,6 +316,10 @@ class Session:
         while (event := await self._events.get()) is not None:
             yield event
 
+    def report(self, failure: Failure) -> None:
+        """Say among the events that something went wrong; the session goes on."""
+        self._tell(Trouble(failure))
+
     # What the person does.
 
     def pause(self) -> None:
@@ -348,8 +353,11 @@ class Session:
         self._scribe.divide(track, f"microphone: {track.device}")
 
     async def use(self, engine: Engine, plan: Plan | None = None) -> None:
-        """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one."""
-        old, self.engine = self._plan.fill, engine
+        """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one.
+
+        The engines before are not used after this; closing them is up to the caller.
+        """
+        self.engine = engine
         self._plan = plan or self._plan
         self._scribe.divide(self.tracks[0], f"engine: {engine.title}")
         for track in self.tracks:
@@ -357,7 +365,6 @@ class Session:
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
                 await asyncio.wait([running])
-        await self._let_go(old)
 
     async def expect(self, term: str) -> None:
         """Have the engine expect a word, on the connections that live and on those to come."""
@@ -397,18 +404,10 @@ class Session:
         for track in self.tracks:
             track.coverage.give_up(track.tape.origin, track.end, STOPPED)
             self._keeper.set_coverage(track)
-        self.stopped = True
+        self.stopped = self.closed = True
         await self._keeper.close()
         self._events.put_nowait(None)
-        await self._let_go(self._plan.fill, ended=True)
-        if self._listening is not None:
-            await self._listening.close()
         self.folder.release()
-
-    async def _let_go(self, fill: Engine | None, *, ended: bool = False) -> None:
-        """End an engine that only filled in; the leading one belongs to whoever made it."""
-        if fill is not None and fill is not self.engine and (ended or fill is not self._plan.fill):
-            await fill.close()
 
     # What the source says.
 

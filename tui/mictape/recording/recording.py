@@ -1,0 +1,408 @@
+"""One recording from its first sample to its last line: what it needs, what runs for it, and how it ends."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+from mictape.audio.devices import Device, list_devices
+from mictape.audio.source import DeviceSource, SourceSpec
+from mictape.credentials import engine_with_key
+from mictape.engines.base import Engine, Request
+from mictape.engines.readiness import in_thread
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library.library import Library
+from mictape.paths import Places
+from mictape.recognition.live import Plan
+from mictape.recording.devices import devices_named, present, source_for
+from mictape.recording.engines import Engines
+from mictape.recording.tasks import Tasks
+from mictape.session.recovery import Remains, put_away, remains_of
+from mictape.session.session import Session
+from mictape.session.state import Status, worst_of
+from mictape.session.track import Track
+from mictape.settings import ChosenDevice, Settings, remember
+from mictape.transcript.model import Transcript
+from mictape.units import RATE
+from mictape.vad.client import Listening
+
+UNREACHABLE: Final = ("offline", "stopped")
+"""States of an engine that will hardly answer while the end of a recording is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What ends a recording, and how long its end may take."""
+
+    unattended: bool = False
+    """Whether it ends by itself: with its sound or its engine, or when a source fails. Else only `stop` ends it."""
+    give_up_s: float | None = None
+    """How long to go on without a connection to the engine; None: for as long as it takes."""
+    drain_s: float | None = None
+    """How long the end waits for the engine to answer for the rest; None: for as long as it takes."""
+    offline_drain_s: float | None = None
+    """The same for an engine that cannot be reached when the end begins."""
+
+
+class Recording:
+    """A session and all that it needs: makes them, runs them, closes each of them once.
+
+    Use it as `async with`: then `begin` or `complete`, then `run`. Belongs to the event loop it was entered in.
+    """
+
+    def __init__(
+        self,
+        where: Places,
+        settings: Settings,
+        policy: Policy | None = None,
+        *,
+        make_engine: Callable[[str], Engine] | None = None,
+    ) -> None:
+        """Make the engine; nothing is started.
+
+        Args:
+            where: Where sessions, choices and the log are kept.
+            settings: The values in force.
+            policy: What ends it.
+            make_engine: Makes the engine of a name; None: with its settings and its key.
+
+        Raises:
+            MictapeError: There is no such engine, a setting does not fit, or the keyring cannot be read.
+        """
+        self.where = where
+        self.settings = settings
+        self.transcript = Transcript()
+        self.failure: Failure | None = None
+        """Why an unattended recording ended early, or what failed unexpectedly."""
+        self._policy = policy or Policy()
+        self._engines = Engines(make_engine or partial(engine_with_key, settings=settings, log=where.log))
+        self._engine = self._engines.get(settings.engine)
+        self._library: Library | None = None
+        self._session: Session | None = None
+        self._listening = Listening(where.log)
+        self.tasks = Tasks(self._on_failure)
+        """What runs for the recording, and whatever a view adds; all of it ends with the recording."""
+        self._captures: set[asyncio.Task[None]] = set()
+        self._follows: set[asyncio.Task[None]] = set()
+        self._continued: Remains | None = None
+        self._also: Sequence[Device] | None = None
+        self.stopped = asyncio.Event()
+        """Set once the end has been asked for."""
+        self._leaving = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Open the library. Raises MictapeError."""
+        kept = (self.where.library, self.where.sessions) if self.settings.keep else (None, None)
+        try:
+            self._library = await Library.open(*kept)
+        except BaseException:
+            await self._engines.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all that was made."""
+        try:
+            await self._end()
+        finally:
+            await self._engines.close()
+            await self._listening.close()
+            if self._library is not None:
+                await self._library.close()
+
+    # What there is.
+
+    @property
+    def library(self) -> Library:
+        """The library, from entering to leaving."""
+        assert self._library is not None
+        return self._library
+
+    @property
+    def session(self) -> Session | None:
+        """The session, once it has begun."""
+        return self._session
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that leads."""
+        return self._engine
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """The session's tracks, the first one first; empty before it begins."""
+        return self._session.tracks if self._session is not None else ()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the end has begun."""
+        return self.stopped.is_set()
+
+    @property
+    def behind_s(self) -> float:
+        """Seconds of sound that no engine has answered for yet, of the track that is furthest behind."""
+        return max((track.end - track.coverage.reached(track.end) for track in self.tracks), default=0) / RATE
+
+    def status(self) -> Status | None:
+        """What is true now, for the state line; None before the session has a track."""
+        if self._session is None or not self.tracks:
+            return None
+        return worst_of([track.status(self._engine.title, paused=self._session.paused) for track in self.tracks])
+
+    # How it begins.
+
+    async def interrupted(self) -> Remains | None:
+        """The newest session that was cut off and has sound; all others that were cut off are closed as they are.
+
+        Raises MictapeError when the library cannot be read or written.
+        """
+        newest: Remains | None = None
+        for unfinished in await self.library.unfinished():
+            remains = await remains_of(self.library, unfinished.id)
+            if newest is None and remains.samples and remains.tracks:
+                newest = remains
+            else:
+                await put_away(self.library, remains)
+        return newest
+
+    async def put_away(self, remains: Remains) -> None:
+        """Close a session that was cut off as it is. Raises MictapeError."""
+        await put_away(self.library, remains)
+
+    async def check(self) -> None:
+        """Raise MictapeError when the engine cannot work here."""
+        if (failure := await self._engine.check(Request())) is not None:
+            raise MictapeError(failure)
+
+    async def begin(
+        self, spec: SourceSpec, *, continued: Remains | None = None, also: Sequence[Device] | None = None
+    ) -> Session:
+        """Begin a session with this source, or go on with one that was cut off.
+
+        Args:
+            spec: What its first track records.
+            continued: The session to go on with; its other devices are recorded again, too.
+            also: Devices to record beside it; None: those of the settings.
+
+        Raises:
+            MictapeError: it cannot be kept.
+        """
+        self._continued, self._also = continued, also
+        start = (
+            partial(Session.begin, self.library)
+            if continued is None
+            else partial(Session.go_on, self.library, continued, spec)
+        )
+        self._session = session = await self._open(start)
+        if continued is None:
+            session.add_track(spec)
+        return session
+
+    async def complete(self, which: str) -> Session:
+        """Take up a finished session to transcribe what has no text yet. Raises MictapeError."""
+        self._also = ()
+        remains = await remains_of(self.library, which)
+        self._session = await self._open(partial(Session.complete, self.library, remains))
+        return self._session
+
+    async def _open(self, start: "Callable[..., Coroutine[Any, Any, Session]]") -> Session:
+        return await start(
+            self._engine,
+            Request(),
+            log=self.where.log,
+            transcript=self.transcript,
+            plan=self._plan(),
+            listening=self._listening,
+        )
+
+    def _plan(self) -> Plan:
+        """How tapes are followed: what fills in behind the engine, and when a billed connection rests."""
+        fill = {"same": lambda: self._engine, "local": lambda: self._engines.get("local")}.get(self.settings.backfill)
+        idle_s = self.settings.idle_close_min * 60.0 if self.settings.idle_close_min else None
+        give_up_s = self._policy.give_up_s
+        return Plan(fill=fill() if fill else None, idle_s=idle_s, give_up_s=give_up_s)
+
+    # How it runs and ends.
+
+    async def run(self, view: Coroutine[Any, Any, None]) -> None:
+        """Record until the end, and finish the text.
+
+        Args:
+            view: Shows the session's events until they end. When it fails the recording ends at once.
+
+        Raises:
+            Exception: what `view` raised, once all is closed.
+        """
+        session = self._session
+        assert session is not None, "begin comes first"
+        showing = asyncio.create_task(view, name="view")
+        showing.add_done_callback(lambda _: self.leave())
+        try:
+            for track in session.tracks:
+                self._start(track)
+            self.tasks.start(self._add_wanted(), "Adding a device")
+            await self._until_over()
+            await session.stop()
+            await self._drain()
+        finally:
+            await self._end()
+            await asyncio.wait([showing])
+        showing.result()
+
+    def stop(self) -> None:
+        """End the sound and finish the text; asked twice, leave at once."""
+        if self.stopped.is_set():
+            self._leaving.set()
+        self.stopped.set()
+
+    def leave(self) -> None:
+        """End the sound and do not wait for the rest of the text: it becomes a gap."""
+        self._leaving.set()
+        self.stopped.set()
+
+    async def _until_over(self) -> None:
+        """Wait for `stop`; unattended also for the end of all sources or all engines."""
+        waits = [asyncio.create_task(self.stopped.wait())]
+        if self._policy.unattended:
+            waits += [asyncio.create_task(_all_done(each)) for each in (self._captures, self._follows)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _drain(self) -> None:
+        """Wait until the engine has answered for everything, as long as the policy says or until `leave`."""
+        finished = asyncio.create_task(_all_done(self._follows))
+        leaving = asyncio.create_task(self._leaving.wait())
+        states = {track.follower.state for track in self.tracks if track.follower is not None}
+        limits = [self._policy.drain_s, self._policy.offline_drain_s if states & {*UNREACHABLE} else None]
+        limit_s = min((limit_s for limit_s in limits if limit_s is not None), default=None)
+        await asyncio.wait([finished, leaving], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in (finished, leaving):
+            wait.cancel()
+
+    async def _end(self) -> None:
+        """End what runs and close the session; nothing happens the second time."""
+        self.leave()
+        await self.tasks.cancel()
+        if self._session is not None and not self._session.closed:
+            await self._session.stop()
+            await self._session.close()
+            self.failure = self.failure or next(filter(None, map(_engine_failure, self.tracks)), None)
+
+    def _start(self, track: Track) -> None:
+        self._follow(track)
+        self._capture(track)
+
+    def _capture(self, track: Track) -> None:
+        session = self._session
+        assert session is not None
+        task = self.tasks.start(session.capture(track), f"Recording {track.device}", code=ExitCode.SOUND)
+        self._captures.add(task)
+
+    def _follow(self, track: Track) -> None:
+        session = self._session
+        assert session is not None
+        task = self.tasks.start(session.follow(track), "The recognition", code=ExitCode.ENGINE)
+        self._follows.add(task)
+
+    def _on_failure(self, failure: Failure) -> None:
+        """Something that runs for the recording has failed: show it; unattended, end."""
+        if failure.code is ExitCode.UNEXPECTED or self._policy.unattended:
+            self.failure = self.failure or failure
+        if self._policy.unattended:
+            self.leave()
+        elif self._session is not None:
+            self._session.report(failure)
+
+    # What can be changed meanwhile.
+
+    def toggle_pause(self) -> None:
+        """Pause or resume."""
+        if self._session is not None and not self.stopping:
+            (self._session.resume if self._session.paused else self._session.pause)()
+
+    async def add(self, device: Device) -> None:
+        """Record another device on a track of its own. Raises MictapeError when it cannot be opened."""
+        if self._session is not None:
+            self._start(await self._session.join(source_for(device, self.settings, added=True)))
+
+    async def remove(self, device: Device) -> None:
+        """Stop recording an added device; its track stays. Raises MictapeError."""
+        for track in self.tracks[1:]:
+            if self._session is not None and same_device(device, devices_of([track])):
+                await self._session.end_track(track)
+
+    async def replace(self, device: Device) -> None:
+        """Record another device on the first track. Raises MictapeError when it cannot be opened."""
+        if self._session is None or not self.tracks:
+            return
+        track = self.tracks[0]
+        if not same_device(device, devices_of([track])) or track.source_state != "open":
+            await self._session.choose(track, source_for(device, self.settings))
+            self.remember_device(device)
+            if not track.capturing:
+                self._capture(track)
+
+    def remember_device(self, device: Device) -> None:
+        """Start with this device next time. Raises MictapeError when that cannot be written."""
+        remember(self.where.state_file, device=ChosenDevice(device.name, device.host_api))
+
+    async def use_engine(self, name: str) -> None:
+        """Go on with another engine, and start with it next time. Raises MictapeError when it cannot be made."""
+        if self._session is None or name == self._engine.name:
+            return
+        self._engine = await in_thread(partial(self._engines.get, name))
+        plan = self._plan()
+        await self._session.use(self._engine, plan)
+        for track in self.tracks:
+            if not track.following:
+                self._follow(track)
+        await self._engines.close(except_for=[self._engine, plan.fill])
+        remember(self.where.state_file, engine=name)
+
+    async def _add_wanted(self) -> None:
+        """Add the devices that were asked for and those of the session that goes on."""
+        wanted = list(await devices_named(self.settings.also) if self._also is None else self._also)
+        added = self._continued.added if self._continued is not None else []
+        there = await list_devices() if added else []
+        for track in added:
+            try:
+                device = present(there, track.source, track.host_api)
+            except MictapeError as error:
+                self._on_failure(error.failure)
+            else:
+                wanted += [] if device in wanted else [device]
+        for device in wanted:
+            try:
+                await self.add(device)
+            except MictapeError as error:
+                self._on_failure(error.failure)
+
+
+def devices_of(tracks: Iterable[Track]) -> list[Device]:
+    """What is recorded now on these tracks, without files and ended tracks."""
+    specs = [track.spec for track in tracks if not track.tape.ended]
+    return [spec.device for spec in specs if isinstance(spec, DeviceSource)]
+
+
+def same_device(device: Device, devices: Iterable[Device]) -> bool:
+    """Whether one of these is the device, by what it is remembered by."""
+    return (device.name, device.host_api) in {(each.name, each.host_api) for each in devices}
+
+
+def _engine_failure(track: Track) -> Failure | None:
+    """Why the track's engine has stopped for good; None when it has not."""
+    follower = track.follower
+    return follower.failure if follower is not None and follower.state == "stopped" else None
+
+
+async def _all_done(tasks: set[asyncio.Task[None]]) -> None:
+    """Wait until all of them have ended, those that are added meanwhile, too."""
+    while running := [task for task in tasks if not task.done()]:
+        await asyncio.wait(running)
