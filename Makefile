@@ -1,7 +1,7 @@
 # What one does with this checkout. `make help` lists it.
 
 PY := .venv/bin/python
-CODE := tui tests docs .setup
+CODE := tui tests docs scripts
 # Three tests at a time, on any number of cores: most of them wait for sound in real time.
 BESIDE := --numprocesses=3 --dist=worksteal
 
@@ -12,38 +12,38 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: ## start Mictape, installing what is missing first; ARGS="..." goes to it
-	@sh .setup/install.sh run
+	@sh scripts/setup.sh run
 	@$(PY) -P -m mictape $(ARGS)
 
 test: ## run the tests, installing what they need first; ARGS="..." goes to pytest
-	@sh .setup/install.sh test
+	@sh scripts/setup.sh test
 	@$(PY) -m pytest $(BESIDE) $(ARGS)
 
 check: ## look at style, types and who imports whom
-	@sh .setup/install.sh test
+	@sh scripts/setup.sh dev
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m ruff format --check $(CODE)
 	@.venv/bin/basedpyright --level error
 	@.venv/bin/lint-imports
 
 format: ## lay the code out and sort its imports
-	@sh .setup/install.sh test
+	@sh scripts/setup.sh dev
 	@$(PY) -m ruff check --select I --fix $(CODE)
 	@$(PY) -m ruff format $(CODE)
 
 proof: ## the long runs, before an issue is closed; ARGS="..." goes to pytest
-	@sh .setup/install.sh test
+	@sh scripts/setup.sh test
 	@$(PY) -m pytest -m proof --timeout=3600 $(ARGS)
 
 bench: ## measure; BENCH=engines for one of them, ARGS="--part hour" for a part of it
-	@sh .setup/install.sh test
+	@sh scripts/setup.sh test
 	@PYTHONPATH=tests $(PY) -m bench $(BENCH) $(ARGS)
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	$(ARGS)
 
 lock: ## compile the locks again after a change of dependencies; ARGS=--upgrade takes newer versions
-	@sh .setup/install.sh test
+	@sh scripts/setup.sh dev
 	@$(COMPILE) pyproject.toml --output-file requirements.lock
 	@$(COMPILE) --group dev --constraint requirements.lock --output-file tests/requirements.lock
 	@$(COMPILE) --extra pyaudio --constraint requirements.lock pyproject.toml | awk '/^[a-z]/ { kept = /^pyaudio==/ } kept' \

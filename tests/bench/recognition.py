@@ -16,10 +16,10 @@ from bench.aligned import starts_of
 from bench.clips import Clip, clips_of_the_folder, clips_of_the_wheel
 from bench.local import Listened
 from bench.report import Part, Report, percentile
+from mictape import bundled
 from mictape.engines.base import EngineEvent, FinalTurn, Partial
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import heard_of
-from mictape.engines.local.engine import model_folder
 from mictape.engines.local.recognizer.listener import Listener
 from mictape.recognition.speech_activity import SpeechGate
 from mictape.units import RATE
@@ -136,7 +136,7 @@ def driven(
 
 def library(pcm: bytes) -> tuple[Listened, float]:
     """The library's streaming, on the same clock, in a process of its own."""
-    command = [sys.executable, "-m", "bench.stock", str(model_folder())]
+    command = [sys.executable, "-m", "bench.stock", str(bundled.FOLDER / bundled.MOONSHINE)]
     done = subprocess.run(command, input=pcm, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     told = json.loads(done.stdout)
     heard: list[tuple[float, EngineEvent]] = [

@@ -20,8 +20,8 @@ import pytest
 import soxr
 
 from conftest import Speech
+from mictape import bundled
 from mictape.engines.base import EngineEvent, Lost, Request
-from mictape.engines.local.engine import model_folder
 from mictape.engines.sherpa import SherpaEngine, SherpaOptions
 from mictape.units import RATE
 from support.conversation import answered, finals, hear_all, listen
@@ -48,9 +48,7 @@ class Judge:
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The server, started once."""
-    model = model_folder()
-    if model is None:
-        pytest.skip("moonshine-voice has no wheel for this platform")
+    model = bundled.FOLDER / bundled.MOONSHINE
     folder = tmp_path_factory.mktemp("judge")
     server = environment_with(PACKAGE, folder / "venv").with_name("sherpa-onnx-offline-websocket-server")
     write_tokens(model / "tokenizer.bin", folder / "tokens.txt")

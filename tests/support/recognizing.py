@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import pytest
 
+from mictape import bundled
 from mictape.engines.local import ipc as wire
-from mictape.engines.local.engine import model_folder
 from mictape.engines.local.recognizer.listener import Listener
 from mictape.engines.local.recognizer.model import Moonshine
 from mictape.units import RATE
@@ -36,10 +35,7 @@ class Heard:
 
 @cache
 def models() -> tuple[Moonshine, Network]:
-    folder = model_folder()
-    if folder is None:
-        pytest.skip("moonshine-voice 0.1.0 has no wheel for this machine")
-    return Moonshine(folder), SpeechDetector.load()
+    return Moonshine(bundled.FOLDER / bundled.MOONSHINE), SpeechDetector.load()
 
 
 def pcm_of(samples: Samples) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 
 from mictape.engines import catalog
 from mictape.engines.base import Request
-from mictape.engines.local.engine import no_wheel
+from mictape.engines.local.engine import no_runtime
 from mictape.failure import ExitCode, Failure, MictapeError
 
 ECHO = """
@@ -123,17 +123,17 @@ def test_importing_the_catalog_imports_no_engine() -> None:
 
 async def test_the_local_engine_is_checked_without_loading_its_library() -> None:
     assert await catalog.create("local", {}, Path("log")).check(Request()) is None
-    assert "moonshine_voice" not in sys.modules
+    assert "onnxruntime" not in sys.modules
 
 
 @pytest.mark.parametrize(
     ("machine", "says"),
     [
         (("darwin", "x86_64", "15.1", "", ""), "Intel Macs"),
-        (("darwin", "arm64", "14.7.1", "", ""), "macOS 15 or later; this is 14.7.1"),
-        (("win32", "ARM64", "", "", ""), "AMD64 only; this is ARM64"),
+        (("darwin", "arm64", "13.7.1", "", ""), "macOS 14 or later; this is 13.7.1"),
+        (("win32", "x86", "", "", ""), "64-bit Windows only; this is x86"),
         (("linux", "x86_64", "", "", ""), "musl"),
-        (("linux", "x86_64", "", "glibc", "2.31"), "glibc 2.34 or later; this is 2.31"),
+        (("linux", "x86_64", "", "glibc", "2.27"), "glibc 2.28 or later; this is 2.27"),
         (("linux", "armv7l", "", "glibc", "2.36"), "linux for armv7l"),
         (("freebsd14", "amd64", "", "", ""), "freebsd14"),
         (("linux", "x86_64", "", "glibc", "2.36"), "not installed"),
@@ -142,6 +142,6 @@ async def test_the_local_engine_is_checked_without_loading_its_library() -> None
     ],
 )
 def test_a_machine_without_a_wheel_is_told_why(machine: tuple[str, str, str, str, str], says: str) -> None:
-    failure = no_wheel(*machine)
+    failure = no_runtime(*machine)
     assert says in failure.what
     assert "--engine" in failure.remedy

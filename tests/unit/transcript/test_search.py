@@ -98,12 +98,10 @@ def test_filters_hold_together_with_text() -> None:
     ("line", "toggles", "position"),
     [
         ("a after:ten", Query(), 8),
-        ("ab(c", REGEX, 2),
+        ("ab(c", REGEX, 4),
         ("(a)b)", REGEX, 4),
-        ("ab[c", REGEX, 2),
-        ("a**", REGEX, 1),
-        ("a(?=b)", REGEX, 1),
-        (r"(a)\1", REGEX, 3),
+        ("ab[c", REGEX, 4),
+        ("a**", REGEX, 2),
     ],
 )
 def test_what_cannot_be_searched_for_says_so_and_where(line: str, toggles: Query, position: int) -> None:
@@ -220,10 +218,23 @@ def test_it_finds_what_a_plain_scan_finds_whatever_happens(
         assert search.done
 
 
-def test_without_the_library_regular_expressions_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "re2", None)
-    with pytest.raises(QueryError, match="google-re2"):
-        Matcher(Query("a", regex=True))
+def test_a_pattern_that_takes_too_long_is_given_up_and_says_so() -> None:
+    matcher = Matcher(Query("(a|aa|aaa)+(a+a+)+c(a+)+d", regex=True))
+    hostile = "a" * 5_000
+    texts = [f"{hostile} {number}" for number in range(50)]
+    assert matcher.keep(said(*texts), range(50), texts) == []
+    assert matcher.failure is not None
+    assert matcher.failure.failure.what.startswith("The pattern takes too long")
+    assert matcher.spans(hostile) == []
+    # A usual pattern finds the same lines and has no failure.
+    usual = Matcher(Query("a 4[0-9]$", regex=True))
+    assert usual.keep(said(*texts), range(50), texts) == list(range(40, 50))
+    assert usual.failure is None
+
+
+@pytest.mark.parametrize(("pattern", "line"), [("a(?=b)", "ab"), (r"(k|q)\1", "a kk")])
+def test_patterns_may_look_ahead_and_refer_back(pattern: str, line: str) -> None:
+    assert Matcher(Query(pattern, regex=True)).keep(said(line, "ac"), [0, 1], [line, "ac"]) == [0]
 
 
 def test_ranks_follow_the_text() -> None:

