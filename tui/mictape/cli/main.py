@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mictape import __version__, settings
-from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.cli import output
+from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.paths import Places, places
 
 if TYPE_CHECKING:
@@ -28,24 +28,24 @@ exit codes: 0 done, 2 bad usage, 3 device or file, 4 engine or network, 130 inte
 
 def run(argv: Sequence[str]) -> int:
     """Carry out a command line; the exit code. What goes wrong is a sentence on stderr."""
-    arguments = parser().parse_args(argv)
+    return output.watched(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str]) -> int:
     where = places()
     try:
-        return _carry_out(arguments, where)
+        return _carry_out(parser().parse_args(argv), where)
     except MictapeError as error:
-        print(f"mictape: {error.failure}", file=sys.stderr)
-        return error.failure.code
+        return output.say(error.failure)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has gone, as `head` does; Python would complain about it once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
-    except Exception:
-        logging.getLogger(__name__).exception("unexpected")
-        failure = Failure("Something went wrong that Mictape has no sentence for", f"The log tells more: {where.log}")
-        print(f"mictape: {failure}", file=sys.stderr)
-        return 1
+    except SystemExit as ended:  # of the parser: help, the version, or bad usage
+        return ended.code if isinstance(ended.code, int) else ExitCode.DONE
+    except Exception as error:
+        if isinstance(sys.stdout, output.Output) and error is sys.stdout.error:
+            return ExitCode.DONE  # `watched` reports it
+        unexpected(error, "Mictape")
+        return output.say(Failure("Unexpected error", f"The details are in {where.log}", ExitCode.UNEXPECTED))
 
 
 def parser() -> argparse.ArgumentParser:

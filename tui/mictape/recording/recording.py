@@ -293,7 +293,8 @@ class Recording:
         if self._session is not None and not self._session.closed:
             await self._session.stop()
             await self._session.close()
-            self.failure = self.failure or next(filter(None, map(_engine_failure, self.tracks)), None)
+            if self._policy.unattended:  # else the screen has shown it
+                self.failure = self.failure or next(filter(None, map(_engine_failure, self.tracks)), None)
 
     def _start(self, track: Track) -> None:
         self._follow(track)

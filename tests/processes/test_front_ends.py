@@ -1,0 +1,91 @@
+"""The app and the command line: two views of one way to record."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from conftest import Speech
+from mictape.library.store import Store
+from support.pulse import PulseServer
+from support.screen_app import screen_app
+from support.sessions import lines_of, room, sessions_of, tape_seconds
+from support.waiting import until
+
+MICTAPE = [sys.executable, "-m", "mictape"]
+
+
+def _kept(home: Path) -> list[object]:
+    """What a library holds of its only session, without ids and times of day."""
+    with contextlib.closing(Store.to_read(home / "library.db", home / "sessions")) as store:
+        [session] = store.sessions()
+        lines, tracks = store.lines(session.id), store.tracks(session.id)
+        coverage = [store.coverage(session.id, track.number) for track in tracks]
+        return [session.state, session.duration, session.lines, lines, tracks, coverage]
+
+
+def _home(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, str]:
+    return {**env, "MICTAPE_HOME": str(folder)}
+
+
+def test_both_keep_the_same_of_the_same_file(speech: Speech, tmp_path: Path) -> None:
+    plain, screen = tmp_path / "plain", tmp_path / "screen"
+    command = [*MICTAPE, "transcribe", "--keep", "--pace", "real", str(speech.beckett)]
+    done = subprocess.run(command, env=_home(plain), capture_output=True, check=False, timeout=150, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    with screen_app("--input", str(speech.beckett), env=_home(screen)) as app:
+        app.sees("ENDED", timeout_s=120)
+        app.press("q")
+        assert app.ends() == 0
+    assert lines_of(plain), "something was said"
+    assert _kept(plain) == _kept(screen)
+    assert [tape_seconds(each) for each in sessions_of(plain)] == [tape_seconds(each) for each in sessions_of(screen)]
+
+
+def test_a_proxy_that_cannot_be_used_is_said_and_ends_the_command(speech: Speech) -> None:
+    command = [*MICTAPE, "transcribe", "--engine", "assemblyai", "--give-up", "0", str(speech.beckett)]
+    env = {**os.environ, "HTTPS_PROXY": "socks5h://127.0.0.1:9", "ASSEMBLYAI_API_KEY": "0" * 32}
+    done = subprocess.run(command, env=env, capture_output=True, check=False, timeout=120, text=True)
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert "proxy" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_the_app_says_that_a_proxy_cannot_be_used(speech: Speech, tmp_path: Path) -> None:
+    env = _home(tmp_path / "h") | {"HTTPS_PROXY": "socks5h://127.0.0.1:9", "ASSEMBLYAI_API_KEY": "0" * 32}
+    with screen_app("--engine", "assemblyai", "--input", str(speech.beckett), env=env) as app:
+        app.until(lambda text: "proxy" in text.lower() and "CONNECTING" not in text, timeout_s=60)
+        app.press("q")
+        assert app.ends() == 0
+
+
+def test_listen_ends_when_its_reader_has_gone(pulse: PulseServer, home: Path, speech: Speech) -> None:
+    room(pulse)
+    reads, writes = os.pipe()
+    command = [*MICTAPE, "listen", "--device", "PulseAudio:vmic2"]
+    with subprocess.Popen(command, env=pulse.env, stdout=writes, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            os.close(writes)
+            until(pulse.recorders, timeout_s=60)
+            with os.fdopen(reads) as reader:
+                playing = pulse.play(speech.beckett, sink="vmic2_sink")
+                assert reader.readline(), "one line is read, as by head"
+
+            def ended() -> bool:
+                nonlocal playing
+                if playing.poll() is not None:  # said again until it is over: the next line finds nobody
+                    playing = pulse.play(speech.beckett, sink="vmic2_sink")
+                return running.poll() is not None
+
+            until(ended, timeout_s=120)
+            assert running.stderr is not None
+            assert (running.returncode, running.stderr.read().count("\n")) == (0, 1), "only the greeting"
+        finally:
+            running.kill()
+    assert lines_of(home)
+    with sqlite3.connect(home / "library.db") as library:
+        assert library.execute("SELECT state FROM sessions").fetchall() == [("closed",)]
