@@ -20,7 +20,7 @@ from mictape import bundled
 from mictape.engines.base import EngineEvent, FinalTurn, Partial
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import heard_of
-from mictape.engines.local.recognizer.listener import Listener
+from mictape.engines.local.recognizer.segment_driver import SegmentDriver
 from mictape.recognition.speech_activity import SpeechGate
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
@@ -113,24 +113,27 @@ def driven(
     heard: list[tuple[float, EngineEvent]] = []
     clock_s = busy_s = begun_s = 0.0
 
-    def say(report: wire.Report) -> None:
-        if isinstance(report, wire.Turn):
-            heard.append((clock_s + time.process_time() - begun_s, heard_of(report)))
+    def report(message: wire.Report) -> None:
+        if isinstance(message, wire.Turn):
+            heard.append((clock_s + time.process_time() - begun_s, heard_of(message)))
 
-    listener = Listener(1, model, voice, say, second_pass=second_pass, word_times=word_times)
+    # Partials are spaced by the same clock: on a busy machine they would get rarer by that of the wall.
+    driver = SegmentDriver(
+        1, model, voice, report, second_pass=second_pass, word_times=word_times, clock=time.process_time
+    )
     for at in range(0, len(pcm), 2 * BLOCK):
         spoken_s = (at // 2 + BLOCK) / RATE
-        while listener.has_later and clock_s < spoken_s:
+        while driver.has_deferred and clock_s < spoken_s:
             begun_s = time.process_time()
-            listener.do_later()
+            driver.step_deferred()
             clock_s, busy_s = clock_s + time.process_time() - begun_s, busy_s + time.process_time() - begun_s
         clock_s = max(clock_s, spoken_s)
         begun_s = time.process_time()
-        listener.take(pcm[at : at + 2 * BLOCK])
-        listener.update()
+        driver.feed(pcm[at : at + 2 * BLOCK])
+        driver.update_partial()
         clock_s, busy_s = clock_s + time.process_time() - begun_s, busy_s + time.process_time() - begun_s
     begun_s = time.process_time()
-    listener.finish()
+    driver.finish()
     return Listened(pcm, heard), busy_s + time.process_time() - begun_s
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from mictape import bundled
 from mictape.engines.local import ipc as wire
-from mictape.engines.local.recognizer.listener import Listener
-from mictape.engines.local.recognizer.model import Moonshine
+from mictape.engines.local.recognizer.moonshine import Moonshine
+from mictape.engines.local.recognizer.segment_driver import SegmentDriver
 from mictape.units import RATE
 from mictape.vad.onnx import Network, Samples
 from mictape.vad.silero import FRAME, SpeechDetector
@@ -52,19 +52,21 @@ def hear(
     partials: bool = False,
     second_pass: wire.SecondPass = "off",
     word_times: wire.WordTimes = "estimated",
+    key_terms: tuple[str, ...] = (),
 ) -> Heard:
     """Everything said about a recording, block after block."""
     reports: list[wire.Report] = []
     model, voice = models()
-    listener = Listener(1, model, voice, reports.append, second_pass=second_pass, word_times=word_times)
+    driver = SegmentDriver(1, model, voice, reports.append, second_pass=second_pass, word_times=word_times)
+    driver.key_terms = key_terms
     pcm = sound if isinstance(sound, bytes) else pcm_of(sound)
     for at in range(0, len(pcm), 2 * BLOCK):
-        listener.take(pcm[at : at + 2 * BLOCK])
-        listener.report()
+        driver.feed(pcm[at : at + 2 * BLOCK])
+        driver.report_progress()
         if partials:
-            listener.update()
-    listener.finish()
-    listener.report()
+            driver.update_partial()
+    driver.finish()
+    driver.report_progress()
     return Heard(reports)
 
 

@@ -23,7 +23,7 @@ from mictape.engines.base import Answered, Engine, EngineEvent, FinalTurn, Lost,
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import AHEAD, LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
-from mictape.engines.local.recognizer.segments import Rules
+from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower, Told
 from mictape.units import RATE

@@ -9,9 +9,9 @@ import pytest
 from conftest import Speech
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import AHEAD
-from mictape.engines.local.process import Recogniser
-from mictape.engines.local.recognizer.model import Decoded, Moonshine
-from mictape.engines.local.recognizer.segments import Rules
+from mictape.engines.local.process import Recognizer
+from mictape.engines.local.recognizer.model import Decoded, Decoding, SegmentModel
+from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.session.state import BEHIND_S, Situation, State, state_of
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
@@ -20,6 +20,8 @@ from support.recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
 
 DECODING = 0.05
 """What decoding a second of sound takes on an ordinary machine, seconds."""
+DRAFTING = 0.025
+"""The same for a partial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +45,27 @@ class SlowMachine:
     received: list[int] = field(default_factory=list[int])
     """Of each track, samples."""
 
-    def decode(self, samples: Samples) -> Decoded:
-        """In place of `Moonshine.decode`: the same, and it takes time."""
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...]) -> Decoding:
+        """As the model's, and it takes time."""
         self.now_s += self.times * DECODING * len(samples) / RATE
-        return models()[0].decode(samples)
+        return models()[0].decoding(samples, key_terms)
 
-    @property
-    def tokens(self) -> object:
-        """As the model's."""
-        return models()[0].tokens
+    def draft(self, samples: Samples, previous: Decoded) -> Decoded:
+        """As the model's, and it takes time."""
+        self.now_s += self.times * DRAFTING * len(samples) / RATE
+        return models()[0].draft(samples, previous)
 
     @property
     def behind_s(self) -> float:
         """As the follower counts it, of the track that is furthest behind."""
         return max(self._on_tape(track) - self.received[track] for track in range(len(self.tracks))) / RATE
 
-    def run(self, monkeypatch: pytest.MonkeyPatch) -> "SlowMachine":
+    def run(self) -> "SlowMachine":
         """Hear all of the tracks."""
-        monkeypatch.setattr("mictape.engines.local.recognizer.listener.perf_counter", lambda: self.now_s)
-        recogniser = Recogniser(cast("Moonshine", self), models()[1], self._note, "off", "estimated")
+        model = cast("SegmentModel", self)
+        recognizer = Recognizer(
+            model, models()[1], self._note, second_pass="off", word_times="estimated", clock=lambda: self.now_s
+        )
         self.received = [0] * len(self.tracks)
         sent = [0] * len(self.tracks)
         while any(2 * at < len(pcm) for at, pcm in zip(sent, self.tracks, strict=True)):
@@ -69,15 +73,15 @@ class SlowMachine:
             for track, pcm in enumerate(self.tracks):
                 while self._may_send(track, sent[track]):
                     piece = pcm[2 * sent[track] : 2 * (sent[track] + BLOCK)]
-                    recogniser.carry_out(wire.Audio(track, piece))
+                    recognizer.carry_out(wire.Audio(track, piece))
                     sent[track] += BLOCK
                     came = True
             if came:
-                recogniser.update()
+                recognizer.update()
             else:
                 self.now_s += BLOCK / RATE
         for track in range(len(self.tracks)):
-            recogniser.carry_out(wire.Finish(track))
+            recognizer.carry_out(wire.Finish(track))
         return self
 
     @property
@@ -123,10 +127,8 @@ def reading(speech: Speech) -> bytes:
     return samples_of(speech.two_cities)[: 2 * 14 * RATE] + SILENCE
 
 
-def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(
-    reading: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ordinary, slower, slow = (SlowMachine(times, [reading]).run(monkeypatch) for times in (1, 4, 8))
+def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(reading: bytes) -> None:
+    ordinary, slower, slow = (SlowMachine(times, [reading]).run() for times in (1, 4, 8))
     assert ordinary.partials > slower.partials > slow.partials > 0
     assert ordinary.text == slower.text == slow.text
     assert {said.state for said in ordinary.said} == {State.LISTENING}
@@ -134,10 +136,8 @@ def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(
 
 
 @pytest.mark.parametrize("times", [8, 16])
-def test_finals_that_come_late_come_while_the_state_line_says_catching_up(
-    times: int, reading: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine = SlowMachine(times, [reading]).run(monkeypatch)
+def test_finals_that_come_late_come_while_the_state_line_says_catching_up(times: int, reading: bytes) -> None:
+    machine = SlowMachine(times, [reading]).run()
     # A line is over when a silence has lasted; what comes within that and the rhythm of any engine is not late.
     silence = max(silence for _, silence in Rules().patience)
     late = [said for said in machine.finals if said.at_s - (said.turn.end + silence) / RATE > BEHIND_S]
@@ -145,9 +145,9 @@ def test_finals_that_come_late_come_while_the_state_line_says_catching_up(
     assert {said.state for said in late} == {State.CATCHING_UP}
 
 
-def test_partials_of_two_tracks_share_the_time_of_one(reading: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partials_of_two_tracks_share_the_time_of_one(reading: bytes) -> None:
     spoken = pcm_of(without_pauses(floats_of(reading)))[: 2 * 10 * RATE] + SILENCE
-    alone = SlowMachine(3, [spoken]).run(monkeypatch)
-    both = SlowMachine(3, [spoken, spoken]).run(monkeypatch)
+    alone = SlowMachine(3, [spoken]).run()
+    both = SlowMachine(3, [spoken, spoken]).run()
     assert both.partials <= 1.5 * alone.partials, "not twice as many; those of a pause come once a pause in any case"
     assert both.text == f"{alone.text} {alone.text}"

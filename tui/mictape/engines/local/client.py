@@ -223,7 +223,9 @@ class LocalConnection:
         await self._process.drain()
 
     async def update(self, changes: Changes) -> None:
-        """Nothing about this engine can be changed."""
+        """Favour other key terms from the next words on. Raises `Lost`."""
+        if changes.key_terms is not None:
+            self._order(wire.KeyTerms(self._stream, changes.key_terms))
 
     async def keep_alive(self) -> None:
         """Not needed: a pipe does not close by itself."""
@@ -284,4 +286,4 @@ def heard_of(report: wire.Received | wire.Answered | wire.Turn) -> EngineEvent:
             )
             if report.final:
                 return FinalTurn(report.turn, report.text, words, report.start, report.end)
-            return Partial(report.turn, report.text, words, start=report.start)
+            return Partial(report.turn, report.text, words, report.stable, report.start)

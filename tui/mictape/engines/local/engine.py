@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from mictape import bundled
-from mictape.engines.base import Capabilities, Lost, Request
+from mictape.engines.base import Capabilities, Changes, Lost, Request
 from mictape.engines.local.client import LOAD_S, LocalConnection, ModelProcess
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.failure import ExitCode, Failure
@@ -127,7 +127,10 @@ class LocalEngine:
         if failure := await self.check(request):
             raise Lost(failure, retry=False)
         async with self._choosing:
-            return (await self._free_process()).open()
+            connection = (await self._free_process()).open()
+        if request.key_terms:
+            await connection.update(Changes(request.key_terms))
+        return connection
 
     async def close(self) -> None:
         """End every process, within two seconds; connections still open are lost."""

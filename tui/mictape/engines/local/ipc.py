@@ -33,6 +33,13 @@ class Endpoint(msgspec.Struct, tag="endpoint", array_like=True, frozen=True):
     stream: int
 
 
+class KeyTerms(msgspec.Struct, tag="key_terms", array_like=True, frozen=True):
+    """Favour these words from now on; may come before the first samples."""
+
+    stream: int
+    terms: tuple[str, ...]
+
+
 class Finish(msgspec.Struct, tag="finish", array_like=True, frozen=True):
     """No more samples come: say all there is to say, then `Done`."""
 
@@ -45,7 +52,7 @@ class Drop(msgspec.Struct, tag="drop", array_like=True, frozen=True):
     stream: int
 
 
-Order = Audio | Endpoint | Finish | Drop
+Order = Audio | Endpoint | KeyTerms | Finish | Drop
 """Everything the process is told. It ends when there is no one left to tell it anything."""
 
 
@@ -82,6 +89,8 @@ class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
     words: list[Word] = []
     measured: bool = False
     """Whether the words' times are measured, or guessed from their length."""
+    stable: int = 0
+    """Characters at the front of a partial that are likely to stay."""
 
 
 class Answered(msgspec.Struct, tag="answered", array_like=True, frozen=True):

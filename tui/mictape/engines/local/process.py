@@ -4,9 +4,9 @@ Orders come on stdin, reports leave on stdout (`mictape.engines.local.ipc`); std
 because of its 200 MB, because native code prints to whatever descriptors 1 and 2 are, and because it can be killed.
 It serves any number of connections at a time, in turns, and ends when stdin closes.
 
-Finals are said in the order of the sound, as soon as it is there; partials are clocked by the time they take and not
-by the audio, so on a busy machine they get rarer and sound never waits behind them. What can wait is done in small
-steps when nothing else is to be done.
+Finals are reported in the order of the sound, as soon as it is there; partials are clocked by the time they take and
+not by the audio, so on a busy machine they get rarer and sound never waits behind them. What can wait is done in small
+steps while nothing else is to be done.
 """
 
 import argparse
@@ -14,17 +14,19 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import BinaryIO, Final, NoReturn
 
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.ipc import SecondPass, WordTimes
-from mictape.engines.local.recognizer.listener import Listener, Say
-from mictape.engines.local.recognizer.model import Moonshine
+from mictape.engines.local.recognizer.model import SegmentModel, completed
+from mictape.engines.local.recognizer.moonshine import Moonshine
+from mictape.engines.local.recognizer.segment_driver import Report, SegmentDriver
 from mictape.units import RATE
 from mictape.vad.onnx import Network
 from mictape.vad.silero import SpeechDetector
@@ -33,61 +35,75 @@ QUEUED_ORDERS: Final = 1024
 """The app sends no more than two seconds ahead, so this is room enough for blocks of 2 ms."""
 
 
-class Recogniser:
+class Recognizer:
     """The models, and the connections that they serve."""
 
-    def __init__(self, model: Moonshine, voice: Network, say: Say, second_pass: SecondPass, times: WordTimes) -> None:
-        """Serve with loaded models; everything is told to `say`."""
-        self._model = model
-        self._voice = voice
-        self._say = say
-        self._second_pass: SecondPass = second_pass
-        self._times: WordTimes = times
-        self._listeners: dict[int, Listener] = {}
+    def __init__(
+        self,
+        model: SegmentModel,
+        voice: Network,
+        report: Report,
+        *,
+        second_pass: SecondPass,
+        word_times: WordTimes,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        """Serve with loaded models; see `SegmentDriver`."""
+        self._report = report
+        self._open = partial(
+            SegmentDriver,
+            model=model,
+            voice=voice,
+            report=report,
+            second_pass=second_pass,
+            word_times=word_times,
+            clock=clock,
+        )
+        self._drivers: dict[int, SegmentDriver] = {}
 
     @property
-    def has_later(self) -> bool:
+    def has_deferred(self) -> bool:
         """Whether there is work for when there are no orders."""
-        return any(listener.has_later for listener in self._listeners.values())
+        return any(driver.has_deferred for driver in self._drivers.values())
 
     def carry_out(self, order: wire.Order) -> None:
         """Carry out one order."""
-        listener = self._listeners.get(order.stream)
         match order:
             case wire.Audio(stream, pcm):
-                if listener is None:
-                    listener = self._listeners[stream] = self._open(stream)
-                listener.take(pcm)
-            case wire.Endpoint():
-                if listener is not None:
-                    listener.end_utterance()
+                self._driver(stream).feed(pcm)
+            case wire.KeyTerms(stream, terms):
+                self._driver(stream).key_terms = terms
+            case wire.Endpoint(stream):
+                self._driver(stream).end_utterance()
             case wire.Finish(stream):
-                if listener is not None:
-                    listener.finish()
-                    listener.report()
-                self._listeners.pop(stream, None)
-                self._say(wire.Done(stream))
+                if stream in self._drivers:
+                    self._drivers[stream].finish()
+                    self._drivers[stream].report_progress()
+                self._forget(stream)
             case wire.Drop(stream):
-                self._listeners.pop(stream, None)
-                self._say(wire.Done(stream))
+                self._forget(stream)
 
     def update(self) -> None:
-        """After the orders: tell every connection how far it is, and what its open line sounds like."""
-        speaking = sum(listener.speaking for listener in self._listeners.values())
-        for listener in self._listeners.values():
-            listener.report()
-            listener.update(speaking)
+        """After the orders: report how far every connection is, and the text of its open line so far."""
+        open_lines = sum(driver.line_is_open for driver in self._drivers.values())
+        for driver in self._drivers.values():
+            driver.report_progress()
+            driver.update_partial(open_lines)
 
-    def do_later(self) -> None:
+    def step_deferred(self) -> None:
         """One step of the work that can wait, of each connection."""
-        for listener in self._listeners.values():
-            if listener.has_later:
-                listener.do_later()
+        for driver in self._drivers.values():
+            if driver.has_deferred:
+                driver.step_deferred()
 
-    def _open(self, stream: int) -> Listener:
-        return Listener(
-            stream, self._model, self._voice, self._say, second_pass=self._second_pass, word_times=self._times
-        )
+    def _driver(self, stream: int) -> SegmentDriver:
+        if stream not in self._drivers:
+            self._drivers[stream] = self._open(stream)
+        return self._drivers[stream]
+
+    def _forget(self, stream: int) -> None:
+        self._drivers.pop(stream, None)
+        self._report(wire.Done(stream))
 
 
 def load(folder: Path) -> tuple[Moonshine, Network]:
@@ -101,21 +117,21 @@ def load(folder: Path) -> tuple[Moonshine, Network]:
 
     begun_s = monotonic()
     model, voice = Moonshine(folder), SpeechDetector.load()
-    model.decode(np.zeros(RATE, np.float32))
+    completed(model.decoding(np.zeros(RATE, np.float32)))
     logging.info("model loaded in %.1f s", monotonic() - begun_s)
     return model, voice
 
 
-def serve(recogniser: Recogniser, orders: Queue[wire.Order]) -> NoReturn:
+def serve(recognizer: Recognizer, orders: Queue[wire.Order]) -> NoReturn:
     """Carry out orders for ever: everything that is queued, then partials, then one step of what can wait."""
     while True:
         came = False
-        for order in _queued(orders, wait=not recogniser.has_later):
-            recogniser.carry_out(order)
+        for order in _queued(orders, wait=not recognizer.has_deferred):
+            recognizer.carry_out(order)
             came = True
         if came:
-            recogniser.update()
-        recogniser.do_later()
+            recognizer.update()
+        recognizer.step_deferred()
 
 
 def _queued(orders: Queue[wire.Order], *, wait: bool) -> Iterator[wire.Order]:
@@ -162,24 +178,24 @@ def main(folder: Path, second_pass: SecondPass, times: WordTimes) -> NoReturn:
     logging.basicConfig(format="%(asctime)s engine: %(message)s", level=logging.INFO)
     reports = take_stdout()
 
-    def say(report: wire.Report) -> None:
-        reports.write(wire.frame(report))
+    def report(message: wire.Report) -> None:
+        reports.write(wire.frame(message))
         reports.flush()
 
     orders: Queue[wire.Order] = Queue(QUEUED_ORDERS)
     Thread(target=read_orders, args=(sys.stdin.buffer, orders), daemon=True).start()
     try:
         model, voice = load(folder)
-        say(wire.Ready())
-        serve(Recogniser(model, voice, say, second_pass, times), orders)
+        report(wire.Ready())
+        serve(Recognizer(model, voice, report, second_pass=second_pass, word_times=times), orders)
     except BrokenPipeError:
         leave(0)
     except (ImportError, OSError) as error:
         logging.exception("stopped")
-        say(wire.Broken(f"The local recogniser does not run on this machine: {error}", retry=False))
+        report(wire.Broken(f"The local recogniser does not run on this machine: {error}", retry=False))
     except Exception:  # the runtime's errors are for engineers; they are in the log
         logging.exception("stopped")
-        say(wire.Broken("The local recogniser failed", retry=True))
+        report(wire.Broken("The local recogniser failed", retry=True))
     leave(1)
 
 

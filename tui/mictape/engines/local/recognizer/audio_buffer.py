@@ -1,25 +1,25 @@
-"""The sound of one connection, kept as long as it is needed."""
+"""The audio of one connection, kept as long as it is needed."""
 
 import numpy as np
 
 from mictape.vad.onnx import Samples
 
 
-class Sound:
-    """What was received and may still be needed; positions are samples since the connection began."""
+class AudioBuffer:
+    """Samples that may still be needed; positions count from the beginning of the connection."""
 
     def __init__(self) -> None:
         self.begin = 0
-        """What is before it was forgotten."""
+        """Samples before it were dropped."""
         self._kept: Samples = np.zeros(0, np.float32)
 
     @property
     def end(self) -> int:
-        """Everything before it was received."""
+        """The samples received so far, dropped ones included."""
         return self.begin + len(self._kept)
 
     def append(self, pcm: bytes) -> None:
-        """Take 16-bit little-endian PCM."""
+        """Append 16-bit little-endian PCM."""
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
         self._kept = np.concatenate([self._kept, samples])
 
@@ -27,8 +27,8 @@ class Sound:
         """The samples `[start, end)`, as far as they are kept."""
         return self._kept[max(0, start - self.begin) : max(0, end - self.begin)]
 
-    def forget(self, before: int) -> None:
-        """What is before this sample is not needed any more."""
+    def drop(self, before: int) -> None:
+        """Drop the samples before this one."""
         if before > self.begin:
             self._kept = self._kept[before - self.begin :].copy()
             self.begin = before

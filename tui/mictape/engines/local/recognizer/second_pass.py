@@ -1,13 +1,20 @@
-"""The second pass: neighbouring lines recognised again as one piece of sound, and split back onto the lines. Pure.
+"""The second pass: neighbouring lines recognized again as one piece of sound, and split back onto the lines. Pure.
 
-Longer context helps the model, up to about half a minute: a fifth of the wrong words become right.
+Longer context helps the model, up to about half a minute: a tenth of the wrong words become right. A line changes only
+when its words do; else it keeps its text but for its borders to the lines beside it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
+from mictape.engines.local.recognizer.key_terms import bare
+from mictape.engines.local.recognizer.lines import Line, decapitalized, ends_sentence, text_of, without_stop
+from mictape.engines.local.recognizer.loops import repetitive
+from mictape.engines.local.recognizer.model import RecognizedWord, mean_log_prob
+from mictape.engines.local.recognizer.word_times import timed
 from mictape.units import RATE
 
 LONGEST: Final = 28 * RATE
@@ -15,8 +22,10 @@ LONGEST: Final = 28 * RATE
 APART: Final = RATE * 3 // 2
 """A pause as long as this parts two pieces."""
 FEWEST, MOST = 0.9, 1.15
-"""A joined text with fewer or more words than so many times the lines' own has lost or repeated something, unless the
-model is surer of it."""
+"""A joined text with fewer or more words than so many times the lines' own may have lost or repeated something: it is
+trusted when the model is surer of it."""
+FEWEST_EVER, MOST_EVER = 0.75, 1.3
+"""Beyond these it is never trusted: a loop is what the model is surest of."""
 
 
 def belongs(first: int, last_end: int, start: int, end: int) -> bool:
@@ -24,26 +33,43 @@ def belongs(first: int, last_end: int, start: int, end: int) -> bool:
     return start - last_end < APART and end - first <= LONGEST
 
 
-def trusted(before: int, after: int, log_prob_before: float, log_prob_after: float) -> bool:
-    """Whether the joined text may take the lines' place.
-
-    Args:
-        before: Words of the lines.
-        after: Words of the joined text.
-        log_prob_before: Mean log-probability of the lines' tokens.
-        log_prob_after: That of the joined text.
-    """
-    return FEWEST * before <= after <= MOST * before or log_prob_after >= log_prob_before
+def trusted(before: Sequence[RecognizedWord], joined: Sequence[RecognizedWord]) -> bool:
+    """Whether the joined text may replace the words of the lines."""
+    ratio = len(joined) / max(1, len(before))
+    if not FEWEST_EVER <= ratio <= MOST_EVER or repetitive(text_of(joined)):
+        return False
+    return FEWEST <= ratio <= MOST or mean_log_prob(joined) >= mean_log_prob(before)
 
 
-def split(lines: Sequence[Sequence[str]], joined: Sequence[str]) -> list[int] | None:
+def revised(lines: Sequence[Line], joined: Sequence[RecognizedWord]) -> list[Line]:
+    """The lines with the words of the joined text; as they were where these are the same or cannot be trusted."""
+    before = [word for line in lines for word in line.words]
+    borders = split([line.words for line in lines], joined)
+    if borders is None or not trusted(before, joined):
+        return list(lines)
+    parts = [tuple(joined[first:last]) for first, last in pairwise(borders)]
+    # The outer borders are no better known than before; at the inner ones the joined text knows both sides.
+    new = [
+        _kept(line, part, first=at > 0, last=at < len(lines) - 1)
+        if _same_words(line.words, part)
+        else replace(line, words=timed(part, line.voiced, line.start, line.end))
+        for at, (line, part) in enumerate(zip(lines, parts, strict=True))
+    ]
+    if lines[0].continues:
+        new[0] = replace(new[0], words=decapitalized(new[0].words))
+    if lines[-1].cut:
+        new[-1] = replace(new[-1], words=without_stop(new[-1].words))
+    return _consistent(new)
+
+
+def split(lines: Sequence[Sequence[RecognizedWord]], joined: Sequence[RecognizedWord]) -> list[int] | None:
     """Where in `joined` each line begins, and its length at the end; None when a line would be left without words.
 
     The words say it better than their times do: most of them are the same in both, and what stands between two that
     are the same belongs to their line, or is shared out where a border lies in it.
     """
-    words = [_bare(word) for line in lines for word in line]
-    matcher = SequenceMatcher(None, words, [_bare(word) for word in joined], autojunk=False)
+    words = [bare(word.text) for line in lines for word in line]
+    matcher = SequenceMatcher(None, words, [bare(word.text) for word in joined], autojunk=False)
     borders, count = [0], 0
     for line in lines[:-1]:
         count += len(line)
@@ -60,5 +86,35 @@ def _counterpart(changes: Sequence[tuple[str, int, int, int, int]], at: int) -> 
     return changes[-1][4] if changes else 0
 
 
-def _bare(word: str) -> str:
-    return "".join(letter for letter in word.casefold() if letter.isalnum())
+def _same_words(one: Sequence[RecognizedWord], two: Sequence[RecognizedWord]) -> bool:
+    return [bare(word.text) for word in one] == [bare(word.text) for word in two]
+
+
+def _kept(line: Line, part: Sequence[RecognizedWord], *, first: bool, last: bool) -> Line:
+    """The line as it was, but for the case of its first word and the punctuation behind its last, if asked for."""
+    texts = [word.text for word in line.words]
+    if first:
+        begin, length = _letters(texts[0])
+        new_begin, new_length = _letters(part[0].text)
+        texts[0] = texts[0][:begin] + part[0].text[new_begin:new_length] + texts[0][length:]
+    if last:
+        texts[-1] = texts[-1][: _letters(texts[-1])[1]] + part[-1].text[_letters(part[-1].text)[1] :]
+    return replace(line, words=tuple(replace(word, text=text) for word, text in zip(line.words, texts, strict=True)))
+
+
+def _letters(text: str) -> tuple[int, int]:
+    """Where the first letter or digit of a word is, and behind the last."""
+    places = [at for at, letter in enumerate(text) if letter.isalnum()]
+    return (places[0], places[-1] + 1) if places else (0, len(text))
+
+
+def _consistent(lines: Sequence[Line]) -> list[Line]:
+    """The lines with a capital behind every full stop and a small letter where there is none."""
+    result = list(lines)
+    for at in range(1, len(result)):
+        before, line = result[at - 1], result[at]
+        if not ends_sentence(before.text):
+            result[at] = replace(line, words=decapitalized(line.words))
+        elif line.text[:1].islower():
+            result[at - 1] = replace(before, words=without_stop(before.words))
+    return result

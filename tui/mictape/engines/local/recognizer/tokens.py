@@ -17,7 +17,11 @@ class Tokens:
     """The pieces of text that the model's numbers stand for."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
-        self._pieces = pieces
+        self.pieces = pieces
+        """The text of each token as bytes, in which U+2581 is a space."""
+        # Single bytes come twice: as themselves, and before that for letters that have no token of their own.
+        self._numbers = {piece: number for number, piece in enumerate(pieces)}
+        self._bytes = {piece: number for number, piece in reversed(list(enumerate(pieces))) if len(piece) == 1}
 
     @classmethod
     def load(cls, path: Path) -> "Tokens":
@@ -43,12 +47,30 @@ class Tokens:
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`; bytes that are no UTF-8 become the replacement character."""
-        joined = b"".join(self._pieces[token] for token in tokens if token > END)
+        joined = b"".join(self.pieces[token] for token in tokens if token > END)
         return joined.replace(SPACE, b" ").decode("utf-8", "replace").strip()
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text that begins a word, as the model writes it.
+
+        Byte-pair encoding: of two neighbours the pair with the lowest number is joined, as long as there is one.
+        """
+        parts = [letter.encode() for letter in f" {text.strip()}".replace(" ", SPACE.decode())]
+        while True:
+            pairs = [(self._numbers.get(one + two), at) for at, (one, two) in enumerate(pairwise(parts))]
+            number, at = min(((number, at) for number, at in pairs if number is not None), default=(None, 0))
+            if number is None:
+                break
+            parts[at : at + 2] = [parts[at] + parts[at + 1]]
+        return [number for part in parts for number in self._number_or_bytes(part)]
+
+    def _number_or_bytes(self, part: bytes) -> list[int]:
+        number = self._numbers.get(part)
+        return [number] if number is not None else [self._bytes[bytes([byte])] for byte in part]
 
     def begins_word(self, token: int) -> bool:
         """Whether a new word begins with this token."""
-        return self._pieces[token].startswith(SPACE)
+        return self.pieces[token].startswith(SPACE)
 
     def words(self, tokens: Sequence[int]) -> list[tuple[int, int]]:
         """For each word the range of `tokens` that it is made of, first and behind the last."""

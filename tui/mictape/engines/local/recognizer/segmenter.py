@@ -40,8 +40,6 @@ class Rules:
     """And never shorter than this."""
     margin: int = RATE // 10
     """Nor so close to its end."""
-    early: int = RATE * 16 // 100
-    """So long into a pause its text is worked out: if the pause ends the segment, that costs no further time."""
 
     def silence_for(self, length: int) -> int:
         """The silence that ends a segment of this length."""
@@ -50,10 +48,12 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch in which somebody speaks, samples since the connection began."""
+    """A stretch of speech, samples since the connection began."""
 
     start: int
     end: int
+    cut: bool = False
+    """Whether it was cut without a pause, so that the next one goes on in the same breath."""
 
 
 class Segmenter:
@@ -87,11 +87,11 @@ class Segmenter:
 
     @property
     def pausing(self) -> bool:
-        """Whether the open segment is in a pause long enough to work its text out."""
-        return self.start is not None and self.silence >= self.rules.early
+        """Whether everything that the open segment has if this pause ends it is there: its text can be prepared."""
+        return self.start is not None and self.silence >= self.rules.tail
 
     def end_of_speech(self) -> int:
-        """Where the open segment would end if nobody spoke any more."""
+        """Where the open segment ends if there is no more speech."""
         return min(self.position, self.last_speech + self.rules.tail)
 
     def feed(self, probability: float, level_db: float) -> Segment | None:
@@ -147,4 +147,4 @@ class Segmenter:
             if depth < deepest:
                 best, deepest = middle, depth
         self.start = self._floor = best
-        return Segment(start, best)
+        return Segment(start, best, cut=True)

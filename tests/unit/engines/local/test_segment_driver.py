@@ -1,0 +1,252 @@
+"""The embedded recogniser: cutting, recognising, looking again; the real models in this process, without pipes."""
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+import soxr
+
+from conftest import Speech
+from mictape.engines.base import Request
+from mictape.engines.local import ipc as wire
+from mictape.engines.local.client import LocalConnection
+from mictape.engines.local.engine import LocalEngine, LocalOptions
+from mictape.engines.local.recognizer import second_pass as second
+from mictape.engines.local.recognizer.model import Decoded
+from mictape.engines.local.recognizer.segment_driver import WAITING, SegmentDriver
+from mictape.engines.local.recognizer.segmenter import Rules, Segment
+from mictape.units import RATE
+from mictape.vad.silero import FRAME, MOST_DB, level_db, raised
+from support.local_engine import pid_of, samples_of, send_all
+from support.recognizing import BLOCK, Heard, floats_of, hear, models, without_pauses
+from support.references import TWO_CITIES, words_in_order
+
+SECOND = RATE // FRAME + 1
+"""Frames of a good second."""
+
+
+@pytest.fixture(scope="module")
+def two_cities(speech: Speech) -> bytes:
+    return samples_of(speech.two_cities)
+
+
+@pytest.fixture(scope="module")
+def beckett(speech: Speech) -> bytes:
+    return samples_of(speech.beckett)
+
+
+@pytest.fixture(scope="module")
+def reading(two_cities: bytes) -> bytes:
+    """The beginning of the long recording: five lines."""
+    return two_cities[: 2 * 17 * RATE]
+
+
+@pytest.fixture(scope="module")
+def once(reading: bytes) -> Heard:
+    """It recognized without a second pass."""
+    return hear(reading)
+
+
+def test_confidence_is_low_where_a_word_is_wrong(once: Heard) -> None:
+    heard = once
+    words = [word for turn in heard.turns for word in turn.words]
+    assert all(0 < word.confidence <= 1 for word in words)
+    assert " ".join(word.text for word in words) == heard.text
+    wrong = [word.confidence for word in words if word.text == "string"]  # "the spring of hope"
+    right = sorted(word.confidence for word in words)
+    assert not wrong or max(wrong) < right[len(right) // 4]
+
+
+def test_measured_times_find_a_word_behind_a_pause_where_guesses_do_not_know_it(beckett: bytes) -> None:
+    """Two lines of the recording put together with a pause that parts no lines: the onset behind it is known."""
+    sound = floats_of(beckett)
+    one, two = hear(beckett).turns[:2]
+    front, pause = sound[one.start : one.end - Rules().tail], np.zeros(RATE * 3 // 10, np.float32)
+    onset = len(front) + len(pause) + Rules().lead
+    joined = np.concatenate([front, pause, sound[two.start : two.end], np.zeros(RATE, np.float32)])
+    (turn,) = hear(joined, word_times="measured").turns
+    assert turn.measured
+    assert abs(turn.words[len(one.words)].start - onset) < RATE // 5
+    (guess,) = hear(joined).turns
+    assert not guess.measured
+    assert abs(guess.words[len(one.words)].start - onset) > RATE // 5
+    starts = [word.start for word in turn.words]
+    assert starts == sorted(starts)
+    assert all(turn.start <= word.start < word.end <= turn.end for word in turn.words)
+
+
+# Sound
+
+
+@pytest.mark.parametrize("quiet_db", [-65, -50])
+def test_quiet_sound_is_raised_within_bounds(quiet_db: int) -> None:
+    tone = np.sin(np.arange(RATE, dtype=np.float32) * 0.1) * np.float32(10 ** (quiet_db / 20))
+    louder = level_db(raised(tone, level_db(tone))) - level_db(tone)
+    assert 0 < louder <= MOST_DB + 0.1
+
+
+def test_loud_sound_is_left_alone_and_nothing_leaves_full_scale() -> None:
+    loud = np.full(FRAME, 0.5, np.float32)
+    assert raised(loud, level_db(loud)) is loud
+    assert np.abs(raised(loud, -60.0)).max() <= 1
+
+
+def test_very_quiet_speech_is_understood(two_cities: bytes) -> None:
+    quiet = floats_of(two_cities)[: 12 * RATE] * np.float32(10 ** (-40 / 20))
+    assert words_in_order(TWO_CITIES, hear(quiet).text) >= 20
+
+
+@pytest.mark.parametrize("level", [-60, -40, -20])
+@pytest.mark.parametrize("kind", ["noise", "tone", "hum"])
+def test_what_is_no_speech_gives_no_text(kind: str, level: int) -> None:
+    time = np.arange(8 * RATE) / RATE
+    sound = {
+        "noise": np.random.default_rng(1).normal(size=len(time)),
+        "tone": np.sin(2 * np.pi * 440 * time),
+        "hum": np.sign(np.sin(2 * np.pi * 50 * time)),
+    }[kind] * 10 ** (level / 20)
+    heard = hear(sound.astype(np.float32), partials=True)
+    assert not any(isinstance(said, wire.Turn) for said in heard.reports)
+    assert wire.Answered(1, 8 * RATE) in heard.reports
+
+
+@pytest.mark.parametrize("harm", ["clipped", "dc", "8 kHz"])
+def test_harmed_sound_is_still_understood(two_cities: bytes, harm: Literal["clipped", "dc", "8 kHz"]) -> None:
+    sound = floats_of(two_cities)[: 12 * RATE]
+    harmed = {
+        "clipped": lambda: np.clip(sound * 20, -1, 1),
+        "dc": lambda: sound + np.float32(0.2),
+        "8 kHz": lambda: soxr.resample(soxr.resample(sound, RATE, 8000), 8000, RATE),
+    }[harm]()
+    assert words_in_order(TWO_CITIES, hear(harmed).text) >= 20
+
+
+def test_words_are_right_whatever_sample_the_recording_begins_at(reading: bytes, once: Heard) -> None:
+    texts = [once.text, *(hear(reading[2 * at :]).text for at in (131, 262))]
+    assert min(words_in_order(TWO_CITIES, text) for text in texts) >= 38
+
+
+def test_speech_without_pauses_is_understood_as_well(reading: bytes, once: Heard) -> None:
+    gapless = without_pauses(floats_of(reading))
+    assert len(gapless) < 0.95 * len(reading) / 2
+    assert words_in_order(TWO_CITIES, hear(gapless).text) >= words_in_order(TWO_CITIES, once.text) - 2
+
+
+# Looking again
+
+
+def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Heard) -> None:
+    twice = hear(reading, second_pass="live")
+    assert [(turn.turn, turn.start, turn.end) for turn in twice.turns] == [
+        (turn.turn, turn.start, turn.end) for turn in once.turns
+    ]
+    assert twice.text != once.text
+    assert words_in_order(TWO_CITIES, twice.text) >= words_in_order(TWO_CITIES, once.text)
+
+
+def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading: bytes, once: Heard) -> None:
+    after = hear(reading, second_pass="after")
+    finals = [said for said in after.reports if isinstance(said, wire.Turn) and said.final]
+    assert [said.text for said in finals[: len(once.turns)]] == [turn.text for turn in once.turns]
+    assert len(finals) > len(once.turns)
+    assert after.text == hear(reading, second_pass="live").text
+
+
+def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(two_cities: bytes) -> None:
+    model, voice = models()
+    driver = SegmentDriver(1, model, voice, lambda _: None)
+    waiting: list[int] = []
+    for at in range(0, len(two_cities), 2 * BLOCK):
+        driver.feed(two_cities[at : at + 2 * BLOCK])
+        waiting.append(len(driver._deferred))
+    assert max(waiting) <= WAITING
+    assert waiting[-1] > 0, "some of it still waits"
+
+
+def test_where_finals_alone_take_the_time_nothing_is_looked_at_again(
+    reading: bytes, once: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mictape.engines.local.recognizer.segment_driver.AFFORDABLE", 0.0)
+    assert hear(reading, second_pass="live").text == once.text
+
+
+def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:
+    """What was decoded in a pause is the final: it is not worked out again when the pause ends the line."""
+    model, voice = models()
+    reports: list[wire.Report] = []
+    driver = SegmentDriver(1, model, voice, reports.append, second_pass="off")
+    decoding, decoded = driver._decode, 0
+
+    def counted(segment: Segment) -> Decoded:
+        nonlocal decoded
+        decoded += 1
+        return decoding(segment)
+
+    driver._decode = counted
+    for at in range(0, len(beckett), 2 * BLOCK):
+        before = decoded
+        driver.feed(beckett[at : at + 2 * BLOCK])
+        assert decoded == before, "the text of a line that ends is there already"
+        driver.update_partial()
+    assert any(isinstance(said, wire.Turn) and said.final for said in reports)
+
+
+async def test_the_process_has_one_onnx_runtime_and_not_the_wheels_own_library(tmp_path: Path) -> None:
+    engine = LocalEngine(LocalOptions(), tmp_path / "log")
+    connection = await engine.connect(Request())
+    loaded = _loaded(pid_of(engine))
+    await connection.close()
+    await engine.close()
+    runtimes = [path for path in loaded if ".so" in path and "onnxruntime" in path and "pybind" not in path]
+    assert not any("libmoonshine" in path for path in loaded)
+    assert len(runtimes) <= 1
+    assert any("onnxruntime" in path for path in loaded)
+
+
+def test_sound_is_forgotten_when_nothing_needs_it(beckett: bytes) -> None:
+    model, voice = models()
+    driver = SegmentDriver(1, model, voice, lambda _: None, second_pass="off")
+    for _ in range(90 * RATE // BLOCK):
+        driver.feed(bytes(2 * BLOCK))
+    assert driver._audio.end - driver._audio.begin <= Rules().lead + RATE
+    for at in range(0, len(beckett), 2 * BLOCK):
+        driver.feed(beckett[at : at + 2 * BLOCK])
+        assert driver._audio.end - driver._audio.begin <= second.LONGEST + Rules().longest + 2 * RATE
+
+
+@pytest.mark.proof
+async def test_memory_is_flat_over_an_hour_at_speed(two_cities: bytes, tmp_path: Path) -> None:
+    engine = LocalEngine(LocalOptions(), tmp_path / "log")
+    connection = await engine.connect(Request())
+    listening = asyncio.create_task(_drained(connection))
+    kept_mb: list[float] = []
+    for _ in range(3600 * RATE * 2 // len(two_cities)):
+        await send_all(connection, two_cities)
+        kept_mb.append(_resident_mb(pid_of(engine)))
+    await connection.finish()
+    await listening
+    await engine.close()
+    settled = len(kept_mb) // 6  # ten minutes: by then a second pass of every length was made
+    assert max(kept_mb[settled:]) - max(kept_mb[:settled]) < 30
+
+
+async def _drained(connection: LocalConnection) -> None:
+    async for _ in connection:
+        pass
+
+
+def _loaded(pid: int) -> set[str]:
+    maps = Path(f"/proc/{pid}/maps")
+    if not maps.exists():
+        pytest.skip("what a process has loaded is looked up in /proc")
+    return {line.split()[-1] for line in maps.read_text("utf-8").splitlines()}
+
+
+def _resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("memory is looked up in /proc")
+    (line,) = (line for line in status.read_text("ascii").splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024

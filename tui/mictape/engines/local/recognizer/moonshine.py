@@ -1,0 +1,216 @@
+"""Moonshine tiny-en: the two networks of the moonshine-voice wheel, and the decoding between them.
+
+Finals are found by beam search. A partial checks the text of the one before it in a single pass and goes on greedily
+behind the part that still holds, for two thirds of the CPU. The larger, streaming models have other files and inputs
+and are not driven.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mictape.engines.local.recognizer.beam import Hypothesis, log_softmax, search
+from mictape.engines.local.recognizer.key_terms import Bias, respelled
+from mictape.engines.local.recognizer.loops import loop_start
+from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord
+from mictape.engines.local.recognizer.tokens import BEGIN, END, Tokens
+from mictape.engines.local.recognizer.word_times import monotone
+from mictape.units import RATE
+from mictape.vad.onnx import Array, Network, Samples, load_network
+
+FILES: Final = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
+LAYERS: Final = 6
+HEADS: Final = 8
+HEAD_SIZE: Final = 36
+FRAME: Final = 384
+"""Samples that one frame of the encoder stands for, 24 ms. The decoder's mask is at the rate of samples."""
+PAD: Final = RATE // 10
+"""Zeros in front and behind: without any, a fifth more words are wrong."""
+TOKENS_PER_S: Final = 8
+"""No speech has more."""
+SHORTEST: Final = 2048
+"""Samples below which the encoder has nothing to work on."""
+TOLERANCE: Final = 1.0
+"""Nats: a word of the partial before stays unless another one is so much likelier."""
+CACHED: Final = ("decoder.key", "decoder.value", "encoder.key", "encoder.value")
+NAMES: Final = tuple(f"past_key_values.{layer}.{part}" for layer in range(LAYERS) for part in CACHED)
+"""The decoder's cached inputs, in the order in which it returns them."""
+OF_TEXT: Final = tuple((1 + at, name) for at, name in enumerate(NAMES) if ".decoder." in name)
+"""Those that grow with each token, and where they are in the output."""
+OF_SOUND: Final = (
+    "encoder_hidden_states",
+    "encoder_attention_mask",
+    *(name for name in NAMES if ".encoder." in name),
+)
+"""Inputs that stay those of the first call."""
+
+HIDDEN: Final = 20
+HOP: Final = 10
+"""Encoder frames hidden at a time, and how far the next ones are: 0.48 s and 0.24 s."""
+MOST_LOST: Final = 6.0
+"""A drop in log-probability says no more beyond this: the token is lost."""
+BIASES: Final = 4
+"""Lists of key terms that are kept prepared."""
+
+
+class Moonshine:
+    """The loaded model; see `SegmentModel`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the model in `folder`. Raises like `load_network` and `Tokens.load`."""
+        encoder, decoder, tokens = (folder / name for name in FILES)
+        self.language = "en"
+        self.shortest = SHORTEST
+        self.takes_key_terms = True
+        self.tokens = Tokens.load(tokens)
+        self._encoder = load_network(encoder)
+        self._decoder = load_network(decoder)
+        self._biases: OrderedDict[tuple[str, ...], Bias] = OrderedDict()
+
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
+        """Recognize by beam search: the encoder, then one token a step."""
+        if len(samples) < SHORTEST:
+            return Decoded()
+        bias = self._bias(key_terms) if key_terms else None
+        hidden = self.encode(samples)
+        yield
+        state = _DecoderState(self._decoder, hidden, [BEGIN])
+        first = state.logits[-1:]
+        best = yield from search(first, state.advance, end=END, most=_most_tokens(samples), bias=bias)
+        return Decoded(respelled(self._words(best), key_terms))
+
+    def draft(self, samples: Samples, previous: Decoded) -> Decoded:
+        """Check the previous text in one pass, and go on greedily behind the part that holds."""
+        if len(samples) < SHORTEST:
+            return Decoded()
+        most = _most_tokens(samples)
+        before = [token for word in previous.words for token in word.tokens][:most]
+        state = _DecoderState(self._decoder, self.encode(samples), [BEGIN, *before])
+        rows = log_softmax(state.logits)
+        kept = 0
+        while kept < len(before) and rows[kept, before[kept]] >= rows[kept].max() - TOLERANCE:
+            kept += 1
+        tokens, log_probs = before[:kept], [float(rows[at, before[at]]) for at in range(kept)]
+        state.shorten(1 + kept)
+        row = rows[kept]
+        while len(tokens) < most and (token := int(row.argmax())) != END:
+            tokens.append(token)
+            log_probs.append(float(row[token]))
+            if (length := loop_start(tokens)) is not None:
+                del tokens[length:], log_probs[length:]
+                break
+            row = log_softmax(state.advance([0], [token]))[0]
+        return Decoded(self._words(Hypothesis(tuple(tokens), tuple(log_probs))))
+
+    def locating(self, samples: Samples, words: Sequence[RecognizedWord]) -> Locating:
+        """Measure where words begin: a word is where the model needs the sound to be sure of it.
+
+        A block of sound is hidden, the known tokens are given, and what they lose in probability is noted; then block
+        after block. About 0.14 s of CPU for a second of sound.
+        """
+        hidden = self.encode(samples)
+        yield
+        tokens = [token for word in words for token in word.tokens]
+        certain = self._log_probs_without(hidden, tokens, 0, 0)
+        frames = hidden.shape[1]
+        drops = np.zeros((len(words), frames))
+        covered = np.zeros(frames)
+        borders = np.cumsum([0, *(len(word.tokens) for word in words)])
+        for first in range(0, max(1, frames - HOP), HOP):
+            yield
+            last = min(frames, first + HIDDEN)
+            lost = np.clip(certain - self._log_probs_without(hidden, tokens, first, last), 0, MOST_LOST)
+            drops[:, first:last] += np.add.reduceat(lost, borders[:-1])[:, None]
+            covered[first:last] += 1
+        drops /= np.maximum(covered, 1)
+        drops /= np.maximum(drops.max(axis=1, keepdims=True), 1e-6)
+        return [min(max(0, frame * FRAME - PAD), len(samples)) for frame in monotone(drops)]
+
+    def encode(self, samples: Samples) -> Array:
+        """The encoder's frames, shape (1, frames, 288), of `samples` with zeros around them."""
+        padded = np.concatenate([np.zeros(PAD, np.float32), samples, np.zeros(PAD, np.float32)])[None]
+        return self._encoder.run(None, {"input_values": padded, "attention_mask": np.ones(padded.shape, np.int64)})[0]
+
+    def _words(self, found: Hypothesis) -> tuple[RecognizedWord, ...]:
+        return tuple(
+            RecognizedWord(
+                self.tokens.text(found.tokens[first:last]),
+                sum(found.log_probs[first:last]),
+                found.tokens[first:last],
+            )
+            for first, last in self.tokens.words(found.tokens)
+        )
+
+    def _bias(self, terms: tuple[str, ...]) -> Bias:
+        if terms not in self._biases:
+            self._biases[terms] = Bias(terms, self.tokens.encode, self.tokens.pieces)
+        self._biases.move_to_end(terms)
+        while len(self._biases) > BIASES:
+            self._biases.popitem(last=False)
+        return self._biases[terms]
+
+    def _log_probs_without(self, hidden: Array, tokens: Sequence[int], first: int, last: int) -> Array:
+        """The log-probabilities of `tokens`, given one after the other, when frames `[first, last)` are hidden."""
+        inputs = _first_inputs(hidden, [BEGIN, *tokens], first, last)
+        rows = log_softmax(self._decoder.run(["logits"], inputs)[0][0])
+        return rows[np.arange(len(tokens)), tokens]
+
+
+class _DecoderState:
+    """The decoder on one piece of sound, with the keys and values of what was decoded."""
+
+    def __init__(self, decoder: Network, hidden: Array, tokens: Sequence[int]) -> None:
+        """Give it the first tokens."""
+        self._decoder = decoder
+        self._inputs = _first_inputs(hidden, tokens)
+        outputs = decoder.run(None, self._inputs)
+        self.logits = outputs[0][0]
+        """What follows each of the first tokens, shape (tokens, numbers)."""
+        self._inputs |= {name: outputs[1 + at] for at, name in enumerate(NAMES)}
+        self._inputs["use_cache_branch"] = np.array([True])
+        self._of_sound = {name: self._inputs[name] for name in OF_SOUND}
+        self._width = 1
+
+    def shorten(self, count: int) -> None:
+        """Forget all tokens but the first ones, the one that begins the text included."""
+        self._inputs |= {name: self._inputs[name][:, :, :count] for _, name in OF_TEXT}
+
+    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Array:
+        """Decode one more token of several hypotheses; see `mictape.engines.local.recognizer.beam.Advance`."""
+        if list(parents) != list(range(self._width)):
+            self._inputs |= {name: self._inputs[name][list(parents)] for _, name in OF_TEXT}
+        if len(parents) != self._width:
+            self._width = len(parents)
+            self._inputs |= {name: np.repeat(value, self._width, 0) for name, value in self._of_sound.items()}
+        self._inputs["input_ids"] = np.array(tokens, np.int64)[:, None]
+        outputs = self._decoder.run(None, self._inputs)
+        self._inputs |= {name: outputs[at] for at, name in OF_TEXT}
+        return outputs[0][:, -1]
+
+
+def _first_inputs(hidden: Array, tokens: Sequence[int], first: int = 0, last: int = 0) -> dict[str, Array]:
+    """The decoder's inputs before anything is cached: an empty past of text, and one of zeros of the sound.
+
+    Args:
+        hidden: The encoder's frames.
+        tokens: What is given.
+        first: Where frames begin that the decoder is not to see.
+        last: Where they end.
+    """
+    frames = hidden.shape[1]
+    mask = np.ones((1, frames * FRAME), np.int64)
+    mask[:, first * FRAME : last * FRAME] = 0
+    return {
+        "input_ids": np.array([tokens], np.int64),
+        "encoder_hidden_states": hidden,
+        "encoder_attention_mask": mask,
+        "use_cache_branch": np.array([False]),
+        **{name: np.zeros((1, HEADS, 0 if ".decoder." in name else frames, HEAD_SIZE), np.float32) for name in NAMES},
+    }
+
+
+def _most_tokens(samples: Samples) -> int:
+    return TOKENS_PER_S * len(samples) // RATE
