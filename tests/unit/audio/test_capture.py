@@ -181,15 +181,24 @@ def test_a_wav_over_a_pipe_in_24_bits_and_stereo(tmp_path: Path) -> None:
 def test_a_pipe_that_breaks_off_is_warned_of(tmp_path: Path) -> None:
     ended = piped(tmp_path, header(64_000) + pcm(0, 16_000) + b"x")[-1]
     assert isinstance(ended, Ended)
-    assert (ended.samples, ended.warning) == (16_000, "Standard input is not whole: 1.0 s of 2.0 s came")
+    assert (ended.samples, ended.warning) == (16_000, "standard input is truncated: 1.0 s of 2.0 s could be read")
 
 
-@pytest.mark.parametrize("data", [b"", b"RIFF", b"fLaC" * 40, header(8, code=17)])
-def test_a_pipe_without_a_wav_is_told(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "Nothing came through standard input"),
+        (b"RIFF", "is not sound that can be read"),
+        (b"<html>", "is not sound that can be read"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "ended within its header"),
+        (header(8, code=17), "its format is not known"),
+    ],
+)
+def test_a_pipe_without_sound_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
     failed = piped(tmp_path, data)[-1]
     assert isinstance(failed, Failed)
-    assert failed.kind == "file"
-    assert "ffmpeg" in failed.remedy
+    assert (failed.kind, bool(failed.remedy)) == ("file", True)
+    assert words in failed.what
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs pipes between processes")
@@ -237,7 +246,7 @@ def test_a_file_that_was_cut_off_is_read_and_warned_of(tmp_path: Path) -> None:
     sound = wav(tmp_path / "sound.wav", pcm(0, 32_000))
     with sound.open("r+b") as file:
         file.truncate(44 + 32_000)
-    assert fast(tmp_path, sound) == Ended(16_000, "exhausted", "sound.wav is not whole: 1.0 s of 2.0 s could be read")
+    assert fast(tmp_path, sound) == Ended(16_000, "exhausted", "sound.wav is truncated: 1.0 s of 2.0 s could be read")
 
 
 def test_samples_that_are_no_number_are_silence_and_infinite_ones_full_scale(tmp_path: Path) -> None:

@@ -7,16 +7,15 @@ neither numpy nor PortAudio for it.
 
 import asyncio
 import logging
-import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from mictape import subprocesses as children
+from mictape.audio.packages import PORTAUDIO, install_command
 from mictape.failure import ExitCode, Failure, MictapeError
 
 PAREC: Final = "parec"
@@ -168,15 +167,6 @@ def _quoted(names: Iterable[str]) -> str:
 
 # ---- What is missing -------------------------------------------------------------------------------------------------
 
-_INSTALL: Final[Mapping[str, str]] = {
-    "apt-get": "apt-get install libportaudio2 libasound2-plugins",
-    "dnf": "dnf install portaudio alsa-plugins-pulseaudio",
-    "pacman": "pacman -S portaudio alsa-plugins",
-    "zypper": "zypper install libportaudio2 alsa-plugins-pulse",
-    "apk": "apk add portaudio alsa-plugins-pulse",
-}
-"""What installs PortAudio and ALSA's way to the sound server, by the package manager's program."""
-
 
 def no_portaudio() -> Failure:
     """PortAudio itself is not on this machine."""
@@ -191,7 +181,5 @@ def no_pulse_plugin() -> Failure:
 def _install_it() -> str:
     if not sys.platform.startswith("linux"):
         return "Install Mictape again: on this system PortAudio comes with it"
-    command = next((line for program, line in _INSTALL.items() if shutil.which(program)), None)
-    if command is None:
-        return "Install PortAudio and the ALSA plug-ins with your package manager"
-    return f"Run: {command if os.geteuid() == 0 else f'sudo {command}'}"
+    command = install_command(PORTAUDIO)
+    return f"Run: {command}" if command else "Install PortAudio and the ALSA plug-ins with your package manager"

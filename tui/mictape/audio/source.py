@@ -424,7 +424,7 @@ def _options(spec: SourceSpec) -> tuple[str, ...]:
             way = ("--backend", backend, *chosen)
             return ("--source", "device", "--device", msgspec.json.encode(device).decode(), *way)
         case FileSource(path, pace):
-            return ("--source", "file", "--path", str(path), "--pace", pace)
+            return ("--source", "file", f"--path={path}", "--pace", pace)
         case StdinSource():
             return ("--source", "stdin")
 

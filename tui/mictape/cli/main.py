@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
     still = _options(argparse.SUPPRESS, "engine", "set")
     transcribe = commands.add_parser("transcribe", parents=[still], help="a sound file to text on stdout")
-    transcribe.add_argument("file", metavar="FILE", help="WAV, FLAC, OGG or MP3; - for a WAV on stdin")
+    transcribe.add_argument("file", metavar="FILE", help="a sound file of any kind; - for stdin")
     transcribe.add_argument("--format", choices=["txt", "json"], default="txt")
     transcribe.add_argument("--pace", choices=["fast", "real"], default="fast", help="real: as if it were live")
     transcribe.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)

@@ -1,9 +1,10 @@
-"""Where sound comes from: a device through PortAudio, a file, or a WAV on standard input.
+"""Where sound comes from: a device through PortAudio, a file, or standard input.
 
 Each input opens itself, then puts `Block`s into an inbox from a thread of its own, and `Exhausted` when there
 is no more. In the capture process only. Opening raises `InputError`.
 """
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,13 +12,11 @@ from queue import SimpleQueue
 from typing import Final, Literal, Protocol
 
 import numpy as np
-import soundfile
 
+from mictape.audio.capture.decoding.decoder import FileDecoder, UnreadableError
 from mictape.audio.capture.levels import Samples
 from mictape.audio.capture.recorder import Block
-from mictape.audio.capture.wav import WavStream
 from mictape.audio.messages import Failed, TrueRate
-from mictape.units import RATE
 
 Pace = Literal["real", "fast"]
 """A file as if it were live, by the monotonic clock; or as fast as it goes."""
@@ -146,93 +145,30 @@ def _finite(samples: Samples) -> Samples:
     return samples if samples.dtype == np.int16 else np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
 
 
-class _Forward(soundfile.SoundFile):
-    """A sound file read from front to end.
+def open_file(path: Path, pace: Pace, folder: Path, *, skip: int = 0) -> ReadInput:
+    """Open a file or a named pipe; it is held until told to flow.
 
-    `SoundFile.read` seeks to where it is after each piece, which libsndfile 1.2 answers with damaged sound in an
-    MP3. It does not where the file cannot seek.
+    Args:
+        path: Its path.
+        pace: How fast it is read.
+        folder: Where a pipe may be kept that has to be read to its end first.
+        skip: Samples at 16 kHz to pass over.
+
+    Raises:
+        InputError: It cannot be opened, or is no sound that can be read.
     """
-
-    def seekable(self) -> bool:
-        return False
-
-
-class FileDecoder:
-    """A sound file of any kind that libsndfile reads."""
-
-    def __init__(self, path: Path, skip: int = 0) -> None:
-        """Open it behind `skip` samples at 16 kHz. Raises InputError."""
-        self._name = path.name
-        try:
-            if path.stat().st_size == 0:
-                raise _file_failed(f"{path.name} is empty", "Choose a file with sound in it")
-            self._file = _Forward(path)
-        except OSError as error:
-            reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
-            raise _file_failed(f"{path} cannot be opened: {reason}", "Check the name of the file") from error
-        except soundfile.LibsndfileError as error:
-            remedy = "Use WAV, FLAC, OGG or MP3, or convert it with ffmpeg"
-            raise _file_failed(f"{path.name} is not a sound file that can be read", remedy) from error
-        self.rate = int(self._file.samplerate)
-        self.channels = int(self._file.channels)
-        self._frames = _declared_frames(path, int(self._file.frames))
-        if not self._frames:
-            raise _file_failed(f"{path.name} has no sound in it", "Choose another file")
-        # 16 bits stay as they are; anything finer or lossy may reach beyond full scale, which only floats hold.
-        self._dtype: Final = "int16" if self._file.subtype == "PCM_16" else "float32"
-        self._position = 0
-        self._broken = False
-        self._skip(min(skip * self.rate // RATE, int(self._file.frames)))
-
-    def read(self, frames: int) -> Samples:
-        """Up to `frames` frames; none at the end or where it is damaged."""
-        try:
-            samples: Samples = self._file.read(frames, dtype=self._dtype, always_2d=True)
-        except soundfile.LibsndfileError:
-            self._broken = True
-            samples = np.zeros((0, self.channels), dtype=self._dtype)
-        self._position += len(samples)
-        return samples
-
-    def _skip(self, frames: int) -> None:
-        """Read past `frames` frames: in a lossy file, seeking ends somewhere near."""
-        while self._position < frames and len(self.read(min(frames - self._position, self.rate))):
-            pass
-
-    def warning(self) -> str:
-        """What is missing, when something is."""
-        missing = self._frames - self._position
-        # A lossy file's length is an estimate, wrong by a few of its own blocks of some 1000 samples.
-        estimated = self._file.format in {"MP3", "OGG", "MPEG"}
-        if self._broken or missing > (self.rate // 4 if estimated else 0):
-            read_s, all_s = self._position / self.rate, self._frames / self.rate
-            return f"{self._name} is not whole: {read_s:.1f} s of {all_s:.1f} s could be read"
-        return ""
+    name = os.fsencode(path.name).decode(errors="replace")
+    return ReadInput(_decoder(path, name, folder, skip), name, pace, held=True)
 
 
-def open_file(path: Path, pace: Pace, *, skip: int = 0) -> ReadInput:
-    """Open a file behind `skip` samples at 16 kHz; it is held until told to flow. Raises InputError."""
-    return ReadInput(FileDecoder(path, skip), path.name, pace, held=True)
+def open_stdin(folder: Path) -> ReadInput:
+    """Open the sound on standard input, which flows at once; see `open_file`. Raises InputError."""
+    name = "standard input"
+    return ReadInput(_decoder(0, name, folder), name, "fast", held=False)
 
 
-def open_stdin() -> ReadInput:
-    """Open the WAV on standard input, which flows at once. Raises InputError."""
+def _decoder(source: Path | int, name: str, folder: Path, skip: int = 0) -> FileDecoder:
     try:
-        decoder = WavStream(0)
-    except ValueError as error:
-        remedy = "Pipe a WAV into it, for example: ffmpeg -i FILE -f wav - | mictape transcribe -"
-        raise _file_failed(f"Standard input is not a WAV stream: {error}", remedy) from error
-    return ReadInput(decoder, "standard input", "fast", held=False)
-
-
-def _declared_frames(path: Path, frames: int) -> int:
-    """The frames a file says that it has; libsndfile cuts a WAV's number to what is there."""
-    with path.open("rb", buffering=0) as file:
-        try:
-            return WavStream(file.fileno()).declared_frames or frames
-        except ValueError:
-            return frames
-
-
-def _file_failed(what: str, remedy: str) -> InputError:
-    return InputError(Failed(what, remedy, "file"))
+        return FileDecoder(source, name, folder, skip)
+    except UnreadableError as error:
+        raise InputError(Failed(error.what, error.remedy, "file")) from error

@@ -236,8 +236,8 @@ def _open_source(options: argparse.Namespace, written: int) -> Input:
         return open_device(msgspec.json.decode(options.device, type=Device), options.backend, options.channel)
     if options.source == "file":
         skip = 0 if options.after == "start" else written
-        return open_file(Path(options.path), options.pace, skip=skip)
-    return open_stdin()
+        return open_file(Path(options.path), options.pace, Path(options.folder), skip=skip)
+    return open_stdin(Path(options.folder))
 
 
 def _keep_synced(writer: TapeWriter) -> None:
