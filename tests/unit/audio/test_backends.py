@@ -278,6 +278,21 @@ def test_another_rate_is_found_once(rates: tuple[int, int]) -> None:
     assert verdicts(claimed, true, 30, [0.0, 0.004, 0.015])[-1] == pytest.approx(true, rel=0.002)
 
 
+@given(st.integers(1, 8), st.floats(0.05, 0.6), st.sampled_from([16_000, 48_000]))
+def test_a_machine_that_does_not_keep_up_is_no_other_rate(even: int, stall_s: float, rate: int) -> None:
+    """A few blocks in time, then none for a while; what was due meanwhile is lost, but for a burst of two."""
+    watch, at, size = RateWatch(rate), 100.0, rate // 50
+    while at < 160:
+        assert [watch.count(at + n * 0.02, size) for n in range(even)] == [None] * even
+        at += even * 0.02 + stall_s
+        assert [watch.count(at - 0.001 * n, size) for n in (2, 1)] == [None, None]
+
+
+def test_another_rate_is_found_although_the_machine_sometimes_stands_still() -> None:
+    late = [0.0] * 60 + [0.3]
+    assert verdicts(48_000, 24_000, 30, late) == [24_000]
+
+
 def test_after_that_a_second_is_a_second_again() -> None:
     corrector = Corrector(48_000, 2)
     block = np.zeros((960, 2), dtype=np.int16)

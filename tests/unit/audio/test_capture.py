@@ -22,7 +22,7 @@ from mictape.audio.capture import recorder as recorder_module
 from mictape.audio.capture.device_time import DeviceTime
 from mictape.audio.capture.recorder import Block, Mixer, Recorder
 from mictape.audio.clock import Clock, Clocks, jump_between
-from mictape.audio.messages import ClocksJumped, Ended, Failed, Hole, Message, Opened, Paused
+from mictape.audio.messages import ChannelsCancel, ClocksJumped, Ended, Failed, Hole, Message, Opened, Paused
 from mictape.audio.tape import Tape, TapeWriter, find_parts, read_journal
 from support.sound import pcm, wav
 from support.waiting import until
@@ -215,6 +215,22 @@ def test_it_ends_when_nobody_reads_its_status_and_nothing_comes(tmp_path: Path) 
     assert recorded(tmp_path) == pcm(0, 100)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes between processes")
+def test_it_ends_with_the_app_while_it_waits_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with capture(tmp_path, "--source", "file", f"--path={tmp_path / 'fifo'}") as process:
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(20) == 0
+    reading, writing = os.pipe()
+    with capture(tmp_path, "--source", "stdin", stdin=reading) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(20) == 0
+    os.close(reading)
+    os.close(writing)
+
+
 # Files of all kinds.
 
 
@@ -280,7 +296,7 @@ class Bench:
     """A recorder on a real tape, fed by hand."""
 
     def __init__(self, folder: Path, *, rate: int = RATE, after: recorder_module.After = "start") -> None:
-        self.said: list[Hole | ClocksJumped] = []
+        self.said: list[Hole | ClocksJumped | ChannelsCancel] = []
         self.clocks = Clocks(0.0, 0.0, 1_000.0)
         """What the machine's clocks show."""
         self.folder = folder

@@ -6,6 +6,7 @@ import signal
 import sys
 import wave
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ import pytest
 from mictape import subprocesses as children
 from mictape.audio.clock import Clock
 from mictape.audio.devices import Device
-from mictape.audio.messages import Ended, Hole, Opened, Paused, Progress
-from mictape.audio.source import DeviceSource, FileSource, SourceChanged
+from mictape.audio.messages import Backend, Ended, Hole, Opened, Paused, Progress
+from mictape.audio.source import FIRST_STARTS, DeviceSource, FileSource, SourceChanged
 from mictape.audio.tape import Tape, find_parts, read_journal
 from mictape.failure import ExitCode, MictapeError
 from support.pulse import PulseServer
@@ -139,7 +140,6 @@ async def test_a_tape_that_cannot_be_written_is_told_as_the_disk(tmp_path: Path)
 
 
 @posix
-@posix
 @pytest.mark.parametrize("nonsense", ["'?'", "'{}'", "'x' * 70_000"])
 async def test_a_process_that_cannot_be_understood_is_replaced(
     tmp_path: Path, nonsense: str, monkeypatch: pytest.MonkeyPatch
@@ -160,6 +160,65 @@ async def test_a_process_that_cannot_be_understood_is_replaced(
         assert await run.until_told(Ended) == Ended(32_000, "exhausted")
         assert run.sound == pcm(0, 32_000)
         assert len(starts) == 3
+
+
+@posix
+async def test_a_process_that_is_killed_before_it_is_open_is_replaced(tmp_path: Path) -> None:
+    spec = FileSource(wav(tmp_path / "sound.wav", pcm(0, 16_000)), "fast")
+    async with source(spec, tmp_path) as run:
+        opening = asyncio.create_task(run.open())
+        await until_async(lambda: run.source._process is not None)
+        os.kill(run.pid, signal.SIGKILL)
+        assert await asyncio.wait_for(opening, 20) == Opened(RATE, 1, "sound.wav")
+        run.source.go()
+        assert await run.until_told(Ended) == Ended(16_000, "exhausted")
+        assert run.sound == pcm(0, 16_000)
+
+
+def dies(monkeypatch: pytest.MonkeyPatch, code: str) -> list[str]:
+    """Let every capture process be this Python code; the list of those that were started."""
+    starts = list[str]()
+
+    def command(module: str, *arguments: str) -> list[str]:
+        del arguments
+        starts.append(module)
+        return [sys.executable, "-c", code]
+
+    monkeypatch.setattr(children, "command", command)
+    return starts
+
+
+async def test_a_source_whose_processes_all_die_before_they_are_open_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts = dies(monkeypatch, "")
+    with pytest.raises(MictapeError, match="ended unexpectedly"):
+        await Run(FileSource(tmp_path / "sound.wav"), tmp_path).source.open()
+    assert len(starts) == FIRST_STARTS
+
+
+async def test_a_file_at_which_two_processes_in_a_row_die_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = '{"type":"opened","rate":16000,"channels":1,"name":"sound.wav"}'
+    starts = dies(monkeypatch, f"print({opened!r}, flush=True); input()")
+    async with source(FileSource(wav(tmp_path / "sound.wav", pcm(0, 16_000))), tmp_path) as run:
+        await run.open()
+        run.source.go()
+        assert await run.until_told(Ended) == Ended(0, "exhausted", "sound.wav cannot be read beyond 00:00:00")
+        assert len(starts) == 2
+
+
+@posix
+async def test_a_process_that_is_killed_again_and_again_further_on_is_always_replaced(tmp_path: Path) -> None:
+    async with source(FileSource(wav(tmp_path / "sound.wav", pcm(0, 32_000))), tmp_path) as run:
+        await run.open()
+        run.source.go()
+        for samples in (4_000, 8_000, 12_000, 16_000):
+            await run.until_samples(samples)
+            os.kill(run.pid, signal.SIGKILL)
+        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        assert run.sound == pcm(0, 32_000)
 
 
 async def test_standard_input_goes_at_once_and_is_not_restarted(tmp_path: Path) -> None:
@@ -198,8 +257,9 @@ def server(pulse: PulseServer, monkeypatch: pytest.MonkeyPatch) -> PulseServer:
     return pulse
 
 
-def microphone(target: str = "vmic2", rate: int = RATE) -> DeviceSource:
-    return DeviceSource(Device(f"PulseAudio:{target}", target, "PulseAudio", 1, rate, False, "microphone", target))
+def microphone(target: str = "vmic2", rate: int = RATE, name: str | None = None) -> DeviceSource:
+    id = f"PulseAudio:{target}"
+    return DeviceSource(Device(id, name or target, "PulseAudio", 1, rate, False, "microphone", target))
 
 
 async def test_a_microphone_is_on_the_tape_bit_by_bit(tmp_path: Path, server: PulseServer) -> None:
@@ -262,6 +322,44 @@ async def test_a_microphone_that_has_gone_is_lost_until_it_is_back(tmp_path: Pat
         await run.until_samples(samples + 16_000)
         assert run.states[-1] == "open"
         assert [event.why for event in run.events if isinstance(event, Hole)] == ["restart"]
+
+
+@posix
+@pytest.mark.parametrize("backend", ["sounddevice", "parec"])
+async def test_a_microphone_that_comes_back_under_another_target_goes_on(
+    tmp_path: Path, server: PulseServer, backend: Backend
+) -> None:
+    server.add("bluez_input.AA.0", "Headset")
+    async with source(replace(microphone("bluez_input.AA.0", name="Headset"), backend=backend), tmp_path) as run:
+        await run.open()
+        run.source.go()
+        await run.until_samples(1_600)
+        server.remove("bluez_input.AA.0")
+        await run.until_told(SourceChanged, lambda event: event.state == "lost")
+        server.add("bluez_input.AA.2", "Headset")
+        await until_async(lambda: run.states[-1] == "open")
+        samples = run.tape.samples
+        server.play_raw(array("h", [20_000]).tobytes() * 160_000)
+        await until_async(lambda: array("h", [20_000] * 100).tobytes() in run.sound[2 * samples :])
+
+
+@posix
+async def test_another_microphone_of_the_same_name_is_not_taken_for_it(tmp_path: Path, server: PulseServer) -> None:
+    server.add("usb.1", "Headset")
+    server.add("usb.2", "Headset")
+    async with source(microphone("usb.1", name="Headset"), tmp_path) as run:
+        assert (await run.open()).twins == ("usb.2",)
+        run.source.go()
+        await run.until_samples(1_600)
+        server.remove("usb.1")
+        await run.until_told(SourceChanged, lambda event: event.state == "lost")
+        first = run.pid
+        await until_async(lambda: run.pid != first)  # it was looked for again
+        second = run.pid
+        await until_async(lambda: run.pid != second)
+        assert run.states[-1] == "lost"
+        server.add("usb.1", "Headset")
+        await until_async(lambda: run.states[-1] == "open")
 
 
 async def test_levels_come_before_go_and_while_paused(tmp_path: Path, server: PulseServer) -> None:

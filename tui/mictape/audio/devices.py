@@ -7,9 +7,10 @@ neither numpy nor PortAudio for it.
 
 import asyncio
 import logging
+import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -26,6 +27,8 @@ TIMEOUT_S: Final = 5.0
 
 Kind = Literal["microphone", "computer sound"]
 """What a device gives: something picked up, or what this computer plays."""
+
+_ORDINAL: Final = re.compile(r" \d+$")
 
 _log = logging.getLogger(__name__)
 
@@ -159,6 +162,35 @@ def pick(devices: Sequence[Device], text: str) -> Device:
 def find(devices: Iterable[Device], name: str, host_api: str) -> Device | None:
     """Find the device that was remembered by `name` and `host_api`, or None when it is not there now."""
     return next((device for device in devices if (device.name, device.host_api) == (name, host_api)), None)
+
+
+def twins_of(devices: Iterable[Device], device: Device) -> tuple[str, ...]:
+    """The targets of other devices that have the name of this one, but for an ordinal."""
+    name = _without_ordinal(device.name)
+    return tuple(
+        each.target
+        for each in devices
+        if each.host_api == device.host_api and each.target != device.target and _without_ordinal(each.name) == name
+    )
+
+
+def found_again(devices: Iterable[Device], device: Device, twins: Collection[str]) -> Device:
+    """The device as it is there now: under another target if its own has gone, as after a change of profile.
+
+    Args:
+        devices: What is there now.
+        device: What is looked for; it comes back unchanged when it is not there.
+        twins: Targets of other devices of its name, which cannot be it.
+    """
+    there = [each for each in devices if each.host_api == device.host_api]
+    if any(each.target == device.target for each in there):
+        return device
+    again = find((each for each in there if each.target not in twins), device.name, device.host_api)
+    return again or device
+
+
+def _without_ordinal(name: str) -> str:
+    return _ORDINAL.sub("", name)
 
 
 def _quoted(names: Iterable[str]) -> str:

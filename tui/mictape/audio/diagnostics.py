@@ -38,7 +38,7 @@ SPEECH_TIME_MS: Final = 3_000
 class Trouble(StrEnum):
     """What is wrong with the sound, and what to do about it; the first that holds is told."""
 
-    NO_SPEECH = "There is sound, but no speech in it: is this the right microphone? d shows the level of every one."
+    NO_SPEECH = "There is sound but no speech: is this the right microphone? The device picker shows all levels."
     CLIPPING = "Too loud, it clips: turn the microphone's level down, or move away from it."
     TOO_QUIET = "Speech is very quiet: turn the microphone's level up, or move closer to it."
 
@@ -47,7 +47,7 @@ _SETTING: Final = {
     "darwin": "System Settings, Privacy & Security, Microphone",
     "win32": "Settings, Privacy & security, Microphone, Let desktop apps access your microphone",
 }
-_SETTING_ON_LINUX: Final = "the sound settings under Input, or press d and then Ctrl-U on the device"
+_SETTING_ON_LINUX: Final = "the sound settings under Input, or unmute it in the device picker"
 
 
 def no_signal_hint(platform: str = sys.platform) -> str:

@@ -45,6 +45,8 @@ class Opened(msgspec.Struct, tag="opened", frozen=True):
     channels: int
     name: str
     """The human name of what was really opened."""
+    twins: tuple[str, ...] = ()
+    """Other devices of that name that are there, by their targets."""
 
 
 class Progress(msgspec.Struct, tag="progress", frozen=True):
@@ -114,6 +116,13 @@ class TrueRate(msgspec.Struct, tag="true rate", frozen=True):
     measured: int
 
 
+class ChannelsCancel(msgspec.Struct, tag="channels cancel", frozen=True):
+    """The channels are in opposite phase: their mean would be silence, so one of them is recorded alone."""
+
+    channel: int
+    """Which, counted from 1."""
+
+
 class ClocksJumped(msgspec.Struct, tag="clocks jumped", frozen=True):
     """The machine slept, or somebody set its clock, while sound was recorded."""
 
@@ -131,5 +140,5 @@ class Ended(msgspec.Struct, tag="ended", frozen=True):
     """A sentence when what was read was not whole (a truncated file)."""
 
 
-Message = Opened | Progress | Hole | Paused | TrueRate | ClocksJumped | Failed | Ended
+Message = Opened | Progress | Hole | Paused | TrueRate | ClocksJumped | ChannelsCancel | Failed | Ended
 """Everything the capture process says."""

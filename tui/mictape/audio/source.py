@@ -6,12 +6,14 @@ the tape has ended is not for a source to say: another one may go on with it.
 
 import asyncio
 import logging
+import re
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Final, Literal
 
 import msgspec
@@ -20,6 +22,7 @@ from mictape import subprocesses as children
 from mictape.audio.devices import Device
 from mictape.audio.messages import (
     Backend,
+    ChannelsCancel,
     ClocksJumped,
     Ended,
     Failed,
@@ -32,9 +35,12 @@ from mictape.audio.messages import (
 )
 from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
+from mictape.units import clock
 
 OPEN_S: Final = 15.0
-"""A source that is not open after this long will not be; a busy machine needs 2 s to start the process."""
+"""A device that is not open after this long will not be; a busy machine needs 2 s to start the process."""
+FIRST_STARTS: Final = 4
+"""A source is given up that ends so many capture processes in a row before it is open."""
 CLOSE_S: Final = 2.0
 """A capture process that has not closed after this long is killed; its tape is whole in any case."""
 STALL_S: Final = 1.0
@@ -46,6 +52,11 @@ BACK_OFF_S: Final = (0.0, 0.5, 1.0, 2.0)
 """Waiting times before the first, second, … restart in a row; the last one repeats."""
 STEADY_S: Final = 10.0
 """A process that has lived this long starts a new row."""
+MOST_FAILURES: Final = 4
+"""A file is given up at which so many processes in a row stood still or never got so far as to be open, without a new
+sample; one that dies while it reads counts twice."""
+
+_DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
 SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "ended"]
 """How it stands with the sound, in the session's words; that it has ended is an event of its own."""
@@ -72,10 +83,18 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class StdinSource:
-    """A WAV on standard input. It writes from the start and can neither be paused nor restarted."""
+    """A sound file on standard input. It writes from the start and can neither be paused nor restarted."""
 
 
 SourceSpec = DeviceSource | FileSource | StdinSource
+
+
+def source_of(name: str, pace: Literal["real", "fast"] = "fast") -> FileSource | StdinSource:
+    """What a person means by the name of a file; `-` and the paths of standard input are that."""
+    return StdinSource() if name in _STDIN else FileSource(Path(name), pace)
+
+
+_STDIN: Final = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +113,31 @@ Event = Progress | Hole | Paused | SourceChanged | Ended
 class _SourceError(Exception):
     """The capture process cannot go on, or could not begin."""
 
-    def __init__(self, state: SourceState, failure: Failure, *, restart: bool = True) -> None:
+    def __init__(self, state: SourceState, failure: Failure, *, restart: bool = True, died: bool = False) -> None:
         super().__init__(str(failure))
         self.state: SourceState = state
         self.failure = failure
         self.restart = restart
+        self.died = died
+        """Whether the process ended without a word."""
 
 
 _DECODER: Final = msgspec.json.Decoder(Message)
+
+
+class _Stuck:
+    """Counts the processes that got no further than the one before."""
+
+    def __init__(self) -> None:
+        self._samples = -1
+        self._failures = 0
+
+    def at(self, samples: int, weight: int) -> bool:
+        """One ended when the tape was so long; whether another one would get no further, either."""
+        if samples != self._samples:
+            self._samples, self._failures = samples, 0
+        self._failures += weight
+        return self._failures >= MOST_FAILURES
 
 
 class Source:
@@ -119,6 +155,13 @@ class Source:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._told = SourceChanged("opening")
         self._went = isinstance(spec, StdinSource)
+        self._once = isinstance(spec, StdinSource) or (isinstance(spec, FileSource) and _is_pipe(spec.path))
+        """What is read from it is gone: it can wait long for more, and cannot be read again."""
+        self._stuck = _Stuck()
+        self._opened = False
+        """Whether the process has opened the source."""
+        self._twins: tuple[str, ...] = ()
+        """Other devices of the same name, by their targets: none of them is ours come back."""
         self._paused = False
         self._closing = asyncio.Event()
         self._process: Process | None = None
@@ -136,10 +179,12 @@ class Source:
         Raises MictapeError when it cannot be opened.
         """
         try:
-            opened = await self._start()
+            opened = await self._first_start()
         except _SourceError as trouble:
             self._finish("closed")
             raise MictapeError(trouble.failure) from trouble
+        if isinstance(self.spec, DeviceSource):
+            self._twins = opened.twins
         self._tell("open")
         self._keeper = asyncio.create_task(self._keep(), name=f"source of track {self._track}")
         return opened
@@ -223,17 +268,32 @@ class Source:
             self._tell("open")
         return None
 
+    async def _first_start(self) -> Opened:
+        """Start a process, and another one if it is killed before it is open. Raises _SourceError."""
+        starts = 1
+        while True:
+            try:
+                return await self._start()
+            except _SourceError as trouble:
+                if not (trouble.died and trouble.restart) or starts == FIRST_STARTS:
+                    raise
+            starts += 1
+
     async def _start(self) -> Opened:
         """Start a process and let it write if it is to. Raises _SourceError when the source cannot be opened."""
+        self._opened = False
         process = self._process = await self._spawn()
         try:
-            message = await asyncio.wait_for(_receive(process), OPEN_S)
+            # A file may have to be decoded up to where the tape ends, and a pipe waits for its writer.
+            limit_s = OPEN_S if isinstance(self.spec, DeviceSource) else None
+            message = await asyncio.wait_for(_receive(process), limit_s)
         except TimeoutError:
             message = Failed("The source did not open in time", "Plug it in again or choose another device", "device")
         except BaseException:
             self._kill()
             raise
         if isinstance(message, Opened):
+            self._opened = True
             if self._went and not self._paused:
                 self._say("go")
             return message
@@ -246,7 +306,7 @@ class Source:
         process = self._process
         assert process is not None
         failed: Failed | None = None
-        watch = None if isinstance(self.spec, StdinSource) else asyncio.create_task(self._watch(process))
+        watch = None if self._once else asyncio.create_task(self._watch(process))
         try:
             while (message := await _receive(process)) is not None:
                 if isinstance(message, Ended):
@@ -266,18 +326,15 @@ class Source:
             self._tape.report(count_samples(self._folder, self._track))
         return self._trouble(failed)
 
-    def _take(self, message: Progress | Hole | Paused | TrueRate | ClocksJumped) -> None:
+    def _take(self, message: Progress | Hole | Paused | TrueRate | ClocksJumped | ChannelsCancel) -> None:
         if isinstance(message, Progress):
             self._latest = message
             self._tape.report(message.samples)
             message = self._in_all(message)
         elif isinstance(message, Paused):
             self._tape.report(message.samples)
-        elif isinstance(message, TrueRate):
-            self._events.put_nowait(SourceChanged("open", _not_the_rate(message)))
-            return
-        elif isinstance(message, ClocksJumped):
-            self._events.put_nowait(SourceChanged("open", _not_the_time(message)))
+        elif isinstance(message, TrueRate | ClocksJumped | ChannelsCancel):
+            self._events.put_nowait(SourceChanged("open", _oddity(message)))
             return
         self._events.put_nowait(message)
 
@@ -310,24 +367,34 @@ class Source:
                 process.kill()
                 return
             if looks * WATCH_S >= STALL_S and self._broken_at is None:  # else it is known why nothing comes
-                remedy = "Wait a moment, plug it in again or choose another device with d"
+                remedy = "Wait a moment, plug it in again or choose another device"
                 self._tell("stalled", Failure("No sound arrives any more", remedy))
 
     def _trouble(self, failed: Failed | None) -> _SourceError:
         """What is wrong after the process has said `failed`, or has ended without a word."""
         if failed is None:
-            if self._told.state in {"stalled", "disk full"} and self._told.failure is not None:
-                return _SourceError(self._told.state, self._told.failure)
-            failure = Failure("The capture process ended unexpectedly", "It is started again by itself")
-            if isinstance(self.spec, StdinSource):
-                failure = Failure("The capture process ended unexpectedly", "Start again from the beginning")
-            return _SourceError("lost", failure, restart=not isinstance(self.spec, StdinSource))
+            return self._ended_without_a_word()
         failure = Failure(failed.what, failed.remedy)
-        restart = failed.kind in {"device", "disk"} and not isinstance(self.spec, StdinSource)
+        restart = failed.kind in {"device", "disk"} and not self._once
         if failed.kind == "disk":
             self._broken_at = self._tape.samples
             return _SourceError("disk full", failure, restart=restart)
         return _SourceError("lost", failure, restart=restart)
+
+    def _ended_without_a_word(self) -> _SourceError:
+        """It crashed or was killed; by this source itself, when it stood still."""
+        stalled = self._told.state in {"stalled", "disk full"} and self._told.failure is not None
+        if isinstance(self.spec, FileSource) and self._went and not self._paused:
+            weight = 2 if self._opened and not stalled else 1
+            if self._stuck.at(self._tape.samples, weight) and self._broken_at is None:
+                where = f"{self.spec.path.name} cannot be read beyond {clock(self._tape.samples)}"
+                failure = Failure(where, "Convert the file to another format, or choose another one")
+                return _SourceError("lost", failure, restart=False)
+        if stalled and self._told.failure is not None:
+            return _SourceError(self._told.state, self._told.failure)
+        again = "Start again from the beginning" if self._once else "It is started again by itself"
+        failure = Failure("The capture process ended unexpectedly", again)
+        return _SourceError("lost", failure, restart=not self._once, died=True)
 
     def _tell(self, state: SourceState, failure: Failure | None = None) -> None:
         changed = SourceChanged(state, failure)
@@ -352,11 +419,13 @@ class Source:
                     "mictape.audio.capture.process",
                     *("--folder", str(self._folder), "--track", str(self._track), "--after", self._after()),
                     *_options(self.spec),
+                    *(f"--twin={target}" for target in self._twins),
                 ),
                 stdin=None if isinstance(self.spec, StdinSource) else PIPE,
                 stdout=PIPE,
                 stderr=stderr,
                 env=children.environment(_variables(self.spec)),
+                pass_fds=_descriptors(self.spec),
                 start_new_session=True,
                 creationflags=children.CREATION_FLAGS,
             )
@@ -403,18 +472,22 @@ async def _receive(process: Process) -> Message | None:
         return None
 
 
-def _not_the_rate(found: TrueRate) -> Failure:
-    what = f"The device says {found.claimed} samples a second and delivers {found.measured}: what it delivers is taken"
-    return Failure(what, "A headset's own microphone lowers its quality; another microphone keeps it")
-
-
-def _not_the_time(jumped: ClocksJumped) -> Failure:
-    length = timedelta(seconds=round(abs(jumped.by_s)))
-    if jumped.why == "suspend":
-        return Failure(f"The machine slept for {length}; nothing was recorded meanwhile", "The recording goes on")
-    way = "forward" if jumped.by_s > 0 else "back"
-    what = f"The computer's clock was set {way} by {length}; the times of day jump here"
-    return Failure(what, "The recording goes on, and its own time is not touched")
+def _oddity(message: TrueRate | ClocksJumped | ChannelsCancel) -> Failure:
+    """What is odd about a source that is open."""
+    match message:
+        case TrueRate(claimed, measured):
+            what = f"The device claims {claimed} samples a second and delivers {measured}, which is corrected"
+            return Failure(what, "A headset's own microphone lowers its quality; another microphone keeps it")
+        case ChannelsCancel(channel):
+            what = f"The channels cancel each other out, so channel {channel} alone is recorded"
+            return Failure(what, "Check the wiring: one channel has its polarity reversed")
+        case ClocksJumped(why, by_s):
+            length = timedelta(seconds=round(abs(by_s)))
+            if why == "suspend":
+                return Failure(f"The machine slept for {length}; nothing was recorded meanwhile")
+            way = "forward" if by_s > 0 else "back"
+            what = f"The computer's clock was set {way} by {length}; the times of day jump here"
+            return Failure(what, "The recording continues; its own time is not affected")
 
 
 def _options(spec: SourceSpec) -> tuple[str, ...]:
@@ -427,6 +500,20 @@ def _options(spec: SourceSpec) -> tuple[str, ...]:
             return ("--source", "file", f"--path={path}", "--pace", pace)
         case StdinSource():
             return ("--source", "stdin")
+
+
+def _descriptors(spec: SourceSpec) -> tuple[int, ...]:
+    """The open file that a path such as /dev/fd/63 stands for: a shell's <(…) is one."""
+    match = _DESCRIPTOR.fullmatch(str(spec.path)) if isinstance(spec, FileSource) else None
+    return (int(match[1]),) if match else ()
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # the capture process will say why
+        return False
+    return not (S_ISREG(mode) or S_ISDIR(mode))
 
 
 def _variables(spec: SourceSpec) -> dict[str, str]:

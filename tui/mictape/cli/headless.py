@@ -7,11 +7,10 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
-from mictape.audio.source import FileSource, SourceSpec, StdinSource
+from mictape.audio.source import SourceSpec
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import export
 from mictape.library.records import LineRecord
@@ -97,7 +96,7 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
 async def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
     match arguments.command:
         case "transcribe":
-            spec = StdinSource() if arguments.file == "-" else FileSource(Path(arguments.file), arguments.pace)
+            spec = source_of(arguments.file, arguments.pace)
             return Job(spec, _give_up(arguments), arguments.keep, arguments.format)
         case "sessions":
             return Job(None, _give_up(arguments), True, "txt", session=arguments.session)

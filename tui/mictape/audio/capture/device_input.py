@@ -6,7 +6,7 @@ back and whether the device keeps the rate it claims is the same for all.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -25,7 +25,7 @@ from mictape.units import RATE
 SOUND_SERVERS: Final = frozenset({"PulseAudio", "PipeWire"})
 """Host APIs whose sources PortAudio does not know; its device `pulse` opens the one that PULSE_SOURCE names."""
 
-CHOOSE: Final = "Choose another device with d, or plug it in again"
+CHOOSE: Final = "Plug it in again, or choose another device"
 MOST_CHANNELS: Final = 32
 """More are not asked for: ALSA's plug-ins say 128 or 10,000 when they mean any number."""
 
@@ -55,6 +55,7 @@ class DeviceInput(ABC):
     """An open device: an `Input` that is live. It is started by `start` and delivers until `close`."""
 
     live = True
+    twins: Sequence[str] = ()
 
     def __init__(self, device: Device, channel: int | None) -> None:
         """Open the device at the first format that it takes.
@@ -103,7 +104,7 @@ class DeviceInput(ABC):
             self._inbox.put(InputError(self._is_gone()))
 
     def _is_gone(self) -> Failed:
-        return Failed(f"{self.name} is gone", "Plug it in again, or choose another device with d", "device")
+        return Failed(f"{self.name} is gone", CHOOSE, "device")
 
     @abstractmethod
     def close(self) -> None:

@@ -7,6 +7,7 @@ is no more. In the capture process only. Opening raises `InputError`.
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Final, Literal, Protocol
@@ -53,6 +54,8 @@ class Input(Protocol):
     channels: int
     live: bool
     """True: sound that is not taken now is lost."""
+    twins: Sequence[str]
+    """Other devices of the same name, by their targets."""
 
     def start(self, inbox: Inbox) -> None:
         """Begin to deliver."""
@@ -86,6 +89,7 @@ class ReadInput:
     """A decoder read by a thread: in real time or as fast as its blocks are taken."""
 
     live = False
+    twins: Sequence[str] = ()
 
     def __init__(self, decoder: Decoder, name: str, pace: Pace, *, held: bool) -> None:
         self.name = name

@@ -78,5 +78,5 @@ class ParecInput(DeviceInput):
         """It ends by itself only when there is no such source, or no server any more."""
         if self._inbox is not None:
             what = f"{self.name} cannot be opened: the sound server ended it, or is not there ({PAREC}: {status})"
-            remedy = "See that PulseAudio or PipeWire runs, or choose another device with d"
+            remedy = "See that PulseAudio or PipeWire runs, or choose another device"
             self._inbox.put(InputError(Failed(what, remedy, "device")))

@@ -11,6 +11,7 @@ scribble on file descriptors 1 and 2, and a driver that hangs can be killed.
 
 import argparse
 import os
+import select
 import signal
 import sys
 import threading
@@ -47,7 +48,11 @@ _CLOSE: Final = "close"
 
 
 class Status:
-    """Says messages on a pipe from a thread of its own; what could not be said yet is merged."""
+    """Says messages on a pipe from a thread of its own; what could not be said yet is merged.
+
+    When nobody reads them any more it closes the tape; before the source is open, when its driver or a pipe without a
+    writer may hold the process up, it ends it.
+    """
 
     def __init__(self, fd: int, inbox: Inbox) -> None:
         self._fd = fd
@@ -57,6 +62,7 @@ class Status:
         self._progress = Progress(0)
         self._cells: list[LevelCell] = []
         self._changed = False
+        self._opened = False
         self._last = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._thread.start()
@@ -65,6 +71,7 @@ class Status:
         """Say this, as soon as the pipe takes it, and before any progress that is newer."""
         with self._news:
             self._messages.append(message)
+            self._opened = self._opened or isinstance(message, Opened)
             self._news.notify()
 
     def progress(self, progress: Progress) -> None:
@@ -85,9 +92,14 @@ class Status:
             self._news.notify()
         self._thread.join(_LAST_WORD_S)
 
+    def leave(self) -> None:
+        """Nobody is there any more: close, or end at once when there is nothing to close."""
+        if not self._opened:
+            os._exit(0)
+        self._inbox.put(_CLOSE)
+
     def _run(self) -> None:
         encoder = msgspec.json.Encoder()
-        opened = False
         while True:
             self._last.wait(STATUS_S)
             with self._news:
@@ -95,7 +107,7 @@ class Status:
                 if not self._messages and not self._changed and not finished:
                     self._news.wait(HEARTBEAT_S)
                 messages, self._messages = self._messages, []
-                opened = opened or any(isinstance(message, Opened) for message in messages)
+                opened = self._opened
                 last = [messages.pop()] if finished and messages else []
                 if opened:
                     messages.append(msgspec.structs.replace(self._progress, cells=tuple(self._cells)))
@@ -103,8 +115,10 @@ class Status:
                 self._changed = False
             try:
                 _write_all(self._fd, b"".join(encoder.encode(message) + b"\n" for message in (*messages, *last)))
+                if not opened and not _is_read(self._fd):
+                    raise BrokenPipeError
             except OSError:  # nobody reads any more
-                self._inbox.put(_CLOSE)
+                self.leave()
                 return
             if last:
                 return
@@ -154,10 +168,11 @@ class Capture:
                 first = inbox.get(timeout=FIRST_BLOCK_S)
             except Empty:
                 what = f"{self._source.name} is open but delivers no sound"
-                raise InputError(Failed(what, "Plug it in again or choose another device with d", "device")) from None
+                raise InputError(Failed(what, "Plug it in again or choose another device", "device")) from None
             if isinstance(first, InputError):
                 raise first
-        self._status.say(Opened(self._source.rate, self._source.channels, self._source.name))
+        source = self._source
+        self._status.say(Opened(source.rate, source.channels, source.name, tuple(source.twins)))
         return first
 
     def _take(self, block: Block) -> None:
@@ -199,7 +214,7 @@ def main(arguments: Sequence[str]) -> None:
     status = Status(_take_stdout(), inbox)
     try:
         if words:
-            threading.Thread(target=_read_words, args=(inbox,), name="commands", daemon=True).start()
+            threading.Thread(target=_read_words, args=(inbox, status), name="commands", daemon=True).start()
         last: Message = _record(options, inbox, status)
     except InputError as error:
         last = error.failed
@@ -233,7 +248,8 @@ def _open_source(options: argparse.Namespace, written: int) -> Input:
     if options.source == "device":
         from mictape.audio.capture.backends import open_device
 
-        return open_device(msgspec.json.decode(options.device, type=Device), options.backend, options.channel)
+        device = msgspec.json.decode(options.device, type=Device)
+        return open_device(device, options.backend, options.channel, twins=options.twin)
     if options.source == "file":
         skip = 0 if options.after == "start" else written
         return open_file(Path(options.path), options.pace, Path(options.folder), skip=skip)
@@ -250,10 +266,19 @@ def _keep_synced(writer: TapeWriter) -> None:
             return
 
 
-def _read_words(inbox: Inbox) -> None:
+def _read_words(inbox: Inbox, status: Status) -> None:
     for line in sys.stdin:
         inbox.put(line.strip())
-    inbox.put(_CLOSE)
+    status.leave()
+
+
+def _is_read(fd: int) -> bool:
+    """Whether somebody has the other end of a pipe; it is only known where pipes can be polled."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(fd, 0)
+    return not poll.poll(0)
 
 
 def _take_stdout() -> int:
@@ -277,6 +302,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", help="the device as JSON")
     parser.add_argument("--backend", choices=get_args(Backend), default="sounddevice")
     parser.add_argument("--channel", type=int, help="the one to record, counted from 1; without it the mean of all")
+    parser.add_argument("--twin", action="append", default=[], help="the target of another device of that name")
     parser.add_argument("--path")
     parser.add_argument("--pace", choices=("real", "fast"), default="real")
     parser.add_argument("--after", choices=("start", "pause", "hole"), default="start")

@@ -75,7 +75,7 @@ class PyAudioInput(DeviceInput):
         equals = [at for at, each in enumerate(ours) if each == wanted]
         if ordinal < len(equals):
             return equals[ordinal]
-        remedy = 'Set audio.backend = "sounddevice", or choose another device with d'
+        remedy = 'Set audio.backend = "sounddevice", or choose another device'
         raise InputError(Failed(f"PyAudio does not see {self.name}", remedy, "device"))
 
     def _host(self, entry: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ recorded at double speed.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import Final, Protocol, cast
@@ -25,6 +25,10 @@ _FEWEST: Final = 4
 """Steps between windows that have to agree: with the first window, which is left out, 1.5 s, with long blocks 6 s."""
 _MOST: Final = 120
 """Windows that are remembered, 30 s: 3 % show only after 14 s, half the rate shows at once."""
+_FEWEST_UNUSUAL: Final = 40
+"""The same, 10 s, for a rate that no device is made for: lost sound looks like one."""
+_EVEN: Final = 2.5
+"""A machine that keeps up hands no block over after more than so many times the usual interval."""
 _JITTER_S: Final = 0.1
 """How late even the earliest block of a window may be on a busy machine, beside two whole blocks."""
 _NEAR: Final = 0.03
@@ -40,6 +44,8 @@ class _Mark:
     """When its first frame was captured, seconds."""
     frames: int
     """How many came before it."""
+    even: bool = True
+    """Whether the machine kept up since the mark before: all blocks came at even intervals."""
 
 
 class RateWatch:
@@ -47,7 +53,8 @@ class RateWatch:
 
     A block can only be late, never early; so of each window only its earliest block counts. What was lost or came late
     moves one or two of the steps between windows, another rate moves all of them alike. So neither a late block, nor a
-    burst, nor a stretch that was lost passes for another rate.
+    burst, nor a stretch that was lost passes for another rate. And where blocks come at uneven intervals the machine
+    does not keep up, and may lose sound all the time: such steps do not count.
     """
 
     def __init__(self, rate: int) -> None:
@@ -60,6 +67,9 @@ class RateWatch:
         self._marks: deque[_Mark] = deque(maxlen=_MOST + 1)
         self._first = True
         self._block = 0
+        self._newest: float | None = None
+        self._intervals: list[float] = []
+        """Between the blocks since the mark before, seconds."""
 
     def count(self, monotonic: float, frames: int) -> int | None:
         """Take a block whose first frame was captured at `monotonic`.
@@ -72,6 +82,9 @@ class RateWatch:
         found = None
         if monotonic - self._window >= max(_WINDOW_S, _BLOCKS * self._block / self.rate):
             found = self._close(monotonic)
+        if self._newest is not None:
+            self._intervals.append(monotonic - self._newest)
+        self._newest = monotonic
         mark = _Mark(monotonic, self._frames)
         if self._best is None or self._delay(mark) < self._delay(self._best):
             self._best = mark
@@ -85,37 +98,47 @@ class RateWatch:
     def _close(self, now: float) -> int | None:
         """End a window; the first one is left out, since streams begin with a burst."""
         best, self._best, self._window = self._best, None, now
+        intervals, self._intervals = self._intervals, []
         if best is None or self._first:
             self._first = False
             return None
-        self._marks.append(best)
+        even = bool(intervals) and max(intervals) <= _EVEN * median(intervals)
+        self._marks.append(replace(best, even=even))
         return self._verdict()
 
     def _verdict(self) -> int | None:
-        marks = list(self._marks)
-        if len(marks) <= _FEWEST:
+        """What the even steps agree on."""
+        # A step reaches from one window's block into the next window: both have to be even.
+        steps = [(a, b) for a, b in pairwise(self._marks) if a.even and b.even and b.at > a.at]
+        if len(steps) < _FEWEST:
             return None
-        pairs = list(pairwise(marks))
-        speeds = [(b.frames - a.frames) / (b.at - a.at) / self.rate for a, b in pairs if b.at > a.at]
-        if len(speeds) < _FEWEST:
-            return None
+        speeds = [(b.frames - a.frames) / (b.at - a.at) / self.rate for a, b in steps]
         speed = median(speeds)
         spread = median(abs(each - speed) for each in speeds)
-        span_s = marks[-1].at - marks[0].at
-        whole = (marks[-1].frames - marks[0].frames) / span_s / self.rate
-        doubt = (_JITTER_S + 2 * self._block / self.rate) / span_s
+        span_s = sum(b.at - a.at for a, b in steps)
+        whole = sum(b.frames - a.frames for a, b in steps) / span_s / self.rate
+        runs = 1 + sum(before[1] is not after[0] for before, after in pairwise(steps))
+        doubt = runs * (_JITTER_S + 2 * self._block / self.rate) / span_s
         if abs(speed - 1) <= TOLERANCE + 2 * spread or abs(whole - 1) <= TOLERANCE + doubt:
             return None
-        return self._settle(whole * self.rate)
+        rate = _usual(whole * self.rate)
+        if rate is None and len(steps) < _FEWEST_UNUSUAL:
+            return None
+        return self._settle(rate or round(whole * self.rate))
 
-    def _settle(self, measured: float) -> int:
-        """Count on for the rate found: the usual one nearby, else what was measured."""
-        nearest = min(_USUAL, key=lambda usual: abs(usual - measured))
-        rate = nearest if abs(nearest / measured - 1) <= _NEAR else round(measured)
+    def _settle(self, rate: int) -> int:
+        """Count on for the rate found."""
         self.rate = rate
         self._frames, self._window, self._best, self._first = 0, None, None, True
+        self._newest, self._intervals = None, []
         self._marks.clear()
         return rate
+
+
+def _usual(measured: float) -> int | None:
+    """The rate nearby that devices are made for; None when there is none."""
+    nearest = min(_USUAL, key=lambda usual: abs(usual - measured))
+    return nearest if abs(nearest / measured - 1) <= _NEAR else None
 
 
 class _Resampler(Protocol):

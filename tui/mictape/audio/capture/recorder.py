@@ -9,8 +9,9 @@ import soxr
 
 from mictape.audio.capture.device_time import DeviceTime
 from mictape.audio.capture.levels import Levels, Samples
+from mictape.audio.capture.mixdown import Mixdown
 from mictape.audio.clock import Anchor, AnchorWhy, Clock, Clocks, jump_between, read_clocks
-from mictape.audio.messages import Account, ClocksJumped, Hole, HoleWhy, LevelCell
+from mictape.audio.messages import Account, ChannelsCancel, ClocksJumped, Hole, HoleWhy, LevelCell
 from mictape.audio.tape import TapeWriter, read_journal
 from mictape.units import RATE
 
@@ -50,11 +51,17 @@ class Mixer:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
+        self._mixdown = Mixdown(rate)
         self._resampler = self._new_resampler()
+
+    @property
+    def alone(self) -> int | None:
+        """The channel that is taken alone since they cancel each other out, counted from 1."""
+        return self._mixdown.alone
 
     def feed(self, samples: Samples) -> bytes:
         """What `samples`, shape (frames, channels), adds to the tape; the resampler gives it later."""
-        mono = _mono(samples)
+        mono = self._mixdown.feed(samples)
         return (self._resampler.resample_chunk(mono) if self._resampler else mono).tobytes()
 
     def flush(self) -> bytes:
@@ -98,7 +105,7 @@ class Recorder:
         channels: int,
         after: After,
         live: bool,
-        say: Callable[[Hole | ClocksJumped], None],
+        say: Callable[[Hole | ClocksJumped | ChannelsCancel], None],
         clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
         self.running = False
@@ -117,6 +124,8 @@ class Recorder:
         self._read_clocks = clocks
         self._clocks = clocks()
         """At the newest look, which every block of a running tape is."""
+        self._cancelling = False
+        """Whether it was said that the channels cancel each other out."""
         self._stepped = False
         """The wall clock was set, and no anchor says so yet."""
         self._levels = Levels(rate, channels)
@@ -196,6 +205,9 @@ class Recorder:
     def _append(self, block: Block) -> None:
         self._writer.append(self._mixer.feed(block.samples))
         self._frames += len(block.samples)
+        if self._mixer.alone is not None and not self._cancelling:
+            self._cancelling = True
+            self._say(ChannelsCancel(self._mixer.alone))
 
     def _begin(self, first: int) -> None:
         """The first block after the start, a pause or a restart."""
@@ -270,13 +282,3 @@ class Recorder:
         known, self._accounted = self._accounted, (self.overflows, self.lost, self.missing)
         new = (now - before for now, before in zip(self._accounted, known, strict=True))
         self._writer.note(Account(self._writer.samples, self.expected, *new))
-
-
-def _mono(samples: Samples) -> Samples:
-    """The mean of all channels as int16, shape (frames,)."""
-    if samples.dtype == np.int16:
-        if samples.shape[1] == 1:
-            return samples[:, 0]
-        return np.rint(samples.mean(axis=1)).astype(np.int16)
-    scaled = np.rint(samples.mean(axis=1) * 32_768)
-    return np.clip(scaled, -32_768, 32_767).astype(np.int16)
