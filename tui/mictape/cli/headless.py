@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
-from mictape.audio.source import SourceSpec
+from mictape.audio.source import SourceSpec, source_of
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import export
 from mictape.library.records import LineRecord
