@@ -6,19 +6,20 @@ url and the key in a header; binary frames of 16-bit mono PCM at 16 kHz go out; 
 without one (an empty text). The text frame `end` asks for the rest; the service says it and closes.
 
 What Mictape wants from an engine is written in `mictape.engines.base`; what a websocket needs besides its messages is
-done by `mictape.engines.websocket`.
+done by `mictape.engines.websocket`, and what an engine at an address needs besides connections by
+`mictape.engines.remote`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlencode
 
 import msgspec
 
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Request
-from mictape.engines.websocket import Frame, SocketConnection, Verdict, open_socket, unusable
-from mictape.failure import ExitCode, Failure
+from mictape.engines.remote import RemoteEngine
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame, SocketConnection
 
 
 class ParrotOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +50,9 @@ class ParrotConnection(SocketConnection):
     """A conversation with Parrot."""
 
     codes: Mapping[int, Verdict] = {
-        4001: Verdict("Parrot does not accept the key", "Give it the right one with mictape login parrot", retry=False)
+        4001: Verdict(
+            "Parrot does not accept the key", "Set the right one with mictape login parrot", False, needs_key=True
+        )
     }
     _turn = 0
 
@@ -63,7 +66,7 @@ class ParrotConnection(SocketConnection):
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """A partial, or a final, which answers for the sound before its end."""
-        match self._read(message, _MESSAGE):
+        match self._read(message, _MESSAGE.decode):
             case _Message(partial=str(text)):
                 yield Partial(self._turn, text)
             case _Message(final=str(text), end=end):
@@ -75,39 +78,29 @@ class ParrotConnection(SocketConnection):
                 pass
 
 
-class ParrotEngine:
+class ParrotEngine(RemoteEngine[ParrotOptions, ParrotConnection]):
     """The class that the entry point names."""
 
     Options: ClassVar = ParrotOptions
-    key_variable: ClassVar[str | None] = "PARROT_API_KEY"
-    """Asked for by `mictape login parrot`; leave it out, and `key` below with it, when there is no key."""
-    name: str = "parrot"
-    title: str = "parrot"
-    capabilities: Capabilities = Capabilities(block_ms=(20, 1000), fastest_pace=None, billed=True, usd_per_hour=0.12)
+    name = "parrot"
+    service = "Parrot"
+    key_variable = "PARROT_API_KEY"
+    """Asked for by `mictape login parrot`; leave it out when there is no key."""
 
-    def __init__(self, options: ParrotOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected. `log` is for engines with a process of their own."""
-        del log
-        self._options = options
-        self._key = key
-        self.url = options.url
+    def _describe(self) -> str:
+        return self._options.accent or "plain"
 
-    async def check(self, request: Request) -> Failure | None:
-        """What stands in the way before anything is connected; a missing key is told with its variable."""
-        del request
-        if self._key is None:
-            remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
-            return Failure("Parrot needs an API key", remedy, ExitCode.ENGINE)
-        return unusable(self.name, self.url)
+    def _able(self) -> Capabilities:
+        return Capabilities(block_ms=(20, 1000), fastest_pace=None, billed=True, usd_per_hour=0.12)
 
-    async def connect(self, request: Request) -> ParrotConnection:
-        """Open a conversation. Raises `Lost`, with `retry` false when another attempt would fail the same way."""
+    def _demands_key(self) -> bool:
+        return True
+
+    async def _open(self, request: Request) -> ParrotConnection:
+        """Raises `Lost`, with `retry` false when another attempt would fail the same way."""
         del request
         settings = msgspec.to_builtins(self._options, str_keys=True)
         query = urlencode({name: value for name, value in settings.items() if name != "url"}, doseq=True)
         # The key goes into a header, never into the url: urls end up in logs.
-        socket = await open_socket(f"{self.url}?{query}", {"Authorization": f"Parrot {self._key}"}, name="Parrot")
-        return ParrotConnection(socket, "Parrot")
-
-    async def close(self) -> None:
-        """Nothing is kept between connections."""
+        socket = await self._socket(f"{self.url}?{query}", {"Authorization": f"Parrot {self._key}"})
+        return ParrotConnection(socket, self.service)

@@ -302,8 +302,9 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     async with hearing(tls=True) as server:
         lost = await Sitting(tmp_path, server.url).until_offline()
         assert server.peers == []
-    assert lost.retry, "the page that a hotel's network shows first looks the same"
-    assert "No secure connection to AssemblyAI" in lost.cause.what
+    assert not lost.retry, "it never was accepted, so it will not be"
+    assert "SSL_CERT_FILE" in lost.cause.remedy
+    assert "certificate of AssemblyAI is not accepted: self-signed certificate" in lost.cause.what
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 100, b""])
@@ -518,7 +519,7 @@ async def test_the_command_says_that_nobody_vouches_for_a_certificate(tmp_path: 
     async with serve(v3, admit=v3.admit, tls=True) as server:
         done = await transcribe(tmp_path, "--set", f"url={server.url}", "--give-up", "0", ASSEMBLYAI_API_KEY=KEY)
     assert refused_with_a_sentence(done)
-    assert "No secure connection" in done.err
+    assert "is not accepted: self-signed certificate" in done.err
     assert server.peers == []
 
 

@@ -27,6 +27,11 @@ UPDATE_S: Final = 0.25
 """Flux says something for each quarter of a second of sound."""
 LITTLE_S: Final = 0.1
 """Less sound than this gives a `Finalize` no answer."""
+IDLE: Final = (
+    "Deepgram did not receive audio data or a text message within the timeout window. See https://dpgr.am/net0001"
+)
+"""The service's own words (deepgram/deepgram-python-sdk#319, #478)."""
+
 LATE_S: Final = 1.0
 """After `speech_final` an `UtteranceEnd` comes all the same, so much later."""
 
@@ -38,6 +43,7 @@ V1: Final = {
 }
 V1_BOOLEANS: Final = {
     *("interim_results", "punctuate", "smart_format", "vad_events", "diarize", "detect_entities", "dictation"),
+    *("filler_words", "no_delay"),
 }
 FLUX: Final = {"eager_eot_threshold", "eot_threshold", "eot_timeout_ms"}
 
@@ -102,7 +108,7 @@ class _Server:
     path = ""
     longest_ms = 0
     idle_s: float = 10.0
-    """Without sound or KeepAlive for so long a client is closed with NET-0001."""
+    """Without sound or KeepAlive for so long a client is closed."""
     tolerance_s: float = 60.0
     """Seconds of sound a client may be ahead of 1.25 times real time."""
     query: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -134,7 +140,7 @@ class _Server:
             try:
                 payload = await asyncio.wait_for(peer.receive(), self.idle_s)
             except TimeoutError:
-                raise Wrong(1011, "NET-0001 no data within the timeout window") from None
+                raise Wrong(1011, IDLE) from None
             if isinstance(payload, bytes):
                 stream.take(payload)
                 return payload

@@ -51,6 +51,8 @@ class Utterance:
     failed: Mapping[str, Any] | None = None
     """It ends with this error instead of the text."""
     languages: tuple[str, ...] = ()
+    logprobs: tuple[tuple[str, float], ...] = ()
+    """The text's tokens, said when the session asks for them."""
 
 
 class Format(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,6 +129,7 @@ class Talk:
     peer: Peer
     script: Sequence[Utterance]
     expires_ms: int | None = None
+    without_logprobs: bool = False
     session: Session | None = None
     sound: "array[int]" = field(default_factory=lambda: array("h"))
     """Every sample appended, at `RATE`."""
@@ -180,8 +183,11 @@ class Talk:
         if heard.transcription.model not in MODELS:
             await self._error("model_not_found", f"there is no model {heard.transcription.model}", update.event_id)
             return
-        if heard.transcription.model == "gpt-realtime-whisper" and heard.turn_detection is not None:
-            await self._error("invalid_value", "this model takes no turn detection", update.event_id)
+        if refusal := _refusal(heard):
+            await self._error("invalid_value", refusal, update.event_id)
+            return
+        if self.without_logprobs and update.session.include:
+            await self._error("invalid_value", "logprobs cannot be included for this model", update.event_id)
             return
         self.session = update.session
         await self._say("session.updated", session=_described(update.session))
@@ -205,6 +211,10 @@ class Talk:
         assert self.session is not None
         vad = self.session.audio.input.turn_detection
         if vad is None:
+            if self._speech is None and any(self.sound[self._buffer :]):
+                self._speech = self._buffer
+                for delta in self._scripted(len(self.items)).live:
+                    await self._say_of("delta", f"{self._id()}_of_client", delta=delta)
             return
         silence_ms = vad.silence_duration_ms if isinstance(vad, ServerVad) else 500
         prefix_ms = vad.prefix_padding_ms if isinstance(vad, ServerVad) else 300
@@ -265,6 +275,8 @@ class Talk:
             await self._say_of("failed", self._ids[number], error=dict(scripted.failed))
             return
         more: Strict = {"languages": [{"code": code} for code in scripted.languages]} if scripted.languages else {}
+        if self.session is not None and self.session.include and scripted.logprobs:
+            more["logprobs"] = [{"token": token, "logprob": value, "bytes": []} for token, value in scripted.logprobs]
         usage = {"type": "duration", "seconds": (end - start) / RATE}
         await self._say_of("completed", self._ids[number], transcript=scripted.text, usage=usage, **more)
 
@@ -291,6 +303,21 @@ class Talk:
         raise Wrong(REFUSED, text)
 
 
+def _refusal(heard: Input) -> str | None:
+    """Why the service does not take these settings: its own words where they are known, else what its guide says."""
+    asked = heard.transcription
+    if asked.model.startswith(("gpt-live-transcribe", "gpt-realtime-whisper")) and heard.turn_detection is not None:
+        return "Turn detection is not supported for this transcription model"  # openwhispr/openwhispr#2077
+    newer = asked.model.startswith(("gpt-live-transcribe", "gpt-transcribe"))
+    if newer and asked.language is not None:
+        return "language is not supported for this transcription model, use languages"  # livekit/agents#6613
+    if not newer and (asked.languages or asked.keywords):
+        return "languages and keywords are not supported for this transcription model"
+    if any(sign in word for word in asked.keywords for sign in "<>\r\n"):
+        return "keywords must not contain <, >, CR or LF"  # livekit/agents#6613
+    return None
+
+
 def _described(session: Session | None) -> Strict:
     """A session as the service describes it."""
     known: Strict = msgspec.to_builtins(session) if session else {"type": "transcription"}
@@ -308,7 +335,12 @@ OpenAIServer = Realtime[Talk]
 
 @asynccontextmanager
 async def openai_server(
-    script: Sequence[Utterance] = (), *, expires_ms: int | None = None, key: str = KEY, tls: bool = False
+    script: Sequence[Utterance] = (),
+    *,
+    expires_ms: int | None = None,
+    key: str = KEY,
+    tls: bool = False,
+    without_logprobs: bool = False,
 ) -> AsyncGenerator[OpenAIServer]:
     """Serve until the block ends.
 
@@ -317,6 +349,7 @@ async def openai_server(
         expires_ms: A connection ends when it has heard so much.
         key: The only one that is accepted.
         tls: With the tests' certificate.
+        without_logprobs: Refuse to say how likely the tokens are.
     """
     talks: list[Talk] = []
 
@@ -330,7 +363,7 @@ async def openai_server(
         return None
 
     async def handler(peer: Peer) -> None:
-        talks.append(Talk(peer, script, expires_ms))
+        talks.append(Talk(peer, script, expires_ms, without_logprobs))
         await talks[-1].run()
 
     async with serve(handler, admit=admit, tls=tls) as server:

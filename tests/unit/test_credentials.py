@@ -224,7 +224,7 @@ async def test_engines_tells_what_each_needs_what_leaves_and_what_it_costs(ring_
     listed = (await mictape("engines", env=ring_env)).out
     assert "local           ready                nothing leaves this machine\n" in listed
     assert "parrot          needs a key          sound goes to parrot.invalid; $0.12 an hour\n" in listed
-    assert "Give it one with mictape login parrot" in listed
+    assert "Set one with mictape login parrot" in listed
     assert "assemblyai-v2   cannot be used " in listed, "trying again would not help"
     keyed = {**ring_env, "PARROT_API_KEY": KEY}
     assert "parrot          not reachable " in (await mictape("engines", env=keyed)).out
@@ -241,7 +241,7 @@ async def test_engines_for_programs_follow_the_service(home: Path, ring_env: dic
         await asyncio.to_thread(configure, home, f'[engines.parrot]\nurl = "{server.url}/v1?token=4711"\n')
         assert await parrot() == {
             "name": "parrot",
-            "title": "parrot",
+            "title": "parrot · plain",
             "state": "ready",
             "why": None,
             "remedy": None,

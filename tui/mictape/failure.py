@@ -52,6 +52,8 @@ class Failure:
     remedy: str = ""
     """The one thing to do: a sentence without its full stop; empty when nothing can be done."""
     code: ExitCode = ExitCode.SOUND
+    needs_key: bool = False
+    """Whether an API key is missing or refused, so that another one would help."""
 
     def __post_init__(self) -> None:
         """A failure is shown, logged and stored: no secret gets so far."""

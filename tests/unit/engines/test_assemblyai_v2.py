@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from mictape.engines.assemblyai.v2 import AssemblyAIV2Engine, AssemblyAIV2Options, boosted
+from mictape.engines.assemblyai.v2 import AssemblyAIV2Engine, AssemblyAIV2Options
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Notice, Partial, Request
 from mictape.failure import ExitCode
 from mictape.units import RATE
@@ -98,19 +98,12 @@ def test_settings_are_strict(wrong: dict[str, Any]) -> None:
         msgspec.convert(wrong, AssemblyAIV2Options)
 
 
-def test_only_so_many_words_can_be_boosted() -> None:
-    assert boosted(("a", "b", "a")) == (["a", "b"], "")
-    taken, said = boosted(("x" * 2500, "y", "z"))
-    assert taken == ["x" * 2500]
-    assert "2 of the words" in said
-
-
 async def test_words_left_out_are_told() -> None:
     assemblyai = V2Server()
     async with serve(assemblyai, admit=assemblyai.admit) as server:
         request = Request(key_terms=("x" * 2500, "tea"))
         (notice,) = await hear_all(engine_at(server), b"", request=request)
-    assert isinstance(notice, Notice)
+    assert notice == Notice("AssemblyAI v2 takes 1 of 2 key terms: 2500 characters together")
 
 
 @pytest.mark.parametrize("authorize", ["header", "token"])

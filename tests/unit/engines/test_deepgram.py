@@ -230,7 +230,7 @@ async def test_a_connection_that_is_sent_nothing_is_lost_with_the_reason() -> No
     deepgram = V1Server(idle_s=0.1)
     async with serve(deepgram, admit=deepgram.admit) as server:
         connection = await engine(server.url).connect(Request())
-        with pytest.raises(Lost, match=r"was sent nothing for 10 s.*1011 NET-0001") as lost:
+        with pytest.raises(Lost, match=r"was sent nothing for 10 s.*1011 Deepgram did not receive audio data") as lost:
             await listen(connection)
     assert lost.value.retry
 
@@ -259,8 +259,8 @@ async def test_key_terms_are_replaced_on_a_living_connection() -> None:
         heard = await listen(connection)
         await connection.close()
     assert [value for name, value in deepgram.query if name == "keyterm"] == ["kettle", "Mictape"]
-    assert deepgram.orders[0] == {"type": "Configure", "keyterms": ["tape", "a “quoted” one"]}
-    assert deepgram.orders[1] == {"type": "Configure", "keyterms": []}
+    assert deepgram.orders[0] == {"type": "Configure", "keyterms": ["kettle", "tape", "a “quoted” one"]}
+    assert deepgram.orders[1] == {"type": "Configure", "keyterms": ["kettle"]}
     assert len(deepgram.orders) == 3, "changes that change nothing are not sent"
     assert not any(isinstance(news, Notice) for news in heard)
 
@@ -474,7 +474,7 @@ async def test_flux_has_no_word_that_keeps_it_alive() -> None:
 async def test_flux_is_told_new_key_terms_and_has_warnings() -> None:
     deepgram = FluxServer()
     async with serve(deepgram, admit=deepgram.admit) as server:
-        connection = await flux(server.url).connect(Request(key_terms=("kettle",)))
+        connection = await flux(server.url, keyterm=["Flux"]).connect(Request(key_terms=("kettle",)))
         await connection.update(Changes(key_terms=("tape",)))
         await speak(connection, 0.16)
         await connection.finish()
@@ -482,7 +482,7 @@ async def test_flux_is_told_new_key_terms_and_has_warnings() -> None:
         await connection.close()
     assert server.violations == []
     assert ("keyterm", "kettle") in deepgram.query
-    assert deepgram.orders[0] == {"type": "Configure", "keyterms": ["tape"]}
+    assert deepgram.orders[0] == {"type": "Configure", "keyterms": ["Flux", "tape"]}
     warning = {"type": "Warning", "sequence_id": 0, "code": "SLOW", "description": "sound comes slowly"}
     refusal = {"type": "ConfigureFailure", "sequence_id": 1, "description": "too many"}
     async with serve(says(warning, refusal)) as server:
@@ -566,7 +566,7 @@ async def test_everything_that_can_be_set_is_a_parameter_the_server_knows() -> N
             profanity_filter=False, redact=["pci", "ssn"], tag=["a"], mip_opt_out=True, language="en-GB",
             punctuate=True, smart_format=False, endpointing=False, utterance_end_ms=1500, vad_events=True,
             dictation=True, diarize=False, diarize_model="latest", keywords=["x:2"], replace=["a:b"], search=["s"],
-            detect_entities=True, extra=["k:v"], version="2026-01-01.0",
+            detect_entities=True, filler_words=True, no_delay=True, extra=["k:v"], version="2026-01-01.0",
         )  # fmt: skip
         await hear(asked, 0.16, request=Request(language="de", key_terms=("three",)))
     values = msgspec.structs.asdict(asked._options)
@@ -610,7 +610,7 @@ async def test_flux_is_asked_in_the_language_of_the_session() -> None:
         assert dict(deepgram.query)["model"] == "flux-general-multi"
         await hear(flux(server.url, language_hint=["en-GB"]), 0.16)
         assert dict(deepgram.query)["model"] == "flux-general-en"
-        with pytest.raises(Lost, match="knows English only, not de") as lost:
+        with pytest.raises(Lost, match="does not know the language de") as lost:
             await flux(server.url, model="flux-general-en").connect(Request(language="de"))
     assert not lost.value.retry
 
@@ -652,8 +652,10 @@ async def test_without_a_key_it_says_where_to_put_one() -> None:
     assert "mictape login deepgram" in failure.remedy
     assert "DEEPGRAM_API_KEY" in failure.remedy
     with pytest.raises(Lost) as lost:
-        await engine("ws://127.0.0.1:1", key="").connect(Request())
+        await engine("wss://api.deepgram.com", key="").connect(Request())
     assert not lost.value.retry
+    assert lost.value.cause.needs_key
+    assert await engine("ws://127.0.0.1:1", key=None).check(Request()) is None, "a server of one's own may need none"
 
 
 async def test_the_key_is_sent_and_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:

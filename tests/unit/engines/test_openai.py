@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Notice, Partial, Received, Request
 from mictape.engines.openai.items import Items
-from mictape.engines.openai.realtime import OpenAIConnection, OpenAIEngine, OpenAIOptions
+from mictape.engines.openai.realtime import VENDOR, OpenAIConnection, OpenAIEngine, OpenAIOptions
+from mictape.engines.readiness import tried
 from mictape.failure import ExitCode
 from servers.base import CERTIFICATE, Peer, serve
 from servers.openai import KEY, OpenAIServer, Utterance, openai_server
@@ -44,7 +45,14 @@ def at(ms: int) -> int:
 
 
 def engine(url: str, key: str | None = KEY, **options: Any) -> OpenAIEngine:
-    return OpenAIEngine(msgspec.convert({"url": url, **options}, OpenAIOptions), Path("log"), key)
+    """One whose model ends utterances by its voice detector, unless another one is asked for."""
+    settings = {"url": url, "model": "gpt-transcribe", **options}
+    return OpenAIEngine(msgspec.convert(settings, OpenAIOptions), Path("log"), key)
+
+
+def as_installed(url: str, **options: Any) -> OpenAIEngine:
+    """One with no setting but where the service is."""
+    return OpenAIEngine(msgspec.convert({"url": url, **options}, OpenAIOptions), Path("log"), KEY)
 
 
 async def send(connection: OpenAIConnection, pcm: bytes) -> None:
@@ -239,8 +247,80 @@ def test_who_ends_utterances_is_told() -> None:
     assert engine("ws://h", turn_detection="none").capabilities.endpointing == "follower"
     assert engine("ws://h", model="gpt-realtime-whisper").capabilities.endpointing == "follower"
     assert engine("ws://h").capabilities.rate == 24_000
-    assert engine("ws://h").capabilities.billed
+    assert engine(VENDOR).capabilities.billed
+    assert not engine("ws://h").capabilities.billed
     assert engine("ws://127.0.0.1:1").capabilities.offline
+
+
+# With its defaults: what most people have.
+
+
+async def test_the_default_model_takes_no_turn_detection_and_writes_while_speech_goes_on() -> None:
+    script = [Utterance("Please water them.", live=("please",), deltas=(" water",)), Utterance("Thank you.")]
+    async with openai_server(script) as server:
+        made = as_installed(server.url)
+        connection = await made.connect(Request("de-AT", ("kettle", "a<b", "two\nlines")))
+        listening = asyncio.create_task(listen(connection))
+        await send(connection, spoken(600))
+        await connection.endpoint()
+        await send(connection, spoken(300))
+        await connection.finish()
+        heard = await listening
+        await connection.close()
+    assert not server.violations
+    assert made.capabilities.endpointing == "follower"
+    asked = json.loads(server.talks[0].peer.received[0].payload)["session"]["audio"]["input"]
+    assert asked["turn_detection"] is None
+    assert asked["transcription"] == {"model": "gpt-live-transcribe", "languages": ["de"], "keywords": ["kettle"]}
+    assert heard[0] == Notice("OpenAI takes 1 of 3 key terms: none with < or >")
+    assert [said.text for said in heard if isinstance(said, Partial)] == ["please", "please water"]
+    assert finals(heard) == [(0, "Please water them."), (1, "Thank you.")]
+    assert answered(heard) == [at(600), at(900)]
+
+
+async def test_a_good_key_is_accepted_with_the_defaults() -> None:
+    async with openai_server() as server:
+        assert await tried(as_installed(server.url)) is None
+    assert not server.violations
+
+
+@pytest.mark.parametrize("model", ["gpt-live-transcribe", "gpt-live-transcribe-2026-10-01", "gpt-realtime-whisper"])
+async def test_a_voice_detector_is_refused_beforehand_where_the_model_has_none(model: str) -> None:
+    failure = await as_installed("ws://h", model=model, turn_detection="server_vad").check(ASK)
+    assert failure is not None
+    assert "has no turn detection" in failure.what
+
+
+async def test_how_sure_the_model_is_comes_from_its_tokens() -> None:
+    tokens = (("Please", -0.1), (" wa", -0.2), ("ter", -1.0), (".", 0.0))
+    script = [Utterance("Please water.", logprobs=tokens), Utterance("Yes.", logprobs=tokens)]
+    async with openai_server(script) as server:
+        heard = await heard_of(server, spoken(600, 600, 600, 600))
+    first, second = (said for said in heard if isinstance(said, FinalTurn))
+    assert [(word.text, round(word.confidence or 0, 3)) for word in first.words or ()] == [
+        ("Please", 0.905),
+        ("water.", 0.368),
+    ]
+    assert second.words is None, "tokens of another text are not its words"
+
+
+async def test_a_model_that_does_not_say_how_sure_it_is_is_not_asked_again() -> None:
+    async with openai_server([Utterance("One.")], without_logprobs=True) as server:
+        heard = await heard_of(server, spoken(400, 600))
+    assert not server.violations
+    assert finals(heard) == [(0, "One.")]
+
+
+def test_its_price_is_that_of_the_vendor_s_page() -> None:
+    assert as_installed(VENDOR).capabilities.usd_per_hour == pytest.approx(0.017 * 60)
+    assert as_installed(VENDOR, model="gpt-transcribe").capabilities.usd_per_hour == pytest.approx(0.0045 * 60)
+    assert as_installed("ws://h").capabilities.usd_per_hour is None, "another server has other prices"
+
+
+async def test_a_model_that_will_end_says_when() -> None:
+    async with openai_server() as server:
+        heard = await heard_of(server, b"", model="whisper-1")
+    assert heard == [Notice("OpenAI shuts down the model whisper-1 on 26 February 2027")]
 
 
 # What is asked for.
@@ -271,7 +351,6 @@ async def test_every_setting_reaches_the_service() -> None:
                     "format": {"type": "audio/pcm", "rate": 24000},
                     "transcription": {
                         "model": "gpt-transcribe",
-                        "language": "en",
                         "languages": ["en", "de"],
                         "keywords": ["Textual", "kettle", "tea"],
                         "prompt": "a talk",
@@ -286,6 +365,7 @@ async def test_every_setting_reaches_the_service() -> None:
                     "noise_reduction": {"type": "far_field", "strength": 0.5},
                 }
             },
+            "include": ["item.input_audio_transcription.logprobs"],
         },
     }
 
@@ -324,7 +404,7 @@ async def test_the_url_asks_for_a_transcription(query: str) -> None:
 
 async def test_a_secure_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async with openai_server(tls=True) as server:
-        with pytest.raises(Lost, match="No secure connection"):
+        with pytest.raises(Lost, match="certificate of OpenAI is not accepted: self-signed certificate"):
             await engine(server.url).connect(ASK)
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         await (await engine(server.url).connect(ASK)).close()
@@ -334,13 +414,14 @@ async def test_a_secure_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_without_a_key_the_sentence_names_it() -> None:
-    failure = await engine("ws://127.0.0.1:1", key=None).check(ASK)
+    failure = await engine(VENDOR, key=None).check(ASK)
     assert failure is not None
+    assert failure.needs_key
     assert "OPENAI_API_KEY" in str(failure)
     assert "mictape login openai" in str(failure)
     assert failure.code is ExitCode.ENGINE
     with pytest.raises(Lost) as lost:
-        await engine("ws://127.0.0.1:1", key=None).connect(ASK)
+        await engine(VENDOR, key=None).connect(ASK)
     assert not lost.value.retry
 
 
@@ -449,7 +530,7 @@ async def test_a_greeting_that_nobody_knows_is_told(garbage: str | bytes | dict[
     ("code", "sentence", "retry"),
     [
         ("session_expired", "longest time", True),
-        ("rate_limit_exceeded", "no more connections", True),
+        ("rate_limit_exceeded", "no more requests", True),
         ("invalid_api_key", "mictape login", False),
         ("insufficient_quota", "no funds", False),
         ("beta_api_shape_disabled", "settings", False),

@@ -341,8 +341,8 @@ async def test_it_says_what_it_is() -> None:
     streaming, whole = online("ws://127.0.0.1:6006"), offline("wss://asr.example")
     assert await streaming.check(Request()) is None
     assert (streaming.title, whole.title) == (
-        "sherpa-onnx online · 127.0.0.1:6006",
-        "sherpa-onnx offline · asr.example",
+        "sherpa-onnx · online · 127.0.0.1:6006",
+        "sherpa-onnx · offline · asr.example",
     )
     assert (streaming.capabilities.endpointing, whole.capabilities.endpointing) == ("engine", "follower")
     assert (streaming.capabilities.partials, whole.capabilities.partials) == (True, False)

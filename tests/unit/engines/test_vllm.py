@@ -266,7 +266,10 @@ async def test_a_server_with_a_key() -> None:
     async with vllm_server(key="k") as server:
         await (await engine(server.url, "k").connect(ASK)).close()
         with pytest.raises(Lost, match="does not accept the key"):
+            await engine(server.url, "another").connect(ASK)
+        with pytest.raises(Lost, match="vLLM needs an API key") as lost:
             await engine(server.url).connect(ASK)
+    assert lost.value.cause.needs_key
 
 
 async def test_a_url_that_cannot_be_one_is_found_before_connecting() -> None:

@@ -257,11 +257,12 @@ def _engines(where: Places, values: settings.Settings, *, as_json: bool) -> int:
 
     from mictape import credentials
     from mictape.engines import catalog
+    from mictape.engines.readiness import usable_first
 
     async def look() -> list["Standing"]:
         return await asyncio.gather(*(credentials.standing_of(name, values, where.log) for name in catalog.names()))
 
-    known = asyncio.run(look())
+    known = usable_first(asyncio.run(look()))
     if as_json:
         print(json.dumps([_as_json(one) for one in known], indent=2, ensure_ascii=False))
         return ExitCode.DONE

@@ -118,13 +118,21 @@ class Capabilities:
     speakers: bool = False
     languages: tuple[str, ...] = ()
     """Language codes; empty when the engine does not say."""
+    takes_language: bool = False
+    """Whether the language of a `Request` reaches the engine; a model with one language needs none."""
     billed: bool = False
     usd_per_hour: float | None = None
     """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""
+    price_as_of: str = ""
+    """The month of that price list: `2026-08`."""
     offline: bool = False
     """True when no sound leaves the machine."""
     loads: bool = False
     """True when to connect may mean to load a model first: that is waiting, and not being offline."""
+    retired: bool = False
+    """True when the service has ended: it can only say so."""
+    patience_s: float = 5.0
+    """How long the engine may be busy with speech before it is taken for dead; the follower waits some seconds more."""
 
 
 @dataclass(frozen=True, slots=True)

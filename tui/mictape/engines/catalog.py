@@ -42,7 +42,8 @@ class EngineClass(Protocol):
 
     An engine that takes a key says so with a class attribute `key_variable: str`, the environment variable that
     the key may be in; such a class is called with `key=` too, None when there is no key. When it cannot do without,
-    its `check` says so in a sentence that names the variable. Engines that name the same variable share a key.
+    its `check` returns a `Failure` with `needs_key`, and so has the `Lost` of a service that refuses the key.
+    Engines that name the same variable share a key.
     """
 
     Options: type[msgspec.Struct]

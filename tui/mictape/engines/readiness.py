@@ -6,22 +6,22 @@ is the right one shows a conversation, which `tried` holds.
 
 import asyncio
 import contextlib
-import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 from mictape.engines import catalog
 from mictape.engines.base import Engine, Lost, Request
+from mictape.engines.network import reach
+from mictape.engines.urls import host_of
 from mictape.failure import ExitCode, Failure, MictapeError
 
-ANSWER_S: Final = 3.0
-"""Longest that an address may take to accept a connection; a distant one needs a tenth of it."""
+ANSWER_S: Final = 5.0
+"""Longest that the way to an address may take, with a proxy and TLS; a distant one needs a tenth of it."""
 
 LOOK_S: Final = 15.0
 """Longest that anything about one engine may take, a keyring that asks for a password left aside."""
@@ -42,6 +42,8 @@ class Readiness(StrEnum):
     LOOKING = "looking …"
     READY = "ready"
     NEEDS_KEY = "needs a key"
+    RETIRED = "retired"
+    """The service has ended."""
     UNREACHABLE = "not reachable"
     NO_PLATFORM = "not on this platform"
     UNUSABLE = "cannot be used"
@@ -161,56 +163,48 @@ async def in_thread(work: Callable[[], T]) -> T:
 async def _about(name: str, engine: Engine, options: Mapping[str, object], *, has_key: bool) -> Standing:
     url = catalog.url_of(name, engine, options)
     failure = await engine.check(Request())
-    if failure is not None and not has_key and _is_about_key(failure, catalog.key_variable(name)):
+    can = engine.capabilities
+    if failure is not None and failure.needs_key and not has_key:
         readiness = Readiness.NEEDS_KEY
+    elif failure is not None and can.retired:
+        readiness = Readiness.RETIRED
     elif failure is not None:
         readiness = Readiness.UNUSABLE if url else Readiness.NO_PLATFORM
-    elif url and (failure := await _unanswered(name, url)) is not None:
+    elif url and (failure := await _unreachable(url, engine)) is not None:
         readiness = Readiness.UNREACHABLE
     else:
         readiness = Readiness.READY
-    can = engine.capabilities
     return Standing(
         name, readiness, engine.title, failure, _leaves(url, offline=can.offline), can.usd_per_hour, can.billed
     )
-
-
-def _is_about_key(failure: Failure, variable: str | None) -> bool:
-    """Whether it is the key that is missing: the sentence about that names its variable (`EngineClass`)."""
-    return variable is not None and variable in str(failure)
 
 
 def _leaves(url: str, *, offline: bool) -> str:
     """What leaves the machine. Of an address only the host is shown: the rest may hold a token."""
     if offline:
         return HERE if url else NOTHING
-    with contextlib.suppress(ValueError):
-        if host := urlsplit(url).hostname:
-            return f"sound goes to {host}"
-    return SOMEWHERE
+    host = host_of(url)
+    return f"sound goes to {host}" if host else SOMEWHERE
 
 
-async def _unanswered(name: str, url: str) -> Failure | None:
-    """Why nobody accepts a connection at this address; None when somebody does."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
-    except ValueError:
-        host, port = None, 0
-    if not host:
-        return Failure(f"The url of {name} cannot be used", f"Correct it in [engines.{name}]", ExitCode.ENGINE)
-    remedy = f"See that a server runs there, or correct the url in [engines.{name}]"
+_ORDER: Final = (
+    *(Readiness.READY, Readiness.LOOKING, Readiness.UNREACHABLE, Readiness.NEEDS_KEY),
+    *(Readiness.UNUSABLE, Readiness.NO_PLATFORM, Readiness.RETIRED),
+)
+
+
+def usable_first(standings: Iterable[Standing]) -> list[Standing]:
+    """What can be used at once, then what needs something, then what cannot be used; what is retired last."""
+    return sorted(standings, key=lambda one: _ORDER.index(one.readiness))
+
+
+async def _unreachable(url: str, engine: Engine) -> Failure | None:
+    """Why there is no way to this address; None when there is one."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            _, writer = await asyncio.open_connection(host, port)
+            await reach(url, getattr(engine, "service", engine.name))
+    except Lost as lost:
+        return lost.cause
     except TimeoutError:
-        return Failure(f"{host} does not answer at port {port}", remedy, ExitCode.ENGINE)
-    except OSError as error:
-        # asyncio puts the address into the system's words, and says nothing of a name with several addresses.
-        number = error.errno or 0
-        why = (os.strerror(number) if number > 0 else error.strerror or "no connection").lower()
-        return Failure(f"{host} cannot be reached at port {port}: {why}", remedy, ExitCode.ENGINE)
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+        return Failure(f"{host_of(url)} does not answer", "Check the network and the engine's url", ExitCode.ENGINE)
     return None

@@ -11,16 +11,18 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Partial, Received, Request, Word
-from mictape.engines.websocket import Frame, SocketConnection, is_local, open_socket, place, unusable
-from mictape.failure import ExitCode, Failure
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
+from mictape.engines.bounds import samples
+from mictape.engines.remote import RemoteEngine
+from mictape.engines.urls import host_and_port
+from mictape.engines.verdicts import lost
+from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
 DONE: Final = "Done"
@@ -89,7 +91,7 @@ def token_times(timestamps: Sequence[float], begin: int, sent: int) -> list[int]
 
     (Servers pad a stream's end with silence, and a token may be found in there.)
     """
-    return [min(begin + round(seconds * RATE), sent) for seconds in timestamps]
+    return [min(begin + samples(seconds), sent) for seconds in timestamps]
 
 
 def words_of(text: str, tokens: Sequence[str], times: Sequence[int]) -> tuple[Word, ...] | None:
@@ -115,16 +117,14 @@ class OnlineConnection(SocketConnection):
     finish_s = 30.0
     """The server acknowledges nothing: it may have everything still before it that the socket took."""
 
-    def __init__(self, socket: ClientConnection, name: str) -> None:
-        super().__init__(socket, name)
-        self._sent = 0
+    def __init__(self, socket: ClientConnection, name: str, *, patience_s: float) -> None:
+        super().__init__(socket, name, patience_s=patience_s)
         self._turn = 0
         self._open: _Online | None = None
         self._answered = 0
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block as floats."""
-        self._sent += len(pcm) // 2
         return (floats(pcm),)
 
     def finish_frames(self) -> Iterable[Frame]:
@@ -136,7 +136,7 @@ class OnlineConnection(SocketConnection):
         if message == ALL_SAID:
             self._on_all_said()
             return
-        result = self._read(message, _ONLINE)
+        result = self._read(message, _ONLINE.decode)
         if result is None:
             return
         if self._open is not None and result.segment != self._open.segment:
@@ -167,10 +167,10 @@ class OnlineConnection(SocketConnection):
         """
         if result.start_time is None:
             return self._sent
-        return max(self._times(result), default=min(round(result.start_time * RATE), self._sent))
+        return max(self._times(result), default=min(samples(result.start_time), self._sent))
 
     def _times(self, result: _Online) -> list[int]:
-        return token_times(result.timestamps, round((result.start_time or 0.0) * RATE), self._sent)
+        return token_times(result.timestamps, samples(result.start_time or 0.0), self._sent)
 
     def _go_on(self, result: _Online) -> Iterator[EngineEvent]:
         """News only: the text comes again with every chunk that was decoded."""
@@ -222,10 +222,9 @@ class OfflineConnection(SocketConnection):
     finish_s = 120.0
     """Two of the longest utterances, by a model half as fast as speech."""
 
-    def __init__(self, socket: ClientConnection, name: str, longest_s: float) -> None:
-        super().__init__(socket, name)
+    def __init__(self, socket: ClientConnection, name: str, longest_s: float, *, patience_s: float) -> None:
+        super().__init__(socket, name, patience_s=patience_s)
         self._longest = 4 * round(longest_s * RATE)
-        self._sent = 0
         self._turn = 0
         self._collected = bytearray()
         self._waiting: deque[_Utterance] = deque()
@@ -234,7 +233,6 @@ class OfflineConnection(SocketConnection):
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """Nothing yet: the header, which goes first, has the utterance's length."""
-        self._sent += len(pcm) // 2
         self._collected += floats(pcm)
         return ()
 
@@ -269,7 +267,7 @@ class OfflineConnection(SocketConnection):
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """The answer to the utterance that was sent last."""
-        result = self._read(message, _OFFLINE)
+        result = self._read(message, _OFFLINE.decode)
         utterance, self._asked = self._asked, None
         if utterance is None:
             _log.warning("%s answered what nobody asked", self._name)
@@ -289,8 +287,7 @@ class OfflineConnection(SocketConnection):
     def last_words(self) -> Iterator[EngineEvent]:
         """Nothing, if the server closed because it was told to."""
         if not self._done:
-            what = f"{self._name} closed the connection with an utterance unanswered"
-            raise Lost(Failure(what, code=ExitCode.ENGINE))
+            raise lost(f"{self._name} closed the connection with an utterance unanswered")
         return iter(())
 
     def _collect(self) -> None:
@@ -324,38 +321,31 @@ class OfflineConnection(SocketConnection):
             raise self._ended(closed) from None
 
 
-class SherpaEngine:
+class SherpaEngine(RemoteEngine[SherpaOptions, OnlineConnection | OfflineConnection]):
     """A server of sherpa-onnx, on this machine or another one. It has no keys and no address of a vendor's."""
 
     Options: ClassVar = SherpaOptions
-    name: str = "sherpa-onnx"
-    key_variable: ClassVar[str | None] = None
+    name = "sherpa-onnx"
+    service = "sherpa-onnx"
 
-    def __init__(self, options: SherpaOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected. `log` and `key` are not needed."""
-        del log, key
-        self._options = options
-        self.title = f"sherpa-onnx {options.mode} · {place(options.url)}"
-        online = options.mode == "online"
-        self.capabilities = Capabilities(
+    def _describe(self) -> str:
+        return f"{self._options.mode} · {host_and_port(self.url)}"
+
+    def _able(self) -> Capabilities:
+        online = self._options.mode == "online"
+        return Capabilities(
             block_ms=(1, 1000),
             endpointing="engine" if online else "follower",
             partials=online,
-            offline=is_local(options.url),
+            offline=self.is_local,
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """Whether the url can be one; who listens there shows when it is connected."""
+    async def _open(self, request: Request) -> OnlineConnection | OfflineConnection:
+        """The server takes no settings, key terms neither."""
         del request
-        return unusable(self.name, self._options.url)
-
-    async def connect(self, request: Request) -> OnlineConnection | OfflineConnection:
-        """Open a connection. The server takes no settings, key terms neither. Raises `Lost`."""
-        del request
-        socket = await open_socket(self._options.url, name="sherpa-onnx")
+        socket = await self._socket(self.url)
         if self._options.mode == "online":
-            return OnlineConnection(socket, "sherpa-onnx")
-        return OfflineConnection(socket, "sherpa-onnx", self._options.longest_utterance_s)
-
-    async def close(self) -> None:
-        """Nothing is kept between connections."""
+            return OnlineConnection(socket, self.service, patience_s=self.patience_s)
+        longest_s = self._options.longest_utterance_s
+        return OfflineConnection(socket, self.service, longest_s, patience_s=self.patience_s)

@@ -10,26 +10,18 @@ middle of one, so none is ever left open.
 import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Partial, Received, Request
+from mictape.engines.network import CLOSE_S
 from mictape.engines.openai.messages import recognise
-from mictape.engines.websocket import (
-    CLOSE_S,
-    Frame,
-    SocketConnection,
-    Verdict,
-    is_local,
-    open_socket,
-    place,
-    unusable,
-)
-from mictape.failure import Failure
-from mictape.units import SAMPLE_BYTES
+from mictape.engines.remote import RemoteEngine
+from mictape.engines.urls import host_and_port
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame, SocketConnection
 
 LONGEST_S: Final = 600.0
 """The model's context is full after about 15 minutes, and the server's memory grows with a session."""
@@ -44,6 +36,7 @@ ERRORS: Final[Mapping[str, Verdict]] = {
     "invalid_event": _NOT_SPOKEN,
     "unknown_event": _NOT_SPOKEN,
     "invalid_audio": Verdict("The server could not use the sound"),
+    "idle_timeout": Verdict("The server closed a connection that was idle"),
     "processing_error": Verdict("The server failed to transcribe"),
 }
 """Every code there is. After each the utterance is lost, so a new connection sends it again where that can help."""
@@ -112,10 +105,9 @@ class VllmConnection(SocketConnection):
     finish_s = 30.0
     """The model is at most 2.4 s behind by its own setting, and shares its machine with others."""
 
-    def __init__(self, socket: ClientConnection, name: str) -> None:
-        super().__init__(socket, name)
+    def __init__(self, socket: ClientConnection, name: str, *, patience_s: float) -> None:
+        super().__init__(socket, name, patience_s=patience_s)
         self._opened = False
-        self._sent = 0
         self._open = False
         """An utterance was started and not ended."""
         self._ended_at: int | None = None
@@ -155,7 +147,6 @@ class VllmConnection(SocketConnection):
         if not self._open:
             self._open = True
             yield _encoded(_Commit())
-        self._sent += len(pcm) // SAMPLE_BYTES
         yield _encoded(_Append(pcm))
 
     def endpoint_frames(self) -> Iterable[Frame]:
@@ -175,10 +166,11 @@ class VllmConnection(SocketConnection):
         if not self._opened:
             self._opened = recognise(message, "vllm")
             self.greeted()
-        match self._read(message, _EVENT):
+        match self._read(message, _EVENT.decode):
             case _Delta(delta=more):
                 self._text += more
-                yield Partial(self._turn, self._text)
+                if more:  # a model that is stuck sends empty ones, 12 a second
+                    yield Partial(self._turn, self._text)
             case _Done(text=text):
                 yield from self._on_done(text)
             case _Error(error=said, code=code):
@@ -204,40 +196,31 @@ class VllmConnection(SocketConnection):
             self.said_all()
 
 
-class VllmEngine:
+class VllmEngine(RemoteEngine[VllmOptions, VllmConnection]):
     """A vLLM server with a realtime model, on this machine or another one."""
 
     Options: ClassVar = VllmOptions
-    name: Final = "vllm"
-    key_variable: ClassVar[str | None] = "VLLM_API_KEY"
+    name = "vllm"
+    service = "vLLM"
+    key_variable = "VLLM_API_KEY"
     """Only for servers that were started with a key."""
 
-    def __init__(self, options: VllmOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected. `log` is not needed, and `key` only where the server wants one."""
-        del log
-        self._options = options
-        self._key = key
-        self.title = f"vllm · {options.model.rpartition('/')[2]} · {place(options.url)}"
-        self.capabilities = Capabilities(
+    def _describe(self) -> str:
+        return f"{self._options.model.rpartition('/')[2]} · {host_and_port(self.url)}"
+
+    def _able(self) -> Capabilities:
+        return Capabilities(
             block_ms=(20, 1000),
             longest_s=LONGEST_S,
             endpointing="follower",
-            offline=is_local(options.url),
+            offline=self.is_local,
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """Whether the url can be one; who listens there shows when it is connected."""
+    async def _open(self, request: Request) -> VllmConnection:
+        """The protocol has no word for a language or key terms."""
         del request
-        return unusable(self.name, self._options.url)
-
-    async def connect(self, request: Request) -> VllmConnection:
-        """Open a connection. The protocol has no word for a language or key terms. Raises `Lost`."""
-        if failure := await self.check(request):
-            raise Lost(failure, retry=False)
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        connection = VllmConnection(await open_socket(self._options.url, headers, name="vLLM"), "vLLM")
+        connection = VllmConnection(await self._socket(self.url, headers), self.service, patience_s=self.patience_s)
         await connection.configure(self._options.model)
         return connection
-
-    async def close(self) -> None:
-        """Nothing is kept between connections."""

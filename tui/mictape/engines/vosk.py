@@ -9,16 +9,17 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
-from mictape.engines.websocket import Frame, SocketConnection, is_local, open_socket, place, unusable
-from mictape.failure import Failure
-from mictape.units import RATE, SAMPLE_BYTES
+from mictape.engines.bounds import samples
+from mictape.engines.remote import RemoteEngine
+from mictape.engines.urls import host_and_port
+from mictape.engines.websocket import Frame, SocketConnection
+from mictape.units import RATE
 
 AHEAD: Final = 10
 """Frames on their way at most: a second of 100 ms blocks, what the network and the server may hold."""
@@ -103,11 +104,10 @@ class VoskConnection(SocketConnection):
     finish_s = 30.0
     """`AHEAD` frames and the last utterance's rescoring by a large model on a busy machine."""
 
-    def __init__(self, socket: ClientConnection, name: str, options: VoskOptions) -> None:
-        super().__init__(socket, name)
+    def __init__(self, socket: ClientConnection, name: str, options: VoskOptions, *, patience_s: float) -> None:
+        super().__init__(socket, name, patience_s=patience_s)
         self._options = options
         self._asked: deque[_Asked] = deque()
-        self._sent = 0
         self._turn = 0
         self._partial = ""
 
@@ -124,7 +124,6 @@ class VoskConnection(SocketConnection):
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block as it is."""
-        self._sent += len(pcm) // SAMPLE_BYTES
         self._asked.append(_Asked(self._sent))
         return (pcm,)
 
@@ -142,7 +141,7 @@ class VoskConnection(SocketConnection):
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """The answer to the oldest frame that has none yet."""
-        reply = self._read(message, _REPLY)
+        reply = self._read(message, _REPLY.decode)
         if not self._asked:
             _log.warning("%s answered what nobody asked", self._name)
             return
@@ -171,7 +170,7 @@ class VoskConnection(SocketConnection):
     def _on_text(self, text: str, entries: tuple[_Entry, ...], until: int) -> Iterator[EngineEvent]:
         """The utterance ended with the frame that is answered; an empty text ends one too."""
         if text:
-            words = tuple(_word(entry, until) for entry in entries) or None
+            words = tuple(_word(entry) for entry in entries) or None
             start, end = (words[0].start, words[-1].end) if words else (None, None)
             yield FinalTurn(self._turn, text, words, start=start, end=end)
             self._turn += 1
@@ -181,41 +180,34 @@ class VoskConnection(SocketConnection):
         yield Answered(until)
 
 
-def _word(entry: _Entry, until: int) -> Word:
-    """A word's seconds in samples; the recogniser's last frame may reach a little beyond the sound."""
-    return Word(entry.word, min(round(entry.start * RATE), until), min(round(entry.end * RATE), until), entry.conf)
+def _word(entry: _Entry) -> Word:
+    return Word(entry.word, samples(entry.start), samples(entry.end), entry.conf)
 
 
-class VoskEngine:
+class VoskEngine(RemoteEngine[VoskOptions, VoskConnection]):
     """A Vosk server, on this machine or another one. It has no keys and no address of a vendor's."""
 
     Options: ClassVar = VoskOptions
-    name: str = "vosk"
-    key_variable: ClassVar[str | None] = None
+    name = "vosk"
+    service = "Vosk"
 
-    def __init__(self, options: VoskOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected. `log` and `key` are not needed."""
-        del log, key
-        self._options = options
-        self.title = f"vosk · {place(options.url)}"
-        self.capabilities = Capabilities(
+    def _describe(self) -> str:
+        return host_and_port(self.url)
+
+    def _able(self) -> Capabilities:
+        options = self._options
+        return Capabilities(
             block_ms=(1, 1000),
             word_times=options.words,
             confidence=options.words and not options.max_alternatives,
-            offline=is_local(options.url),
+            offline=self.is_local,
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """Whether the url can be one; who listens there shows when it is connected."""
+    async def _open(self, request: Request) -> VoskConnection:
+        """Key terms are not passed on: a phrase list would forbid every other word."""
         del request
-        return unusable(self.name, self._options.url)
-
-    async def connect(self, request: Request) -> VoskConnection:
-        """Open a connection. Key terms are not passed on: a phrase list would forbid every other word."""
-        del request
-        connection = VoskConnection(await open_socket(self._options.url, name="Vosk"), "Vosk", self._options)
+        socket = await self._socket(self.url)
+        connection = VoskConnection(socket, self.service, self._options, patience_s=self.patience_s)
         await connection.configure()
         return connection
-
-    async def close(self) -> None:
-        """Nothing is kept between connections."""

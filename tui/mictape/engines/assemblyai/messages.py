@@ -6,11 +6,12 @@ since the first sample of the connection.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
-from mictape.engines.websocket import Verdict
+from mictape.engines.verdicts import Verdict
 
 # From the server.
 
@@ -99,17 +100,37 @@ class Termination(msgspec.Struct, tag_field="type", tag="Termination"):
     """The last message: all sound is transcribed."""
 
 
-class Failed(msgspec.Struct):
-    """Why the connection will be closed. Looked for first: in its oldest form the message has no `type`."""
+class Failed(msgspec.Struct, tag_field="type", tag="Error"):
+    """Why the connection will be closed."""
 
-    error: str | None = None
+    error: str
     error_code: int | None = None
 
 
-Message = Begin | Turn | SpeechStarted | SpeakerRevision | Heartbeat | Silence | Warned | Gateway | Termination
+class Untyped(msgspec.Struct):
+    """The same in its oldest form, v2's, which has no `type`."""
+
+    error: str
+    error_code: int | None = None
+
+
+Message = Begin | Turn | SpeechStarted | SpeakerRevision | Heartbeat | Silence | Warned | Gateway | Termination | Failed
 
 MESSAGE: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
-FAILED: Final = msgspec.json.Decoder(Failed)
+UNTYPED: Final = msgspec.json.Decoder(Untyped)
+
+
+def decoded(frame: str | bytes) -> Message:
+    """What a frame says. Raises msgspec's errors."""
+    try:
+        return MESSAGE.decode(frame)
+    except msgspec.ValidationError as error:
+        try:
+            untyped = UNTYPED.decode(frame)
+        except msgspec.ValidationError:
+            raise error from None
+        return Failed(untyped.error, untyped.error_code)
+
 
 # To the server.
 
@@ -129,11 +150,18 @@ TERMINATE: Final = '{"type":"Terminate"}'
 SLOWLY_S: Final = 15.0
 """Seconds before another attempt where there are too many connections: a free account may open five a minute."""
 
-NEW_KEY: Final = "Give it the right one with mictape login assemblyai"
+NEW_KEY: Final = "Set the right one with mictape login assemblyai"
 FUNDS: Final = "Add funds to the account, or choose another engine"
 SETTINGS: Final = "Check the engine's settings"
 
-NOT_AUTHORIZED: Final = Verdict("AssemblyAI does not accept the key", NEW_KEY, retry=False)
+NOT_AUTHORIZED: Final = Verdict("AssemblyAI does not accept the key", NEW_KEY, retry=False, needs_key=True)
+SPENT_TOKEN: Final = Verdict(
+    "AssemblyAI does not accept the temporary token: it opens one connection",
+    'Use an API key with authorize = "header", or start again with a new token',
+    retry=False,
+)
+NO_FUNDS: Final = Verdict("The AssemblyAI account has no funds", FUNDS, retry=False)
+DISABLED: Final = Verdict("AssemblyAI has disabled the account", "Ask AssemblyAI's support", retry=False)
 TOO_MANY: Final = Verdict("AssemblyAI has too many connections of this account open", after_s=SLOWLY_S)
 EXPIRED: Final = Verdict("The connection reached AssemblyAI's time limit")
 IDLE: Final = Verdict("AssemblyAI closed the connection: nothing came for too long")
@@ -144,7 +172,7 @@ LEGACY_CODES: Final[Mapping[int, Verdict]] = {
     1013: Verdict("AssemblyAI is overloaded", after_s=5.0),
     4000: Verdict("AssemblyAI does not take this sample rate", SETTINGS, retry=False),
     4001: NOT_AUTHORIZED,
-    4002: Verdict("The AssemblyAI account has no funds", FUNDS, retry=False),
+    4002: NO_FUNDS,
     4003: Verdict("AssemblyAI does this for paying accounts only", FUNDS, retry=False),
     4004: Verdict("AssemblyAI does not know the session"),
     4008: EXPIRED,
@@ -180,13 +208,16 @@ CODES: Final[Mapping[int, Verdict]] = {
 """Those of the page on session errors and closures in the vendor's documentation."""
 
 _WORDS: Final = (
+    ((1008,), ("balance", "fund", "billing", "payment"), NO_FUNDS),
+    ((1008,), ("disabled", "suspended"), DISABLED),
     ((1008, 3005), ("concurrent", "too many"), TOO_MANY),
     ((3005, 3006), ("inactiv", "idle"), IDLE),
     ((3005,), ("duration violation", "transmission rate"), OUT_OF_PACE),
     ((3005,), ("expired", "maximum session"), EXPIRED),
     ((3005,), ("invalid",), MISUNDERSTOOD),
 )
-"""Codes that stand for several things, and the words that tell which: 1008 also means too many connections, 3006
+"""Codes that stand for several things, and the words that tell which: 1008 also means too many connections or an
+account in trouble, 3006
 also that nothing came, and before March 2026 3005 stood for everything that is now 3005 to 3009."""
 
 
@@ -197,3 +228,11 @@ def verdict(code: int, text: str) -> Verdict | None:
         if code in codes and any(word in said for word in words):
             return meaning
     return CODES.get(code)
+
+
+def of_own_server(meaning: Verdict | None) -> Verdict | None:
+    """What a code means when the server is one's own: it may have other models than the vendor's default."""
+    if meaning is not MISUNDERSTOOD:
+        return meaning
+    remedy = 'Set speech_model to one that it serves, such as "universal-3-5-pro", and check the other settings'
+    return replace(MISUNDERSTOOD, remedy=remedy)

@@ -6,6 +6,7 @@ is not sent, and the server's default holds.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -13,6 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from mictape.engines.base import Request
+from mictape.engines.key_terms import Limits
+from mictape.engines.remote import primary
+from mictape.engines.urls import within
 from mictape.units import RATE
 
 HOSTS: Final = {
@@ -22,13 +26,14 @@ HOSTS: Final = {
 }
 """The vendor's endpoints: the nearest, and those that keep sound and text in one zone."""
 
+DOMAIN: Final = "assemblyai.com"
+
 PATH: Final = "/v3/ws"
 
 PRO: Final = "universal-3"
 """How the names of the pro models begin, those of today; `u3` is how older ones did."""
 
-MOST_TERMS: Final = 100
-LONGEST_TERM: Final = 50
+TERMS: Final = Limits(most=100, longest=50)
 """Key terms of a connection, and characters of one; more is an error."""
 
 OWN: Final = frozenset({"region", "url", "authorize"})
@@ -77,7 +82,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     include_partial_turns: bool | None = None
     """False: final turns only."""
 
-    keyterms_prompt: Annotated[tuple[str, ...], Meta(max_length=MOST_TERMS)] | None = None
+    keyterms_prompt: Annotated[tuple[str, ...], Meta(max_length=100)] | None = None
     """Names and words to listen for, at most 50 characters each."""
     prompt: Prompt | None = None
     """Pro models: what the conversation is about."""
@@ -86,7 +91,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     previous_context_n_turns: Annotated[int, Meta(ge=0, le=100)] | None = None
     """Pro models: how many turns before are considered; 5."""
     language_codes: Annotated[tuple[str, ...], Meta(max_length=10)] | None = None
-    """Pro and multilingual models: the languages spoken; one makes the model monolingual."""
+    """Pro models: the languages spoken; they are preferred, others are still heard."""
     language_detection: bool | None = None
     """Pro and multilingual models: tell each turn's language."""
 
@@ -125,7 +130,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     @property
     def vendor(self) -> bool:
         """Whether the server is the vendor's own: it wants a key there and costs money."""
-        return is_vendor(self.base_url)
+        return within(self.base_url, DOMAIN)
 
     @property
     def pro(self) -> bool:
@@ -138,16 +143,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         return self.url if self.url is not None else f"wss://{HOSTS[self.region]}{PATH}"
 
 
-def is_vendor(url: str) -> bool:
-    """Whether this is a server of AssemblyAI's."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:  # half an IPv6 address
-        return False
-    return f".{host}".endswith(".assemblyai.com")
-
-
-def address(options: AssemblyAIOptions, request: Request, terms: list[str], token: str | None = None) -> str:
+def address(options: AssemblyAIOptions, request: Request, terms: Sequence[str], token: str | None = None) -> str:
     """The url to connect to, with every parameter.
 
     Args:
@@ -162,26 +158,17 @@ def address(options: AssemblyAIOptions, request: Request, terms: list[str], toke
     parameters |= {"sample_rate": RATE, "encoding": "pcm_s16le"}
     if options.pro:
         parameters.setdefault("acknowledge_silence", True)
-    if request.language is not None and options.speech_model != "universal-streaming-english":
-        parameters["language_codes"] = [request.language.split("-")[0].lower()]
+    if request.language is not None and options.pro:
+        parameters["language_codes"] = [primary(request.language)]
     parameters.pop("keyterms_prompt", None)
     if terms:
-        parameters["keyterms_prompt"] = terms
+        parameters["keyterms_prompt"] = list(terms)
     if token is not None:
         parameters["token"] = token
     parts = urlsplit(options.base_url)
     query = dict(parse_qsl(parts.query)) | {name: _value(value) for name, value in parameters.items()}
     path = PATH if parts.path in ("", "/") else parts.path
     return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
-
-
-def key_terms(options: AssemblyAIOptions, wanted: tuple[str, ...]) -> tuple[list[str], str]:
-    """The key terms to send, those of the settings first, and a sentence when the server could not take all."""
-    every = list(dict.fromkeys((*(options.keyterms_prompt or ()), *wanted)))
-    terms = [term for term in every if len(term) <= LONGEST_TERM][:MOST_TERMS]
-    if len(terms) == len(every):
-        return terms, ""
-    return terms, f"AssemblyAI listens for {len(terms)} of {len(every)} key terms: 100 of 50 characters each at most"
 
 
 def _value(value: object) -> str:

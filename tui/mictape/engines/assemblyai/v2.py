@@ -8,8 +8,7 @@ Sources: the vendor's asyncapi.yml of v2 and its Python SDK 0.63.0, the last to 
 import base64
 import json
 import logging
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -17,9 +16,14 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.assemblyai import messages
-from mictape.engines.assemblyai.options import is_vendor
-from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Notice, Partial, Request, Word
-from mictape.engines.websocket import Frame, SocketConnection, Verdict, is_local, open_socket, place, unusable
+from mictape.engines.assemblyai.options import DOMAIN
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Partial, Request, Word
+from mictape.engines.bounds import samples
+from mictape.engines.key_terms import Limits, Terms
+from mictape.engines.remote import RemoteEngine
+from mictape.engines.urls import host_and_port, within
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame, SocketConnection
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
 
@@ -29,13 +33,8 @@ PATH: Final = "/v2/realtime/ws"
 BLOCK_MS: Final = 200
 """3200 samples, the tutorial's block. The protocol allows 100 to 2000 ms and advises 100 to 450."""
 
-MOST_BOOST: Final = 2500
-"""Characters of all words to listen for."""
-
 RETIRED: Final = "AssemblyAI has retired its protocol v2"
 SUCCESSOR: Final = "Use --engine assemblyai, or set url to a server that still speaks v2"
-
-SAMPLES_PER_MS: Final = RATE // 1000
 
 _log = logging.getLogger(__name__)
 
@@ -100,15 +99,24 @@ _Message = _Begins | _Partial | _Final | _Information | _Terminated
 _MESSAGE: Final[msgspec.json.Decoder[_Message]] = msgspec.json.Decoder(_Message)
 
 
+def _decoded(frame: Frame) -> _Message | messages.Untyped:
+    """What a frame says; an error has nothing but its sentence. Raises msgspec's errors."""
+    try:
+        return _MESSAGE.decode(frame)
+    except msgspec.ValidationError as error:
+        try:
+            return messages.UNTYPED.decode(frame)
+        except msgspec.ValidationError:
+            raise error from None
+
+
 class AssemblyAIV2Connection(SocketConnection):
     """A conversation in protocol v2."""
 
     codes = messages.LEGACY_CODES
 
-    def __init__(self, socket: ClientConnection, left_out: str = "") -> None:
-        """Take over a socket; `left_out` says what of the request the server could not be asked for."""
-        super().__init__(socket, "AssemblyAI v2")
-        self._early += [Notice(left_out)] if left_out else []
+    def __init__(self, socket: ClientConnection, name: str, terms: Terms | None, *, patience_s: float) -> None:
+        super().__init__(socket, name, terms, patience_s=patience_s)
         self._turn = 0
         self._shown = False
         """Whether there is live text of the utterance that goes on."""
@@ -135,11 +143,9 @@ class AssemblyAIV2Connection(SocketConnection):
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error instead of a session."""
-        failed = self._read(message, messages.FAILED)
-        if failed is not None and failed.error is not None:
-            self._on_failed(failed.error)
-            return
-        match self._read(message, _MESSAGE):
+        match self._read(message, _decoded):
+            case messages.Untyped(error=error):
+                self._on_failed(error)
             case _Partial() as partial:
                 yield from self._on_partial(partial)
             case _Final() as final:
@@ -184,7 +190,7 @@ class AssemblyAIV2Connection(SocketConnection):
 
 
 def _samples(ms: float) -> int:
-    return round(ms * SAMPLES_PER_MS)
+    return samples(ms / 1000)
 
 
 def _words(said: _Transcript) -> tuple[Word, ...] | None:
@@ -192,76 +198,57 @@ def _words(said: _Transcript) -> tuple[Word, ...] | None:
     return tuple(words) or None
 
 
-class AssemblyAIV2Engine:
+class AssemblyAIV2Engine(RemoteEngine[AssemblyAIV2Options, AssemblyAIV2Connection]):
     """A server that still speaks AssemblyAI's protocol v2."""
 
     Options: ClassVar = AssemblyAIV2Options
-    name: str = "assemblyai-v2"
-    key_variable: ClassVar[str | None] = "ASSEMBLYAI_API_KEY"
+    name = "assemblyai-v2"
+    service = "AssemblyAI v2"
+    key_variable = "ASSEMBLYAI_API_KEY"
+    key_terms = Limits(total=2500)
+    http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
 
-    def __init__(self, options: AssemblyAIV2Options, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected. `log` is not needed; a server of one's own may need no `key`."""
-        del log
-        self._options = options
-        self._key = key
-        self.url = options.url
-        self.title = f"assemblyai-v2 · {place(options.url)}"
-        self.capabilities = Capabilities(
+    def _describe(self) -> str:
+        return host_and_port(self.url)
+
+    def _able(self) -> Capabilities:
+        return Capabilities(
             block_ms=(BLOCK_MS, BLOCK_MS),
             fastest_pace=1.0,
             keep_alive="silence",  # a minute without sound ends the session with 4031
-            partials=not options.disable_partial_transcripts,
+            partials=not self._options.disable_partial_transcripts,
             word_times=True,
             confidence=True,
             languages=("en",),
-            offline=is_local(options.url),
+            offline=self.is_local,
+            retired=within(self.url, DOMAIN),
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """What stands in the way: the url, that the vendor's own speaks v2 no more, the language."""
-        if failure := unusable(self.name, self._options.url):
-            return failure
-        if is_vendor(self._options.url):
-            return Failure(RETIRED, SUCCESSOR, ExitCode.ENGINE)
-        if request.language is not None and request.language.split("-")[0].lower() != "en":
-            what = f"AssemblyAI's protocol v2 knows English only, not {request.language}"
-            return Failure(what, "Choose another engine with --engine", ExitCode.ENGINE)
-        return None
+    def _own_terms(self) -> tuple[str, ...]:
+        return self._options.word_boost
 
-    async def connect(self, request: Request) -> AssemblyAIV2Connection:
-        """Open a connection, once the server has said `SessionBegins`. Raises `Lost`."""
-        if failure := await self.check(request):
-            raise Lost(failure, retry=False)
+    def _objection(self, request: Request) -> Failure | None:
+        """The vendor's own server speaks v2 no more."""
+        return Failure(RETIRED, SUCCESSOR, ExitCode.ENGINE) if within(self.url, DOMAIN) else None
+
+    async def _open(self, request: Request) -> AssemblyAIV2Connection:
+        """It is open once the server has said `SessionBegins`."""
         token = self._key if self._options.authorize == "token" else None
         headers = {"Authorization": self._key} if self._key is not None and token is None else {}
-        boost, left_out = boosted((*self._options.word_boost, *request.key_terms))
-        url = address(self._options, boost, token)
-        socket = await open_socket(url, headers, name="AssemblyAI v2", http={401: messages.NOT_AUTHORIZED})
-        connection = AssemblyAIV2Connection(socket, left_out)
+        terms = self._terms(request)
+        socket = await self._socket(address(self._options, terms.taken if terms else (), token), headers)
+        connection = AssemblyAIV2Connection(socket, self.service, terms, patience_s=self.patience_s)
         await connection.greeting()
         await connection.configure(self._options)
         return connection
 
-    async def close(self) -> None:
-        """Nothing is kept between connections."""
 
-
-def boosted(words: tuple[str, ...]) -> tuple[list[str], str]:
-    """The words to listen for that fit into a request, and a sentence when not all do."""
-    taken: list[str] = []
-    for word in dict.fromkeys(words):
-        if sum(map(len, taken)) + len(word) <= MOST_BOOST:
-            taken.append(word)
-    left_out = len(dict.fromkeys(words)) - len(taken)
-    said = f"AssemblyAI v2 cannot listen for {left_out} of the words: all together have over {MOST_BOOST} characters"
-    return taken, said if left_out else ""
-
-
-def address(options: AssemblyAIV2Options, boost: list[str], token: str | None) -> str:
+def address(options: AssemblyAIV2Options, boost: Sequence[str], token: str | None) -> str:
     """The url to connect to, with every parameter; with a `token` it is a secret."""
     parameters: dict[str, str] = {"sample_rate": str(RATE)}
     if boost:
-        parameters["word_boost"] = json.dumps(boost)
+        parameters["word_boost"] = json.dumps(list(boost))
     if options.disable_partial_transcripts is not None:
         parameters["disable_partial_transcripts"] = json.dumps(options.disable_partial_transcripts)
     if options.enable_extra_session_information is not None:

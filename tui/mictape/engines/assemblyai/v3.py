@@ -6,19 +6,17 @@ up to three hours, whether or not sound comes, so every path ends with `Terminat
 """
 
 import logging
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.assemblyai import messages
-from mictape.engines.assemblyai.options import AssemblyAIOptions, address, key_terms
+from mictape.engines.assemblyai.options import DOMAIN, TERMS, AssemblyAIOptions, address
 from mictape.engines.base import (
     Answered,
     Capabilities,
-    Changes,
     EngineEvent,
     FinalTurn,
     Lost,
@@ -29,9 +27,12 @@ from mictape.engines.base import (
     Speakers,
     Word,
 )
-from mictape.engines.websocket import Frame, SocketConnection, Verdict, is_local, open_socket, place, unusable
-from mictape.failure import ExitCode, Failure
-from mictape.units import RATE, SAMPLE_BYTES
+from mictape.engines.bounds import samples
+from mictape.engines.key_terms import Terms
+from mictape.engines.remote import RemoteEngine
+from mictape.engines.urls import host_and_port
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame, SocketConnection
 
 API_VERSION: Final = "2025-05-12"
 """What the vendor's own SDK 1.8.2 asks for."""
@@ -42,10 +43,14 @@ CONNECTIONS_PER_MINUTE: Final = 5
 """Of a free account; others may open 100 and more. The vendor does not tell which kind a key belongs to."""
 
 LANGUAGES: Final = {
+    "universal-3-6-pro": (
+        *("af", "ar", "yue", "ca", "da", "nl", "en", "et", "fi", "fr", "gl", "de", "he", "hi", "it", "ja"),
+        *("ko", "zh", "mr", "no", "nn", "fa", "pt", "ro", "ru", "es", "sv", "tr", "ur", "vi", "xh", "zu"),
+    ),
     "universal-streaming-english": ("en",),
     "universal-streaming-multilingual": ("en", "es", "fr", "de", "it", "pt"),
 }
-"""Of the models whose languages are few; the pro models' 32 are not listed here."""
+"""From the vendor's streaming reference, autumn 2026; other models are not checked."""
 
 USD_PER_HOUR: Final = {
     "universal-3-6-pro": 0.45,
@@ -55,7 +60,12 @@ USD_PER_HOUR: Final = {
 """List prices of an open connection without extras: the vendor's pricing page in October 2026, and for
 universal-streaming its announcement of June 2025."""
 
-SAMPLES_PER_MS: Final = RATE // 1000
+TERMS_USD_PER_HOUR: Final = 0.04
+"""Universal-streaming models only; this and the next two from the streaming reference, autumn 2026."""
+FOCUS_USD_PER_HOUR: Final = 0.10
+REDACTION_USD_PER_HOUR: Final = 0.12
+
+PRICE_AS_OF: Final = "2026-10"
 
 _log = logging.getLogger(__name__)
 
@@ -63,12 +73,11 @@ _log = logging.getLogger(__name__)
 class AssemblyAIConnection(SocketConnection):
     """A conversation in protocol v3."""
 
-    def __init__(self, socket: ClientConnection, options: AssemblyAIOptions, left_out: str = "") -> None:
-        """Take over a socket; `left_out` says what of the request the server could not be asked for."""
-        super().__init__(socket, "AssemblyAI")
-        self._early += [Notice(left_out)] if left_out else []
+    def __init__(
+        self, socket: ClientConnection, options: AssemblyAIOptions, terms: Terms | None, *, patience_s: float
+    ) -> None:
+        super().__init__(socket, "AssemblyAI", terms, patience_s=patience_s)
         self._options = options
-        self._sent = 0
         self._turns: dict[int, int] = {}
         """Our number of each turn that was heard of, by the server's."""
         self._open: set[int] = set()
@@ -80,21 +89,15 @@ class AssemblyAIConnection(SocketConnection):
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block as it is."""
-        self._sent += len(pcm) // SAMPLE_BYTES
         return (pcm,)
 
     def endpoint_frames(self) -> Iterable[Frame]:
         """What ends the turn."""
         return (messages.FORCE_ENDPOINT,)
 
-    def update_frames(self, changes: Changes) -> Iterable[Frame]:
-        """The new key terms, with those of the settings."""
-        if changes.key_terms is None:
-            return ()
-        terms, left_out = key_terms(self._options, changes.key_terms)
-        if left_out:
-            _log.warning("%s", left_out)
-        return (msgspec.json.encode(messages.UpdateConfiguration(terms)).decode(),)
+    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
+        """The new key terms, in the place of all before."""
+        return (msgspec.json.encode(messages.UpdateConfiguration(list(terms))).decode(),)
 
     def keep_alive_frames(self) -> Iterable[Frame]:
         """What starts `inactivity_timeout` again."""
@@ -106,15 +109,16 @@ class AssemblyAIConnection(SocketConnection):
 
     def verdict(self, code: int, reason: str) -> Verdict | None:
         """What a code means, together with the words that came with it."""
-        return messages.verdict(code, reason)
+        meaning = messages.verdict(code, reason)
+        if self._options.authorize == "token" and meaning is messages.NOT_AUTHORIZED:
+            return messages.SPENT_TOKEN
+        return meaning if self._options.vendor else messages.of_own_server(meaning)
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error."""
-        failed = self._read(message, messages.FAILED)
-        if failed is not None and failed.error is not None:
-            self._on_failed(failed.error, failed.error_code)
-            return
-        match self._read(message, messages.MESSAGE):
+        match self._read(message, messages.decoded):
+            case messages.Failed(error=error, error_code=code):
+                self._on_failed(error, code)
             case messages.Turn() as turn:
                 yield from self._on_turn(turn)
             case messages.Begin() as begin:
@@ -214,7 +218,7 @@ def live_text(turn: messages.Turn) -> tuple[str, int]:
 
 
 def _samples(ms: float) -> int:
-    return round(ms * SAMPLES_PER_MS)
+    return samples(ms / 1000)
 
 
 def _word(word: messages.Heard) -> Word:
@@ -226,77 +230,74 @@ def _speaker(label: str | None) -> str | None:
     return label if label is not None and len(label) == 1 and label.isalpha() else None
 
 
-class AssemblyAIEngine:
+class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
     """AssemblyAI, or a server that speaks its protocol v3."""
 
     Options: ClassVar = AssemblyAIOptions
-    name: str = "assemblyai"
-    key_variable: ClassVar[str | None] = "ASSEMBLYAI_API_KEY"
+    name = "assemblyai"
+    service = "AssemblyAI"
+    domain = DOMAIN
+    key_variable = "ASSEMBLYAI_API_KEY"
+    key_terms = TERMS
+    http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
+    language_remedy = "Choose another with speech_model in [engines.assemblyai]"
 
-    def __init__(self, options: AssemblyAIOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected.
+    def _url(self) -> str:
+        return self._options.base_url
 
-        Args:
-            options: The settings.
-            log: Not needed: there is no process.
-            key: An API key, or a temporary token. A server of one's own may need none.
-        """
-        del log
-        self._options = options
-        self._key = key
-        self.url = options.base_url
-        self.title = f"assemblyai · {place(options.url) if options.url else options.speech_model}"
-        self.capabilities = Capabilities(
+    def _describe(self) -> str:
+        return host_and_port(self._options.url) if self._options.url else self._options.speech_model
+
+    def _able(self) -> Capabilities:
+        options = self._options
+        return Capabilities(
             block_ms=(50, 1000),
             fastest_pace=1.0,
             longest_s=LONGEST_S,
-            connections_per_minute=CONNECTIONS_PER_MINUTE if options.vendor else None,
+            connections_per_minute=CONNECTIONS_PER_MINUTE if self.at_vendor else None,
             keep_alive="message",
             word_times=True,
             confidence=True,
             speakers=bool(options.speaker_labels),
             languages=LANGUAGES.get(options.speech_model, ()),
-            billed=options.vendor,
-            usd_per_hour=USD_PER_HOUR.get(options.speech_model) if options.vendor else None,
-            offline=is_local(options.base_url),
+            takes_language=options.pro,
+            billed=self.at_vendor,
+            usd_per_hour=price(options) if self.at_vendor else None,
+            price_as_of=PRICE_AS_OF,
+            offline=self.is_local,
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """What stands in the way: the url, the key, the language. Nothing is connected."""
-        if failure := unusable(self.name, self._options.base_url):
-            return failure
-        if self._key is None and self._options.vendor:
-            return self._no_key()
-        spoken = self.capabilities.languages
-        if request.language is not None and spoken and request.language.split("-")[0].lower() not in spoken:
-            what = f"AssemblyAI's model {self._options.speech_model} does not know the language {request.language}"
-            return Failure(what, "Choose another with speech_model in [engines.assemblyai]", ExitCode.ENGINE)
-        return None
+    def _own_terms(self) -> tuple[str, ...]:
+        return self._options.keyterms_prompt or ()
 
-    async def connect(self, request: Request) -> AssemblyAIConnection:
-        """Open a connection, once the server has said `Begin`. Raises `Lost`."""
-        if failure := await self.check(request):
-            raise Lost(failure, retry=False)
-        terms, left_out = key_terms(self._options, request.key_terms)
+    async def _open(self, request: Request) -> AssemblyAIConnection:
+        """It is open once the server has said `Begin`."""
+        terms = self._terms(request)
         token = self._key if self._options.authorize == "token" else None
         headers = {"AssemblyAI-Version": API_VERSION}
         if self._key is not None and token is None:
             headers["Authorization"] = self._key
-        url = address(self._options, request, terms, token)
-        refused = {401: messages.NOT_AUTHORIZED}
+        url = address(self._options, request, terms.taken if terms else (), token)
         try:
-            socket = await open_socket(url, headers, name="AssemblyAI", http=refused)
-            connection = AssemblyAIConnection(socket, self._options, left_out)
+            socket = await self._socket(url, headers)
+            connection = AssemblyAIConnection(socket, self._options, terms, patience_s=self.patience_s)
             await connection.greeting()
         except Lost as lost:
-            if self._key is None and lost.cause.what.startswith(messages.NOT_AUTHORIZED.what):
-                raise Lost(self._no_key(), retry=False) from None
+            if token is not None and lost.cause.needs_key:
+                raise messages.SPENT_TOKEN.lost() from None
             raise
         return connection
 
-    def _no_key(self) -> Failure:
-        remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
-        return Failure("AssemblyAI needs an API key", remedy, ExitCode.ENGINE)
 
-    async def close(self) -> None:
-        """Nothing is kept between connections."""
+def price(options: AssemblyAIOptions) -> float | None:
+    """Dollars an hour with the extras that are set; None where no list price is known."""
+    model = USD_PER_HOUR.get(options.speech_model)
+    if model is None or options.domain is not None:
+        return None
+    extras = (
+        TERMS_USD_PER_HOUR if options.keyterms_prompt and not options.pro else 0.0,
+        FOCUS_USD_PER_HOUR if options.voice_focus else 0.0,
+        REDACTION_USD_PER_HOUR if options.redact_pii else 0.0,
+    )
+    return model + sum(extras)

@@ -11,11 +11,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 from msgspec import Meta
 
-from mictape.engines.base import Capabilities, Lost, Request
+from mictape.engines.base import Capabilities, Request
 from mictape.engines.deepgram.flux import FluxConnection
-from mictape.engines.deepgram.v1 import DeepgramConnection
-from mictape.engines.websocket import is_local, open_socket, unusable
-from mictape.failure import ExitCode, Failure
+from mictape.engines.deepgram.v1 import DeepgramConnection, Server
+from mictape.engines.key_terms import Limits
+from mictape.engines.remote import RemoteEngine, primary
+from mictape.engines.urls import host_and_port
 from mictape.units import RATE
 
 PATHS: Final = {"v1": "/v1/listen", "flux": "/v2/listen"}
@@ -23,6 +24,7 @@ PATHS: Final = {"v1": "/v1/listen", "flux": "/v2/listen"}
 V1_ONLY: Final = (
     *("language", "punctuate", "smart_format", "endpointing", "utterance_end_ms", "vad_events", "dictation"),
     *("diarize", "diarize_model", "keywords", "replace", "search", "detect_entities", "extra", "version"),
+    *("filler_words", "no_delay"),
 )
 FLUX_ONLY: Final = ("eager_eot_threshold", "eot_threshold", "eot_timeout_ms")
 
@@ -40,6 +42,12 @@ USD_PER_HOUR: Final = {
     "flux-general-multi": 0.468,
 }
 """Streaming, pay as you go: 0.0048, 0.0058, 0.0065 and 0.0078 dollars a minute (deepgram.com/pricing, August 2026)."""
+
+MOST_TOKENS: Final = 500
+"""Of all key terms together. More at the start is an HTTP 400; more later stops the transcription without a word
+and closes it after 30 s (changelog, correction of the entry of 2 October 2026)."""
+
+PRICE_AS_OF: Final = "2026-08"
 
 DIARIZATION_USD_PER_HOUR: Final = 0.12
 """On top of it, with speakers: 0.002 dollars a minute (as above, May 2026)."""
@@ -89,6 +97,10 @@ class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Milliseconds without a word that end one where it is never silent; false: none do. None: 1000."""
     vad_events: bool | None = None
     """Have the server say when a voice begins; Mictape has no use for it."""
+    filler_words: bool | None = None
+    """Write “uh” and “um”, too; the server leaves them out by default."""
+    no_delay: bool | None = None
+    """With `smart_format`: do not wait for the rest of a number."""
     dictation: bool | None = None
     """Spoken punctuation (“comma”) becomes punctuation."""
     diarize: bool | None = None
@@ -133,11 +145,14 @@ class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return bool(self.diarize or self.diarize_model)
 
 
-def address(options: DeepgramOptions, request: Request) -> str:
-    """The url of a connection, its settings in the query: lists as repeated names, booleans in lower case."""
+def address(options: DeepgramOptions, request: Request, terms: tuple[str, ...] = ()) -> str:
+    """The url of a connection, its settings in the query: lists as repeated names, booleans in lower case.
+
+    `terms` are all the key terms, those of the settings too.
+    """
     parts = urlsplit(options.url)
     path = parts.path if parts.path.strip("/") else PATHS[options.api]
-    query = [*_parameters(options, request), ("encoding", "linear16"), ("sample_rate", str(RATE))]
+    query = [*_parameters(options, request, terms), ("encoding", "linear16"), ("sample_rate", str(RATE))]
     if options.api == "v1":
         query += [("channels", "1"), ("interim_results", "true")]
     joined = "&".join(part for part in (parts.query, urlencode(query)) if part)
@@ -152,13 +167,18 @@ def model_for(options: DeepgramOptions, request: Request) -> str:
     return "flux-general-en" if english else "flux-general-multi"
 
 
-def _parameters(options: DeepgramOptions, request: Request) -> list[tuple[str, str]]:
+def terms_setting(options: DeepgramOptions, request: Request) -> Literal["keyterm", "keywords"]:
+    """Under which name the model takes key terms."""
+    newer = options.api == "flux" or model_for(options, request).startswith("nova-3")
+    return "keyterm" if newer else "keywords"
+
+
+def _parameters(options: DeepgramOptions, request: Request, terms: tuple[str, ...]) -> list[tuple[str, str]]:
     given = {name: value for name, value in msgspec.structs.asdict(options).items() if value not in (None, ())}
     del given["api"], given["url"]
     model = model_for(options, request)
     settings = {**given, "model": model}
-    terms = "keyterm" if options.api == "flux" or model.startswith("nova-3") else "keywords"
-    settings[terms] = tuple(dict.fromkeys((*settings.get(terms, ()), *request.key_terms)))
+    settings[terms_setting(options, request)] = terms
     if options.api == "v1":
         settings = V1_DEFAULTS | settings
         if settings["utterance_end_ms"] is False:
@@ -181,7 +201,7 @@ def _text(value: object) -> str:
 
 
 def _is_english(language: str | None) -> bool:
-    return language is None or language.split("-")[0].lower() == "en"
+    return primary(language) in (None, "en")
 
 
 def _price(options: DeepgramOptions) -> float | None:
@@ -191,29 +211,41 @@ def _price(options: DeepgramOptions) -> float | None:
     return price if price is None or not options.speakers else price + DIARIZATION_USD_PER_HOUR
 
 
-class DeepgramEngine:
-    """Deepgram's service, or a Deepgram server of one's own."""
+def tokens(term: str) -> int:
+    """About how many tokens a key term is, counted rather too high: the service does not say how it counts."""
+    return len(term) // 3 + 1
+
+
+def is_grant(key: str | None) -> bool:
+    """Whether a key is a token that `/v1/auth/grant` gave, a JSON web token, and no API key."""
+    return key is not None and key.startswith("eyJ")
+
+
+class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConnection]):
+    """Deepgram's service, or a server of one's own that speaks its protocol (Deepgram's own, WhisperLiveKit)."""
 
     Options: ClassVar = DeepgramOptions
-    name: str = "deepgram"
-    key_variable: ClassVar[str | None] = "DEEPGRAM_API_KEY"
+    name = "deepgram"
+    service = "Deepgram"
+    domain = "deepgram.com"
+    key_variable = "DEEPGRAM_API_KEY"
+    key_terms = Limits(total=MOST_TOKENS, cost=tokens, unit="tokens")
+    language_remedy = 'Set model = "flux-general-multi" in [engines.deepgram]'
 
     def __init__(self, options: DeepgramOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected.
+        """As every engine at an address."""
+        super().__init__(options, log, key)
+        self._server = Server()
 
-        Args:
-            options: `[engines.deepgram]`.
-            log: Not needed: there is no process.
-            key: The API key; sent to the service and shown nowhere.
-        """
-        del log
-        self._options = options
-        self._key = key
-        model = model_for(options, Request())
-        self.title = f"deepgram · {model}"
-        own = is_local(options.url)
+    def _describe(self) -> str:
+        model = model_for(self._options, Request())
+        return model if self.at_vendor else f"{model} · {host_and_port(self.url)}"
+
+    def _able(self) -> Capabilities:
+        options = self._options
         flux = options.api == "flux"
-        self.capabilities = Capabilities(
+        only_english = model_for(options, Request()) == "flux-general-en" and options.model is not None
+        return Capabilities(
             # Nova's guide asks for 20 to 250 ms, Flux's strongly for 80 ms.
             block_ms=(20, 80) if flux else (20, 250),
             fastest_pace=PACE,
@@ -221,29 +253,27 @@ class DeepgramEngine:
             word_times=True,
             confidence=True,
             speakers=options.speakers,
-            languages=("en",) if model == "flux-general-en" and options.model else (),
-            billed=not own,
-            usd_per_hour=None if own else _price(options),
-            offline=own,
+            languages=("en",) if only_english else (),
+            takes_language=True,
+            billed=self.at_vendor,
+            usd_per_hour=_price(options) if self.at_vendor else None,
+            price_as_of=PRICE_AS_OF,
+            offline=self.is_local,
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """What stands in the way: the url, the key, the language."""
-        if not self._key:
-            remedy = f"Give it one with mictape login {self.name}, or in the environment as {self.key_variable}"
-            return Failure("Deepgram needs an API key", remedy, ExitCode.ENGINE)
-        if model_for(self._options, request) == "flux-general-en" and not _is_english(request.language):
-            remedy = 'Set model = "flux-general-multi" in [engines.deepgram]'
-            return Failure(f"flux-general-en knows English only, not {request.language}", remedy, ExitCode.ENGINE)
-        return unusable(self.name, self._options.url)
+    def _own_terms(self) -> tuple[str, ...]:
+        name = terms_setting(self._options, Request())
+        return self._options.keyterm if name == "keyterm" else self._options.keywords
 
-    async def connect(self, request: Request) -> DeepgramConnection | FluxConnection:
-        """Open a connection. Raises `Lost`."""
-        if failure := await self.check(request):
-            raise Lost(failure, retry=False)
-        headers = {"Authorization": f"Token {self._key}"}
-        socket = await open_socket(address(self._options, request), headers, name="Deepgram")
-        return (FluxConnection if self._options.api == "flux" else DeepgramConnection)(socket, "Deepgram")
-
-    async def close(self) -> None:
-        """Nothing is kept between connections."""
+    async def _open(self, request: Request) -> DeepgramConnection | FluxConnection:
+        terms = self._terms(request)
+        taken = terms.taken if terms else ()
+        headers = {"Authorization": f"{'Bearer' if is_grant(self._key) else 'Token'} {self._key}"} if self._key else {}
+        socket = await self._socket(address(self._options, request, taken), headers)
+        if self._options.api == "flux":
+            return FluxConnection(socket, self.service, terms, patience_s=self.patience_s)
+        speakers = self._options.speakers
+        return DeepgramConnection(
+            socket, self.service, terms, self._server, speakers=speakers, patience_s=self.patience_s
+        )

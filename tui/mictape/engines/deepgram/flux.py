@@ -15,10 +15,13 @@ from typing import Final
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Notice, Partial, Received, Word
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
+from mictape.engines.bounds import samples
 from mictape.engines.deepgram.v1 import CLOSE_STREAM, CODES, Configure, ConfigureFailure, ConfigureSuccess
-from mictape.engines.websocket import Frame, SocketConnection, Verdict
-from mictape.units import RATE, SAMPLE_BYTES
+from mictape.engines.key_terms import Terms
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame, SocketConnection
+from mictape.units import RATE
 
 FORCE_END_TURN: Final = '{"type":"ForceEndTurn"}'
 """Ends the turn with what has been transcribed; ignored where nobody speaks."""
@@ -89,9 +92,8 @@ class FluxConnection(SocketConnection):
 
     codes = CODES
 
-    def __init__(self, socket: ClientConnection, name: str) -> None:
-        super().__init__(socket, name)
-        self._sent = 0
+    def __init__(self, socket: ClientConnection, name: str, terms: Terms | None, *, patience_s: float) -> None:
+        super().__init__(socket, name, terms, patience_s=patience_s)
         self._turn = 0
         self._open: TurnInfo | None = None
         """What was last heard of a turn that has text and has not ended."""
@@ -101,16 +103,15 @@ class FluxConnection(SocketConnection):
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block as it is; never an empty one."""
-        self._sent += len(pcm) // SAMPLE_BYTES
         return (pcm,) if pcm else ()
 
     def endpoint_frames(self) -> Iterable[Frame]:
         """End the turn."""
         return (FORCE_END_TURN,)
 
-    def update_frames(self, changes: Changes) -> Iterable[Frame]:
-        """New key terms."""
-        return () if changes.key_terms is None else (msgspec.json.encode(Configure(changes.key_terms)).decode(),)
+    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
+        """New key terms, in the place of all before."""
+        return (msgspec.json.encode(Configure(terms)).decode(),)
 
     def finish_frames(self) -> Iterable[Frame]:
         """What makes the server decode the rest and close."""
@@ -124,7 +125,7 @@ class FluxConnection(SocketConnection):
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         yield from self._count(message)
-        match self._read(message, _MESSAGE):
+        match self._read(message, _MESSAGE.decode):
             case TurnInfo() as info:
                 yield from self._on_turn_info(info)
             case ConfigureFailure(description=why):
@@ -144,7 +145,7 @@ class FluxConnection(SocketConnection):
 
     def _count(self, message: Frame) -> Iterator[EngineEvent]:
         """A number that was left out is a message that was lost, perhaps with words in it."""
-        numbered = self._read(message, _NUMBERED)
+        numbered = self._read(message, _NUMBERED.decode)
         if numbered is None or numbered.sequence_id is None:
             return
         missing = numbered.sequence_id - self._number - 1
@@ -209,4 +210,4 @@ class FluxConnection(SocketConnection):
 
     def _at(self, seconds: float) -> int:
         """Seconds of sound in samples; the server's rounding never goes beyond what was sent."""
-        return round(max(0.0, min(seconds * RATE, self._sent)))
+        return min(samples(seconds), self._sent)

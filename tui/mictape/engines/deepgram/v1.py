@@ -17,9 +17,12 @@ from typing import Final
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Notice, Partial, Received, Word
-from mictape.engines.websocket import Frame, SocketConnection, Verdict
-from mictape.units import RATE, SAMPLE_BYTES
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
+from mictape.engines.bounds import samples
+from mictape.engines.key_terms import Terms
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame, SocketConnection
+from mictape.units import RATE
 
 ROUNDING: Final = RATE // 10
 """How far a time may be from the sample we count: the server's frames are some hundredths of a second."""
@@ -35,8 +38,11 @@ CODES: Final[Mapping[int, Verdict]] = {
 }
 """DATA-0000 and, for everything on the server's side, NET-0000."""
 
-STARVED: Final = "NET-0001"
-"""The reason of another 1011."""
+STARVED: Final = ("net-0001", "net0001", "did not receive audio data")
+"""What the reason of another 1011 has one of (deepgram/deepgram-python-sdk#319, #478)."""
+
+UNSUPPORTED: Final = 4400
+"""How a server that speaks only a part of the protocol (QuentinFuxa/WhisperLiveKit) answers what it does not know."""
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +127,14 @@ _MESSAGE: Final = msgspec.json.Decoder(Message)
 _NOTHING: Final = Alternative("")
 
 
+@dataclass(slots=True)
+class Server:
+    """What is known of a server, beyond one connection."""
+
+    finalizes: bool = True
+    """Whether it knows `Finalize`; one that does not ends the connection at it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Segment:
     """A piece of an utterance that will not change."""
@@ -137,9 +151,20 @@ class DeepgramConnection(SocketConnection):
 
     codes = CODES
 
-    def __init__(self, socket: ClientConnection, name: str) -> None:
-        super().__init__(socket, name)
-        self._sent = 0
+    def __init__(
+        self,
+        socket: ClientConnection,
+        name: str,
+        terms: Terms | None,
+        server: Server,
+        *,
+        speakers: bool,
+        patience_s: float,
+    ) -> None:
+        """Take over a socket; `speakers`: whether they were asked for, since other servers send some unasked."""
+        super().__init__(socket, name, terms, patience_s=patience_s)
+        self._server = server
+        self._speakers = speakers
         self._turn = 0
         self._segments: list[_Segment] = []
         self._frozen = 0
@@ -151,17 +176,16 @@ class DeepgramConnection(SocketConnection):
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block as it is. Never an empty one, which is an older word for the end of the stream."""
-        self._sent += len(pcm) // SAMPLE_BYTES
         return (pcm,) if pcm else ()
 
     def endpoint_frames(self) -> Iterable[Frame]:
         """Freeze what was sent. Too little sound gets no answer: see `_over_endpoint`."""
         self._endpoint = self._sent
-        return (FINALIZE,)
+        return (FINALIZE,) if self._server.finalizes else ()
 
-    def update_frames(self, changes: Changes) -> Iterable[Frame]:
-        """New key terms; models other than Nova-3 refuse them, which becomes a `Notice`."""
-        return () if changes.key_terms is None else (msgspec.json.encode(Configure(changes.key_terms)).decode(),)
+    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
+        """New key terms, in the place of all before; models other than Nova-3 refuse them: that becomes a `Notice`."""
+        return (msgspec.json.encode(Configure(terms)).decode(),)
 
     def keep_alive_frames(self) -> Iterable[Frame]:
         """Wanted every 3 to 5 s without sound; takes no place in the stream's time."""
@@ -173,13 +197,16 @@ class DeepgramConnection(SocketConnection):
 
     def verdict(self, code: int, reason: str) -> Verdict | None:
         """Deepgram names the error in the reason, because the codes are few."""
-        if STARVED in reason:
+        if code == UNSUPPORTED and "finalize" in reason.lower():
+            self._server.finalizes = False
+            return Verdict("The server does not know how to end an utterance")
+        if any(words in reason.lower() for words in STARVED):
             return Verdict("Deepgram was sent nothing for 10 s and closed the connection")
         return super().verdict(code, reason)
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """One message."""
-        match self._read(message, _MESSAGE):
+        match self._read(message, _MESSAGE.decode):
             case Results() as results:
                 yield from self._on_results(results)
             case UtteranceEnd(last_word_end=seconds) if self._closes(seconds):
@@ -267,20 +294,21 @@ class DeepgramConnection(SocketConnection):
         return _Segment(best.transcript, self._words(best), start, end, best.languages[0] if best.languages else None)
 
     def _words(self, best: Alternative) -> tuple[Word, ...]:
+        rated = any(entry.confidence for entry in best.words)  # a server that rates nothing says 0 of every word
         return tuple(
             Word(
                 entry.punctuated_word or entry.word,
                 self._at(entry.start),
                 self._at(entry.end),
-                entry.confidence,
-                None if entry.speaker is None else str(entry.speaker),
+                entry.confidence if rated else None,
+                str(entry.speaker) if self._speakers and entry.speaker is not None else None,
             )
             for entry in best.words
         )
 
     def _at(self, seconds: float) -> int:
         """Seconds of sound in samples; the server's rounding never goes beyond what was sent."""
-        return round(max(0.0, min(seconds * RATE, self._sent)))
+        return min(samples(seconds), self._sent)
 
 
 def _common(values: Iterable[str | None]) -> str | None:

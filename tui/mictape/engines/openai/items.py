@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial, Word
 
 
 @dataclass(slots=True)
@@ -55,11 +55,13 @@ class Items:
             item.shown += more
             yield Partial(item.turn, item.shown, start=item.start)
 
-    def complete(self, item_id: str, text: str, language: str | None) -> Iterator[EngineEvent]:
+    def complete(
+        self, item_id: str, text: str, language: str | None, words: tuple[Word, ...] | None = None
+    ) -> Iterator[EngineEvent]:
         """The whole of a text."""
         item = self._placed(item_id)
         late = item.turn < self._said
-        item.final = FinalTurn(item.turn, text, start=item.start, end=item.until, language=language)
+        item.final = FinalTurn(item.turn, text, words, start=item.start, end=item.until, language=language)
         if late:
             yield item.final
         elif item.turn > self._said:

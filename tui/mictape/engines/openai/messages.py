@@ -8,7 +8,8 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from mictape.engines.websocket import Frame, Verdict
+from mictape.engines.verdicts import Verdict
+from mictape.engines.websocket import Frame
 
 Value = TypeVar("Value")
 
@@ -78,6 +79,11 @@ class Session(msgspec.Struct, frozen=True, tag_field="type", tag="transcription"
     """What is asked of a connection."""
 
     audio: Audio
+    include: tuple[str, ...] | UnsetType = UNSET
+
+
+LOGPROBS: Final = "item.input_audio_transcription.logprobs"
+"""What to include for `Completed.logprobs`."""
 
 
 class Update(msgspec.Struct, frozen=True, tag_field="type", tag="session.update"):
@@ -153,6 +159,13 @@ class Language(msgspec.Struct, frozen=True):
     code: str
 
 
+class Token(msgspec.Struct, frozen=True):
+    """A piece of text, and how likely the model found it."""
+
+    token: str
+    logprob: float
+
+
 class Completed(
     msgspec.Struct, frozen=True, tag_field="type", tag="conversation.item.input_audio_transcription.completed"
 ):
@@ -161,6 +174,8 @@ class Completed(
     item_id: str
     transcript: str
     languages: tuple[Language, ...] | None = None
+    logprobs: tuple[Token, ...] | None = None
+    """When it was asked for; together they are the transcript."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -169,6 +184,7 @@ class Trouble(msgspec.Struct, frozen=True):
     message: str | None = None
     type: str | None = None
     code: str | None = None
+    param: str | None = None
     event_id: str | None = None
 
 

@@ -8,8 +8,8 @@ order; `previous_item_id` tells the order of speech. Sound itself is never ackno
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,20 +17,15 @@ import msgspec
 from msgspec import UNSET
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Capabilities, Changes, EngineEvent, Lost, Notice, Received, Request
+from mictape.engines.base import Capabilities, EngineEvent, Lost, Notice, Received, Request, Word
+from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.openai import messages as wire
 from mictape.engines.openai.items import Items
-from mictape.engines.websocket import (
-    HTTP,
-    Frame,
-    SocketConnection,
-    Verdict,
-    is_local,
-    open_socket,
-    place,
-    unusable,
-)
-from mictape.failure import ExitCode, Failure
+from mictape.engines.remote import RemoteEngine, primary
+from mictape.engines.urls import host_and_port
+from mictape.engines.verdicts import HTTP, Verdict
+from mictape.engines.websocket import Frame, SocketConnection
+from mictape.failure import Failure
 from mictape.units import RATE, SAMPLE_BYTES
 
 WIRE_RATE: Final = 24_000
@@ -45,11 +40,29 @@ LONGEST_S: Final = 3600.0
 
 VENDOR: Final = "wss://api.openai.com/v1/realtime"
 
-WITHOUT_VAD: Final = "gpt-realtime-whisper"
-"""The one model that takes no turn detection."""
+WITHOUT_VAD: Final = ("gpt-live-transcribe", "gpt-realtime-whisper")
+"""Beginnings of the names of models that take no turn detection: the client commits (guide "Realtime transcription",
+openwhispr/openwhispr#2077)."""
 
 WITHOUT_KEYWORDS: Final = ("whisper-1", "gpt-4o-", "gpt-realtime-whisper")
 """Beginnings of the names of models that take no keywords."""
+
+SEVERAL_LANGUAGES: Final = ("gpt-live-transcribe", "gpt-transcribe")
+"""Beginnings of the names of models that take `languages` and refuse `language` beside it (livekit/agents#6613)."""
+
+WITHOUT_LOGPROBS: Final = ("whisper-1",)
+
+ENDING: Final = ("whisper-1", "gpt-4o-")
+ENDS_ON: Final = "26 February 2027"
+"""When OpenAI shuts these models down (its SDK 3.57, `audio_transcription.py`)."""
+
+TERMS: Final = Limits(forbidden="<>\r\n")
+"""Keywords with one of these signs are refused (livekit/agents#6613)."""
+
+USD_PER_HOUR: Final = {"gpt-live-transcribe": 1.02, "gpt-realtime-whisper": 1.02, "gpt-transcribe": 0.27}
+"""0.017 and 0.0045 dollars a minute: the models' own pages at developers.openai.com."""
+
+PRICE_AS_OF: Final = "2026-11"
 
 ERRORS: Final[Mapping[str, Verdict]] = {
     "session_expired": Verdict("The session reached the longest time that OpenAI allows"),
@@ -87,7 +100,7 @@ class OpenAIOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str | None = None
     """A text that leads the model's style; not for `gpt-realtime-whisper`."""
     delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
-    """How long `gpt-realtime-whisper` waits before it writes: later is more accurate."""
+    """How long `gpt-live-transcribe` and `gpt-realtime-whisper` wait before they write: later is more accurate."""
     noise_reduction: Literal["near_field", "far_field"] | None = None
     """For a headset or for a microphone in the room; None: the sound is left as it is."""
     noise_reduction_strength: float | None = None
@@ -95,7 +108,7 @@ class OpenAIOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turn_detection: Literal["server_vad", "semantic_vad", "none"] | None = None
     """Who ends an utterance: silence, the sense of what was said, or Mictape ("none").
 
-    None: `server_vad`, and "none" for the model that has no voice detector.
+    None: `server_vad`, and "none" for the models that have no voice detector.
     """
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     """`server_vad`: how loud speech is, 0 to 1; None: 0.5."""
@@ -108,18 +121,29 @@ class OpenAIOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def detection(self) -> Literal["server_vad", "semantic_vad", "none"]:
         """Who ends an utterance with these settings."""
-        return self.turn_detection or ("none" if self.model == WITHOUT_VAD else "server_vad")
+        return self.turn_detection or ("none" if self.model.startswith(WITHOUT_VAD) else "server_vad")
 
 
-def session_of(options: OpenAIOptions, request: Request) -> wire.Session:
-    """The session to ask for; what is not set is left to the service's defaults."""
-    terms = dict.fromkeys((*options.keywords, *request.key_terms))
+def session_of(
+    options: OpenAIOptions, request: Request, terms: tuple[str, ...] = (), *, logprobs: bool = True
+) -> wire.Session:
+    """The session to ask for; what is not set is left to the service's defaults.
+
+    Args:
+        options: The settings.
+        request: Its language goes before the settings'.
+        terms: All key terms, those of the settings too.
+        logprobs: Whether to ask how sure the model is.
+    """
+    language = primary(request.language or options.language)
+    several = options.model.startswith(SEVERAL_LANGUAGES)
+    languages = tuple(dict.fromkeys((*([language] if language else ()), *options.languages)))
     knows_terms = not options.model.startswith(WITHOUT_KEYWORDS)
     transcription = wire.Transcription(
         options.model,
-        language=(request.language or options.language or "").split("-")[0].lower() or UNSET,
-        languages=options.languages or UNSET,
-        keywords=tuple(terms) if terms and knows_terms else UNSET,
+        language=UNSET if several else wire.if_set(language),
+        languages=languages if several and languages else UNSET,
+        keywords=terms if terms and knows_terms else UNSET,
         prompt=wire.if_set(options.prompt),
         delay=wire.if_set(options.delay),
     )
@@ -130,7 +154,8 @@ def session_of(options: OpenAIOptions, request: Request) -> wire.Session:
         _turn_detection(options),
         wire.NoiseReduction(noise, wire.if_set(options.noise_reduction_strength)) if noise else UNSET,
     )
-    return wire.Session(wire.Audio(heard))
+    included = (wire.LOGPROBS,) if logprobs and not options.model.startswith(WITHOUT_LOGPROBS) else UNSET
+    return wire.Session(wire.Audio(heard), included)
 
 
 def _turn_detection(options: OpenAIOptions) -> wire.ServerVad | wire.SemanticVad | None:
@@ -153,14 +178,27 @@ class OpenAIConnection(SocketConnection):
     codes: Mapping[int, Verdict] = {4000: HTTP[400]}
     """The service closes so after an error that ends the session before it began."""
 
-    def __init__(self, socket: ClientConnection, name: str, options: OpenAIOptions, request: Request) -> None:
-        super().__init__(socket, name)
+    rate: ClassVar[int] = WIRE_RATE
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        name: str,
+        options: OpenAIOptions,
+        request: Request,
+        terms: Terms | None,
+        *,
+        patience_s: float,
+    ) -> None:
+        super().__init__(socket, name, terms, patience_s=patience_s)
+        if options.model.startswith(ENDING):
+            self._early.append(Notice(f"OpenAI shuts down the model {options.model} on {ENDS_ON}"))
         self._options = options
         self._request = request
         self._opened = False
         self._configured = False
-        self._sent = 0
-        """Samples at the service's rate."""
+        self._logprobs = True
+        """Whether the model says how sure it is, as far as is known."""
         self._committed = 0
         """How many of them were sent when the client last committed."""
         self._commits: dict[str, int] = {}
@@ -175,18 +213,20 @@ class OpenAIConnection(SocketConnection):
 
     async def configure(self) -> None:
         """Ask for the session and wait until it is there. Raises `Lost`."""
-        with contextlib.suppress(Lost):  # what the service said before it closed tells more
-            await self._send((self._update(),))
-        await self.greeting()
+        while not self._configured:
+            self._welcome = False
+            with contextlib.suppress(Lost):  # what the service said before it closed tells more
+                await self._send((self._update(),))
+            await self.greeting()
 
     # What is said.
 
     def _update(self) -> Frame:
-        return wire.encoded(wire.Update(session_of(self._options, self._request)))
+        terms = self._terms.taken if self._terms else ()
+        return wire.encoded(wire.Update(session_of(self._options, self._request, terms, logprobs=self._logprobs)))
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
         """The block in one event; the service takes up to 15 MiB and advises small ones."""
-        self._sent += len(pcm) // SAMPLE_BYTES
         return (wire.encoded(wire.Append(pcm)),) if pcm else ()
 
     def endpoint_frames(self) -> Iterator[Frame]:
@@ -198,7 +238,7 @@ class OpenAIConnection(SocketConnection):
             # Beside a voice detector this would shift every time that it tells, and make an item of nothing.
             yield wire.encoded(wire.Append(bytes(SAMPLE_BYTES * (SMALLEST_COMMIT - samples))))
         name = f"commit-{self._sent}"
-        self._commits[name] = self._reached
+        self._commits[name] = self.reached
         self._committed = self._sent
         yield wire.encoded(wire.Commit(name))
 
@@ -207,11 +247,9 @@ class OpenAIConnection(SocketConnection):
         yield from self.endpoint_frames()
         yield wire.encoded(wire.Clear())
 
-    def update_frames(self, changes: Changes) -> Iterable[Frame]:
+    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
         """The session again, with other key terms."""
-        if changes.key_terms is None:
-            return ()
-        self._request = Request(self._request.language, changes.key_terms)
+        del terms
         return (self._update(),)
 
     # What is heard.
@@ -220,9 +258,9 @@ class OpenAIConnection(SocketConnection):
         """What an event says. Raises `Lost` when it is an error that ends the session."""
         if not self._opened:
             self._opened = wire.recognise(message, "openai")
-        yield from self._on_event(self._read(message, wire.EVENT))
+        yield from self._on_event(self._read(message, wire.EVENT.decode))
         if self._flushed and not self._items.open:
-            yield from self._items.answer(self._reached)
+            yield from self._items.answer(self.reached)
             self.said_all()
 
     def _on_event(self, event: wire.Event | None) -> Iterator[EngineEvent]:
@@ -237,9 +275,9 @@ class OpenAIConnection(SocketConnection):
                 yield from self._on_committed(item_id, previous)
             case wire.Delta(item_id=item_id, delta=more):
                 yield from self._items.delta(item_id, more or "", self._speech)
-            case wire.Completed(item_id=item_id, transcript=text, languages=heard):
+            case wire.Completed(item_id=item_id, transcript=text, languages=heard, logprobs=tokens):
                 language = heard[0].code if heard and len(heard) == 1 else None
-                yield from self._items.complete(item_id, text, language)
+                yield from self._items.complete(item_id, text, language, words_of(text, tokens or ()))
             case wire.Failed(error=error):
                 raise self._lost_by(error)
             case wire.Error(error=error):
@@ -276,6 +314,10 @@ class OpenAIConnection(SocketConnection):
             return
         if verdict := ERRORS.get(code):
             raise verdict.lost(code)  # the code alone: what the service says of a wrong key shows parts of it
+        if not self._configured and self._logprobs and "logprobs" in f"{error.param} {said}":
+            self._logprobs = False
+            self.greeted()  # `configure` asks again, without
+            return
         if not self._configured:
             verdict = FAILED if error.type == "server_error" else REFUSED
             raise verdict.lost(said or code)
@@ -284,62 +326,72 @@ class OpenAIConnection(SocketConnection):
             self._told.add(code)
             yield Notice(f"{self._name}: {said or code}")
 
-    @property
-    def _reached(self) -> int:
-        """Samples sent so far, at 16 kHz."""
-        return self._sent * RATE // WIRE_RATE
-
     def _at(self, ms: int) -> int:
         """The service's milliseconds as samples: of those sent, whatever it says."""
-        return min(max(0, ms) * RATE // 1000, self._reached)
+        return min(max(0, ms) * RATE // 1000, self.reached)
 
 
-class OpenAIEngine:
+def words_of(text: str, tokens: Sequence[wire.Token]) -> tuple[Word, ...] | None:
+    """The words of a text, each as sure as its least sure token; None when the tokens are not those of the text."""
+    words: list[Word] = []
+    for token in tokens:
+        sure = math.exp(min(0.0, token.logprob))
+        if words and not token.token.startswith(" "):
+            words[-1] = Word(words[-1].text + token.token, confidence=min(sure, words[-1].confidence or 0.0))
+        elif token.token.strip():
+            words.append(Word(token.token.strip(), confidence=sure))
+    return tuple(words) if words and [word.text for word in words] == text.split() else None
+
+
+class OpenAIEngine(RemoteEngine[OpenAIOptions, OpenAIConnection]):
     """OpenAI's transcription sessions, or a server of one's own that speaks them."""
 
     Options: ClassVar = OpenAIOptions
-    name: Final = "openai"
-    key_variable: ClassVar[str | None] = "OPENAI_API_KEY"
+    name = "openai"
+    service = "OpenAI"
+    domain = "openai.com"
+    key_variable = "OPENAI_API_KEY"
+    key_terms = TERMS
 
-    def __init__(self, options: OpenAIOptions, log: Path, key: str | None = None) -> None:
-        """Prepare; nothing is connected. `log` is not needed."""
-        del log
-        self._options = options
-        self._key = key
-        where = "" if options.url == VENDOR else f" · {place(options.url)}"
-        self.title = f"openai · {options.model}{where}"
-        self.capabilities = Capabilities(
+    def _describe(self) -> str:
+        where = "" if self._options.url == VENDOR else f" · {host_and_port(self.url)}"
+        return f"{self._options.model}{where}"
+
+    def _able(self) -> Capabilities:
+        options = self._options
+        return Capabilities(
             block_ms=(20, 1000),
             longest_s=LONGEST_S,
             rate=WIRE_RATE,
             endpointing="follower" if options.detection() == "none" else "engine",
-            billed=not is_local(options.url),
-            offline=is_local(options.url),
+            confidence=not options.model.startswith(WITHOUT_LOGPROBS),
+            takes_language=True,
+            billed=self.at_vendor,
+            usd_per_hour=USD_PER_HOUR.get(options.model) if self.at_vendor else None,
+            price_as_of=PRICE_AS_OF,
+            offline=self.is_local,
+            patience_s=self.patience_s,
         )
 
-    async def check(self, request: Request) -> Failure | None:
-        """What stands in the way: no key, a url that cannot be one, settings that exclude each other."""
-        del request
-        if not self._key:
-            remedy = f"Run mictape login {self.name}, or set {self.key_variable}"
-            return Failure("OpenAI needs an API key", remedy, ExitCode.ENGINE)
-        if self._options.model == WITHOUT_VAD and self._options.detection() != "none":
-            remedy = f'Set turn_detection = "none" in [engines.{self.name}], or choose another model'
-            return Failure(f"The model {WITHOUT_VAD} has no turn detection", remedy, ExitCode.ENGINE)
-        return unusable(self.name, self._options.url)
+    def _own_terms(self) -> tuple[str, ...]:
+        return self._options.keywords
 
-    async def connect(self, request: Request) -> OpenAIConnection:
-        """Open a connection; it is there once the service has taken the settings. Raises `Lost`."""
-        if failure := await self.check(request):
-            raise Lost(failure, retry=False)
-        headers = {"Authorization": f"Bearer {self._key}"}
-        socket = await open_socket(_transcribing(self._options.url), headers, name="OpenAI")
-        connection = OpenAIConnection(socket, "OpenAI", self._options, request)
+    def _objection(self, request: Request) -> Failure | None:
+        """Settings that exclude each other."""
+        options = self._options
+        if options.model.startswith(WITHOUT_VAD) and options.detection() != "none":
+            remedy = f"Remove turn_detection from [engines.{self.name}], or choose another model"
+            return self._failure(f"The model {options.model} has no turn detection", remedy)
+        return None
+
+    async def _open(self, request: Request) -> OpenAIConnection:
+        """It is open once the service has taken the settings."""
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
+        socket = await self._socket(_transcribing(self.url), headers)
+        terms = self._terms(request)
+        connection = OpenAIConnection(socket, self.service, self._options, request, terms, patience_s=self.patience_s)
         await connection.configure()
         return connection
-
-    async def close(self) -> None:
-        """Nothing is kept between connections."""
 
 
 def _transcribing(url: str) -> str:

@@ -1,0 +1,157 @@
+"""What every engine at an address shares: options, key, url, and what stands in the way of a connection."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
+
+from websockets.asyncio.client import ClientConnection
+
+from mictape.engines.base import Capabilities, Connection, Lost, Request
+from mictape.engines.key_terms import Limits, Terms
+from mictape.engines.network import PING_S, NotTrusted, open_socket
+from mictape.engines.urls import WEBSOCKET, is_local, unusable, within
+from mictape.engines.verdicts import Verdict
+from mictape.failure import ExitCode, Failure
+
+OWN_SERVER_S: Final = 60.0
+"""How long a server of one's own may be busy before it is taken for dead: a cold model takes a minute, and one that
+decodes for many answers no ping meanwhile (modelscope/FunASR#3533, QuentinFuxa/WhisperLiveKit#220)."""
+
+
+class _Options(Protocol):
+    """What the settings of every engine at an address have."""
+
+    @property
+    def url(self) -> str | None:
+        """Where it is; None where other settings say so."""
+        ...
+
+
+OptionsT = TypeVar("OptionsT", bound=_Options)
+ConnectionT_co = TypeVar("ConnectionT_co", bound=Connection, covariant=True)
+
+
+class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
+    """An engine at an address. An adapter adds what it can do, its title, and how a connection is opened."""
+
+    name: ClassVar[str]
+    service: ClassVar[str]
+    """Its name in sentences."""
+    domain: ClassVar[str] = ""
+    """The vendor's: at hosts below it a key is needed, and connections cost money. Empty: there is no vendor."""
+    key_variable: ClassVar[str | None] = None
+    schemes: ClassVar[tuple[str, ...]] = WEBSOCKET
+    key_terms: ClassVar[Limits | None] = None
+    """What key terms it takes; None: none."""
+    http: ClassVar[Mapping[int, Verdict]] = {}
+    """What HTTP statuses mean, where they mean something else than everywhere."""
+    language_remedy: ClassVar[str] = "Choose another engine with --engine"
+
+    def __init__(self, options: OptionsT, log: Path, key: str | None = None) -> None:
+        """Prepare; nothing is connected.
+
+        Args:
+            options: `[engines.NAME]`.
+            log: Not needed: there is no process.
+            key: The API key; sent to the service and shown nowhere. A server of one's own may need none.
+        """
+        del log
+        self._options = options
+        self._key = key or None
+        self._met = False
+        """Whether a connection was ever open."""
+        self.url = self._url()
+        self.at_vendor = bool(self.domain) and within(self.url, self.domain)
+        self.title = f"{self.name} · {self._describe()}"
+        self.capabilities = self._able()
+
+    def _url(self) -> str:
+        """Where to connect, without parameters."""
+        return self._options.url or ""
+
+    @abstractmethod
+    def _describe(self) -> str:
+        """What the title says after the name."""
+
+    @abstractmethod
+    def _able(self) -> Capabilities:
+        """What it can do with these settings."""
+
+    @abstractmethod
+    async def _open(self, request: Request) -> ConnectionT_co:
+        """Open a connection after everything was checked. Raises `Lost`."""
+
+    def _own_terms(self) -> tuple[str, ...]:
+        """The key terms of the settings."""
+        return ()
+
+    def _demands_key(self) -> bool:
+        """Whether there is no use in trying without a key."""
+        return self.at_vendor
+
+    def _objection(self, request: Request) -> Failure | None:
+        """What else stands in the way, whatever answers."""
+        del request
+        return None
+
+    @property
+    def patience_s(self) -> float:
+        """How long the server may leave pings and sends unanswered."""
+        return PING_S if self.at_vendor else OWN_SERVER_S
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no sound leaves the machine."""
+        return unusable(self.name, self.url, self.schemes) is None and is_local(self.url)
+
+    async def check(self, request: Request) -> Failure | None:
+        """What stands in the way: the url, the key, the language, settings. Nothing is connected."""
+        if failure := unusable(self.name, self.url, self.schemes):
+            return failure
+        if self._key is None and self._demands_key():
+            return self._no_key()
+        spoken, language = self.capabilities.languages, primary(request.language)
+        if language is not None and spoken and language not in spoken:
+            what = f"{self.title} does not know the language {request.language}"
+            return self._failure(what, self.language_remedy)
+        return self._objection(request)
+
+    async def connect(self, request: Request) -> ConnectionT_co:
+        """Open a connection. Raises `Lost`."""
+        if failure := await self.check(request):
+            raise Lost(failure, retry=False)
+        try:
+            connection = await self._open(request)
+        except Lost as lost:
+            if self._key is None and lost.cause.needs_key:
+                raise Lost(self._no_key(), retry=False) from None
+            if self._met and isinstance(lost, NotTrusted):
+                raise Lost(lost.cause) from None
+            raise
+        self._met = True
+        return connection
+
+    async def close(self) -> None:
+        """Nothing is kept between connections."""
+
+    def _terms(self, request: Request) -> Terms | None:
+        """The key terms of the settings and of the request, as many as the service takes."""
+        if self.key_terms is None:
+            return None
+        return Terms(self.service, self.key_terms, self._own_terms(), request.key_terms)
+
+    async def _socket(self, url: str, headers: Mapping[str, str] | None = None) -> ClientConnection:
+        return await open_socket(url, headers, name=self.service, http=self.http, patience_s=self.patience_s)
+
+    def _failure(self, what: str, remedy: str) -> Failure:
+        return Failure(what, remedy, ExitCode.ENGINE)
+
+    def _no_key(self) -> Failure:
+        remedy = f"Set one with mictape login {self.name}, or in the environment as {self.key_variable}"
+        return Failure(f"{self.service} needs an API key", remedy, ExitCode.ENGINE, needs_key=True)
+
+
+def primary(language: str | None) -> str | None:
+    """A language code without its region: `pt` of `pt-BR`."""
+    return language.split("-")[0].lower() if language else None
