@@ -12,7 +12,7 @@ async def test_what_the_engine_said_can_be_restored(home: Path) -> None:
         await until_async(lambda: texts(app)[0] == "w1?!")
         await pilot.press("enter", "ctrl+r", "enter")
         await until_async(lambda: texts(app)[0] == "w1")
-        assert app.transcript.line(0).heard is None
+        assert app.transcript.line(0).original is None
 
 
 async def test_escape_changes_nothing(home: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from mictape.engines.base import Engine, Request
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.stretches import Told
+from mictape.recognition.stretches import FollowerEvent
 from mictape.units import RATE
 from support import virtual_time
 from support.scripted import ScriptedEngine, spoken
@@ -37,8 +38,8 @@ POLL_S: Final = 0.01
 async def _waited(folder: Path) -> float:
     """On a virtual clock: how long after the engine can be reached again it is connected; seconds."""
     engine = ScriptedEngine(breaks=[BEFORE_S * RATE])
-    tape, writer, told = Tape(folder, 1), TapeWriter(folder, 1), list[Told]()
-    follower = Follower(tape, Coverage(), engine, Request(), told.append, plan=Plan(live=True))
+    tape, writer, told = Tape(folder, 1), TapeWriter(folder, 1), list[FollowerEvent]()
+    follower = Follower(tape, Coverage(), engine, Request(), told.append, numbers=count(), plan=Plan(live=True))
     following = asyncio.create_task(follower.run())
     back_s = float(BEFORE_S + OUTAGE_S)
     word = spoken([1])

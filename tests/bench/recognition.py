@@ -21,7 +21,7 @@ from mictape.engines.base import EngineEvent, FinalTurn, Partial
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import heard_of
 from mictape.engines.local.recognizer.segment_driver import SegmentDriver
-from mictape.recognition.speech_activity import SpeechGate
+from mictape.recognition.speech_activity import SpeechActivity
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
 from mictape.vad.silero import SpeechFinder
@@ -292,8 +292,8 @@ def measure_speech(report: Report) -> None:
         report.add("CPU per second of sound, detector", (time.process_time() - begun_s) / NOISE_S, "s/s")
 
 
-def _gates(pcm: bytes) -> dict[str, SpeechGate]:
-    levels, detector = SpeechGate(), SpeechGate()
+def _gates(pcm: bytes) -> dict[str, SpeechActivity]:
+    levels, detector = SpeechActivity(), SpeechActivity()
     levels.feed(pcm)
     detector.feed(pcm, SpeechFinder(models()[1]).feed(pcm))
     return {"levels": levels, "detector": detector}

@@ -6,6 +6,7 @@ import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ from mictape.failure import Failure
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.stretches import Told
+from mictape.recognition.stretches import FollowerEvent
 from mictape.units import RATE
 
 LIVE_S: Final = 30.0
@@ -133,8 +134,8 @@ class Microphone:
 
     def follower(self, engine: Engine, coverage: Coverage) -> Follower:
         """One that follows it as a live source is followed."""
-        told: list[Told] = []
-        return Follower(self.tape, coverage, engine, Request(), told.append, plan=Plan(live=True))
+        told: list[FollowerEvent] = []
+        return Follower(self.tape, coverage, engine, Request(), told.append, numbers=count(), plan=Plan(live=True))
 
 
 async def delays(url: str, seconds: float, *, paced: bool = True, handshake_s: float = 0.0) -> list[float]:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,7 +25,7 @@ from mictape.engines.base import FinalTurn, Lost, Partial, Request
 from mictape.failure import ExitCode, Failure
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
-from mictape.recognition.stretches import Told
+from mictape.recognition.stretches import FollowerEvent
 from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Script, Utterance, V3Server, V3Session
 from servers.assemblyai import Speech as ScriptedSpeech
@@ -113,15 +113,15 @@ class Sitting:
         self.tape.report(writer.samples)
         self.tape.end()
         self.coverage = Coverage()
-        self.told: list[Told] = []
+        self.told: list[FollowerEvent] = []
         engine = AssemblyAIEngine(AssemblyAIOptions(url=url), Path("unused"), KEY)
         engine.capabilities = replace(engine.capabilities, **{"fastest_pace": None, **able})
-        self.follower = Follower(self.tape, self.coverage, engine, Request(), self.told.append)
+        self.follower = Follower(self.tape, self.coverage, engine, Request(), self.told.append, numbers=count())
 
     @property
     def losses(self) -> list[Lost]:
         """Why connections were lost, in order."""
-        return [each.heard for each in self.told if isinstance(each.heard, Lost)]
+        return [each.event for each in self.told if isinstance(each.event, Lost)]
 
     async def follow(self) -> None:
         async with asyncio.timeout(2 * TIMEOUT_S):
@@ -145,7 +145,7 @@ class Sitting:
 
     @property
     def words(self) -> list[str]:
-        finals = [each.heard for each in self.told if isinstance(each.heard, FinalTurn)]
+        finals = [each.event for each in self.told if isinstance(each.event, FinalTurn)]
         return " ".join(final.text for final in sorted(finals, key=lambda final: final.start or 0)).split()
 
     def is_whole(self) -> bool:
@@ -407,7 +407,7 @@ async def test_ten_thousand_messages_at_once_keep_nobody_else_waiting(tmp_path: 
         elsewhere.cancel()
     assert sitting.is_whole(), sitting.words
     assert sitting.losses == []
-    assert sum(isinstance(each.heard, Partial) and each.heard.text == "soon" for each in sitting.told) == many
+    assert sum(isinstance(each.event, Partial) and each.event.text == "soon" for each in sitting.told) == many
     assert turns > many / 100
 
 

@@ -1,8 +1,9 @@
-"""A tape, who follows it, and what was told: for tests of the follower. The engine is a script, the tape a real one."""
+"""A tape, its follower and what that reported, for tests. The engine is scripted, the tape is real."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from mictape.audio.tape import Tape, TapeWriter
@@ -11,8 +12,8 @@ from mictape.intervals import Intervals
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.speakers import Voices
-from mictape.recognition.stretches import Told
+from mictape.recognition.speakers import SpeakerRegistry
+from mictape.recognition.stretches import FollowerEvent
 from mictape.units import RATE
 from mictape.vad.client import Listening
 from support import virtual_time
@@ -24,17 +25,16 @@ REMOTE = Capabilities(fastest_pace=1.0, word_times=True)
 
 @dataclass
 class Sitting:
-    """A tape, who follows it, and what was told."""
+    """A tape, its follower and what that reported."""
 
     folder: Path
     engine: ScriptedEngine
     coverage: Coverage = field(default_factory=Coverage)
     plan: Plan = field(default_factory=Plan)
-    told: list[Told] = field(default_factory=list[Told])
-    eras: list[int] = field(default_factory=list[int])
-    """For each of them which follower told it, counted from 0: each counts connections anew."""
-    followers: int = 0
-    voices: Voices = field(default_factory=Voices)
+    events: list[FollowerEvent] = field(default_factory=list[FollowerEvent])
+    numbers: Iterator[int] = field(default_factory=count)
+    """Numbers the connections of all its followers."""
+    speakers: SpeakerRegistry = field(default_factory=SpeakerRegistry)
     listening: Listening | None = None
 
     def __post_init__(self) -> None:
@@ -54,20 +54,15 @@ class Sitting:
 
     async def follow(self) -> None:
         """Follow to the end."""
-        era, self.followers = self.followers, self.followers + 1
-
-        def hear(told: Told) -> None:
-            self.eras.append(era)
-            self.told.append(told)
-
         self.follower = Follower(
             self.tape,
             self.coverage,
             self.engine,
             Request(),
-            hear,
+            self.events.append,
+            numbers=self.numbers,
             plan=self.plan,
-            voices=self.voices,
+            speakers=self.speakers,
             listening=self.listening,
         )
         await self.follower.run()
@@ -75,16 +70,16 @@ class Sitting:
     async def speak(self, words: Sequence[int], holes: Intervals | None = None) -> None:
         """Say words as a microphone does: 100 ms of tape every 100 ms.
 
-        What would lie in `holes` is lost: silence is on the tape in its place, and it is told a block later.
+        What would lie in `holes` is lost: silence is on the tape in its place, and it is reported a block later.
         """
         pcm, lost = spoken(words), holes or Intervals()
         for at in range(0, len(pcm) // 2, SOUND):
             await asyncio.sleep(SOUND / RATE)
-            self._tell_holes(lost)
+            self._report_holes(lost)
             self.write(bytes(2 * SOUND) if at in lost else pcm[2 * at : 2 * (at + SOUND)])
-        self._tell_holes(lost)
+        self._report_holes(lost)
 
-    def _tell_holes(self, lost: Intervals) -> None:
+    def _report_holes(self, lost: Intervals) -> None:
         if (last := self.tape.samples - SOUND) in lost:
             self.coverage.hole(last, last + SOUND)
 
@@ -104,13 +99,13 @@ class Sitting:
     @property
     def finals(self) -> list[FinalTurn]:
         """What each turn became, in tape order, with the speaker it has at last."""
-        turns: dict[tuple[int, int, int], FinalTurn] = {}
-        for era, each in zip(self.eras, self.told, strict=True):
-            if isinstance(each.heard, FinalTurn):
-                turns[era, each.connection, each.heard.turn] = each.heard
-            elif isinstance(each.heard, Speakers):
-                for turn, speaker in each.heard.turns.items():
-                    key = era, each.connection, turn
+        turns: dict[tuple[int, int], FinalTurn] = {}
+        for each in self.events:
+            if isinstance(each.event, FinalTurn):
+                turns[each.connection, each.event.turn] = each.event
+            elif isinstance(each.event, Speakers):
+                for turn, speaker in each.event.turns.items():
+                    key = each.connection, turn
                     if key in turns:
                         turns[key] = replace(turns[key], speaker=speaker)
         return sorted(turns.values(), key=lambda final: final.start or 0)

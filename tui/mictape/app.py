@@ -35,7 +35,7 @@ from mictape.screens.main.screen import Level, MainScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.events import SourceEnded, Trouble
-from mictape.session.recovery import Remains
+from mictape.session.recovery import StoredSession
 from mictape.session.session import Session
 from mictape.session.state import State, Status
 from mictape.session.track import Track
@@ -178,7 +178,7 @@ class MictapeApp(App[None]):
         names = self.transcript.track_names
         first, *added = recording.tracks
         shown = [first, *(track for track in added if not track.tape.ended)]
-        levels = [Level(track.meter, track.heard, names.get(track.number, "")) for track in shown]
+        levels = [Level(track.meter, track.metered, names.get(track.number, "")) for track in shown]
         self._main.show(status, levels, paused=session.paused)
 
     def _say(self, failure: Failure) -> None:
@@ -227,7 +227,7 @@ class MictapeApp(App[None]):
         self._give_up()
         super()._handle_exception(error)
 
-    async def _offered_back(self) -> Remains | None:
+    async def _offered_back(self) -> StoredSession | None:
         """The newest session that was cut off, if there is one and the person wants to go on with it."""
         remains = await self._recording.interrupted()
         if remains is None:
@@ -240,7 +240,7 @@ class MictapeApp(App[None]):
         await self._recording.put_away(remains)
         return None
 
-    async def _first_source(self, continued: Remains | None) -> SourceSpec | None:
+    async def _first_source(self, continued: StoredSession | None) -> SourceSpec | None:
         """What to record first; None when the person leaves instead of choosing."""
         if self._file is not None:
             return FileSource(self._file, "real")
@@ -264,7 +264,7 @@ class MictapeApp(App[None]):
                     self._recording.remember_device(device)
         return None if device is None else source_for(device, self._settings)
 
-    async def _usual_device(self, continued: Remains | None) -> Device | None:
+    async def _usual_device(self, continued: StoredSession | None) -> Device | None:
         """The device of a session that goes on, else the one asked for or remembered. Raises MictapeError."""
         known = continued.tracks[0].track if continued is not None else None
         if known is None or not known.host_api or isinstance(self._settings.device, str):
@@ -330,7 +330,7 @@ class MictapeApp(App[None]):
         hint = f"It stands before every line of {track.device}."
         name = await self.push_screen_wait(Ask("Name of the track", hint=hint, value=track.name))
         if name:
-            session.rename(track, name)
+            session.writer.rename_track(track, name)
 
     def action_choose_engine(self) -> None:
         """Open the engine picker."""

@@ -11,7 +11,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -23,7 +25,7 @@ from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
 from mictape.library.folders import PASSING_PREFIX, SessionFolder, is_alive
 from mictape.library.library import Library, Store
-from mictape.library.records import CoverageRecord, LineRecord, TrackRecord
+from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.transcript.model import Kind
 from support.waiting import until
 
@@ -52,48 +54,49 @@ def refused(code: ExitCode, said: str) -> pytest.RaisesExc[MictapeError]:
 
 async def test_a_session_from_its_start_to_its_end(path: Path) -> None:
     async with await Library.open(path) as library:
-        with await library.create_session(title="Talk", settings={"engine": "local"}, started=NOON) as folder:
+        with await library.run(
+            Store.create_session, title="Talk", settings={"engine": "local"}, started=NOON
+        ) as folder:
             session = folder.session
-            await library.add_track(session, TRACK)
-            await library.add_line(session, HELLO)
-            await library.add_line(session, LineRecord(2, 1, 8_000, 8_000, "microphone: Two", Kind.DIVIDER))
-            await library.update_track(session, 1, samples=32_000, lost=320)
-            await library.set_coverage(
-                session, 1, [CoverageRecord(0, 9, "covered"), CoverageRecord(9, 11, "gap", "offline")]
-            )
-            await library.set_coverage(session, 1, [CoverageRecord(0, 16_000, "covered")])
-            await library.close_session(session)
-        kept = await library.session("last")
+            await library.run(Store.add_track, session, TRACK)
+            await library.run(Store.add_line, session, HELLO)
+            await library.run(Store.add_line, session, LineRecord(2, 1, 8_000, 8_000, "microphone: Two", Kind.DIVIDER))
+            first = (CoverageRecord(0, 9, "covered"), CoverageRecord(9, 11, "gap", "offline"))
+            await library.run(Store.change_track, session, TrackChange(1, 20_000, 0, first))
+            later = (CoverageRecord(9, 16_000, "covered"),)
+            await library.run(Store.change_track, session, TrackChange(1, 32_000, 320, later))
+            await library.run(Store.close_session, session)
+        kept = await library.run(Store.session, "last")
         assert (kept.id, kept.title, kept.state, kept.settings) == (session, "Talk", "closed", {"engine": "local"})
         assert (kept.samples, kept.lines) == (32_100, 1), "the divider was not said"
         assert kept.started == NOON
         assert kept.ended_utc_s is not None
-        assert await library.sessions() == [kept]
-        assert await library.tracks(session) == [msgspec.structs.replace(TRACK, samples=32_000, lost=320)]
-        assert [line.id for line in await library.lines(session)] == [1, 2]
-        assert (await library.lines(session))[0] == HELLO
-        assert (await library.lines(session, words=False))[0].words is None
-        assert await library.coverage(session, 1) == [CoverageRecord(0, 16_000, "covered")]
+        assert await library.run(Store.sessions) == [kept]
+        assert await library.run(Store.tracks, session) == [msgspec.structs.replace(TRACK, samples=32_000, lost=320)]
+        assert [line.id for line in await library.run(Store.lines, session)] == [1, 2]
+        assert (await library.run(Store.lines, session))[0] == HELLO
+        assert (await library.run(Store.lines, session, words=False))[0].words is None
+        assert await library.run(Store.coverage, session, 1) == [CoverageRecord(0, 16_000, "covered")]
 
 
 async def test_many_calls_at_once_are_carried_out_in_their_order(path: Path) -> None:
     async with await Library.open(path) as library:
-        folder = await library.create_session()
+        folder = await library.run(Store.create_session)
         lines = [msgspec.structs.replace(HELLO, id=number, text=str(number)) for number in range(50)]
-        await asyncio.gather(*(library.add_line(folder.session, line) for line in lines))
-        assert [line.text for line in await library.lines(folder.session)] == [line.text for line in lines]
+        await asyncio.gather(*(library.run(Store.add_line, folder.session, line) for line in lines))
+        assert [line.text for line in await library.run(Store.lines, folder.session)] == [line.text for line in lines]
         folder.release()
 
 
 async def test_a_call_that_was_cancelled_is_still_carried_out(path: Path) -> None:
     async with await Library.open(path) as library:
-        with await library.create_session() as folder:
+        with await library.run(Store.create_session) as folder:
             lines = [msgspec.structs.replace(HELLO, id=number) for number in range(20)]
-            calls = [asyncio.create_task(library.add_line(folder.session, line)) for line in lines]
+            calls = [asyncio.create_task(library.run(Store.add_line, folder.session, line)) for line in lines]
             await asyncio.sleep(0)  # they have been handed to the library's thread
             for call in calls:
                 call.cancel()
-            assert await library.lines(folder.session) == lines
+            assert await library.run(Store.lines, folder.session) == lines
 
 
 _ids = st.integers(0, 2**40)
@@ -137,15 +140,41 @@ def test_a_late_revision_leaves_what_a_person_wrote(store: Store, path: Path) ->
         other.close()
         store.revise_line(folder.session, msgspec.structs.replace(HELLO, text="Hello, there!"))
         (line,) = store.lines(folder.session)
-        assert (line.text, line.heard) == ("Hallo.", "Hello, there!")
+        assert (line.text, line.original) == ("Hallo.", "Hello, there!")
 
 
-def test_a_transaction_that_fails_changes_nothing(store: Store) -> None:
+def test_a_line_is_stored_with_its_coverage_or_not_at_all(store: Store) -> None:
     with store.create_session() as folder:
-        store.set_coverage(folder.session, 1, [CoverageRecord(0, 5, "covered")])
+        covered = TrackChange(1, 9, 0, (CoverageRecord(0, 5, "covered"),))
+        store.add_line(folder.session, HELLO, covered)
+        impossible = TrackChange(1, 9, 0, (CoverageRecord(5, 9, cast("Any", "impossible")),))
         with pytest.raises(sqlite3.IntegrityError):
-            store.set_coverage(folder.session, 1, [CoverageRecord(0, 9, "gap"), CoverageRecord(0, 9, "hole")])
+            store.add_line(folder.session, msgspec.structs.replace(HELLO, id=2), impossible)
+        with pytest.raises(sqlite3.IntegrityError):
+            store.add_line(folder.session, HELLO, TrackChange(1, 9, 0, (CoverageRecord(5, 9, "covered"),)))
+        assert store.lines(folder.session) == [HELLO]
         assert store.coverage(folder.session, 1) == [CoverageRecord(0, 5, "covered")]
+
+
+_states = st.sampled_from([("covered", ""), ("gap", "offline"), ("gap", "slow"), ("hole", "lost"), ("open", "")])
+_intervals = st.tuples(st.integers(0, 30), st.integers(1, 12), _states)
+
+
+@given(steps=st.lists(_intervals, max_size=20))
+def test_coverage_changes_give_what_painting_each_sample_gives(steps: list[tuple[int, int, tuple[Any, str]]]) -> None:
+    naive: dict[int, tuple[str, str]] = {}
+    with Store(None) as store, store.create_session() as folder:
+        for start, length, (what, why) in steps:
+            interval = CoverageRecord(start, start + length, what, why)
+            store.change_track(folder.session, TrackChange(1, 0, 0, (interval,)))
+            for sample in range(start, start + length):
+                naive[sample] = (what, why)
+        stored = store.coverage(folder.session, 1)
+        painted = [(at, (each.what, each.why)) for each in stored for at in range(each.start, each.end)]
+        assert painted == sorted((at, state) for at, state in naive.items() if state[0] != "open")
+        states = [(each.start, each.end, each.what, each.why) for each in stored]
+        joined = [left for left, right in pairwise(states) if left[1] == right[0] and left[2:] == right[2:]]
+        assert joined == [], "equal neighbours are one interval"
 
 
 def test_full_text_search_fits_onto_the_lines(store: Store, path: Path) -> None:
@@ -215,7 +244,7 @@ def test_a_deleted_session_leaves_nothing(store: Store, path: Path) -> None:
     (drop.path / "more" / "file").write_bytes(b"sound")
     for folder in (keep, drop):
         store.add_track(folder.session, TRACK)
-        store.set_coverage(folder.session, 1, [CoverageRecord(0, 5, "covered")])
+        store.change_track(folder.session, TrackChange(1, 5, 0, (CoverageRecord(0, 5, "covered"),)))
     store.add_line(keep.session, HELLO)
     for number in range(200):
         store.add_line(drop.session, msgspec.structs.replace(HELLO, id=number, text="a word planted here " * 20))

@@ -32,7 +32,7 @@ def test_only_what_was_not_answered_is_sent_again(tmp_path: Path) -> None:
 def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_heard(tmp_path: Path) -> None:
     sitting = recorded(tmp_path, [1, 2, 9, 3, 1, 2], ScriptedEngine(poison=9))
     assert sitting.words == ["w1", "w2", "w3", "w1", "w2"]
-    [gap] = [each.heard for each in sitting.told if isinstance(each.heard, Gap)]
+    [gap] = [each.event for each in sitting.events if isinstance(each.event, Gap)]
     assert sitting.coverage.gaps == (gap,)
 
 
@@ -92,7 +92,7 @@ def test_a_pause_ends_the_utterance_and_holds_nothing_back(tmp_path: Path) -> No
         await following
 
     virtual_time.run(pausing())
-    assert any(isinstance(each.heard, Partial) for each in sitting.told)
+    assert any(isinstance(each.event, Partial) for each in sitting.events)
     assert sitting.engine.opened == 1
 
 
@@ -111,7 +111,7 @@ def test_after_an_outage_live_goes_on_at_once_and_the_rest_is_filled_in(tmp_path
     async def run() -> None:
         following = asyncio.create_task(sitting.live(script))
         await asyncio.sleep(32)
-        live = [each.heard for each in sitting.told if each.live and isinstance(each.heard, FinalTurn)]
+        live = [each.event for each in sitting.events if each.live and isinstance(each.event, FinalTurn)]
         assert live
         assert min(final.start or 0 for final in live) > 19 * RATE, "live did not wait for the past"
         await following
@@ -136,7 +136,7 @@ def test_a_late_connection_catches_up_by_leaving_silence_out(tmp_path: Path) -> 
 
     virtual_time.run(run())
     assert sitting.words == said(script)
-    finals = [each.heard for each in sitting.told if isinstance(each.heard, FinalTurn)]
+    finals = [each.event for each in sitting.events if isinstance(each.event, FinalTurn)]
     starts = sorted(final.start or 0 for final in finals)
     assert starts == [at * SLOT for at, word in enumerate(script) if word], "times are true across what was left out"
     assert engine.too_fast == 0
@@ -312,7 +312,7 @@ def test_a_connection_is_kept_alive_through_a_pause_and_its_times_stay_true(tmp_
         await following
 
     virtual_time.run(run())
-    finals = [each.heard for each in sitting.told if isinstance(each.heard, FinalTurn)]
+    finals = [each.event for each in sitting.events if isinstance(each.event, FinalTurn)]
     assert [(final.text, final.start) for final in finals] == [("w1", 0), ("w2", SLOT), ("w3", 2 * SLOT)]
     assert engine.kept_alive > 3 or keep_alive == "silence"
 
@@ -322,7 +322,7 @@ def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: P
     script = [*[1, 2, 3] * 4, *[0] * 8, *[3, 2, 1] * 60]  # a pause, then more than any utterance may last
     sitting = recorded(tmp_path, script, engine)
     assert sitting.words == said(script)
-    finals = [each.heard for each in sitting.told if isinstance(each.heard, FinalTurn)]
+    finals = [each.event for each in sitting.events if isinstance(each.event, FinalTurn)]
     assert finals[0].text.split() == said(script[:12])
     assert len(finals) >= 3
     assert all((final.end or 0) - (final.start or 0) <= 21 * RATE for final in finals)

@@ -12,6 +12,7 @@ import pytest
 from mictape.audio.source import FileSource
 from mictape.engines.base import Connection, EngineEvent, Request
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library.library import Store
 from mictape.paths import places
 from mictape.recording import Policy, Recording
 from mictape.recording.tasks import Tasks
@@ -159,7 +160,7 @@ async def test_a_view_that_fails_ends_it_and_what_was_recorded_is_kept(home: Pat
         session = await recording.begin(FileSource(sound_file(tmp_path / "a.wav"), "real"))
         with pytest.raises(BrokenPipeError):
             await asyncio.wait_for(recording.run(view(session)), 60)
-        stored = await recording.library.session(session.folder.session)
+        stored = await recording.library.run(Store.session, session.folder.session)
     assert (stored.state, stored.lines > 0) == ("closed", True)
 
 

@@ -66,8 +66,8 @@ async def test_jumps(home: Path) -> None:
         assert app.screen is not app._main, "it says that the session is shorter"
         await pilot.press("escape")
 
-        app.session.hand.mark(transcript.id_at(2))
-        app.session.hand.name_speaker(transcript.id_at(4), "Anna")
+        app.session.writer.mark(transcript.id_at(2))
+        app.session.writer.name_speaker(transcript.id_at(4), "Anna")
         gap = transcript.add(1, 4 * SLOT, 4 * SLOT, "gap", kind=Kind.GAP)
         await pilot.press("home", "right_curly_bracket")
         await until_async(lambda: at(2))

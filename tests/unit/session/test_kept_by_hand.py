@@ -59,7 +59,7 @@ def edit(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     app.sees(EDITING)
     app.press(" indeed", "enter")
     app.until(lambda text: re.search(r"▸00:00:00.* indeed", text))
-    return lambda lines: lines[0].text.endswith("indeed") and (lines[0].heard or "").startswith(SAID)
+    return lambda lines: lines[0].text.endswith("indeed") and (lines[0].original or "").startswith(SAID)
 
 
 def name_speaker(app: ScreenApp, name: str) -> None:

@@ -24,7 +24,7 @@ async def test_marks_notes_and_edits_outlive_the_process(home: Path) -> None:
         await until_async(lambda: "ask" in texts(app))
         assert texts(app) == ["w1!", "w2", "w3", "w1", "w2", "w3", "ask"]
         assert sorted(app.transcript.marks.values()) == ["", "why"]
-        until(lambda: kept(home)[0].heard == "w1")
+        until(lambda: kept(home)[0].original == "w1")
         lines = kept(home)
         assert [line.text for line in lines] == texts(app)
         assert [(line.text, line.mark) for line in lines if line.mark is not None] == [("w1", "why"), ("w2", "")]
@@ -48,9 +48,9 @@ def test_a_later_revision_leaves_an_edit_alone_and_is_what_comes_back() -> None:
     transcript.edit(id, "the end")
     transcript.revise(id, "The end.", end=2)
     line = transcript.line_of(id)
-    assert (line.text, line.heard, line.end) == ("the end", "The end.", 2)
+    assert (line.text, line.original, line.end) == ("the end", "The end.", 2)
     transcript.edit(id, "The end.")
-    assert transcript.line_of(id).heard is None
+    assert transcript.line_of(id).original is None
     transcript.revise(id, "The End.")
     assert transcript.text_of(id) == "The End."
 
@@ -94,6 +94,6 @@ def test_the_library_keeps_one_mark_a_line(tmp_path: Path) -> None:
         store.rename_speaker(folder.session, 1, "A", "Anna")
         store.revise_line(folder.session, LineRecord(3, 1, 0, 1, "X", speaker="Anna"))
         [line] = store.lines(folder.session)
-        assert (line.text, line.heard, line.speaker, line.mark) == ("y", "X", "Anna", "note")
+        assert (line.text, line.original, line.speaker, line.mark) == ("y", "X", "Anna", "note")
         store.set_mark(folder.session, 3, None)
         assert store.lines(folder.session)[0].mark is None

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,12 +25,12 @@ from mictape.audio.tape import count_samples, read_journal
 from mictape.engines.base import Request
 from mictape.failure import MictapeError
 from mictape.library import export
-from mictape.library.library import Library
-from mictape.session.recovery import remains_of
+from mictape.library.library import Library, Store
+from mictape.session.recovery import load_session
 from mictape.session.session import Session
 from mictape.session.state import State, Status, worst_of
 from mictape.session.track import Track, name_for
-from mictape.session.track_clock import Placement
+from mictape.session.track_clock import TrackClock
 from mictape.transcript.model import Kind, Transcript
 from mictape.units import RATE
 from support.clocked_mic import ClockedMics, Microphone
@@ -79,7 +79,7 @@ def test_after_an_hour_two_tracks_stand_in_true_order(
     first = clock_of(ppm[0], 0, pauses)
     own = clock_of(ppm[1], joined_s, pauses)
     origin = heard_at(first, joined_s)
-    placement = Placement(lambda: own, lambda: first, lambda: first.anchors[-1].sample, origin)
+    placement = TrackClock(lambda: own, lambda: first, lambda: first.anchors[-1].sample, origin)
     # Said by turns on the one and on the other track, at these moments.
     moments = sorted(moment for moment in said_s if not pauses[0][0] <= moment <= pauses[0][1])
     places = [
@@ -95,20 +95,13 @@ def test_after_an_hour_two_tracks_stand_in_true_order(
 def test_while_the_first_track_stands_still_so_does_session_time() -> None:
     first = clock_of(0, 0)
     own = clock_of(0, 0)
-    placement = Placement(lambda: own, lambda: first, lambda: 100 * RATE, 0)
+    placement = TrackClock(lambda: own, lambda: first, lambda: 100 * RATE, 0)
     assert [placement.session_time(at * RATE) for at in (99, 101, 200)] == [99 * RATE, 100 * RATE, 100 * RATE]
 
 
 def test_without_anchors_the_tape_is_counted_from_its_origin() -> None:
-    placement = Placement(Clock, Clock, lambda: 0, 500)
+    placement = TrackClock(Clock, Clock, lambda: 0, 500)
     assert (placement.session_time(700), placement.own_time(700)) == (700, 700)
-
-
-@pytest.fixture
-async def library(home: Path) -> AsyncIterator[Library]:
-    await asyncio.to_thread(home.mkdir)
-    async with await Library.open(home / "library.db", home / "sessions") as opened:
-        yield opened
 
 
 @contextlib.asynccontextmanager
@@ -171,12 +164,12 @@ async def test_two_microphones_of_different_rates(
         session.resume()
         await until_async(lambda: second.tape.samples > before[1] + RATE)
         assert dict(session.transcript.track_names) == {1: "You", 2: "You 2"}
-        session.rename(second, "Anna")
+        session.writer.rename_track(second, "Anna")
     id = session.folder.session
-    tracks = await library.tracks(id)
+    tracks = await library.run(Store.tracks, id)
     assert [track.name for track in tracks] == ["You", "Anna"]
     assert tracks[1].origin >= RATE, "it joined after a second"
-    lines = [line for line in await library.lines(id) if line.kind is Kind.SPEECH]
+    lines = [line for line in await library.run(Store.lines, id) if line.kind is Kind.SPEECH]
     assert {line.track for line in lines} == {1, 2}
     assert sorted(lines, key=lambda line: line.start) == lines
     for line in lines:
@@ -193,7 +186,7 @@ async def test_a_device_that_cannot_be_opened_leaves_the_session_as_it_was(libra
             await session.join(FileSource(tmp_path / "missing.wav"))
         assert [track.number for track in session.tracks] == [1]
         assert session.transcript.track_names == {}
-    assert len(await library.tracks(session.folder.session)) == 1
+    assert len(await library.run(Store.tracks, session.folder.session)) == 1
 
 
 async def test_an_added_track_is_removed_and_comes_again(
@@ -203,7 +196,7 @@ async def test_an_added_track_is_removed_and_comes_again(
     async with sitting(library, tmp_path / "log") as (session, run):
         run.start(first := session.add_track(DeviceSource(ONE.device)))
         run.start(second := await session.join(DeviceSource(OTHER.device)))
-        session.rename(second, "Anna")
+        session.writer.rename_track(second, "Anna")
         await until_async(
             lambda: any(line.track == 2 for line in map(session.transcript.line, range(len(session.transcript))))
         )
@@ -220,11 +213,11 @@ async def test_an_added_track_is_removed_and_comes_again(
         await until_async(lambda: again.tape.samples > RATE // 2)
         assert second.tape.samples == length
     id = session.folder.session
-    assert [(track.name, track.samples >= length) for track in await library.tracks(id)][:2] == [
+    assert [(track.name, track.samples >= length) for track in await library.run(Store.tracks, id)][:2] == [
         ("You", True),
         ("Anna", True),
     ]
-    lines = await library.lines(id)
+    lines = await library.run(Store.lines, id)
     assert [line.text for line in lines if line.kind is Kind.DIVIDER] == [f"no longer recorded: {OTHER.device.name}"]
     assert {1, 2} <= {line.track for line in lines if line.kind is Kind.SPEECH}
 
@@ -236,11 +229,11 @@ async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
     async with sitting(library, tmp_path / "log") as (session, run):
         run.start(session.add_track(DeviceSource(ONE.device)))
         run.start(second := await session.join(DeviceSource(OTHER.device)))
-        session.rename(second, "Anna")
+        session.writer.rename_track(second, "Anna")
         await until_async(lambda: second.tape.samples > RATE)
     id = session.folder.session
-    (await library.resume_session(id)).release()  # as a killed process leaves it
-    remains = await remains_of(library, id)
+    (await library.run(Store.resume_session, id)).release()  # as a killed process leaves it
+    remains = await load_session(library, id)
     again = await Session.go_on(
         library,
         remains,

@@ -204,7 +204,7 @@ async def test_keys_go_from_one_to_the_next(home: Path) -> None:
         await pilot.press("right_square_bracket")
         await until_async(lambda: view.cursor_id == second)
         assert app.session is not None
-        app.session.hand.edit(second, "two")
+        app.session.writer.edit(second, "two")
         await pilot.press("left_square_bracket")
         await until_async(lambda: view.cursor_id == first)
         await pilot.press("right_square_bracket")

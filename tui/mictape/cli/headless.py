@@ -13,6 +13,7 @@ from mictape.audio.devices import Device
 from mictape.audio.source import SourceSpec, source_of
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import export
+from mictape.library.library import Store
 from mictape.library.records import LineRecord
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
@@ -120,8 +121,8 @@ def _give_up(arguments: argparse.Namespace) -> Policy:
 
 async def _print_document(recording: Recording, session: Session, *, kept: bool) -> None:
     library, id = recording.library, session.folder.session
-    header = await library.session(id) if kept else None
-    print(export.json_session(header, await library.tracks(id), await library.lines(id)))
+    header = await library.run(Store.session, id) if kept else None
+    print(export.json_session(header, await library.run(Store.tracks, id), await library.run(Store.lines, id)))
 
 
 async def _say_what_is_missing(session: Session) -> None:

@@ -39,7 +39,7 @@ def connect(path: Path | None, *, busy_s: float) -> sqlite3.Connection:
     """
     if path is not None:
         make_folder(path.parent)
-    with told(path):
+    with sqlite_errors(path):
         if path is not None:
             # SQLite gives its -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
@@ -62,7 +62,7 @@ def connect(path: Path | None, *, busy_s: float) -> sqlite3.Connection:
 @contextmanager
 def transaction(db: sqlite3.Connection, path: Path | None) -> Generator[None]:
     """Write all of what the block does, or nothing of it."""
-    with told(path):
+    with sqlite_errors(path):
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -74,7 +74,7 @@ def transaction(db: sqlite3.Connection, path: Path | None) -> Generator[None]:
 
 
 @contextmanager
-def told(path: Path | None) -> Generator[None]:
+def sqlite_errors(path: Path | None) -> Generator[None]:
     """Turn errors of the database at `path` into sentences; what is a mistake of this program stays as it is."""
     try:
         yield

@@ -1,33 +1,51 @@
 """The library: sessions on disk, for the app and its event loop.
 
-Every method runs on one thread that only the library uses, in the order of the calls; a call that was cancelled
-is still carried out. The command line, which has no loop, uses `Store` itself.
+Every call runs on the one database thread of its library, in the order in which calls were made. `Library.run` waits
+for the result; `SessionWrites.post` returns at once and is tried again until it succeeds. The command line, which may
+block, uses `Store` itself. A second `Library` on the same path reads without waiting for the first one's writes.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
+from mictape.failure import Failure, MictapeError
 from mictape.library.folders import SessionFolder
-from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
+from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.library.store import BUSY_S, Store
-from mictape.units import Span
 
-__all__ = ["CoverageRecord", "Library", "LineRecord", "SessionFolder", "SessionRecord", "Store", "TrackRecord"]
+__all__ = [
+    "CoverageRecord",
+    "Library",
+    "LineRecord",
+    "SessionFolder",
+    "SessionRecord",
+    "SessionWrites",
+    "Store",
+    "TrackChange",
+    "TrackRecord",
+]
+
+RETRY_S: Final = 1.0
+"""How long a write that failed waits before it is tried again."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 
 class Library:
-    """Sessions on disk. What each method does and raises is said at the method of `Store` of the same name."""
+    """A `Store` on a thread of its own."""
 
     def __init__(self, store: Store, thread: ThreadPoolExecutor) -> None:
+        """Use `open`."""
         self._store = store
         self._thread = thread
 
@@ -40,15 +58,15 @@ class Library:
         """
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
         try:
-            store = await _run(thread, Store, path, sessions, busy_s=busy_s)
+            store = await _result(thread.submit(partial(Store, path, sessions, busy_s=busy_s)))
         except BaseException:
             thread.shutdown(wait=False)
             raise
         return cls(store, thread)
 
     async def close(self) -> None:
-        """Carry out what was asked for and close the database."""
-        await self._run(self._store.close)
+        """Carry out all calls made so far and close the database. Every session's writes must have ended."""
+        await self.run(Store.close)
         self._thread.shutdown()
 
     async def __aenter__(self) -> Self:
@@ -64,96 +82,103 @@ class Library:
         """The folder with one folder a session."""
         return self._store.sessions_folder
 
-    async def create_session(
-        self, *, title: str = "", settings: Mapping[str, object] | None = None, started: datetime | None = None
-    ) -> SessionFolder:
-        """Begin a session and hold its folder."""
-        return await self._run(self._store.create_session, title=title, settings=settings, started=started)
+    async def run(self, method: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the store, as in `run(Store.lines, session)`, after all calls made before.
 
-    async def resume_session(self, session: str) -> SessionFolder:
-        """Hold a session again and open it."""
-        return await self._run(self._store.resume_session, session)
+        A call that is cancelled is still carried out. Raises what the method raises.
+        """
+        return await _result(self._thread.submit(partial(method, self._store, *args, **kwargs)))
 
-    async def close_session(self, session: str, *, ended: datetime | None = None) -> None:
-        """Mark a session as ended properly."""
-        await self._run(self._store.close_session, session, ended=ended)
+    def writes(self, session: str, report: Callable[[Failure], None]) -> "SessionWrites":
+        """Begin to write to a session. `report` is called on the event loop with what cannot be written."""
+        loop = asyncio.get_running_loop()
 
-    async def delete_session(self, which: str) -> str:
-        """Remove all of a session, its sound and its text."""
-        return await self._run(self._store.delete_session, which)
+        def report_on_loop(failure: Failure) -> None:
+            loop.call_soon_threadsafe(report, failure)
 
-    async def add_track(self, session: str, track: TrackRecord) -> None:
-        """Add a track to a session."""
-        await self._run(self._store.add_track, session, track)
-
-    async def rename_track(self, session: str, number: int, name: str) -> None:
-        """Say what a track is called from now on."""
-        await self._run(self._store.rename_track, session, number, name)
-
-    async def update_track(self, session: str, number: int, *, samples: int, lost: int) -> None:
-        """Say how long a track's tape is and how much of it is holes, both in samples."""
-        await self._run(self._store.update_track, session, number, samples=samples, lost=lost)
-
-    async def add_line(self, session: str, line: LineRecord) -> None:
-        """Keep a final line, from now on whatever happens to the process."""
-        await self._run(self._store.add_line, session, line)
-
-    async def revise_line(self, session: str, line: LineRecord) -> None:
-        """Keep what an engine now says of a line; a text a person has edited stays."""
-        await self._run(self._store.revise_line, session, line)
-
-    async def set_speaker(self, session: str, line: int, speaker: str) -> None:
-        """Say who spoke a line."""
-        await self._run(self._store.set_speaker, session, line, speaker)
-
-    async def edit_line(self, session: str, line: int, text: str, heard: str | None) -> None:
-        """Keep a person's text of a line beside what the engine said."""
-        await self._run(self._store.edit_line, session, line, text, heard)
-
-    async def rename_speaker(self, session: str, track: int, old: str, new: str) -> None:
-        """Call a speaker otherwise in every line of a track."""
-        await self._run(self._store.rename_speaker, session, track, old, new)
-
-    async def set_mark(self, session: str, line: int, note: str | None) -> None:
-        """Mark a line, with a note or an empty one; None takes the mark away."""
-        await self._run(self._store.set_mark, session, line, note)
-
-    async def set_coverage(self, session: str, track: int, intervals: Iterable[CoverageRecord]) -> None:
-        """Replace what is known of a track's coverage."""
-        await self._run(self._store.set_coverage, session, track, tuple(intervals))
-
-    async def sessions(self) -> list[SessionRecord]:
-        """All sessions, the newest first."""
-        return await self._run(self._store.sessions)
-
-    async def session(self, which: str) -> SessionRecord:
-        """The session with this id, the only one whose id begins so, or the newest (`last`)."""
-        return await self._run(self._store.session, which)
-
-    async def unfinished(self) -> list[SessionRecord]:
-        """Sessions that were never closed and that no living process holds, the newest first."""
-        return await self._run(self._store.unfinished)
-
-    async def tracks(self, session: str) -> list[TrackRecord]:
-        """The tracks of a session, by number."""
-        return await self._run(self._store.tracks, session)
-
-    async def lines(self, session: str, *, words: bool = True) -> list[LineRecord]:
-        """The lines of a session in tape order; without their words where nobody looks at them."""
-        return await self._run(self._store.lines, session, words=words)
-
-    async def unsure(self, session: str, lines: Sequence[int]) -> dict[int, tuple[Span, ...]]:
-        """Where in the texts of lines the words stand that the engine was unsure of."""
-        return await self._run(self._store.unsure, session, lines)
-
-    async def coverage(self, session: str, track: int) -> list[CoverageRecord]:
-        """How it stands with a track's tape, in tape order."""
-        return await self._run(self._store.coverage, session, track)
-
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await _run(self._thread, work, *args, **kwargs)
+        return SessionWrites(self._store, self._thread, session, report_on_loop)
 
 
-async def _run(thread: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+class SessionWrites:
+    """What is written to one session, in the order of the calls."""
+
+    def __init__(
+        self, store: Store, thread: ThreadPoolExecutor, session: str, report: Callable[[Failure], None]
+    ) -> None:
+        """Use `Library.writes`."""
+        self._store = store
+        self._thread = thread
+        self._session = session
+        self._report = report
+        self._ending = threading.Event()
+        self._failure: Failure | None = None
+        """Why something was never written; only the database thread sets it."""
+        self._stopped = False
+        """Whether nothing is written any more; only the database thread uses it."""
+
+    def post(self, method: Callable[Concatenate[Store, str, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call a method of the store with the session's id, as in `post(Store.add_line, line)`, without waiting.
+
+        What fails is reported and tried again before anything later is written. Once the session ends it is tried
+        once; if that fails nothing later is written either, so that no row claims what an earlier one should hold.
+        An error that is no `MictapeError` is a fault of this program and would fail again: that one row is skipped.
+        """
+        self._thread.submit(self._write, partial(method, self._store, self._session, *args, **kwargs))
+
+    async def run(self, method: Callable[Concatenate[Store, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the store with the session's id, after everything posted. Raises what it raises."""
+        return await _result(self._thread.submit(partial(method, self._store, self._session, *args, **kwargs)))
+
+    def stop_retrying(self) -> None:
+        """The session is ending: what fails from now on is final."""
+        self._ending.set()
+
+    async def close(self) -> None:
+        """Mark the session as closed, unless something of it was not written: then it stays open, to be recovered.
+
+        Raises:
+            MictapeError: something was not written.
+        """
+        self.stop_retrying()
+        await _result(self._thread.submit(self._close))
+        if self._failure is not None:
+            raise MictapeError(self._failure)
+
+    def _close(self) -> None:
+        if self._failure is None:
+            self._write(partial(Store.close_session, self._store, self._session))
+
+    def _write(self, write: Callable[[], object]) -> None:
+        reported = False
+        while not self._stopped:
+            try:
+                write()
+            except MictapeError as error:
+                if not reported:
+                    self._report(error.failure)
+                reported = True
+                if self._ending.is_set():
+                    self._fail(error.failure)
+                    self._stopped = True
+                self._ending.wait(RETRY_S)
+            except Exception:
+                _log.exception("session %s: a row cannot be written", self._session)
+                failure = Failure("Part of the text cannot be stored", "The log has the details")
+                self._report(failure)
+                self._fail(failure)
+                return
+            else:
+                return
+
+    def _fail(self, failure: Failure) -> None:
+        if self._failure is None:
+            self._failure = Failure(
+                f"Not all of session {self._session} could be stored: {failure.what}",
+                "What is missing can be recovered from the recording: start Mictape again",
+                failure.code,
+            )
+
+
+async def _result(future: "Future[T]") -> T:
     # Cancelling a call that still waits for the thread would drop it, and with it a line.
-    return await asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, partial(work, *args, **kwargs)))
+    return await asyncio.shield(asyncio.wrap_future(future))

@@ -25,7 +25,7 @@ class LineRecord(msgspec.Struct, frozen=True):
     text: str
     """What is shown."""
     kind: Kind = SPEECH
-    heard: str | None = None
+    original: str | None = None
     """What the engine said, once a person has edited `text`."""
     speaker: str | None = None
     language: str | None = None
@@ -61,13 +61,26 @@ class TrackRecord(msgspec.Struct, frozen=True):
 
 
 class CoverageRecord(msgspec.Struct, frozen=True):
-    """A stretch `[start, end)` of a track and how it stands with it; intervals of a track are disjoint."""
+    """The state of an interval `[start, end)` of a track; stored intervals of a track are disjoint."""
 
     start: int
     end: int
-    what: Literal["covered", "gap", "hole"]
+    what: Literal["covered", "gap", "hole", "open"]
+    """`open` is never stored: it is the state of everything that no interval covers."""
     why: str = ""
     """The reason of a gap or hole."""
+
+
+class TrackChange(msgspec.Struct, frozen=True):
+    """What has changed on a track since the last change that was stored."""
+
+    track: int
+    samples: int
+    """Length of the tape, holes included."""
+    lost: int
+    """Samples of the tape that are holes."""
+    coverage: tuple[CoverageRecord, ...] = ()
+    """Intervals whose state has changed, disjoint; the rest of the track keeps its state."""
 
 
 class SessionRecord(msgspec.Struct, frozen=True):

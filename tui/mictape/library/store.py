@@ -5,7 +5,8 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import database, folders
 from mictape.library.folders import SessionFolder
 from mictape.library.low_confidence import unsure_spans
-from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
+from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.transcript.model import SPEECH
 from mictape.units import Span
 
@@ -32,6 +33,9 @@ _SESSIONS: Final = f"""
            (SELECT count(*) FROM lines WHERE session = sessions.key AND kind = {SPEECH:d}) AS lines
     FROM sessions
 """
+
+SQLValue = str | int | float | bytes | None
+"""What a column can hold."""
 
 T = TypeVar("T")
 
@@ -55,6 +59,8 @@ class Store:
         self._path = path
         self.sessions_folder: Path = sessions or self._passing or Path(path or "").parent / "sessions"
         self._db = database.connect(path, busy_s=busy_s)
+        self._keys: dict[str, int] = {}
+        """The keys of sessions that were written to."""
 
     @classmethod
     def to_read(cls, path: Path, sessions: Path | None = None) -> Self:
@@ -76,6 +82,14 @@ class Store:
         self.close()
 
     # Writing: one transaction a call. With a write-ahead log, what has returned outlives a kill of the process.
+
+    @contextmanager
+    def _writing(self, session: str) -> Generator[int]:
+        """A transaction on one session, whose key is the value."""
+        if session not in self._keys:
+            self._keys[session] = self._key(session)
+        with database.transaction(self._db, self._path):
+            yield self._keys[session]
 
     def create_session(
         self, *, title: str = "", settings: Mapping[str, object] | None = None, started: datetime | None = None
@@ -111,14 +125,13 @@ class Store:
         """
         self._key(session)
         folder = SessionFolder(self.sessions_folder / session)
-        with database.transaction(self._db, self._path):
-            self._db.execute("UPDATE sessions SET state = 'open', ended_utc_s = NULL WHERE id = ?", (session,))
+        with self._writing(session) as key:
+            self._db.execute("UPDATE sessions SET state = 'open', ended_utc_s = NULL WHERE key = ?", (key,))
         return folder
 
     def close_session(self, session: str, *, ended: datetime | None = None) -> None:
         """Mark a session as ended properly; releasing its folder is its holder's."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        with self._writing(session) as key:
             self._db.execute(
                 "UPDATE sessions SET state = 'closed', ended_utc_s = ? WHERE key = ?",
                 ((ended or datetime.now()).timestamp(), key),
@@ -126,100 +139,94 @@ class Store:
 
     def add_track(self, session: str, track: TrackRecord) -> None:
         """Add a track to a session; one of the same number is replaced."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        with self._writing(session) as key:
             self._db.execute(
                 "INSERT OR REPLACE INTO tracks (session, number, name, source, host_api, kind, origin, samples, lost)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, *msgspec.structs.astuple(track)),
+                _storable(key, *msgspec.structs.astuple(track)),
             )
 
     def rename_track(self, session: str, number: int, name: str) -> None:
-        """Say what a track is called from now on, in all of the session."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        """Set the name of a track for all of the session."""
+        with self._writing(session) as key:
             self._db.execute(
-                "UPDATE tracks SET name = ? WHERE session = ? AND number = ?", (_storable(name), key, number)
+                "UPDATE tracks SET name = ? WHERE session = ? AND number = ?", _storable(name, key, number)
             )
 
-    def update_track(self, session: str, number: int, *, samples: int, lost: int) -> None:
-        """Say how long a track's tape is and how much of it is holes, both in samples."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
-            self._db.execute(
-                "UPDATE tracks SET samples = ?, lost = ? WHERE session = ? AND number = ?",
-                (samples, lost, key, number),
-            )
+    def change_track(self, session: str, change: TrackChange) -> None:
+        """Store how far a track has come."""
+        with self._writing(session) as key:
+            self._apply(key, change)
 
-    def add_line(self, session: str, line: LineRecord) -> None:
-        """Keep a final line. Once this has returned the line is there whatever happens to the process."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+    def add_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
+        """Store a final line and what was answered with it, in one transaction.
+
+        Once this has returned the line is there whatever happens to the process.
+        """
+        with self._writing(session) as key:
             self._db.execute(
                 'INSERT INTO lines (session, id, track, "start", "end", text, kind, heard, speaker, language,'
                 " engine, connection, turn, words, created_utc_s)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(key, line.id, line.track, line.start, line.end, _storable(line.text), line.kind),
-                    *(line.heard, line.speaker, line.language, line.engine, line.connection, line.turn),
+                _storable(
+                    *(key, line.id, line.track, line.start, line.end, line.text, line.kind),
+                    *(line.original, line.speaker, line.language, line.engine, line.connection, line.turn),
                     *(_packed(line.words), time.time()),
                 ),
             )
+            self._apply(key, change)
 
-    def revise_line(self, session: str, line: LineRecord) -> None:
-        """Keep what an engine now says of a line that is there already; a text a person has edited stays.
+    def revise_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
+        """Store what an engine now says of a line that is there already; a text a person has edited stays.
 
         Replaces the text the engine said, words, times, speaker and language of the line with `line.id`.
         """
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        with self._writing(session) as key:
             # The right sides all see the row as it was, so the order of the two texts does not matter.
             self._db.execute(
-                "UPDATE lines SET text = CASE WHEN heard IS NULL THEN :text ELSE text END,"
-                " heard = CASE WHEN heard IS NULL THEN NULL ELSE :text END,"
-                ' "start" = :start, "end" = :end, speaker = :speaker, language = :language, words = :words'
-                " WHERE session = :session AND id = :id",
-                {
-                    **{"session": key, "id": line.id, "text": _storable(line.text), "start": line.start},
-                    **{"end": line.end, "speaker": line.speaker, "language": line.language},
-                    "words": _packed(line.words),
-                },
+                "UPDATE lines SET text = CASE WHEN heard IS NULL THEN ?1 ELSE text END,"
+                " heard = CASE WHEN heard IS NULL THEN NULL ELSE ?1 END,"
+                ' "start" = ?2, "end" = ?3, speaker = ?4, language = ?5, words = ?6'
+                " WHERE session = ?7 AND id = ?8",
+                _storable(
+                    *(line.text, line.start, line.end, line.speaker, line.language, _packed(line.words), key, line.id)
+                ),
             )
+            self._apply(key, change)
 
     def set_speaker(self, session: str, line: int, speaker: str) -> None:
-        """Say who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        """Set who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
+        with self._writing(session) as key:
             rows = self._db.execute(
                 "SELECT id, speaker, words FROM lines WHERE session = ? AND id = ?", (key, line)
             ).fetchall()
-            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", (speaker, key, line))
+            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", _storable(speaker, key, line))
             for row in rows:
                 self._rename_words(key, [row], row["speaker"], speaker)
 
-    def edit_line(self, session: str, line: int, text: str, heard: str | None) -> None:
-        """Keep a person's text of a line beside what the engine said; `heard` None: it is the engine's text again."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+    def edit_line(self, session: str, line: int, text: str, original: str | None) -> None:
+        """Store a person's text of a line beside the engine's; `original` None: it is the engine's text again."""
+        with self._writing(session) as key:
             self._db.execute(
-                "UPDATE lines SET text = ?, heard = ? WHERE session = ? AND id = ?", (_storable(text), heard, key, line)
+                "UPDATE lines SET text = ?, heard = ? WHERE session = ? AND id = ?",
+                _storable(text, original, key, line),
             )
 
     def rename_speaker(self, session: str, track: int, old: str, new: str) -> None:
-        """Call a speaker otherwise in every line of a track, and in every word of them."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        """Rename a speaker in every line of a track, and in every word of them."""
+        with self._writing(session) as key:
             self._db.execute(
-                "UPDATE lines SET speaker = ? WHERE session = ? AND track = ? AND speaker = ?", (new, key, track, old)
+                "UPDATE lines SET speaker = ? WHERE session = ? AND track = ? AND speaker = ?",
+                _storable(new, key, track, old),
             )
             rows = self._db.execute(
                 "SELECT id, words FROM lines WHERE session = ? AND track = ? AND instr(words, CAST(? AS BLOB)) > 0",
-                (key, track, old),
+                _storable(key, track, old),
             ).fetchall()
             self._rename_words(key, rows, old, new)
 
     def _rename_words(self, key: int, rows: list[sqlite3.Row], old: str | None, new: str) -> None:
-        """The words of lines (`id`, `words`) that one speaker said are another's."""
+        """Give the words of lines (`id`, `words`) that one speaker said to another."""
         for row in rows:
             words = _words(row["words"]) or ()
             if old is not None and any(word.speaker == old for word in words):
@@ -229,9 +236,8 @@ class Store:
                 )
 
     def set_mark(self, session: str, line: int, note: str | None) -> None:
-        """Mark a line that is kept, with a note or an empty one; None takes the mark away."""
-        key = self._key(session)
-        with database.transaction(self._db, self._path):
+        """Mark a stored line, with a note or an empty one; None takes the mark away."""
+        with self._writing(session) as key:
             if note is None:
                 self._db.execute("DELETE FROM marks WHERE session = ? AND line = ?", (key, line))
                 return
@@ -239,18 +245,44 @@ class Store:
                 'INSERT INTO marks (session, at, line, note, created_utc_s) SELECT session, "start", id, ?, ?'
                 " FROM lines WHERE session = ? AND id = ?"
                 " ON CONFLICT (session, line) DO UPDATE SET note = excluded.note",
-                (_storable(note), time.time(), key, line),
+                _storable(note, time.time(), key, line),
             )
 
-    def set_coverage(self, session: str, track: int, intervals: Iterable[CoverageRecord]) -> None:
-        """Replace what is known of a track's coverage."""
-        key = self._key(session)
-        rows = [(key, track, *msgspec.structs.astuple(interval)) for interval in intervals]
-        with database.transaction(self._db, self._path):
-            self._db.execute("DELETE FROM coverage WHERE session = ? AND track = ?", (key, track))
-            self._db.executemany(
-                'INSERT INTO coverage (session, track, "start", "end", what, why) VALUES (?, ?, ?, ?, ?, ?)', rows
-            )
+    def _apply(self, key: int, change: TrackChange | None) -> None:
+        """Store what has changed on a track, as part of a transaction."""
+        if change is None:
+            return
+        self._db.execute(
+            "UPDATE tracks SET samples = ?, lost = ? WHERE session = ? AND number = ?",
+            (change.samples, change.lost, key, change.track),
+        )
+        for interval in change.coverage:
+            self._set_interval(key, change.track, interval)
+
+    def _set_interval(self, key: int, track: int, new: CoverageRecord) -> None:
+        """Give an interval its state, cutting what overlaps it and joining what touches it in the same state."""
+        rows: list[tuple[int, int, str, str]] = self._db.execute(
+            'SELECT "start", "end", what, why FROM coverage WHERE session = ?1 AND track = ?2 AND "start" <= ?4'
+            ' AND "start" >= coalesce((SELECT max("start") FROM coverage'
+            ' WHERE session = ?1 AND track = ?2 AND "start" < ?3), ?3)',
+            (key, track, new.start, new.end),
+        ).fetchall()
+        touching = [row for row in rows if row[1] >= new.start]
+        same = [row for row in touching if row[2:] == (new.what, new.why)]
+        start = min([new.start, *(row[0] for row in same)])
+        end = max([new.end, *(row[1] for row in same)])
+        pieces = [(start, end, new.what, new.why)] if new.what != "open" else []
+        for row in touching:
+            if row not in same:
+                pieces += [(row[0], min(row[1], new.start), *row[2:]), (max(row[0], new.end), row[1], *row[2:])]
+        self._db.executemany(
+            'DELETE FROM coverage WHERE session = ? AND track = ? AND "start" = ?',
+            [(key, track, row[0]) for row in touching],
+        )
+        self._db.executemany(
+            'INSERT INTO coverage (session, track, "start", "end", what, why) VALUES (?, ?, ?, ?, ?, ?)',
+            [_storable(key, track, *piece) for piece in pieces if piece[0] < piece[1]],
+        )
 
     def delete_session(self, which: str) -> str:
         """Remove all of a session, its sound and its text, and return its id.
@@ -262,10 +294,11 @@ class Store:
         session = self.session(which).id
         # The sound first: were it the other way round, a crash in between would leave sound that nothing lists.
         folders.remove(self.sessions_folder / session)
-        with database.transaction(self._db, self._path):
-            self._db.execute("DELETE FROM sessions WHERE id = ?", (session,))
+        with self._writing(session) as key:
+            self._db.execute("DELETE FROM sessions WHERE key = ?", (key,))
+        del self._keys[session]
         # The text is still in the write-ahead log until that is emptied (see `secure_delete` for the database).
-        with database.told(self._path):
+        with database.sqlite_errors(self._path):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return session
 
@@ -311,10 +344,10 @@ class Store:
         )
 
     def lines(self, session: str, *, words: bool = True) -> list[LineRecord]:
-        """The lines of a session in tape order; without their words where nobody looks at them."""
+        """The lines of a session in tape order; without their words where these are not needed."""
         return self._read(
-            'SELECT id, track, "start", "end", text, kind, heard, speaker, language, engine, connection, turn,'
-            f" {'words' if words else 'NULL AS words'}, note AS mark"
+            'SELECT id, track, "start", "end", text, kind, heard AS original, speaker, language, engine, connection,'
+            f" turn, {'words' if words else 'NULL AS words'}, note AS mark"
             " FROM lines LEFT JOIN marks ON marks.session = lines.session AND marks.line = lines.id"
             ' WHERE lines.session = ? ORDER BY "start", id',
             (self._key(session),),
@@ -326,7 +359,7 @@ class Store:
 
         A line that a person has edited has none: it is the person's word now. See `unsure_spans`.
         """
-        with database.told(self._path):
+        with database.sqlite_errors(self._path):
             rows: list[tuple[int, str, bytes]] = self._db.execute(
                 "SELECT id, text, words FROM lines WHERE session = ? AND id IN (SELECT value FROM json_each(?))"
                 " AND heard IS NULL AND words IS NOT NULL",
@@ -344,13 +377,13 @@ class Store:
         )
 
     def _read(self, query: str, values: tuple[object, ...], kind: type[T]) -> list[T]:
-        with database.told(self._path):
+        with database.sqlite_errors(self._path):
             rows: list[sqlite3.Row] = self._db.execute(query, values).fetchall()
         return [msgspec.convert(_unpacked(row), kind) for row in rows]
 
     def _key(self, session: str) -> int:
         """The key of the session with exactly this id."""
-        with database.told(self._path):
+        with database.sqlite_errors(self._path):
             row: tuple[int] | None = self._db.execute("SELECT key FROM sessions WHERE id = ?", (session,)).fetchone()
         if row is None:
             raise MictapeError(_not_one(session, []))
@@ -375,9 +408,12 @@ def _unpacked(row: sqlite3.Row) -> dict[str, object]:
     return columns
 
 
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold: an engine's JSON may contain halves of surrogate pairs, and no line may be lost."""
-    return text.encode("utf-8", "replace").decode()
+def _storable(*values: SQLValue) -> tuple[SQLValue, ...]:
+    """Values for a row. Half a surrogate pair in a text, which UTF-8 cannot hold, becomes a question mark.
+
+    An engine's JSON and the names of files may contain them, and no line may be lost for it.
+    """
+    return tuple(value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values)
 
 
 def _not_one(which: str, found: list[str]) -> Failure:

@@ -1,31 +1,31 @@
 """Follows one tape: decides which stretch goes to which connection, and what happens when one is lost."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import ExitCode, Failure, unexpected
-from mictape.recognition.backfill import Filling
+from mictape.recognition.backfill import Backfill
 from mictape.recognition.coverage import Coverage
-from mictape.recognition.live import EngineState, Leading, Plan
-from mictape.recognition.speakers import Voices
-from mictape.recognition.speech_activity import SpeechGate
-from mictape.recognition.stretches import Told, Work
+from mictape.recognition.live import EngineState, Live, Plan
+from mictape.recognition.speakers import SpeakerRegistry
+from mictape.recognition.speech_activity import SpeechActivity
+from mictape.recognition.stretches import FollowerEvent, StretchQueue
 from mictape.units import RATE
 from mictape.vad.client import Listening
 
 LOOK: Final = RATE // 10
-"""Speech is looked for in so much of the tape at a time, or in more."""
+"""Samples of the tape in which speech is looked for at a time, at least."""
 
 
 class Follower:
     """Follows one tape until it has ended and nothing is open any more.
 
     Only what was not answered is ever sent again. A session that was killed, a gap to be completed and a change-over
-    are the same work. Three readers of the tape share it: the leading connection, the one that fills in behind it,
-    and our own speech gate.
+    are the same work. Three readers share the tape: the live connection, the one that fills in behind it, and our own
+    speech detection.
     """
 
     def __init__(
@@ -34,53 +34,71 @@ class Follower:
         coverage: Coverage,
         engine: Engine,
         request: Request,
-        hear: Callable[[Told], None],
+        report: Callable[[FollowerEvent], None],
         *,
+        numbers: Iterator[int],
         plan: Plan | None = None,
-        voices: Voices | None = None,
-        first: int = 0,
+        speakers: SpeakerRegistry | None = None,
         listening: Listening | None = None,
     ) -> None:
-        """Prepare to follow `tape` with `engine`; `hear` is called with everything heard, in session time.
+        """Prepare to follow `tape` with `engine`.
 
-        Connections are counted from `first`. Where somebody speaks is asked of `listening`; None: told from the levels.
+        Args:
+            tape: Where the sound is.
+            coverage: What of it is answered for; kept up to date.
+            engine: The engine for what is being said now.
+            request: What is asked of engines.
+            report: Called with everything engines say, in the track's own time.
+            numbers: Gives each connection of the session its number.
+            plan: How to follow; by default as fast as the engine can, in order.
+            speakers: The speakers of the track.
+            listening: The speech detector; None: speech is estimated from the levels.
         """
         self._engine = engine
         self._listening = listening
         self._plan = plan or Plan()
-        self._gate = SpeechGate(coverage.reached(tape.origin + tape.samples)) if _needs_gate(engine) else None
-        self._work = Work(tape, coverage, request, hear, gate=self._gate, voices=voices or Voices(), first=first)
-        self._leading = Leading(self._work, engine, self._plan)
+        begin = coverage.reached(tape.origin + tape.samples)
+        self._activity = SpeechActivity(begin) if _needs_activity(engine) else None
+        self._queue = StretchQueue(
+            tape,
+            coverage,
+            request,
+            report,
+            activity=self._activity,
+            speakers=speakers or SpeakerRegistry(),
+            numbers=numbers,
+        )
+        self._live = Live(self._queue, engine, self._plan)
 
     @property
     def state(self) -> EngineState:
-        """How it stands with the engine."""
-        return self._leading.state
+        """The state of the engine."""
+        return self._live.state
 
     @property
     def failure(self) -> Failure | None:
         """Why the state is `offline` or `stopped`."""
-        return self._leading.failure
+        return self._live.failure
 
     @property
     def received(self) -> int:
         """The engine has taken the samples before this, session time."""
-        return self._work.received
+        return self._queue.received
 
     @property
     def behind(self) -> int:
         """Samples on the tape that the engine has not taken yet."""
-        return self._work.behind
+        return self._queue.behind
 
     @property
     def speech(self) -> bool | None:
-        """Whether somebody speaks where the tape is now, as the speech detector says; None where it is not asked."""
-        return self._gate.silent_for() == 0 if self._gate is not None and self._gate.certain else None
+        """Whether there is speech at the end of the tape by the speech detector; None without one."""
+        return self._activity.silent_for() == 0 if self._activity is not None and self._activity.certain else None
 
     @property
     def connected_s(self) -> float:
         """Seconds that the engine's connections have been open, not those of another one that fills in."""
-        return self._work.seconds_of(self._engine)
+        return self._queue.seconds_of(self._engine)
 
     @property
     def cost_usd(self) -> float | None:
@@ -89,23 +107,22 @@ class Follower:
         return None if price is None else price * self.connected_s / 3600
 
     def endpoint(self) -> None:
-        """A pause begins where the tape is now: end the utterance there."""
-        if self._work.leading is not None:
-            self._work.leading.link.endpoint(self._work.end)
+        """The recording is paused where the tape is now: end the utterance there."""
+        self._queue.endpoint()
 
-    async def expect(self, request: Request) -> None:
+    async def change_request(self, request: Request) -> None:
         """Ask for other key terms from now on, on the connections that live and on those to come."""
-        await self._work.expect(request)
+        await self._queue.change_request(request)
 
     async def run(self) -> None:
         """Follow to the end. Raises `Lost` when trying again is of no use, or after `Plan.give_up_s`.
 
         An engine that breaks the protocol of engines with an exception of its own is lost for good.
         """
-        watching = asyncio.create_task(self._listen_for_speech())
-        needed = [asyncio.create_task(self._leading.run())]
+        watching = asyncio.create_task(self._detect_speech())
+        needed = [asyncio.create_task(self._live.run())]
         if self._plan.splits(self._engine):
-            needed.append(asyncio.create_task(Filling(self._work, self._plan.fill).run()))
+            needed.append(asyncio.create_task(Backfill(self._queue, self._plan.fill).run()))
         try:
             done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
@@ -114,29 +131,30 @@ class Follower:
             raise
         except Exception as error:
             lost = Lost(unexpected(error, self._engine.title, code=ExitCode.ENGINE), retry=False)
-            self._leading.stop(lost)
+            self._live.stop(lost)
             raise lost from error
         finally:
             for task in (watching, *needed):
                 task.cancel()
             await asyncio.gather(watching, *needed, return_exceptions=True)
 
-    async def _listen_for_speech(self) -> None:
-        """Our own speech gate reads the tape, too."""
-        gate, tape = self._gate, self._work.tape
-        if gate is None:
+    async def _detect_speech(self) -> None:
+        """Detect speech on the tape, ahead of any engine."""
+        activity, tape = self._activity, self._queue.tape
+        if activity is None:
             return
-        begin = gate.position
+        begin = activity.position
         stream = None if self._listening is None else self._listening.stream()
         try:
             while True:
-                at = gate.position + gate.pending - tape.origin
+                at = activity.position + activity.pending - tape.origin
                 count = min(RATE, await tape.wait(at + LOOK - 1) - at)
                 if count > 0:
                     pcm = tape.read(at, count)
                     found = None if stream is None else await stream.find(pcm)
-                    gate.feed(pcm, None if found is None else [(begin + start, begin + end) for start, end in found])
-                    self._work.looked()
+                    speech = None if found is None else [(begin + start, begin + end) for start, end in found]
+                    activity.feed(pcm, speech)
+                    self._queue.recheck()
                 elif tape.ended:
                     return
                 await asyncio.sleep(0)
@@ -145,8 +163,8 @@ class Follower:
                 stream.close()
 
 
-def _needs_gate(engine: Engine) -> bool:
-    """Whether it matters to this engine where somebody speaks.
+def _needs_activity(engine: Engine) -> bool:
+    """Whether this engine needs to know where speech is.
 
     Not to one on this machine that takes everything at once; but its pace or its longest connection may be limited
     there, too: then silence is left out and waited for.

@@ -21,15 +21,15 @@ from mictape.failure import ExitCode, Failure
 from mictape.intervals import Interval
 from mictape.recognition.ownership import CONTEXT, Timeline, in_session_time, owned
 from mictape.recognition.resample import Resampler
-from mictape.recognition.speech_activity import SpeechGate
+from mictape.recognition.speech_activity import SpeechActivity
 from mictape.units import RATE, SAMPLE_BYTES
 
 BLOCK_MS: Final = 100
 """What is sent at a time when the engine allows it: short enough to be live, long enough to be cheap."""
 KEEP_ALIVE_S: Final = 4.0
-"""Without sound for this long, a connection is told that more will come (Deepgram wants it every 3 to 5 s)."""
+"""Seconds without sound after which a keep-alive is sent (Deepgram wants one every 3 to 5 s)."""
 UNANSWERED_S: Final = 12.0
-"""Speech goes out and nothing comes back: the server is dead. With the look every second, found within 15 s."""
+"""Seconds of speech without an answer after which the server counts as dead; checked every second."""
 LEAST_SPEECH: Final = RATE
 """A second of what may be speech; less may be a door."""
 LOOK_S: Final = 1.0
@@ -56,26 +56,26 @@ class Utterances:
     """Ends utterances for an engine that leaves it to us."""
 
     def __init__(self, start: int) -> None:
-        self._gate = SpeechGate(start)
+        self._activity = SpeechActivity(start)
         self._began = start
 
     def over_after(self, pcm: bytes) -> bool:
         """Whether the utterance ends behind this block: in a pause, or because it has become too long."""
-        self._gate.feed(pcm)
-        gate = self._gate
-        length = gate.position - self._began
-        spoken = gate.speaks(self._began, gate.position)
-        # The gate counts half a second behind what is loud as speech, so a whole pause is that much longer.
-        over = length >= LONGEST_UTTERANCE or (spoken >= LEAST_SPEECH and gate.silent_for() > 0)
+        self._activity.feed(pcm)
+        activity = self._activity
+        length = activity.position - self._began
+        spoken = activity.speaks(self._began, activity.position)
+        # It counts half a second behind what is loud as speech, so a whole pause is that much longer.
+        over = length >= LONGEST_UTTERANCE or (spoken >= LEAST_SPEECH and activity.silent_for() > 0)
         if over:
-            self._began = gate.position
+            self._began = activity.position
         return over
 
 
 class Link:
-    """One stretch, `[start, end)` in session time, on its way to one connection.
+    """One stretch, `[start, end)` in the track's own time, on its way to one connection.
 
-    Everything heard is passed on in session time, and only what belongs to the stretch. `end` None means the
+    Every event is reported in the track's own time, and only what belongs to the stretch. `end` None means that the
     stretch is the live one: it ends where the tape ends, or where it is cut.
     """
 
@@ -87,9 +87,9 @@ class Link:
         *,
         start: int,
         end: int | None,
-        hear: Callable[[EngineEvent], None],
-        name: Callable[[EngineEvent], EngineEvent] = lambda heard: heard,
-        gate: SpeechGate | None = None,
+        report: Callable[[EngineEvent], None],
+        name: Callable[[EngineEvent], EngineEvent] = lambda event: event,
+        activity: SpeechActivity | None = None,
         opened_s: float | None = None,
     ) -> None:
         """Prepare to carry `[start, end)`.
@@ -98,33 +98,33 @@ class Link:
             tape: Where the sound is.
             connection: Where it goes; it is closed at the end.
             capabilities: What the connection wants.
-            start: Session time.
-            end: Session time; None: the live stretch.
-            hear: Called with what is heard of the stretch, in session time.
-            name: Gives speakers their names; is given what was heard beside the stretch, too.
-            gate: Where somebody may be speaking, for who finds dead servers and leaves silence out.
+            start: Where the stretch begins.
+            end: Where it ends; None: the live stretch.
+            report: Called with the events that belong to the stretch.
+            name: Puts names in the place of speaker labels; is given the events of the context, too.
+            activity: Where there may be speech: to detect a dead server, and to leave silence out.
             opened_s: Since when the connection is open, by the loop's clock; None: since now.
         """
         self.start = start
         self.end = end
-        self.heard = False
+        self.responded = False
         """Whether the connection has said anything."""
         self.answered = start
         """The engine has answered for the samples before this."""
-        self.told = start
+        self.final_until = start
         """Every turn before this is final, whether the engine has answered for it or not yet."""
         self._early: dict[int, FinalTurn] = {}
-        """Final turns that come behind one not final yet, by number, in session time."""
+        """Final turns after one that is not final yet, by number."""
         self._turns = 0
-        """So many turns are final, from the first one on."""
+        """How many turns are final, counted from the first without a gap."""
         self._unfinished: dict[int, Partial] = {}
-        """What was heard of turns that are not final yet, session time."""
+        """The partials of turns that are not final yet."""
         self._opened_s = _now() if opened_s is None else opened_s
         self._tape = tape
         self._connection = connection
-        self._hear = hear
+        self._report = report
         self._name = name
-        self._gate = gate
+        self._activity = activity
         self._pace = capabilities.fastest_pace
         self._keep_alive = capabilities.keep_alive
         self._context = CONTEXT if capabilities.word_times else 0
@@ -143,8 +143,8 @@ class Link:
         self._handed = 0
         """Samples handed to the connection, put-in silence included."""
         self._began_s: float | None = None
-        self._spoke_s = self._heard_s = _now()
-        """When something was last sent, and when something was heard."""
+        self._sent_s = self._received_s = _now()
+        """When something was last sent, and when something last came back."""
 
     @property
     def sent(self) -> int:
@@ -152,18 +152,18 @@ class Link:
         return max(self.start, self._next if self.end is None else min(self._next, self.end))
 
     @property
-    def standing(self) -> list[Interval]:
-        """Where text stands already, whether the engine has answered for it or not yet."""
+    def with_text(self) -> list[Interval]:
+        """The parts that have final text already, whether the engine has answered for them or not yet."""
         early = (
             (max(turn.start, self.start), min(turn.end, self.sent))
             for turn in self._early.values()
             if turn.start is not None and turn.end is not None
         )
-        return [(start, end) for start, end in ((self.start, self.told), *early) if start < end]
+        return [(start, end) for start, end in ((self.start, self.final_until), *early) if start < end]
 
     @property
     def unfinished(self) -> Partial | None:
-        """What was heard of the first turn that is not final yet, session time."""
+        """The partial of the first turn that is not final yet."""
         return self._unfinished[min(self._unfinished)] if self._unfinished else None
 
     @property
@@ -172,7 +172,7 @@ class Link:
         return _now() - self._opened_s
 
     def endpoint(self, at: int) -> None:
-        """End the utterance at `at`: a pause lies there, and nobody speaks across a pause."""
+        """End the utterance at `at`, where the recording was paused."""
         self._endpoint = at
         self._tape.nudge()
 
@@ -181,15 +181,15 @@ class Link:
         with suppress(Lost):
             await self._connection.update(changes)
 
-    def cut(self, at: int, *, both_hear: int = 0) -> None:
-        """The stretch ends at `at` now: what follows is somebody else's.
+    def cut(self, at: int, *, overlap: int = 0) -> None:
+        """End the stretch at `at`: what follows belongs to another connection.
 
-        With word times the connection hears `both_hear` samples of that, too, though they are not spoken yet.
+        With word times the connection is sent `overlap` samples of that, too, though they are not on the tape yet.
         """
         self.end = max(at, self.start)
-        if both_hear and self._context:
-            self._beyond = both_hear
-            self._patient_until_s = _now() + both_hear / RATE
+        if overlap and self._context:
+            self._beyond = overlap
+            self._patient_until_s = _now() + overlap / RATE
             asyncio.get_running_loop().call_at(self._patient_until_s, self._tape.nudge)
         self._tape.nudge()
 
@@ -197,10 +197,10 @@ class Link:
         """Carry the stretch to its end. Raises `Lost` when the connection ends first."""
         try:
             async with asyncio.TaskGroup() as group:
-                listening = group.create_task(self._listen())
-                group.create_task(self._speak())
+                receiving = group.create_task(self._receive())
+                group.create_task(self._send_all())
                 watching = group.create_task(self._watch())
-                await listening
+                await receiving
                 watching.cancel()
         except BaseExceptionGroup as group:
             # What broke the connection shows in both directions; one is enough to say it.
@@ -208,13 +208,13 @@ class Link:
         finally:
             await self._connection.close()
 
-    # Speaking.
+    # Sending.
 
-    async def _speak(self) -> None:
+    async def _send_all(self) -> None:
         while not self._over():
             if self._endpoint is not None and self._next >= self._endpoint:
                 self._endpoint = None
-                self._spoke_s = _now()
+                self._sent_s = _now()
                 await self._connection.endpoint()
             elif silence := self._to_leave_out():
                 self._timeline.skip(self._handed, silence)
@@ -243,9 +243,9 @@ class Link:
             if early_s > 0:
                 await asyncio.sleep(early_s)
         self._handed += samples
-        self._spoke_s = _now()
+        self._sent_s = _now()
         await self._send(pcm if self._resampler is None else self._resampler.feed(pcm))
-        await asyncio.sleep(0)  # a socket with room takes block after block, and nobody else would have a turn
+        await asyncio.sleep(0)  # a socket with room takes block after block, and no other task would run
 
     async def _send(self, pcm: bytes) -> None:
         if pcm:
@@ -271,13 +271,13 @@ class Link:
     def _to_leave_out(self) -> int:
         """Silence that need not be sent, because a connection that may go no faster than real time is late.
 
-        The gate found no speech in it. What is left of a pause is still long enough to end a turn.
+        No speech was found in it. What is left of a pause is still long enough to end a turn.
         """
         late = self._tape.origin + self._tape.samples - self._next
-        if self._pace is None or self._gate is None or self._began_s is None or late < LATE:
+        if self._pace is None or self._activity is None or self._began_s is None or late < LATE:
             return 0
-        border = min([self._gate.position, *(at for at in (self.end, self._endpoint) if at is not None)])
-        pieces = self._gate.speech.missing(self._next, border)
+        border = min([self._activity.position, *(at for at in (self.end, self._endpoint) if at is not None)])
+        pieces = self._activity.speech.missing(self._next, border)
         silent = pieces[0][1] - self._next if pieces and pieces[0][0] == self._next else 0
         return max(0, silent - PAUSE)
 
@@ -295,7 +295,7 @@ class Link:
 
     @property
     def _patient(self) -> bool:
-        """Whether what is behind the end is waited for. As a rule, nobody waits for context not spoken yet."""
+        """Whether sound after the end is waited for: by default, context that is not on the tape yet is not."""
         return _now() < self._patient_until_s
 
     def _has_more(self) -> bool:
@@ -314,36 +314,36 @@ class Link:
             return want
         return max(0, held) if self._tape.ended or (self.end is not None and not self._patient) else 0
 
-    # Listening.
+    # Receiving.
 
-    async def _listen(self) -> None:
+    async def _receive(self) -> None:
         async for raw in self._connection:
-            self._heard_s = _now()
-            self.heard = True
-            heard = self._name(in_session_time(raw, self._timeline))
-            if isinstance(heard, Answered | Received):
+            self._received_s = _now()
+            self.responded = True
+            event = self._name(in_session_time(raw, self._timeline))
+            if isinstance(event, Answered | Received):
                 # Padding and context are no part of the stretch.
-                until = min(max(heard.until, self.start), self.sent)
-                heard = type(heard)(until)
-                if isinstance(heard, Answered):
+                until = min(max(event.until, self.start), self.sent)
+                event = type(event)(until)
+                if isinstance(event, Answered):
                     self.answered = max(self.answered, until)
-            if isinstance(heard, FinalTurn):
-                self._count_turn(heard)
-            mine = owned(heard, self.start, self.end)
+            if isinstance(event, FinalTurn):
+                self._count_turn(event)
+            mine = owned(event, self.start, self.end)
             if isinstance(mine, Partial):
                 self._unfinished[mine.turn] = mine
             elif isinstance(mine, FinalTurn):
                 self._unfinished.pop(mine.turn, None)
             if mine is not None:
-                self._hear(mine)
+                self._report(mine)
 
-    def _count_turn(self, heard: FinalTurn) -> None:
-        if heard.turn >= self._turns:
-            self._early[heard.turn] = heard
+    def _count_turn(self, turn: FinalTurn) -> None:
+        if turn.turn >= self._turns:
+            self._early[turn.turn] = turn
         while self._turns in self._early:
             end = self._early.pop(self._turns).end
             self._turns += 1
-            self.told = max(self.told, min(end or 0, self.sent))
+            self.final_until = max(self.final_until, min(end or 0, self.sent))
 
     async def _watch(self) -> None:
         """Find a server that lives and says nothing about speech that was sent to it.
@@ -351,14 +351,14 @@ class Link:
         One that has spoken since has no more to say until more comes: a word may go on, a turn has not ended.
         """
         since_s: float | None = None
-        while self._gate is not None:
+        while self._activity is not None:
             await asyncio.sleep(LOOK_S)
-            unanswered = self._gate.speaks(self.answered, min(self.sent, self._gate.position))
-            if unanswered < LEAST_SPEECH or self._heard_s >= self._spoke_s:
+            unanswered = self._activity.speaks(self.answered, min(self.sent, self._activity.position))
+            if unanswered < LEAST_SPEECH or self._received_s >= self._sent_s:
                 since_s = None
             elif since_s is None:
                 since_s = _now()
-            elif _now() - max(since_s, self._heard_s) > UNANSWERED_S:
+            elif _now() - max(since_s, self._received_s) > UNANSWERED_S:
                 raise Unanswered
 
 

@@ -1,4 +1,4 @@
-"""The leading connection: what is being said now; changed over before its limit, closed while nobody speaks."""
+"""The live connection: what is being said now; replaced before its limit, closed during long silence."""
 
 import asyncio
 import contextlib
@@ -9,40 +9,39 @@ from mictape.engines.base import Engine, Lost
 from mictape.failure import Failure
 from mictape.recognition.link import Link
 from mictape.recognition.retry import delay_s
-from mictape.recognition.stretches import Owner, Ready, Work
+from mictape.recognition.stretches import Owner, Ready, StretchQueue
 from mictape.units import RATE
 
 EngineState = Literal["loading", "connecting", "offline", "answering", "stopped"]
-"""How it stands with the recogniser; silent while nobody speaks is answering."""
-
+"""The state of the engine; one that is silent because there is no speech is answering."""
 
 FAR_BEHIND: Final = 5 * RATE
 """Live goes on at the end of the tape when it is further behind than this and may not catch up."""
 BORDER_REACH: Final = RATE
 """A border is looked for in the last second."""
 AHEAD_OF_LIMIT_S: Final = 30.0
-"""So long before a connection's limit a silence is waited for, to go over to the next one."""
+"""Seconds before a connection's limit from which the next silence is used to change over."""
 LAST_MOMENT_S: Final = 5.0
-"""And so long before it, the quietest moment has to do."""
+"""Seconds before the limit at which any quiet moment is accepted."""
 SILENCE: Final = RATE * 3 // 10
-"""Silence that nobody speaks across, for a change-over."""
-BOTH_HEAR: Final = 2 * RATE
-"""Where speakers are told apart, the old connection hears so much of the new one's stretch: who is who."""
+"""Silence long enough for a change-over."""
+OVERLAP: Final = 2 * RATE
+"""Of the new stretch the old connection is sent this much, too, where speakers are distinguished: to match them."""
 BEFORE_SPEECH: Final = RATE
-"""Sound before speech that a reopened connection hears, so that the first word is whole."""
+"""Sound before speech that a reopened connection is sent, so that the first word is complete."""
 LOOK_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a tape is to be followed."""
+    """How to follow a tape."""
 
     live: bool = False
     """Whether its source cannot wait: then the end of the tape goes first when the engine cannot keep up."""
     fill: Engine | None = None
-    """Who fills in what the live connection left behind; None: nobody, it becomes a gap."""
+    """Fills in what the live connection left behind; None: that becomes a gap."""
     idle_s: float | None = None
-    """After so many seconds without speech a billed engine's connection is closed until somebody speaks."""
+    """Seconds without speech after which a billed engine's connection is closed until speech returns."""
     give_up_s: float | None = None
     """Raise the cause after this many seconds without a connection; None: never."""
 
@@ -51,15 +50,15 @@ class Plan:
         return self.live and engine.capabilities.fastest_pace is not None
 
 
-class Leading:
-    """Keeps one connection at the front of the work, one after the other, as long as there is any."""
+class Live:
+    """Keeps one connection on the live stretch, one after the other, until the tape has ended."""
 
-    def __init__(self, work: Work, engine: Engine, plan: Plan) -> None:
+    def __init__(self, queue: StretchQueue, engine: Engine, plan: Plan) -> None:
         """Prepare; nothing is connected."""
         self.state: EngineState = "loading" if engine.capabilities.loads else "connecting"
         self.failure: Failure | None = None
         """Why the state is `offline` or `stopped`."""
-        self._work = work
+        self._queue = queue
         self._engine = engine
         self._plan = plan
         self._spare: Ready | None = None
@@ -71,10 +70,10 @@ class Leading:
         self._down_since_s: float | None = None
 
     async def run(self) -> None:
-        """Lead to the end. Raises `Lost` when trying again is of no use, or after `Plan.give_up_s`."""
+        """Run to the end. Raises `Lost` when trying again is of no use, or after `Plan.give_up_s`."""
         try:
             while (stretch := await self._next()) is not None:
-                lost = await self._lead(*stretch)
+                lost = await self._carry(*stretch)
                 if lost is not None:
                     await self._recover(lost)
         finally:
@@ -88,40 +87,39 @@ class Leading:
         """The next stretch; None when there is none and there will be none."""
         while True:
             await self._wait_for_speech()
-            work, end = self._work.open(), self._work.end
-            splits = self._plan.splits(self._engine) and not self._work.tape.ended
+            pieces, end = self._queue.open(), self._queue.end
+            splits = self._plan.splits(self._engine) and not self._queue.tape.ended
             if splits:
-                work = work[-1:] if work and work[-1][1] == end else []
-            if work:
-                start, stop = work[0]
+                pieces = pieces[-1:] if pieces and pieces[-1][1] == end else []
+            if pieces:
+                start, stop = pieces[0]
                 if splits and end - start > FAR_BEHIND:
-                    return max(start, self._work.border(end - BORDER_REACH, end)), None
+                    return max(start, self._queue.border(end - BORDER_REACH, end)), None
                 return start, None if stop == end else stop
-            if self._work.tape.ended and not self._work.owned:
+            if self._queue.tape.ended and not self._queue.owned:
                 return None
-            await self._work.news(self._work.tape.samples)
+            await self._queue.wait_for_change(self._queue.tape.samples)
 
-    async def _lead(self, start: int, end: int | None) -> Lost | None:
+    async def _carry(self, start: int, end: int | None) -> Lost | None:
         """Carry a stretch until it ends or another connection takes over; why it was lost, or None."""
         if self._engine.capabilities.loads:
             self.state = "loading"
         ready, self._spare = self._spare, None
         try:
-            owner = await self._work.take(self._engine, start, end, ready)
+            owner = await self._queue.take(self._engine, start, end, ready, live=True)
         except Lost as lost:
             return lost
         self._down_since_s = None
         self.state, self.failure = "answering", None
-        self._work.leading = owner
-        running = asyncio.create_task(self._work.carry(owner))
+        running = asyncio.create_task(self._queue.carry(owner))
         self._ending.add(running)
         running.add_done_callback(self._ending.discard)
         try:
             await self._until_over(owner, running)
         finally:
-            self._work.leading = None
+            self._queue.release_live()
         lost = running.result() if running.done() else None
-        if owner.link.heard or lost is None:
+        if owner.link.responded or lost is None:
             self._failures = 0
         return lost
 
@@ -132,55 +130,54 @@ class Leading:
         link, longest_s = owner.link, self._engine.capabilities.longest_s
         splits = self._plan.splits(self._engine)
         while not running.done():
-            await asyncio.wait([running], timeout=LOOK_S if self._work.gate is not None else None)
+            await asyncio.wait([running], timeout=LOOK_S if self._queue.activity is not None else None)
             age_s = link.open_s
             cut: int | None = None
-            both = 0
-            far = splits and not self._work.tape.ended and self._work.end - link.sent > FAR_BEHIND
+            overlap = 0
+            far = splits and not self._queue.tape.ended and self._queue.end - link.sent > FAR_BEHIND
             if far and link.end is None:
                 cut = link.sent
             elif longest_s is not None and age_s >= longest_s - AHEAD_OF_LIMIT_S:
                 await self._make_ready()
                 cut = self._change_over(link, last_moment=age_s >= longest_s - LAST_MOMENT_S)
-                both = BOTH_HEAR if self._engine.capabilities.speakers else 0
+                overlap = OVERLAP if self._engine.capabilities.speakers else 0
             elif self._is_idle(link):
                 cut = self._idle_from = link.sent
             if cut is not None and not running.done():
-                link.cut(cut, both_hear=both)
+                link.cut(cut, overlap=overlap)
                 return
 
     async def _make_ready(self) -> None:
         """Have the next connection open before it takes over; at the last moment it has to go without."""
         if self._spare is None:
             with contextlib.suppress(Lost):
-                self._spare = await self._work.connect(self._engine)
+                self._spare = await self._queue.connect(self._engine)
 
     def _change_over(self, link: Link, *, last_moment: bool) -> int | None:
         """Where the next connection takes over, if this is the moment."""
-        assert self._work.gate is not None
-        if self._work.gate.silent_for() >= SILENCE and self._spare is not None:
+        assert self._queue.activity is not None
+        if self._queue.activity.silent_for() >= SILENCE and self._spare is not None:
             return link.sent
-        return self._work.border(link.sent, link.sent + BORDER_REACH) if last_moment else None
+        return self._queue.border(link.sent, link.sent + BORDER_REACH) if last_moment else None
 
     def _is_idle(self, link: Link) -> bool:
-        idle_s, gate = self._plan.idle_s, self._work.gate
-        if idle_s is None or gate is None or not self._engine.capabilities.billed or link.end is not None:
+        idle_s, activity = self._plan.idle_s, self._queue.activity
+        if idle_s is None or activity is None or not self._engine.capabilities.billed or link.end is not None:
             return False
-        return min(gate.silent_for(), gate.position - link.start) >= idle_s * RATE
+        return min(activity.silent_for(), activity.position - link.start) >= idle_s * RATE
 
     async def _wait_for_speech(self) -> None:
-        """After a connection was closed because nobody spoke: wait until somebody does."""
-        gate, work = self._work.gate, self._work
-        while self._idle_from is not None and gate is not None:
-            speech = [start for start, end in gate.speech if end > self._idle_from]
-            if speech or work.tape.ended:
-                until = max(self._idle_from, speech[0] - BEFORE_SPEECH) if speech else gate.position
-                work.coverage.cover(self._idle_from, min(until, work.end))
-                work.received = max(work.received, min(until, work.end))
+        """After a connection was closed for silence: wait for speech."""
+        activity, queue = self._queue.activity, self._queue
+        while self._idle_from is not None and activity is not None:
+            speech = [start for start, end in activity.speech if end > self._idle_from]
+            if speech or queue.tape.ended:
+                until = max(self._idle_from, speech[0] - BEFORE_SPEECH) if speech else activity.position
+                queue.skip_silence(self._idle_from, until)
                 self._idle_from = None
                 return
-            work.received = max(work.received, gate.position)
-            await work.news(work.tape.samples)
+            queue.advance(activity.position)
+            await queue.wait_for_change(queue.tape.samples)
 
     # When one is lost.
 
@@ -190,7 +187,7 @@ class Leading:
 
     async def _recover(self, lost: Lost) -> None:
         """Say why, and wait; or stop, where another attempt is of no use."""
-        self._work.tell(lost)
+        self._queue.report(lost)
         if not lost.retry:
             self.stop(lost)
             raise lost

@@ -42,44 +42,44 @@ class Timeline:
         return self._start + sample - shift
 
 
-def in_session_time(heard: EngineEvent, timeline: Timeline) -> EngineEvent:
+def in_session_time(event: EngineEvent, timeline: Timeline) -> EngineEvent:
     """The same with every time in session time."""
 
     def at(sample: int | None) -> int | None:
         return None if sample is None else timeline.session_time(sample)
 
-    match heard:
+    match event:
         case Received(until) | Answered(until):
-            return replace(heard, until=timeline.session_time(until))
+            return replace(event, until=timeline.session_time(until))
         case Partial() | FinalTurn():
-            words = heard.words and tuple(
-                structs.replace(word, start=at(word.start), end=at(word.end)) for word in heard.words
+            words = event.words and tuple(
+                structs.replace(word, start=at(word.start), end=at(word.end)) for word in event.words
             )
-            if isinstance(heard, FinalTurn):
-                return replace(heard, start=at(heard.start), end=at(heard.end), words=words)
-            return replace(heard, start=at(heard.start), words=words)
+            if isinstance(event, FinalTurn):
+                return replace(event, start=at(event.start), end=at(event.end), words=words)
+            return replace(event, start=at(event.start), words=words)
         case _:
-            return heard
+            return event
 
 
-def owned(heard: EngineEvent, start: int, end: int | None) -> EngineEvent | None:
+def owned(event: EngineEvent, start: int, end: int | None) -> EngineEvent | None:
     """What of a turn belongs to the stretch `[start, end)`: exactly the words whose middle lies in it.
 
-    A turn without word times was heard by nobody else, so it is kept whole. None when nothing is left of it.
+    A turn without word times was sent to no other connection, so it is kept whole. None when nothing is left of it.
     """
-    if not isinstance(heard, Partial | FinalTurn) or not heard.words:
-        return heard
-    if any(word.start is None or word.end is None for word in heard.words):
-        return heard
-    kept = tuple(word for word in heard.words if _owns(word, start, end))
-    if len(kept) == len(heard.words):
-        return heard
+    if not isinstance(event, Partial | FinalTurn) or not event.words:
+        return event
+    if any(word.start is None or word.end is None for word in event.words):
+        return event
+    kept = tuple(word for word in event.words if _owns(word, start, end))
+    if len(kept) == len(event.words):
+        return event
     if not kept:
         return None
     text = " ".join(word.text for word in kept)
-    if isinstance(heard, FinalTurn):
-        return replace(heard, text=text, words=kept, start=kept[0].start, end=kept[-1].end)
-    return replace(heard, text=text, words=kept, start=kept[0].start, stable=min(heard.stable, len(text)))
+    if isinstance(event, FinalTurn):
+        return replace(event, text=text, words=kept, start=kept[0].start, end=kept[-1].end)
+    return replace(event, text=text, words=kept, start=kept[0].start, stable=min(event.stable, len(text)))
 
 
 def _owns(word: Word, start: int, end: int | None) -> bool:

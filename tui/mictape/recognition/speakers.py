@@ -1,8 +1,8 @@
-"""Who is speaking, across connections: each connection labels the speakers anew. Pure.
+"""Who is speaking, across connections: each connection starts its labels from A. Pure.
 
-Two connections that heard the same sound labelled the same people in it, so the later one's labels take the names of
-the earlier one's. Where nobody spoke in what both heard, it cannot be known whether an "A" is the "A" of before: it
-then has a name of its own, `A (2)`, rather than a wrong one.
+Two connections that were sent the same sound label the same people in it, so the later one's labels take the names of
+the earlier one's. Where there was no speech in what both were sent, it cannot be known whether an "A" is the "A" of
+before: it then has a name of its own, `A (2)`, rather than a wrong one.
 """
 
 from collections import Counter
@@ -16,31 +16,31 @@ from mictape.engines.base import EngineEvent, FinalTurn, Partial, Speakers, Word
 from mictape.units import RATE
 
 LEAST_SHARED: Final = RATE // 10
-"""Speech that both have to have heard, in samples: a short word. Two estimates of a word's end differ by less."""
+"""Samples of speech that both must share: a short word. Two estimates of a word's end differ by less."""
 
 Spoken = tuple[int, int, str]
 """Where a word begins and ends, session time, and the label of who said it."""
 
 
-class Voices:
-    """The speakers of one track, whatever connections and engines heard them."""
+class SpeakerRegistry:
+    """The speakers of one track, across connections and engines."""
 
     def __init__(self) -> None:
-        self._labels: list[Labels] = []
+        self._labels: list[SpeakerLabels] = []
         self._names: set[str] = set()
 
     def reserve(self, names: Iterable[str]) -> None:
-        """These names are of people heard before; nobody else gets them."""
+        """These names are taken: no new speaker gets one of them."""
         self._names.update(names)
 
-    def join(self, connection: int) -> "Labels":
+    def join(self, connection: int) -> "SpeakerLabels":
         """The labels of one more connection."""
-        labels = Labels(self, connection, tuple(self._labels))
+        labels = SpeakerLabels(self, connection, tuple(self._labels))
         self._labels.append(labels)
         return labels
 
     def fresh(self, label: str) -> str:
-        """A name nobody has: the label itself, if that is free."""
+        """A free name: the label itself, if it is not taken."""
         name, count = label, 1
         while name in self._names:
             count += 1
@@ -48,10 +48,10 @@ class Voices:
         self._names.add(name)
         return name
 
-    def match(self, heard: "Labels") -> None:
-        """One of them has heard more: it, and whoever came later and heard the same, may now be known."""
+    def match(self, changed: "SpeakerLabels") -> None:
+        """One connection has more words: it, and later ones that were sent the same sound, may be matched now."""
         for labels in self._labels:
-            if labels is heard or labels.overlaps(heard):
+            if labels is changed or labels.overlaps(changed):
                 labels.match()
 
     def revised(self) -> Iterator[tuple[int, Mapping[int, str]]]:
@@ -61,12 +61,12 @@ class Voices:
                 yield labels.connection, turns
 
 
-class Labels:
-    """The labels that one connection gives, and whom they name."""
+class SpeakerLabels:
+    """The speaker labels of one connection, and the names they stand for."""
 
-    def __init__(self, voices: Voices, connection: int, before: "tuple[Labels, ...]") -> None:
+    def __init__(self, speakers: SpeakerRegistry, connection: int, before: "tuple[SpeakerLabels, ...]") -> None:
         self.connection = connection
-        self._voices = voices
+        self._speakers = speakers
         self._before = before
         self._spoken: dict[int, list[Spoken]] = {}
         """For each turn its words."""
@@ -79,38 +79,38 @@ class Labels:
         """The names that are known and not only made up."""
         self._revised: set[str] = set()
 
-    def named(self, heard: EngineEvent) -> EngineEvent:
-        """The same with names instead of labels. To be given everything heard, context too, in session time."""
-        match heard:
+    def named(self, event: EngineEvent) -> EngineEvent:
+        """The event with names instead of labels. To be given every event, those of the context, too."""
+        match event:
             case Partial(words=words) | FinalTurn(words=words):
-                speaker = heard.speaker if isinstance(heard, FinalTurn) else None
-                self._take(heard.turn, words or (), speaker)
+                speaker = event.speaker if isinstance(event, FinalTurn) else None
+                self._take(event.turn, words or (), speaker)
                 words = words and tuple(structs.replace(word, speaker=self._name(word.speaker)) for word in words)
-                if isinstance(heard, Partial):
-                    return replace(heard, words=words)
+                if isinstance(event, Partial):
+                    return replace(event, words=words)
                 if speaker is not None:
-                    self._turns[heard.turn] = speaker
-                return replace(heard, words=words, speaker=self._name(speaker))
+                    self._turns[event.turn] = speaker
+                return replace(event, words=words, speaker=self._name(speaker))
             case Speakers(turns):
                 for turn, label in turns.items():
                     self._turns[turn] = label
                     self._spoken[turn] = [(start, end, label) for start, end, _ in self._spoken.get(turn, [])]
                 return Speakers({turn: self.name(label) for turn, label in turns.items()})
             case _:
-                return heard
+                return event
 
     def name(self, label: str) -> str:
-        """Whom a label names; somebody new as long as nothing says otherwise."""
+        """The name for a label; a new one until it is matched."""
         if label not in self._names:
-            self._names[label] = self._voices.fresh(label)
+            self._names[label] = self._speakers.fresh(label)
         return self._names[label]
 
-    def overlaps(self, other: "Labels") -> bool:
-        """Whether both have heard some of the same sound."""
+    def overlaps(self, other: "SpeakerLabels") -> bool:
+        """Whether both were sent some of the same sound."""
         return self._first < other._last and other._first < self._last
 
     def match(self) -> None:
-        """Give labels the names of those whom earlier connections heard in the same sound, most of it first."""
+        """Give labels the names that earlier connections gave in the same sound, the longest overlap first."""
         for (label, name), samples in self._shared().most_common():
             if samples < LEAST_SHARED or label in self._matched or name in self._matched.values():
                 continue
@@ -120,7 +120,7 @@ class Labels:
             self._names[label] = name
 
     def revised(self) -> dict[int, str]:
-        """For each turn told with another name so far the right one."""
+        """The new name for each turn that was reported under another one."""
         turns = {turn: self._names[label] for turn, label in self._turns.items() if label in self._revised}
         self._revised.clear()
         return turns
@@ -140,10 +140,10 @@ class Labels:
             self._first = spoken[0][0]
         self._spoken[turn] = spoken
         self._last = max(self._last, spoken[-1][1])
-        self._voices.match(self)
+        self._speakers.match(self)
 
     def _shared(self) -> Counter[tuple[str, str]]:
-        """Samples in which both a label of ours and a speaker by that name were heard."""
+        """For each pair of a label of this connection and a name, the samples in which both speak."""
         shared: Counter[tuple[str, str]] = Counter()
         for other in filter(self.overlaps, self._before):
             theirs = other.between(self._first, self._last)

@@ -1,4 +1,4 @@
-"""Where on a tape somebody may be speaking: as the speech detector says, else from the levels.
+"""Where on a tape there may be speech: as the speech detector says, else from the levels.
 
 Pure Python: the app needs no numpy for it. It errs on the side of speech: what it calls silent is not sent to an
 engine twice, and what it calls speech is only looked after.
@@ -37,14 +37,14 @@ AROUND: Final = RATE // 2
 SILENCE_DB: Final = -96.0
 
 
-class SpeechGate:
-    """Fed with a tape in order, from `start` on; positions are session time."""
+class SpeechActivity:
+    """Where there may be speech on a tape. Fed with it in order, from `start` on, in the track's own time."""
 
     def __init__(self, start: int = 0) -> None:
         self.position = start
-        """Everything before it has been looked at."""
+        """Everything before it has been examined."""
         self.speech = Intervals()
-        """Where somebody may be speaking."""
+        """Where there may be speech."""
         self.certain = False
         """Whether the detector says so now; what the levels say may be any noise."""
         self._floor_db = LOUDEST_FLOOR_DB
@@ -93,7 +93,7 @@ class SpeechGate:
         return max(0, self.position - last)
 
     def speaks(self, start: int, end: int) -> int:
-        """Samples in `[start, end)` in which somebody may be speaking."""
+        """Samples in `[start, end)` in which there may be speech."""
         return max(0, end - start) - sum(stop - begin for begin, stop in self.speech.missing(start, end))
 
     def quietest(self, start: int, end: int) -> int:

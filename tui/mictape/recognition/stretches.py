@@ -1,7 +1,7 @@
-"""What of a tape is still to be heard, who owns which stretch of it, and what was heard of it so far."""
+"""The open stretches of one tape and the connection that owns each."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,25 +24,26 @@ from mictape.intervals import Interval, Intervals
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.link import Link, Unanswered
 from mictape.recognition.retry import Limiter
-from mictape.recognition.speakers import Labels, Voices
-from mictape.recognition.speech_activity import SpeechGate
+from mictape.recognition.speakers import SpeakerLabels, SpeakerRegistry
+from mictape.recognition.speech_activity import SpeechActivity
 
+NO_CONNECTION: Final = -1
 TRIES: Final = 2
 """A stretch that ends this many connections in a row, with nothing answered in between, is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an engine said, in session time, and on which of the follower's connections."""
+class FollowerEvent:
+    """What an engine said, in the track's own time, and on which connection."""
 
     connection: int
-    """Counted from 0; turns are counted anew on each."""
-    heard: EngineEvent | Gap | Lost
-    """A `Gap` when the follower gave a stretch up, `Lost` when the leading engine cannot be reached any more."""
+    """Its number in the session, `NO_CONNECTION` for what the follower itself reports. Turns belong to a connection."""
+    event: EngineEvent | Gap | Lost
+    """A `Gap` when the follower gave a stretch up, `Lost` when the engine cannot be reached any more."""
     engine: str = ""
-    """The name of the engine that said it; empty for what the follower says itself."""
+    """The name of the engine that said it; empty for what the follower itself reports."""
     live: bool = True
-    """Whether it belongs to what is being said now, and not to something filled in behind it."""
+    """Whether it belongs to what is being said now; False: to a stretch that is filled in later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,19 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Owner:
-    """Who owns a stretch: a link to one connection of one engine."""
+    """A connection that owns a stretch, and the link that carries it there."""
 
     number: int
-    """The connection's, as in `Told`."""
+    """The connection's, as in `FollowerEvent`."""
     engine: Engine
     link: Link
 
 
-class Work:
+class StretchQueue:
     """The stretches of one tape, each owned by one connection at a time.
 
-    What is open and owned by nobody is taken up next.
-    Whoever takes one up (`take`) carries it to its end (`carry`); everything heard on the way is told from here.
+    What is open and has no owner is next. The caller that takes a stretch (`take`) carries it to its end (`carry`);
+    everything the engine says on the way is reported from here.
     """
 
     def __init__(
@@ -76,33 +77,43 @@ class Work:
         tape: Tape,
         coverage: Coverage,
         request: Request,
-        hear: Callable[[Told], None],
+        report: Callable[[FollowerEvent], None],
         *,
-        gate: SpeechGate | None,
-        voices: Voices,
-        first: int = 0,
+        activity: SpeechActivity | None,
+        speakers: SpeakerRegistry,
+        numbers: Iterator[int],
     ) -> None:
-        """Begin with what `coverage` leaves open; `hear` is called with everything heard."""
+        """Begin with what `coverage` leaves open.
+
+        Args:
+            tape: Where the sound is.
+            coverage: What of it is answered for; kept up to date.
+            request: What is asked of engines.
+            report: Called with everything engines say.
+            activity: Where speech may be; None when that is of no use.
+            speakers: The speakers of the track.
+            numbers: Gives each connection of the session its number.
+        """
         self.tape = tape
         self.coverage = coverage
-        self.gate = gate
-        self.leading: Owner | None = None
-        """Who owns what is being said now."""
+        self.activity = activity
         self.received = coverage.reached(tape.origin + tape.samples)
-        """The leading engine has taken the samples before this, session time."""
+        """The live engine has taken the samples before this."""
+        self._live: Owner | None = None
+        """The owner of what is being said now."""
         self._request = request
-        self._hear = hear
-        self._voices = voices
+        self._report = report
+        self._speakers = speakers
         self._limiters: dict[str, Limiter] = {}
-        self._opened = first
+        self._numbers = numbers
         self._owners: dict[int, Owner] = {}
-        """Who owns a stretch now, by connection."""
+        """The owners of stretches, by connection."""
         self._claims: list[tuple[int, int | None]] = []
         """Stretches that a connection is being opened for."""
         self._seconds: dict[str, float] = {}
         """For each engine how long its connections were open, the closed ones."""
         self._tries: tuple[int, int, bool] = (-1, 0, True)
-        """Where connections ended in a row, how many, and whether all of them lived and had heard nothing."""
+        """Where connections ended in a row, how many, and whether all of them were alive and silent."""
         self._changed = asyncio.Event()
 
     # What there is.
@@ -114,20 +125,25 @@ class Work:
 
     @property
     def owned(self) -> bool:
-        """Whether anybody carries anything."""
+        """Whether any stretch has an owner."""
         return bool(self._owners)
+
+    @property
+    def has_live(self) -> bool:
+        """Whether a connection carries what is being said now."""
+        return self._live is not None
 
     @property
     def behind(self) -> int:
         """Samples on the tape that no engine has taken yet."""
-        if self.leading is None:
+        if self._live is None:
             return max(0, self.end - self.received)
-        live = self.leading.link
+        live = self._live.link
         waiting = sum(stop - start for start, stop in self.open() if stop <= live.start)
         filling = sum(
             (owner.link.end or self.end) - owner.link.answered
             for owner in self._owners.values()
-            if owner is not self.leading
+            if owner is not self._live
         )
         return max(0, self.end - max(self.received, live.start)) + waiting + filling
 
@@ -137,23 +153,43 @@ class Work:
         return self._seconds.get(engine.name, 0.0) + running
 
     def open(self) -> list[Interval]:
-        """What is open and owned by nobody, in order."""
+        """What is open and has no owner, in order."""
         end = self.end
         taken = Intervals((start, end if stop is None else stop) for start, stop in self._claims)
         for owner in self._owners.values():
             taken.add(owner.link.start, end if owner.link.end is None else owner.link.end)
         return [piece for start, stop in self.coverage.open(end) for piece in taken.missing(start, stop)]
 
+    def backlog(self) -> Interval | None:
+        """The first open piece that lies before the live stretch; None when there is none now."""
+        before = self._live.link.start if self._live is not None else 0
+        return next((piece for piece in self.open() if piece[1] <= before), None)
+
     def border(self, start: int, end: int) -> int:
         """The quietest moment in `[start, end)`."""
-        return end if self.gate is None else self.gate.quietest(max(start, self.tape.origin), end)
+        return end if self.activity is None else self.activity.quietest(max(start, self.tape.origin), end)
 
-    def looked(self) -> None:
-        """The gate has looked at more of the tape."""
+    def recheck(self) -> None:
+        """Wake `wait_for_change`: speech activity is known for more of the tape."""
         self._changed.set()
 
-    async def news(self, samples: int) -> None:
-        """Wait until who owns what has changed, the gate has looked, or the tape is longer than `samples` or ended."""
+    def skip_silence(self, start: int, until: int) -> None:
+        """No engine is sent `[start, until)`: there is no speech in it."""
+        until = min(until, self.end)
+        self.coverage.cover(start, until)
+        self.advance(until)
+
+    def advance(self, until: int) -> None:
+        """Nothing before `until` waits for the live engine any more."""
+        self.received = max(self.received, until)
+
+    def endpoint(self) -> None:
+        """End the live utterance where the tape is now."""
+        if self._live is not None:
+            self._live.link.endpoint(self.end)
+
+    async def wait_for_change(self, samples: int) -> None:
+        """Wait until ownership or speech activity has changed, or the tape is longer than `samples` or has ended."""
         self._changed.clear()
         waits: list[asyncio.Task[object]] = [asyncio.create_task(self._changed.wait())]
         if not self.tape.ended:
@@ -173,36 +209,47 @@ class Work:
         connection = await engine.connect(self._request)
         return Ready(connection, asyncio.get_running_loop().time())
 
-    async def expect(self, request: Request) -> None:
+    async def change_request(self, request: Request) -> None:
         """Ask for other key terms from now on, on the connections that live and on those to come."""
         self._request = request
         for owner in list(self._owners.values()):
             await owner.link.update(Changes(key_terms=request.key_terms))
 
-    async def take(self, engine: Engine, start: int, end: int | None, ready: Ready | None = None) -> Owner:
-        """Own a stretch from now on, on a connection that is ready or else on a new one. Raises `Lost`."""
+    async def take(
+        self, engine: Engine, start: int, end: int | None, ready: Ready | None = None, *, live: bool = False
+    ) -> Owner:
+        """Give a stretch an owner: a connection that is ready, or else a new one. Raises `Lost`.
+
+        With `live` it is the one that carries what is being said now, until `release_live`.
+        """
         claim = (start, end)
         self._claims.append(claim)
         try:
             ready = ready or await self.connect(engine)
         finally:
             self._claims.remove(claim)
-        number, self._opened = self._opened, self._opened + 1
-        labels = self._voices.join(number)
+        number = next(self._numbers)
+        labels = self._speakers.join(number)
         link = Link(
             self.tape,
             ready.connection,
             engine.capabilities,
             start=start,
             end=end,
-            hear=partial(self._on_heard, number),
+            report=partial(self._on_event, number),
             name=partial(self._named, labels),
-            gate=self.gate,
+            activity=self.activity,
             opened_s=ready.opened_s,
         )
         owner = self._owners[number] = Owner(number, engine, link)
+        if live:
+            self._live = owner
         self._changed.set()
         return owner
+
+    def release_live(self) -> None:
+        """No connection carries what is being said now, until the next one is taken."""
+        self._live = None
 
     async def carry(self, owner: Owner) -> Lost | None:
         """Run a link to its end; why it was lost, or None. It owns nothing afterwards."""
@@ -210,18 +257,18 @@ class Work:
         try:
             await owner.link.run()
             # Unanswered by a living connection that was finished properly: nothing is to be recognised there.
-            self._on_heard(owner.number, Answered(owner.link.sent))
+            self._on_event(owner.number, Answered(owner.link.sent))
         except Lost as error:
             lost = error
-            self._keep_standing(owner)
+            self._keep_text(owner)
             self._count_try(owner, error)
         except asyncio.CancelledError:
-            self._keep_standing(owner)
+            self._keep_text(owner)
             raise
         except Exception as error:
             # Seen here, because nothing waits any more for a link that was cut.
             lost = Lost(unexpected(error, owner.engine.title, code=ExitCode.ENGINE), retry=False)
-            self._keep_standing(owner)
+            self._keep_text(owner)
         finally:
             del self._owners[owner.number]
             name = owner.engine.name
@@ -229,48 +276,48 @@ class Work:
             self._changed.set()
         return lost
 
-    def _keep_standing(self, owner: Owner) -> None:
-        """Count text as an answer, where none has come yet: to hear it once more would be to say it twice."""
-        for start, end in owner.link.standing:
+    def _keep_text(self, owner: Owner) -> None:
+        """Count text as an answer where none has come yet: recognising it once more would write it twice."""
+        for start, end in owner.link.with_text:
             self.coverage.cover(start, end)
-        if owner is self.leading:
-            self.received = max(self.received, owner.link.told)
+        if owner is self._live:
+            self.received = max(self.received, owner.link.final_until)
 
-    def _named(self, labels: Labels, heard: EngineEvent) -> EngineEvent:
-        named = labels.named(heard)
-        for connection, turns in self._voices.revised():
-            self._hear(Told(connection, Speakers(turns), live=False))
+    def _named(self, labels: SpeakerLabels, event: EngineEvent) -> EngineEvent:
+        named = labels.named(event)
+        for connection, turns in self._speakers.revised():
+            self._report(FollowerEvent(connection, Speakers(turns), live=False))
         return named
 
-    def _on_heard(self, number: int, heard: EngineEvent) -> None:
+    def _on_event(self, number: int, event: EngineEvent) -> None:
         owner = self._owners[number]
-        leads = owner is self.leading
-        match heard:
+        live = owner is self._live
+        match event:
             case Received(until):
-                self.received = max(self.received, until) if leads else self.received
+                self.received = max(self.received, until) if live else self.received
                 return
             case Answered(until):
                 self.coverage.cover(owner.link.start, until)
-                self.received = max(self.received, until) if leads else self.received
+                self.received = max(self.received, until) if live else self.received
             case _:
                 pass
-        self._hear(Told(number, heard, owner.engine.name, leads))
+        self._report(FollowerEvent(number, event, owner.engine.name, live))
 
-    # What nobody can hear.
+    # What is given up.
 
     def give_up(self, start: int, end: int, why: str) -> None:
         """What is open of a stretch is a gap from now on."""
         self.coverage.give_up(start, end, why)
-        self.tell(Gap(start, end, why))
+        self.report(Gap(start, end, why))
 
-    def tell(self, what: Gap | Lost) -> None:
-        """Say what no engine says of itself."""
-        self._hear(Told(self._opened - 1, what, live=False))
+    def report(self, what: Gap | Lost) -> None:
+        """Report what no engine says of itself."""
+        self._report(FollowerEvent(NO_CONNECTION, what, live=False))
 
     def _count_try(self, owner: Owner, lost: Lost) -> None:
-        """See to it that no stretch is tried for ever, so that what follows it is still heard."""
+        """Limit the tries of a stretch, so that what follows it is recognised, too."""
         link = owner.link
-        unanswered = max(link.answered, link.told)
+        unanswered = max(link.answered, link.final_until)
         at, tries, silent = self._tries if self._tries[0] == unanswered else (unanswered, 0, True)
         silent = silent and isinstance(lost, Unanswered) and link.unfinished is None
         self._tries = (at, tries + 1, silent)
@@ -284,17 +331,17 @@ class Work:
             self.give_up(unanswered, link.sent, lost.cause.what)
 
     def _took_unfinished(self, owner: Owner, unanswered: int) -> bool:
-        """Take a turn that no connection lived to finish as far as it was heard; whether that was any further.
+        """Take what a partial has of a turn that no connection lasted to finish; whether it reaches any further.
 
         All but its last word, which may have been cut: a connection that breaks every ten seconds still gives the
-        words of somebody who speaks for a minute without a pause.
+        words of a speaker who talks for a minute without a pause.
         """
-        heard = owner.link.unfinished
-        words = list(heard.words or ())[:-1] if heard is not None else []
+        partial = owner.link.unfinished
+        words = list(partial.words or ())[:-1] if partial is not None else []
         end = words[-1].end if words else None
-        if heard is None or end is None or end <= unanswered:
+        if partial is None or end is None or end <= unanswered:
             return False
         text = " ".join(word.text for word in words)
-        self._on_heard(owner.number, FinalTurn(heard.turn, text, tuple(words), words[0].start, end))
-        self._on_heard(owner.number, Answered(end))
+        self._on_event(owner.number, FinalTurn(partial.turn, text, tuple(words), words[0].start, end))
+        self._on_event(owner.number, Answered(end))
         return True

@@ -13,13 +13,13 @@ from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
 from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.library import Library
+from mictape.library.library import Library, Store
 from mictape.paths import Places
 from mictape.recognition.live import Plan
 from mictape.recording.devices import devices_named, present, source_for
 from mictape.recording.engines import Engines
 from mictape.recording.tasks import Tasks
-from mictape.session.recovery import Remains, put_away, remains_of
+from mictape.session.recovery import StoredSession, close_as_is, load_session
 from mictape.session.session import Session
 from mictape.session.state import Status, worst_of
 from mictape.session.track import Track
@@ -86,7 +86,7 @@ class Recording:
         """What runs for the recording, and whatever a view adds; all of it ends with the recording."""
         self._captures: set[asyncio.Task[None]] = set()
         self._follows: set[asyncio.Task[None]] = set()
-        self._continued: Remains | None = None
+        self._continued: StoredSession | None = None
         self._also: Sequence[Device] | None = None
         self.stopped = asyncio.Event()
         """Set once the end has been asked for."""
@@ -155,23 +155,23 @@ class Recording:
 
     # How it begins.
 
-    async def interrupted(self) -> Remains | None:
+    async def interrupted(self) -> StoredSession | None:
         """The newest session that was cut off and has sound; all others that were cut off are closed as they are.
 
         Raises MictapeError when the library cannot be read or written.
         """
-        newest: Remains | None = None
-        for unfinished in await self.library.unfinished():
-            remains = await remains_of(self.library, unfinished.id)
+        newest: StoredSession | None = None
+        for unfinished in await self.library.run(Store.unfinished):
+            remains = await load_session(self.library, unfinished.id)
             if newest is None and remains.samples and remains.tracks:
                 newest = remains
             else:
-                await put_away(self.library, remains)
+                await close_as_is(self.library, remains)
         return newest
 
-    async def put_away(self, remains: Remains) -> None:
+    async def put_away(self, remains: StoredSession) -> None:
         """Close a session that was cut off as it is. Raises MictapeError."""
-        await put_away(self.library, remains)
+        await close_as_is(self.library, remains)
 
     async def check(self) -> None:
         """Raise MictapeError when the engine cannot work here."""
@@ -179,7 +179,7 @@ class Recording:
             raise MictapeError(failure)
 
     async def begin(
-        self, spec: SourceSpec, *, continued: Remains | None = None, also: Sequence[Device] | None = None
+        self, spec: SourceSpec, *, continued: StoredSession | None = None, also: Sequence[Device] | None = None
     ) -> Session:
         """Begin a session with this source, or go on with one that was cut off.
 
@@ -205,7 +205,7 @@ class Recording:
     async def complete(self, which: str) -> Session:
         """Take up a finished session to transcribe what has no text yet. Raises MictapeError."""
         self._also = ()
-        remains = await remains_of(self.library, which)
+        remains = await load_session(self.library, which)
         self._session = await self._open(partial(Session.complete, self.library, remains))
         return self._session
 
@@ -292,7 +292,10 @@ class Recording:
         await self.tasks.cancel()
         if self._session is not None and not self._session.closed:
             await self._session.stop()
-            await self._session.close()
+            try:
+                await self._session.close()
+            except MictapeError as error:  # text that is missing matters more than why the recording ended
+                self.failure = error.failure
             if self._policy.unattended:  # else the screen has shown it
                 self.failure = self.failure or next(filter(None, map(_engine_failure, self.tracks)), None)
 

@@ -56,8 +56,8 @@ class EditLine(Question[LineEdit | None]):
             yield from _field("text", "text", line.text)
             yield from _field("speaker", "speaker", line.speaker or "", "a name, for every line of this speaker")
             yield from _field("key_term", "key term", "", "a word the engine is to expect from now on")
-            if line.heard is not None:
-                yield Static(f"heard: {line.heard}\nctrl+r restores it", id="note", markup=False)
+            if line.original is not None:
+                yield Static(f"original: {line.original}\nctrl+r restores it", id="note", markup=False)
 
     def on_mount(self) -> None:
         """The text comes first."""
@@ -65,8 +65,8 @@ class EditLine(Question[LineEdit | None]):
 
     def action_restore(self) -> None:
         """Put back what the engine said; Enter keeps it."""
-        if self._line.heard is not None:
-            self._text.value = self._line.heard
+        if self._line.original is not None:
+            self._text.value = self._line.original
 
     def action_leave(self) -> None:
         """Leave everything as it is."""

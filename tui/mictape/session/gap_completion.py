@@ -1,31 +1,30 @@
-"""Gaps that are completed while the session goes on: each is a reader of the tape for itself."""
+"""Transcribes gaps while the session goes on: each is another reader of the tape."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import Answered, Engine, Lost, Request
 from mictape.failure import Failure, MictapeError
-from mictape.recognition.coverage import Coverage, Gap
+from mictape.intervals import Interval
+from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.stretches import Told
+from mictape.recognition.stretches import FollowerEvent
 from mictape.session.track import Track
+from mictape.session.transcript_writer import TranscriptWriter
 from mictape.transcript.model import GAP, Transcript
 from mictape.units import RATE
 from mictape.vad.client import Listening
 
 GIVE_UP_S: Final = 30.0
-"""As long as `transcribe` waits for a connection; then the gap is a gap again and can be asked for anew."""
-
-CONNECTIONS: Final = 1_000_000
-"""Connections are counted by each follower: those of the n-th completed gap begin at n times this."""
+"""As long as `transcribe` waits for a connection; then the gap is shown again and can be tried again."""
 
 
-class Completing:
-    """Turns gaps into text beside what is said now.
+class GapCompletion:
+    """Turns gaps into text beside what is being said now.
 
     The track's own follower does not notice: for it the stretch stays a gap until an engine has answered for it.
     """
@@ -33,34 +32,40 @@ class Completing:
     def __init__(
         self,
         transcript: Transcript,
-        write: Callable[[Track, Told], None],
-        trouble: Callable[[Failure], None],
+        writer: TranscriptWriter,
+        report: Callable[[Failure], None],
+        *,
+        numbers: Iterator[int],
         listening: Listening | None,
     ) -> None:
-        """Prepare; `write` is given what an engine says, and `trouble` what stands in its way."""
-        self._listening = listening
+        """Prepare.
+
+        Args:
+            transcript: The session's text.
+            writer: Writes what engines say.
+            report: Called with what stands in the way.
+            numbers: Gives each connection of the session its number.
+            listening: The speech detector; None: speech is estimated from the levels.
+        """
         self._transcript = transcript
-        self._write = write
-        self._trouble = trouble
+        self._writer = writer
+        self._report = report
+        self._numbers = numbers
+        self._listening = listening
         self._running: dict[int, asyncio.Task[None]] = {}
         """By the id of the gap's line."""
-        self._count = 0
 
     def begin(self, track: Track, id: int, engine: Engine, request: Request) -> None:
-        """Complete the gap whose line has this id; does nothing while that is done already.
+        """Complete the gap whose line has this id; does nothing while that is under way.
 
         Raises:
             KeyError: no line has this id.
             MictapeError: it is no gap.
         """
-        line = self._transcript.line_of(id)
-        if line.kind is not GAP:
-            raise MictapeError(Failure("This line is no gap", "Go to one with < or >"))
+        if self._transcript.line_of(id).kind is not GAP:
+            raise MictapeError(Failure("This line is not a gap", "Move to a gap first"))
         if id not in self._running:
-            self._count += 1
-            stretch = Gap(track.locate(line.start), track.locate(line.end), line.text)
-            work = self._complete(track, id, stretch, engine, request)
-            self._running[id] = asyncio.create_task(work, name=f"gap {id}")
+            self._running[id] = asyncio.create_task(self._complete(track, id, engine, request), name=f"gap {id}")
 
     async def close(self) -> None:
         """End what is running; what is not answered stays a gap."""
@@ -69,48 +74,51 @@ class Completing:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _complete(self, track: Track, id: int, gap: Gap, engine: Engine, request: Request) -> None:
-        first = self._count * CONNECTIONS
-        tape, coverage = _only(track.tape, gap)
+    async def _complete(self, track: Track, id: int, engine: Engine, request: Request) -> None:
+        line = self._transcript.line_of(id)
+        start, end = track.own_time(line.start), track.own_time(line.end)
+        tape, coverage = _only(track.tape, (start, end))
 
-        def hear(told: Told) -> None:
-            self._write(track, replace(told, live=False))
-            if isinstance(told.heard, Answered):
-                track.coverage.cover(gap.start, min(told.heard.until, gap.end))
+        def write(said: FollowerEvent) -> None:
+            # Covered first, so that a line is stored together with what it answers for.
+            if isinstance(said.event, Answered):
+                track.coverage.cover(start, min(said.event.until, end))
+            self._writer.write(track, replace(said, live=False))
 
-        self._transcript.revise(id, f"{(gap.end - gap.start) / RATE:.0f} s being transcribed by {engine.title}")
+        self._transcript.revise(id, f"{(end - start) / RATE:.0f} s being transcribed by {engine.title}")
         try:
-            plan = Plan(give_up_s=GIVE_UP_S)
             follower = Follower(
                 tape,
                 coverage,
                 engine,
                 request,
-                hear,
-                plan=plan,
-                voices=track.voices,
-                first=first,
+                write,
+                numbers=self._numbers,
+                plan=Plan(give_up_s=GIVE_UP_S),
+                speakers=track.speakers,
                 listening=self._listening,
             )
             await follower.run()
         except Lost as lost:
-            self._trouble(lost.cause)
-            self._transcript.revise(id, gap.why)
+            self._report(lost.cause)
+            self._transcript.revise(id, line.text)
         except asyncio.CancelledError:
-            self._transcript.revise(id, gap.why)
+            self._transcript.revise(id, line.text)
             raise
         else:
-            # The follower has put a line of its own for what it gave up.
+            # The follower has added a line of its own for what it gave up.
             self._transcript.remove(id)
+            self._writer.store_progress(track)
         finally:
             del self._running[id]
 
 
-def _only(tape: Tape, gap: Gap) -> tuple[Tape, Coverage]:
+def _only(tape: Tape, gap: Interval) -> tuple[Tape, Coverage]:
     """A tape that ends with the gap, and a coverage in which only the gap is open."""
+    start, end = gap
     part = Tape(tape.folder, tape.track, tape.origin)
-    part.report(gap.end - tape.origin)
+    part.report(end - tape.origin)
     part.end()
     coverage = Coverage(tape.origin)
-    coverage.cover(tape.origin, gap.start)
+    coverage.cover(tape.origin, start)
     return part, coverage

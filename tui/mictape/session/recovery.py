@@ -1,16 +1,17 @@
-"""What is left of a session that was cut off, from all that outlived its process."""
+"""A stored session, put together from everything that outlived its process: library, tapes and journals."""
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mictape.audio.tape import count_samples, read_journal
-from mictape.library.library import Library
-from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
+from mictape.audio.tape import count_samples, find_tracks, read_journal
+from mictape.library.library import Library, Store
+from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage
-from mictape.session.track_clock import FIRST, placement_on
-from mictape.transcript.model import Kind
+from mictape.session.coverage_records import records_of
+from mictape.session.track_clock import FIRST, clock_of
+from mictape.transcript.model import Kind, Transcript
 from mictape.units import RATE
 
 TOGETHER: Final = 5 * RATE
@@ -19,13 +20,15 @@ CUT_OFF: Final = "the session was cut off"
 
 
 @dataclass(frozen=True, slots=True)
-class RemainingTrack:
+class StoredTrack:
     """One track of it."""
 
     track: TrackRecord
     samples: int
     """Length of its tape as it lies on disk."""
     coverage: Coverage
+    in_library: bool = True
+    """Whether the library has the track; False: only its tape is there."""
 
     @property
     def end(self) -> int:
@@ -34,17 +37,37 @@ class RemainingTrack:
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
-    """A session that nobody closed."""
+class StoredSession:
+    """A session of the library, with its tracks as they are on disk."""
 
     session: SessionRecord
     lines: tuple[LineRecord, ...]
-    tracks: tuple[RemainingTrack, ...]
+    tracks: tuple[StoredTrack, ...]
 
     @property
     def samples(self) -> int:
         """Session time at its end."""
         return max((track.end for track in self.tracks), default=0)
+
+    @property
+    def connections(self) -> int:
+        """How many connections to engines it has had."""
+        return max((1 + line.connection for line in self.lines if line.connection is not None), default=0)
+
+    def show_in(self, transcript: Transcript) -> None:
+        """Add its lines to a transcript, by their ids."""
+        for line in self.lines:
+            transcript.add(
+                line.track,
+                line.start,
+                line.end,
+                line.text,
+                kind=line.kind,
+                speaker=line.speaker,
+                id=line.id,
+                original=line.original,
+                mark=line.mark,
+            )
 
     @property
     def added(self) -> list[TrackRecord]:
@@ -57,52 +80,52 @@ class Remains:
         return sum(end - start for track in self.tracks for start, end in track.coverage.open(track.end))
 
 
-async def remains_of(library: Library, which: str) -> Remains:
-    """Look at what is left of a session; nothing is changed. Raises MictapeError when it cannot be read."""
-    session = await library.session(which)
+async def load_session(library: Library, which: str) -> StoredSession:
+    """Read a session; nothing is changed. Raises MictapeError when it cannot be read."""
+    session = await library.run(Store.session, which)
     folder = library.sessions_folder / session.id
-    lines = await library.lines(session.id)
-    tracks = [await _remaining(library, folder, session.id, track, lines) for track in await library.tracks(session.id)]
-    return Remains(session, tuple(lines), tuple(tracks))
+    lines = await library.run(Store.lines, session.id)
+    tracks = await library.run(Store.tracks, session.id)
+    known = [track.number for track in tracks]
+    # A track may be missing when the library could not be written while it was recorded.
+    tracks += [TrackRecord(number, f"Track {number}", "") for number in find_tracks(folder) if number not in known]
+    stored = [
+        await _stored_track(library, folder, session.id, track, lines, in_library=track.number in known)
+        for track in tracks
+    ]
+    return StoredSession(session, tuple(lines), tuple(stored))
 
 
-async def put_away(library: Library, remains: Remains) -> None:
-    """Close it as it is: what no engine has answered for is a gap from now on. Raises MictapeError."""
+async def close_as_is(library: Library, remains: StoredSession) -> None:
+    """Close an interrupted session: what no engine has answered for becomes a gap. Raises MictapeError."""
     id = remains.session.id
-    folder = await library.resume_session(id)
+    folder = await library.run(Store.resume_session, id)
     try:
         for left in remains.tracks:
             left.coverage.give_up(left.track.origin, left.end, CUT_OFF)
-            await library.set_coverage(id, left.track.number, intervals_of(left.coverage))
-            lost = left.coverage.holes.total
-            await library.update_track(id, left.track.number, samples=left.samples, lost=lost)
-        await library.close_session(id)
+            if not left.in_library:
+                await library.run(Store.add_track, id, left.track)
+            state = tuple(records_of(left.coverage))
+            change = TrackChange(left.track.number, left.samples, left.coverage.holes.total, state)
+            await library.run(Store.change_track, id, change)
+        await library.run(Store.close_session, id)
     finally:
         folder.release()
 
 
-def intervals_of(coverage: Coverage) -> list[CoverageRecord]:
-    """A track's coverage as the library keeps it."""
-    return [
-        *(CoverageRecord(start, end, "covered") for start, end in coverage.covered),
-        *(CoverageRecord(start, end, "hole", "lost") for start, end in coverage.holes),
-        *(CoverageRecord(gap.start, gap.end, "gap", gap.why) for gap in coverage.gaps),
-    ]
-
-
-async def _remaining(
-    library: Library, folder: Path, session: str, track: TrackRecord, lines: list[LineRecord]
-) -> RemainingTrack:
+async def _stored_track(
+    library: Library, folder: Path, session: str, track: TrackRecord, lines: list[LineRecord], *, in_library: bool
+) -> StoredTrack:
     coverage = Coverage(track.origin)
-    placement = placement_on(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
-    for interval in await library.coverage(session, track.number):
+    clock = clock_of(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
+    for interval in await library.run(Store.coverage, session, track.number):
         if interval.what == "covered":
             coverage.cover(interval.start, interval.end)
     for line in lines:
-        # Written before its coverage was: a line is proof that its stretch was answered.
+        # A line proves that its stretch was answered, even if its coverage was never stored.
         if line.track == track.number and line.kind is Kind.SPEECH:
-            at = (line.start, line.end) if placement is None else map(placement.own_time, (line.start, line.end))
+            at = (line.start, line.end) if clock is None else map(clock.own_time, (line.start, line.end))
             coverage.cover(*at)
     for hole in read_journal(folder, track.number).holes:
         coverage.hole(track.origin + hole.start, track.origin + hole.end)
-    return RemainingTrack(track, count_samples(folder, track.number), coverage)
+    return StoredTrack(track, count_samples(folder, track.number), coverage, in_library)

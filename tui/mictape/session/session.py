@@ -1,10 +1,11 @@
-"""One sitting: its tracks, and what runs side by side for them."""
+"""One session: its tracks, and what runs side by side for them."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -15,19 +16,17 @@ from mictape.audio.source import Event as SourceEvent
 from mictape.audio.tape import Tape, count_samples
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure, MictapeError
-from mictape.library.library import Library, SessionFolder
+from mictape.library.library import Library, SessionFolder, Store
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.session.annotations import Hand
 from mictape.session.events import Event, SourceEnded, Trouble
-from mictape.session.gap_completion import Completing
-from mictape.session.library_writer import Keeper
-from mictape.session.recovery import RemainingTrack, Remains
+from mictape.session.gap_completion import GapCompletion
+from mictape.session.recovery import StoredSession, StoredTrack
 from mictape.session.track import Track, name_for
-from mictape.session.track_clock import FIRST, TapeClock, placement_on
-from mictape.session.transcript_writer import Scribe
+from mictape.session.track_clock import FIRST, TapeClock, clock_of
+from mictape.session.transcript_writer import TranscriptWriter
 from mictape.transcript.model import Transcript
 from mictape.units import Span
 from mictape.vad.client import Listening
@@ -36,11 +35,11 @@ STOPPED: Final = "the session was stopped first"
 
 
 class Session:
-    """Joins sound, engine and text for as long as one sitting lasts.
+    """Joins sound, engine and text while one session is recorded.
 
-    `capture` and `follow` are coroutines that whoever owns the session runs side by side, two a track. `stop`
-    ends the sound; the followers then end when all is answered; `close` settles what is left and lets go.
-    `events` is one iterator of all that happened. Belongs to the event loop it was made in.
+    `capture` and `follow` are coroutines that the session's owner runs side by side, two a track. `stop` ends the
+    sound; the followers then end when everything is answered; `close` settles what is left and releases the session.
+    `events` is one iterator of everything that happened. Belongs to the event loop it was made in.
     """
 
     def __init__(
@@ -54,8 +53,12 @@ class Session:
         transcript: Transcript | None = None,
         plan: Plan | None = None,
         listening: Listening | None = None,
+        connections: int = 0,
     ) -> None:
-        """Use `begin`, `go_on` or `complete`. `listening` says where speech is; None: that is told from the levels."""
+        """Use `begin`, `go_on` or `complete`.
+
+        `listening` detects speech; None: it is estimated from the levels. `connections` have been made before.
+        """
         self.folder = folder
         self.engine = engine
         self.transcript = Transcript() if transcript is None else transcript
@@ -70,12 +73,13 @@ class Session:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._joining = asyncio.Lock()
         self._followers: dict[int, asyncio.Task[None]] = {}
-        self._keeper = Keeper(library, folder.session, lambda failure: self._tell(Trouble(failure)))
-        self._scribe = Scribe(self.transcript, self._keeper, self._tell)
-        self.hand = Hand(self.transcript, self._keeper, self.track_of)
-        """What the person does to the text."""
-        self._completing = Completing(
-            self.transcript, self._scribe.write, lambda failure: self._tell(Trouble(failure)), listening
+        self._numbers = count(connections)
+        """Numbers the connections of the session."""
+        self._writes = library.writes(folder.session, self.report)
+        self.writer = TranscriptWriter(self.transcript, self._writes, self.tracks, self._tell)
+        """Everything that changes the text."""
+        self._completion = GapCompletion(
+            self.transcript, self.writer, self.report, numbers=self._numbers, listening=listening
         )
 
     @classmethod
@@ -91,15 +95,15 @@ class Session:
         listening: Listening | None = None,
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
-        folder = await library.create_session(settings={"engine": engine.name})
+        folder = await library.run(Store.create_session, settings={"engine": engine.name})
         return cls(folder, library, engine, request, log=log, transcript=transcript, plan=plan, listening=listening)
 
     @classmethod
     async def go_on(
         cls,
         library: Library,
-        remains: Remains,
-        spec: SourceSpec,
+        stored: StoredSession,
+        spec: SourceSpec | None,
         engine: Engine,
         request: Request,
         *,
@@ -108,28 +112,27 @@ class Session:
         plan: Plan | None = None,
         listening: Listening | None = None,
     ) -> "Session":
-        """Take up a session that was cut off: its lines are there, and what has no text yet is work.
+        """Go on with a session that was interrupted: its lines are there, and what has no text yet is open.
 
-        Its first track goes on with the source `spec`; the time in between is a pause. The others have ended: whoever
-        wants their devices again lets them join. Raises MictapeError.
+        Its first track goes on with the source `spec`; the time in between is a pause. The others have ended, to be
+        joined again by the caller; without `spec` the first one has, too. Raises MictapeError.
         """
-        folder = await library.resume_session(remains.session.id)
-        session = cls(folder, library, engine, request, log=log, transcript=transcript, plan=plan, listening=listening)
-        for line in remains.lines:
-            transcript.add(
-                line.track,
-                line.start,
-                line.end,
-                line.text,
-                kind=line.kind,
-                speaker=line.speaker,
-                id=line.id,
-                heard=line.heard,
-                mark=line.mark,
-            )
-        for left in remains.tracks:
+        folder = await library.run(Store.resume_session, stored.session.id)
+        session = cls(
+            folder,
+            library,
+            engine,
+            request,
+            log=log,
+            transcript=transcript,
+            plan=plan,
+            listening=listening,
+            connections=stored.connections,
+        )
+        stored.show_in(transcript)
+        for left in stored.tracks:
             track = session._take_up(left, spec)
-            track.voices.reserve(line.speaker for line in remains.lines if line.speaker is not None)
+            track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
         session._name_lines()
         return session
 
@@ -137,7 +140,7 @@ class Session:
     async def complete(
         cls,
         library: Library,
-        remains: Remains,
+        stored: StoredSession,
         engine: Engine,
         request: Request,
         *,
@@ -145,19 +148,15 @@ class Session:
         plan: Plan | None = None,
         listening: Listening | None = None,
     ) -> "Session":
-        """Take up a session to complete it: nothing is recorded, and every gap of it is work again.
+        """Open a session to complete it: nothing is recorded, and every gap of it is open again.
 
         Its tapes have ended, so `follow` ends when all of them is answered for. Raises MictapeError.
         """
-        for left in remains.tracks:
+        for left in stored.tracks:
             left.coverage.reopen()
-        nothing = FileSource(Path())
-        session = await cls.go_on(
-            library, remains, nothing, engine, request, log=log, transcript=Transcript(), plan=plan, listening=listening
+        return await cls.go_on(
+            library, stored, None, engine, request, log=log, transcript=Transcript(), plan=plan, listening=listening
         )
-        for track in session.tracks:
-            track.tape.end()
-        return session
 
     def add_track(self, spec: SourceSpec) -> Track:
         """Add the first track; its sound is written and read once `capture` runs."""
@@ -193,13 +192,7 @@ class Session:
         await track.source.close()
         if not track.tape.ended:
             track.tape.end()
-            self._scribe.divide(track, f"no longer recorded: {track.device}")
-
-    def rename(self, track: Track, name: str) -> None:
-        """Call a track otherwise: in every line of it, there and to come, and in the library."""
-        track.name = name
-        self.transcript.name_track(track.number, name)
-        self._keeper.rename_track(track)
+            self.writer.add_divider(track, f"no longer recorded: {track.device}")
 
     def _now(self) -> int:
         """Session time now, as near as the first track's anchors tell."""
@@ -221,29 +214,31 @@ class Session:
         tape = Tape(self.folder.path, number, origin)
         tape.report(count_samples(self.folder.path, number))
         source = self._source(number, spec, tape)
-        placement = placement_on(self.folder.path, number, origin, lambda: self.tracks[0].end)
-        return Track(number, spec, source, tape, coverage, name=name, placement=placement)
+        clock = clock_of(self.folder.path, number, origin, lambda: self.tracks[0].end)
+        return Track(number, spec, source, tape, coverage, name=name, clock=clock)
 
     def _put(self, track: Track) -> None:
         self.tracks.append(track)
-        self._keeper.add_track(track)
+        self.writer.add_track(track)
         self._name_lines()
 
-    def _take_up(self, left: RemainingTrack, spec: SourceSpec) -> Track:
-        """A track of a session that was cut off."""
+    def _take_up(self, left: StoredTrack, spec: SourceSpec | None) -> Track:
+        """A track of a stored session; the first one goes on with `spec`, if there is one."""
         known = left.track
-        spec = _spec_of(known) if self.tracks else spec
-        track = self._make_track(known.number, spec, known.origin, left.coverage, known.name)
-        if self.tracks:
+        goes_on = None if self.tracks else spec
+        track = self._make_track(known.number, goes_on or _spec_of(known), known.origin, left.coverage, known.name)
+        if goes_on is None:
             track.tape.end()
             track.source_state = "ended"
         self.tracks.append(track)
+        if not left.in_library:
+            self.writer.add_track(track)
         for start, end in left.coverage.holes:
-            self._scribe.show_hole(track, start, end, "lost before the session was cut off")
+            self.writer.add_hole(track, start, end, "lost before the session was cut off")
         return track
 
     def _name_lines(self) -> None:
-        """Lines carry the name of their track when there are several, or when somebody gave it."""
+        """Lines carry the name of their track when there are several, or when it was given by the person."""
         self.transcript.alone = self.tracks[0].name
         for track in self.tracks:
             if len(self.tracks) > 1 or track.renamed:
@@ -288,16 +283,16 @@ class Session:
             track.following = False
 
     async def _follow_with(self, track: Track, engine: Engine) -> None:
-        hear = partial(self._scribe.write, track)
         plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
         track.follower = Follower(
             track.tape,
             track.coverage,
             engine,
             self._request,
-            hear,
+            partial(self.writer.write, track),
+            numbers=self._numbers,
             plan=plan,
-            voices=track.voices,
+            speakers=track.speakers,
             listening=self._listening,
         )
         running = self._followers[track.number] = asyncio.create_task(track.follower.run())
@@ -350,7 +345,7 @@ class Session:
         track.change_source(spec, source)
         await old.close()
         self._begin_writing(track)
-        self._scribe.divide(track, f"microphone: {track.device}")
+        self.writer.add_divider(track, f"microphone: {track.device}")
 
     async def use(self, engine: Engine, plan: Plan | None = None) -> None:
         """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one.
@@ -359,12 +354,12 @@ class Session:
         """
         self.engine = engine
         self._plan = plan or self._plan
-        self._scribe.divide(self.tracks[0], f"engine: {engine.title}")
+        self.writer.add_divider(self.tracks[0], f"engine: {engine.title}")
         for track in self.tracks:
-            self._scribe.forget_connections(track)
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
                 await asyncio.wait([running])
+            self.writer.clear_partial(track)  # the new engine says it again
 
     async def expect(self, term: str) -> None:
         """Have the engine expect a word, on the connections that live and on those to come."""
@@ -372,42 +367,44 @@ class Session:
             self._request = replace(self._request, key_terms=(*self._request.key_terms, term))
             for track in self.tracks:
                 if track.follower is not None:
-                    await track.follower.expect(self._request)
+                    await track.follower.change_request(self._request)
 
     def complete_gap(self, id: int) -> None:
         """Have the engine of now turn a gap's sound into text, beside what goes on.
 
         Raises KeyError when no line has this id, and MictapeError when it is no gap.
         """
-        self._completing.begin(self.track_of(id), id, self.engine, self._request)
-
-    def track_of(self, id: int) -> Track:
-        """The track that a line belongs to. Raises KeyError when no line has this id."""
-        number = self.transcript.line_of(id).track
-        return next(track for track in self.tracks if track.number == number)
+        self._completion.begin(self.writer.track_of(id), id, self.engine, self._request)
 
     async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
-        return await self._keeper.unsure(lines)
+        return await self._writes.run(Store.unsure, lines)
 
     async def stop(self) -> None:
-        """End the sound. The followers end by themselves when they have answered for all of it."""
+        """End the sound. The followers end by themselves when all of it is answered for."""
         self.stopped = True
-        self._keeper.stop_trying()
+        self._writes.stop_retrying()
         await asyncio.gather(*(track.source.close() for track in self.tracks))
         for track in self.tracks:
             track.tape.end()
 
     async def close(self) -> None:
-        """Settle what is left: what no engine has answered for is a gap. Nothing runs any more after this."""
-        await self._completing.close()
+        """Settle what is left: what no engine has answered for is a gap. Nothing runs any more after this.
+
+        Raises:
+            MictapeError: (`ExitCode.SOUND`) something could not be stored. All is released even so; the session is
+                left open, as after a kill, so that it can be recovered.
+        """
+        self.stopped = self.closed = True
+        await self._completion.close()
         for track in self.tracks:
             track.coverage.give_up(track.tape.origin, track.end, STOPPED)
-            self._keeper.set_coverage(track)
-        self.stopped = self.closed = True
-        await self._keeper.close()
-        self._events.put_nowait(None)
-        self.folder.release()
+            self.writer.store_progress(track)
+        try:
+            await self._writes.close()
+        finally:
+            self._events.put_nowait(None)
+            self.folder.release()
 
     # What the source says.
 
@@ -447,15 +444,15 @@ class Session:
     def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
         track.coverage.hole(start, end)
         track.lost += end - start
-        self._scribe.show_hole(track, start, end, why)
-        self._keeper.set_coverage(track)
+        self.writer.add_hole(track, start, end, why)
+        self.writer.store_progress(track)
 
     def _tell(self, event: Event) -> None:
         self._events.put_nowait(event)
 
 
 def _spec_of(known: TrackRecord) -> SourceSpec:
-    """What a track recorded that has ended, as far as the library knows."""
+    """The source of a track that has ended, as far as the library knows it."""
     match known.kind:
         case "microphone" | "computer sound" as kind:
             return DeviceSource(Device("", known.source, known.host_api, 0, 0, False, kind, ""))

@@ -17,9 +17,9 @@ from mictape.failure import Failure
 from mictape.library.records import TrackKind, TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
-from mictape.recognition.speakers import Voices
+from mictape.recognition.speakers import SpeakerRegistry
 from mictape.session.state import BEHIND_S, Situation, State, Status, state_of
-from mictape.session.track_clock import FIRST, Placement
+from mictape.session.track_clock import FIRST, TrackClock
 from mictape.units import RATE
 
 MOMENTS: Final = 4_096
@@ -64,8 +64,8 @@ def kind_of(spec: SourceSpec) -> TrackKind:
 class Track:
     """One source of a session, its tape, and how far it has come.
 
-    Its tape, coverage and follower count in the track's own time, `origin` + tape position; `place` leads from there to
-    session time and `locate` back.
+    Its tape, coverage and follower count in the track's own time, `origin` + tape position; `session_time` and
+    `own_time` convert.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Track:
         coverage: Coverage,
         *,
         name: str,
-        placement: Placement | None = None,
+        clock: TrackClock | None = None,
     ) -> None:
         """Join them.
 
@@ -88,7 +88,7 @@ class Track:
             tape: What it is recorded on.
             coverage: What of the tape is answered for.
             name: What the person calls it.
-            placement: How its time leads to session time; None for the first track, whose time that is.
+            clock: Converts between its own time and session time; None for the first track, whose time that is.
         """
         self.number = number
         self.name = name
@@ -97,10 +97,10 @@ class Track:
         self.tape = tape
         self.coverage = coverage
         self.follower: Follower | None = None
-        self.voices = Voices()
-        """Who was heard on it, whatever engine it was."""
+        self.speakers = SpeakerRegistry()
+        """Its speakers, across engines."""
         self.meter = Meter()
-        self.heard = 0
+        self.metered = 0
         """Sound that went into the meter, samples at 16 kHz; it goes on while the tape is paused."""
         self.source_state: SourceState = "opening"
         self.following = False
@@ -111,14 +111,14 @@ class Track:
         """When a word was seen, and how long after its end: monotonic seconds, seconds."""
         self._timed = 0
         self._spoke_at: int | None = None
-        """What `heard` was when the engine last wrote something."""
+        """What `metered` was when the engine last wrote something."""
         self.capturing = False
         """Whether `Session.capture` runs for it."""
         self.failure: Failure | None = None
         """Why the source is not open."""
         self.lost = coverage.holes.total
         """Samples of the tape that are holes."""
-        self._placement = placement
+        self._clock = clock
         self._watch = SignalWatch(self._watched)
 
     @property
@@ -129,16 +129,16 @@ class Track:
     def begin_at(self, origin: int) -> None:
         """Say where in session time its tape begins, before anything is on it."""
         self.tape.origin = self.coverage.origin = origin
-        if self._placement is not None:
-            self._placement.origin = origin
+        if self._clock is not None:
+            self._clock.origin = origin
 
-    def place(self, at: int) -> int:
+    def session_time(self, at: int) -> int:
         """The session time of a sample in the track's own time."""
-        return at if self._placement is None else self._placement.session_time(at)
+        return at if self._clock is None else self._clock.session_time(at)
 
-    def locate(self, at: int) -> int:
+    def own_time(self, at: int) -> int:
         """The track's own time at a session time."""
-        return at if self._placement is None else self._placement.own_time(at)
+        return at if self._clock is None else self._clock.own_time(at)
 
     @property
     def device(self) -> str:
@@ -169,7 +169,7 @@ class Track:
         speech = self._speech() if self._moments and end > self._moments[-1][0] else None  # None: paused
         self._moments.append((end, time.monotonic()))
         for cell in progress.cells:
-            self.heard += cell.steps * GRID_MS * RATE // 1000
+            self.metered += cell.steps * GRID_MS * RATE // 1000
             self.meter.feed(cell)
             self._watch.feed(cell, speech=speech)
 
@@ -180,7 +180,7 @@ class Track:
         """
         if self.follower is not None and (speech := self.follower.speech) is not None:
             return speech
-        if self._spoke_at is not None and self.heard - self._spoke_at <= SPEAKS:
+        if self._spoke_at is not None and self.metered - self._spoke_at <= SPEAKS:
             return True
         follower = self.follower
         answers = follower is not None and follower.state == "answering" and follower.behind <= BEHIND_S * RATE
@@ -189,7 +189,7 @@ class Track:
     def time_words(self, words: tuple[Word, ...] | None) -> None:
         """Measure how long after its end on the tape the newest word was heard; words seen before count once."""
         if words is None or words:
-            self._spoke_at = self.heard
+            self._spoke_at = self.metered
         end = words[-1].end if words else None
         if end is None or end <= self._timed or not self._moments or end < self._moments[0][0]:
             return
@@ -254,8 +254,8 @@ class Track:
             return HINTS.get(state, "")
         return HINTS.get(state) or str(self._watch.trouble or "")
 
-    def kept(self) -> TrackRecord:
-        """The track as the library keeps it."""
+    def record(self) -> TrackRecord:
+        """The track as the library stores it."""
         return TrackRecord(
             number=self.number,
             name=self.name,

@@ -1,4 +1,4 @@
-"""Where the sound of each track stands in session time.
+"""Conversion between the time of each track and session time.
 
 A tape is a plain count of its own device's samples, and no two devices count equally fast: 50 ppm apart, two tapes of
 an hour differ by 180 ms. The first track's tape *is* session time. For every other track the anchors of both tapes
@@ -6,10 +6,10 @@ say which moment of the monotonic clock a sample belongs to, so a position goes 
 from the moment to the first tape. Samples are never stretched.
 
 A track's own time is `origin` + tape position; coverage, follower and connections live in it. Whatever a person or
-another program sees is session time; `Track.place` is the one way from the one to the other, `Track.locate` the one
-way back.
+another program sees is session time; `Track.session_time` and `Track.own_time` convert.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,12 +19,15 @@ from mictape.audio.tape import journal_path, read_journal
 
 FIRST: Final = 1
 """The number of the track whose tape is session time."""
+STALE_S: Final = 0.05
+"""Seconds for which a clock is taken as it was read."""
 
 
 class TapeClock:
     """The clock of a tape that may still be written: its journal, read again when it has grown.
 
-    It grows by a line every 10 s; the lines of twelve hours are read in 4 ms.
+    It grows by a line every 10 s; the lines of twelve hours are read in 4 ms. The file is looked at every `STALE_S` at
+    most, so that a screen full of times costs one look.
     """
 
     def __init__(self, folder: Path, track: int) -> None:
@@ -32,9 +35,14 @@ class TapeClock:
         self._track = track
         self._size = 0
         self._clock = Clock()
+        self._looked_s = -STALE_S
 
     def now(self) -> Clock:
         """The clock as far as it is known. Raises TapeError when the journal cannot be read."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < STALE_S:
+            return self._clock
+        self._looked_s = now_s
         path = journal_path(self._folder, self._track)
         size = path.stat().st_size if path.exists() else 0
         if size != self._size:
@@ -43,8 +51,8 @@ class TapeClock:
         return self._clock
 
 
-class Placement:
-    """The way between a track's own time and session time; both are samples at 16 kHz."""
+class TrackClock:
+    """Converts between a track's own time and session time; both are samples at 16 kHz."""
 
     def __init__(
         self, own: Callable[[], Clock], first: Callable[[], Clock], first_end: Callable[[], int], origin: int
@@ -66,8 +74,8 @@ class Placement:
     def session_time(self, at: int) -> int:
         """The session time of a sample in the track's own time; the same where anchors are missing.
 
-        Not before the session and not behind its present end: while the first track stands still, session time does,
-        and what was heard meanwhile stands there in the order it was heard in.
+        Not before the session and not after its present end: while the first track stands still, so does session time,
+        and what is said meanwhile is placed there in the order in which it was said.
         """
         moment = self._own().monotonic(at - self.origin)
         sample = None if moment is None else self._first().sample_at(moment)
@@ -80,8 +88,8 @@ class Placement:
         return at if sample is None else self.origin + max(0, sample)
 
 
-def placement_on(folder: Path, track: int, origin: int, first_end: Callable[[], int]) -> Placement | None:
-    """The placement of a tape in a session's folder; None for the first one, whose time is session time.
+def clock_of(folder: Path, track: int, origin: int, first_end: Callable[[], int]) -> TrackClock | None:
+    """The clock of a tape in a session's folder; None for the first one, whose time is session time.
 
     Args:
         folder: Where the tapes are.
@@ -91,4 +99,4 @@ def placement_on(folder: Path, track: int, origin: int, first_end: Callable[[], 
     """
     if track == FIRST:
         return None
-    return Placement(TapeClock(folder, track).now, TapeClock(folder, FIRST).now, first_end, origin)
+    return TrackClock(TapeClock(folder, track).now, TapeClock(folder, FIRST).now, first_end, origin)

@@ -1,143 +1,235 @@
-"""Turns what a track's engine and source say into lines of the transcript, in session time, and has them kept."""
+"""The one place that writes a session's text: every verb changes the transcript and posts one row to the library.
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+What an engine says arrives in a track's own time; what is written is session time. A line is stored together with the
+coverage it answers for, so that nothing is ever marked as covered without its text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
 from mictape.engines.base import Answered, FinalTurn, Notice, Partial, Speakers, Word
-from mictape.failure import Failure
-from mictape.library.records import LineRecord
+from mictape.failure import Failure, MictapeError
+from mictape.library.library import SessionWrites, Store
+from mictape.library.records import CoverageRecord, LineRecord, TrackChange
 from mictape.recognition.coverage import Gap
-from mictape.recognition.stretches import Told
+from mictape.recognition.stretches import FollowerEvent
+from mictape.session.coverage_records import changes, records_of
 from mictape.session.events import Event, LineAdded, LineRevised, Trouble
-from mictape.session.library_writer import Keeper
 from mictape.session.track import Track
-from mictape.transcript.model import Kind, Line, PartialText, Transcript
+from mictape.transcript.model import NOTE, SPEECH, Kind, Line, PartialText, Transcript
 from mictape.units import RATE
 
 
-class Scribe:
-    """Writes a session's transcript. What it is told is in the track's own time; what it writes is session time."""
+class TranscriptWriter:
+    """Writes the text of one session, for its engines and for the person.
 
-    def __init__(self, transcript: Transcript, keeper: Keeper, tell: Callable[[Event], None]) -> None:
+    Lines are named by their ids; methods that take one raise KeyError when there is no such line. An edit is kept
+    beside the engine's text, never in its place: a later revision changes the engine's text and leaves the edit alone.
+    """
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        writes: SessionWrites,
+        tracks: Sequence[Track],
+        report: Callable[[Event], None],
+    ) -> None:
+        """Write for the session whose `tracks` these are, now and later; `report` is given what has happened."""
         self._transcript = transcript
-        self._keeper = keeper
-        self._tell = tell
-        self._turns: dict[tuple[int, int], dict[int, int]] = {}
-        """For each track and connection the line of each of its turns."""
+        self._writes = writes
+        self._tracks = tracks
+        self._report = report
+        self._turns: dict[int, dict[int, int]] = {}
+        """For each connection the line of each of its turns."""
+        self._stored: dict[int, list[CoverageRecord]] = {}
+        """For each track the coverage as posted so far."""
 
-    def forget_connections(self, track: Track) -> None:
-        """Another engine counts connections and turns anew, and what the old one had half heard is heard again."""
-        for key in [key for key in self._turns if key[0] == track.number]:
-            del self._turns[key]
-        self._transcript.set_partial(track.number, None)
+    def track_of(self, id: int) -> Track:
+        """The track that a line belongs to."""
+        number = self._transcript.line_of(id).track
+        return next(track for track in self._tracks if track.number == number)
 
-    def divide(self, track: Track, text: str) -> None:
-        """Something changed at the end of the track's tape: the microphone, the engine."""
-        line = self._add(track, track.end, track.end, text, kind=Kind.DIVIDER)
-        self._keeper.add_line(track, _kept(line))
+    # Tracks.
 
-    def show_hole(self, track: Track, start: int, end: int, why: str) -> None:
-        """`[start, end)` of the tape is silence in place of lost sound."""
+    def add_track(self, track: Track) -> None:
+        """Store a new track."""
+        self._writes.post(Store.add_track, track.record())
+
+    def rename_track(self, track: Track, name: str) -> None:
+        """Rename a track, in every line of it, there and to come."""
+        track.name = name
+        self._transcript.name_track(track.number, name)
+        self._writes.post(Store.rename_track, track.number, name)
+
+    def store_progress(self, track: Track) -> None:
+        """Store how far a track has come, where no line does it."""
+        self._writes.post(Store.change_track, self._change(track))
+
+    def _change(self, track: Track) -> TrackChange:
+        now = records_of(track.coverage)
+        changed = changes(self._stored.get(track.number, []), now)
+        self._stored[track.number] = now
+        return TrackChange(track.number, track.tape.samples, track.lost, changed)
+
+    # What happens to the recording.
+
+    def add_divider(self, track: Track, text: str) -> None:
+        """Note a change at the end of the track's tape: of the microphone or of the engine."""
+        self._store(track, self._add(track, track.end, track.end, text, kind=Kind.DIVIDER))
+
+    def add_hole(self, track: Track, start: int, end: int, why: str) -> None:
+        """Show that `[start, end)` of the tape is silence in place of lost sound."""
         self._add(track, start, end, f"{(end - start) / RATE:.1f} s lost: {why}", kind=Kind.HOLE)
 
-    def write(self, track: Track, told: Told) -> None:
-        """Take in what an engine said, or that the follower gave a stretch up."""
-        match told.heard:
-            case Partial() if told.live:
-                self._on_partial(track, told.heard)
-            case FinalTurn():
-                self._on_final(track, told, told.heard)
-            case Gap(start, end, why):
-                self._add(
-                    track,
-                    start,
-                    end,
-                    f"{(end - start) / RATE:.0f} s not transcribed: {why} · c to complete",
-                    kind=Kind.GAP,
-                )
-                self._keeper.set_coverage(track)
+    def add_gap(self, track: Track, gap: Gap) -> None:
+        """Show a stretch without text, and store it."""
+        text = f"{(gap.end - gap.start) / RATE:.0f} s not transcribed: {gap.why}"
+        self._add(track, gap.start, gap.end, text, kind=Kind.GAP)
+        self.store_progress(track)
+
+    # What engines say.
+
+    def write(self, track: Track, said: FollowerEvent) -> None:
+        """Write what an engine said, or that the follower gave a stretch up."""
+        match said.event:
+            case Partial() as partial if said.live:
+                self._show_partial(track, partial)
+            case FinalTurn() as turn:
+                self._write_turn(track, said, turn)
+            case Gap() as gap:
+                self.add_gap(track, gap)
             case Speakers(turns):
-                self._on_speakers(track, told.connection, turns)
+                self._revise_speakers(said.connection, turns)
             case Notice(text):
-                self._tell(Trouble(Failure(text)))
+                self._report(Trouble(Failure(text)))
             case Answered() if self._transcript.partials.get(track.number) is not None and track.tape.ended:
                 # All is said; a partial that never became final came to nothing.
                 if track.coverage.reached(track.end) == track.end:
-                    self._transcript.set_partial(track.number, None)
+                    self.clear_partial(track)
             case _:
                 pass
 
-    def _on_partial(self, track: Track, heard: Partial) -> None:
-        track.time_words(heard.words)
-        start = track.coverage.reached(track.end) if heard.start is None else heard.start
-        text = PartialText(track.place(start), heard.text, heard.stable) if heard.text else None
+    def clear_partial(self, track: Track) -> None:
+        """Show no unfinished turn of a track any more."""
+        self._transcript.set_partial(track.number, None)
+
+    def _show_partial(self, track: Track, partial: Partial) -> None:
+        track.time_words(partial.words)
+        start = track.coverage.reached(track.end) if partial.start is None else partial.start
+        text = PartialText(track.session_time(start), partial.text, partial.stable) if partial.text else None
         self._transcript.set_partial(track.number, text)
 
-    def _on_final(self, track: Track, told: Told, heard: FinalTurn) -> None:
-        if told.live:
-            track.time_words(heard.words)
-            self._transcript.set_partial(track.number, None)
-        turns = self._turns.setdefault((track.number, told.connection), {})
-        if (id := turns.get(heard.turn)) is not None:
-            start, end = (None if at is None else track.place(at) for at in (heard.start, heard.end))
-            self._transcript.revise(id, heard.text, start=start, end=end, speaker=heard.speaker)
-            line = self._transcript.line(self._transcript.index_of(id))
-            kept = _kept(line, told.engine, told.connection, self._placed(track, heard))
-            self._keeper.revise_line(track, kept)
-            self._tell(LineRevised(kept))
-        elif heard.text:
+    def _write_turn(self, track: Track, said: FollowerEvent, turn: FinalTurn) -> None:
+        if said.live:
+            track.time_words(turn.words)
+            self.clear_partial(track)
+        lines = self._turns.setdefault(said.connection, {})
+        if (id := lines.get(turn.turn)) is not None:
+            start, end = (None if at is None else track.session_time(at) for at in (turn.start, turn.end))
+            self._transcript.revise(id, turn.text, start=start, end=end, speaker=turn.speaker)
+            record = self._record(track, self._transcript.line_of(id), said, turn)
+            self._writes.post(Store.revise_line, record, self._change(track))
+            self._report(LineRevised(record))
+        elif turn.text:
             # Without times of its own a line gets the stretch it answers for.
-            start = track.coverage.reached(track.end) if heard.start is None else heard.start
-            end = max(start, track.follower.received if track.follower else start) if heard.end is None else heard.end
-            line = self._add(track, start, end, heard.text, kind=Kind.SPEECH, speaker=heard.speaker)
-            turns[heard.turn] = line.id
-            kept = _kept(line, told.engine, told.connection, self._placed(track, heard))
-            self._keeper.add_line(track, kept)
-            self._tell(LineAdded(kept))
+            start = track.coverage.reached(track.end) if turn.start is None else turn.start
+            end = max(start, track.follower.received if track.follower else start) if turn.end is None else turn.end
+            line = self._add(track, start, end, turn.text, kind=SPEECH, speaker=turn.speaker)
+            lines[turn.turn] = line.id
+            self._report(LineAdded(self._store(track, line, said, turn)))
 
-    def _on_speakers(self, track: Track, connection: int, turns: Mapping[int, str]) -> None:
-        """Who spoke in lines already final, revised. Turns that gave no line have nobody to name."""
-        ids = self._turns.get((track.number, connection), {})
+    def _revise_speakers(self, connection: int, turns: Mapping[int, str]) -> None:
+        """Set who spoke in lines that are final already. Turns without a line need no speaker."""
+        lines = self._turns.get(connection, {})
         for turn, speaker in turns.items():
-            if (id := ids.get(turn)) is not None:
+            if (id := lines.get(turn)) is not None:
                 self._transcript.revise(id, speaker=speaker)
-                # By the name that the person has given it, if there is one.
-                self._keeper.set_speaker(id, self._transcript.line_of(id).speaker or speaker)
+                # By the name that the person has given, if there is one.
+                self._writes.post(Store.set_speaker, id, self._transcript.line_of(id).speaker or speaker)
+
+    # What the person does.
+
+    def mark(self, id: int, note: str | None = "") -> None:
+        """Mark a line, with a note if there is one; None takes the mark away.
+
+        Raises:
+            MictapeError: the line is a gap, a hole, or a change of device or engine: these are not stored as lines.
+        """
+        self._expect_text(id)
+        self._transcript.set_mark(id, note)
+        self._writes.post(Store.set_mark, id, note)
+
+    def note(self, track: Track, text: str) -> int:
+        """Add a line of one's own where the track's tape is now, and return its id."""
+        line = self._add(track, track.end, track.end, text, kind=NOTE)
+        self._store(track, line)
+        return line.id
+
+    def edit(self, id: int, text: str) -> None:
+        """Give a line another text; giving it the engine's text ends the edit.
+
+        Raises:
+            MictapeError: as `mark`.
+        """
+        self._expect_text(id)
+        self._transcript.edit(id, text)
+        line = self._transcript.line_of(id)
+        self._writes.post(Store.edit_line, id, line.text, line.original)
+
+    def name_speaker(self, id: int, name: str) -> None:
+        """Name who spoke a line: its speaker gets this name in every line of the track, also in those to come.
+
+        A line without a speaker gets it alone.
+        """
+        track, old = self.track_of(id), self._transcript.line_of(id).speaker
+        track.speakers.reserve([name])  # an engine that makes the same name up means another person
+        if old is None:
+            self._transcript.name_speaker(id, name)
+            self._writes.post(Store.set_speaker, id, name)
+        else:
+            self._transcript.rename_speaker(track.number, old, name)
+            self._writes.post(Store.rename_speaker, track.number, old, name)
+
+    def _expect_text(self, id: int) -> None:
+        if self._transcript.line_of(id).kind not in (SPEECH, NOTE):
+            raise MictapeError(Failure("Only speech and notes can be marked and changed", "Move to such a line first"))
+
+    # Lines.
 
     def _add(self, track: Track, start: int, end: int, text: str, *, kind: Kind, speaker: str | None = None) -> Line:
-        start, end = track.place(start), track.place(end)
+        start, end = track.session_time(start), track.session_time(end)
         id = self._transcript.add(track.number, start, max(start, end), text, kind=kind, speaker=speaker)
-        return self._transcript.line(self._transcript.index_of(id))
+        return self._transcript.line_of(id)
 
-    def _placed(self, track: Track, heard: FinalTurn) -> FinalTurn:
-        """The same with its words in session time, by speakers as they are called now."""
+    def _store(
+        self, track: Track, line: Line, said: FollowerEvent | None = None, turn: FinalTurn | None = None
+    ) -> LineRecord:
+        record = self._record(track, line, said, turn)
+        self._writes.post(Store.add_line, record, self._change(track))
+        return record
 
-        def placed(word: Word) -> Word:
-            start, end = (None if at is None else track.place(at) for at in (word.start, word.end))
-            speaker = word.speaker and self._transcript.called(track.number, word.speaker)
-            return structs.replace(word, start=start, end=end, speaker=speaker)
+    def _record(
+        self, track: Track, line: Line, said: FollowerEvent | None = None, turn: FinalTurn | None = None
+    ) -> LineRecord:
+        """A line as the library stores it, with the engine's text: an edit is stored on its own."""
+        return LineRecord(
+            id=line.id,
+            track=line.track,
+            start=line.start,
+            end=line.end,
+            text=line.text if line.original is None else line.original,
+            kind=line.kind,
+            speaker=line.speaker,
+            language=turn.language if turn else None,
+            engine=said.engine if said else None,
+            connection=said.connection if said else None,
+            turn=turn.turn if turn else None,
+            words=tuple(self._in_session_time(track, word) for word in turn.words or ()) or None if turn else None,
+        )
 
-        return replace(heard, words=heard.words and tuple(map(placed, heard.words)))
-
-
-def _kept(
-    line: Line, engine: str | None = None, connection: int | None = None, heard: FinalTurn | None = None
-) -> LineRecord:
-    """A line as the library keeps it; `heard` in session time. An edit is not the engine's text."""
-    words = (heard.words if heard else None) or ()
-    return LineRecord(
-        id=line.id,
-        track=line.track,
-        start=line.start,
-        end=line.end,
-        text=line.text if line.heard is None else line.heard,
-        kind=line.kind,
-        speaker=line.speaker,
-        language=heard.language if heard else None,
-        engine=engine,
-        connection=connection,
-        turn=heard.turn if heard else None,
-        words=words or None,
-    )
+    def _in_session_time(self, track: Track, word: Word) -> Word:
+        """A word with its times in session time and its speaker's present name."""
+        start, end = (None if at is None else track.session_time(at) for at in (word.start, word.end))
+        speaker = word.speaker and self._transcript.called(track.number, word.speaker)
+        return structs.replace(word, start=start, end=end, speaker=speaker)

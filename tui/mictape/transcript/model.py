@@ -53,7 +53,7 @@ class Line:
     text: str
     kind: Kind
     speaker: str | None
-    heard: str | None = None
+    original: str | None = None
     """What the engine said, once a person has edited `text`."""
     mark: str | None = None
     """The note on its mark, empty without one; None when it is not marked."""
@@ -148,7 +148,7 @@ class Transcript:
         """The voice of each name that was ever given on a track: an engine goes on with the one it has made up."""
         self._named: set[int] = set()
         """Lines whose speaker a person has named for them alone."""
-        self._heard: dict[int, str] = {}
+        self._originals: dict[int, str] = {}
         """What the engine said of the lines that a person has edited."""
         self._marks: dict[int, str] = {}
         """The note of each mark, by line."""
@@ -202,7 +202,7 @@ class Transcript:
         kind: Kind = SPEECH,
         speaker: str | None = None,
         id: int | None = None,
-        heard: str | None = None,
+        original: str | None = None,
         mark: str | None = None,
     ) -> int:
         """Put a line in tape order, behind all lines that start no later, and return its id.
@@ -216,7 +216,7 @@ class Transcript:
             speaker: who said it, when that is known.
             id: the id it had when the library kept it; counted from 0 within a session, so small. Ids that
                 are skipped cost 16 bytes each.
-            heard: what the engine said, when `text` is what a person made of it.
+            original: what the engine said, when `text` is what a person made of it.
             mark: the note on its mark, when it is marked.
 
         Raises:
@@ -231,8 +231,8 @@ class Transcript:
         self._voices[slot] = self._voice(track, speaker)
         self._texts[slot] = text
         self._kinds[slot] = kind
-        if heard is not None:
-            self._heard[slot] = heard
+        if original is not None:
+            self._originals[slot] = original
         if mark is not None:
             self._marks[slot] = mark
         self._changed("added", self._place(slot), slot)
@@ -261,7 +261,7 @@ class Transcript:
         if new_end < new_start:
             raise ValueError(f"a line cannot end ({new_end}) before it starts ({new_start})")
         if text is not None:
-            texts = self._heard if id in self._heard else self._texts
+            texts = self._originals if id in self._originals else self._texts
             texts[id] = text
         if speaker is not None and id not in self._named:
             self._voices[id] = self._voice(self._track(id), speaker)
@@ -281,9 +281,9 @@ class Transcript:
             KeyError: no line has this id.
         """
         index = self.index_of(id)
-        heard = self._heard.pop(id, self._texts[id])
-        if text != heard:
-            self._heard[id] = heard
+        original = self._originals.pop(id, self._texts[id])
+        if text != original:
+            self._originals[id] = original
         self._texts[id] = text
         self._changed("revised", index, id)
 
@@ -339,7 +339,7 @@ class Transcript:
         del self._order[index]
         self._kinds[id] = _NO_LINE
         self._texts[id] = ""
-        self._heard.pop(id, None)
+        self._originals.pop(id, None)
         self._marks.pop(id, None)
         self._changed("removed", index, id)
 
@@ -437,7 +437,7 @@ class Transcript:
             text=self._texts[slot],
             kind=Kind(self._kinds[slot]),
             speaker=self._speakers[self._voices[slot]],
-            heard=self._heard.get(slot),
+            original=self._originals.get(slot),
             mark=self._marks.get(slot),
             track_name=self._track_names.get(track),
         )

@@ -46,7 +46,7 @@ class UnsureWords:
             return []
         unknown = (id for id in shown if id not in self._known and id not in self._asked and id in self._transcript)
         lines = (self._transcript.line_of(id) for id in unknown)
-        return [line.id for line in lines if line.kind is SPEECH and line.heard is None]
+        return [line.id for line in lines if line.kind is SPEECH and line.original is None]
 
     async def learn(self, lines: Sequence[int], shown: Callable[[], Iterable[int]]) -> None:
         """Ask about lines, and forget those that are no longer shown when the answer is there.

@@ -9,6 +9,7 @@ import sys
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,7 @@ from mictape.engines.local.client import AHEAD, LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.recognition.coverage import Coverage
-from mictape.recognition.follower import Follower, Told
+from mictape.recognition.follower import Follower, FollowerEvent
 from mictape.units import RATE
 from support.local_engine import BLOCK, pid_of, samples_of, send_all
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
@@ -477,13 +478,13 @@ async def test_two_tracks_are_followed_by_one_process(
 ) -> None:
     sounds = (beckett, two_cities[: 2 * 12 * RATE])
     tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
-    told, coverages = (list[Told](), list[Told]()), (Coverage(), Coverage())
+    told, coverages = (list[FollowerEvent](), list[FollowerEvent]()), (Coverage(), Coverage())
     tracks = [
-        Follower(tape, coverage, cast("Engine", warm), Request(), heard.append)
+        Follower(tape, coverage, cast("Engine", warm), Request(), heard.append, numbers=count())
         for tape, coverage, heard in zip(tapes, coverages, told, strict=True)
     ]
     await asyncio.wait_for(asyncio.gather(*(track.run() for track in tracks)), 60)
-    texts = [text_of([each.heard for each in heard if isinstance(each.heard, FinalTurn)]) for heard in told]
+    texts = [text_of([each.event for each in heard if isinstance(each.event, FinalTurn)]) for heard in told]
     assert words_in_order(BECKETT, texts[0]) >= 9
     assert words_in_order(TWO_CITIES, texts[1]) >= 20
     for coverage, sound in zip(coverages, sounds, strict=True):
@@ -495,14 +496,16 @@ async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
     fresh: LocalEngine, two_cities: bytes, tmp_path: Path
 ) -> None:
     sound = two_cities[: 2 * 20 * RATE]
-    tape, coverage, told = tape_of(tmp_path, 1, sound), Coverage(), list[Told]()
-    following = asyncio.create_task(Follower(tape, coverage, cast("Engine", fresh), Request(), told.append).run())
-    await until_async(lambda: [each for each in told if isinstance(each.heard, FinalTurn)])
+    tape, coverage, told = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
+    following = asyncio.create_task(
+        Follower(tape, coverage, cast("Engine", fresh), Request(), told.append, numbers=count()).run()
+    )
+    await until_async(lambda: [each for each in told if isinstance(each.event, FinalTurn)])
     os.kill(pid_of(fresh), signal.SIGKILL)
     await asyncio.wait_for(following, 60)
     assert coverage.open(len(sound) // 2) == []
     assert coverage.gaps == ()
-    lines = {(each.connection, each.heard.turn): each.heard for each in told if isinstance(each.heard, FinalTurn)}
+    lines = {(each.connection, each.event.turn): each.event for each in told if isinstance(each.event, FinalTurn)}
     assert len({connection for connection, _ in lines}) == 2
     starts = [line.start or 0 for line in lines.values()]
     assert starts == sorted(starts)

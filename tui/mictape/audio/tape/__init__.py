@@ -6,7 +6,7 @@ process is the only writer. Readers trust the number of samples they are told, n
 a finished tape is as long as its files are.
 """
 
-from mictape.audio.tape.files import PART_SAMPLES, Part, TapeError, count_samples, find_parts
+from mictape.audio.tape.files import PART_SAMPLES, Part, TapeError, count_samples, find_parts, find_tracks
 from mictape.audio.tape.journal import Journal, journal_path, read_journal
 from mictape.audio.tape.reader import Tape
 from mictape.audio.tape.writer import TapeWriter
@@ -20,6 +20,7 @@ __all__ = [
     "TapeWriter",
     "count_samples",
     "find_parts",
+    "find_tracks",
     "journal_path",
     "read_journal",
 ]

@@ -47,7 +47,7 @@ class Handwork(Reading):
         line = self.line
         if line is not None and self.session is not None:
             with self.saying():
-                self.session.hand.mark(line.id, "" if line.mark is None else None)
+                self.session.writer.mark(line.id, "" if line.mark is None else None)
 
     @work(exit_on_error=False)
     async def action_mark_with_note(self) -> None:
@@ -58,7 +58,7 @@ class Handwork(Reading):
         note = await self.app.push_screen_wait(Ask("Note on this line", value=line.mark or ""))
         if note is not None:
             with self.saying(), suppress(KeyError):
-                session.hand.mark(line.id, note)
+                session.writer.mark(line.id, note)
 
     @work(exit_on_error=False)
     async def action_note(self) -> None:
@@ -68,7 +68,7 @@ class Handwork(Reading):
             return
         text = await self.app.push_screen_wait(Ask("Note at this moment", hint="It becomes a line of its own."))
         if text:
-            session.hand.note(session.tracks[0], text)
+            session.writer.note(session.tracks[0], text)
 
     @work(exit_on_error=False)
     async def action_open_line(self) -> None:
@@ -86,9 +86,9 @@ class Handwork(Reading):
 
     async def _change(self, session: Session, line: Line, wish: LineEdit) -> None:
         if wish.text is not None:
-            session.hand.edit(line.id, wish.text)
+            session.writer.edit(line.id, wish.text)
         if wish.speaker is not None:
-            session.hand.name_speaker(line.id, wish.speaker)
+            session.writer.name_speaker(line.id, wish.speaker)
         if wish.key_term is not None:
             await session.expect(wish.key_term)
 
@@ -129,8 +129,8 @@ class Handwork(Reading):
         line, session, player = self.line, self.session, self._player
         if line is None or session is None or player is None:
             return
-        track = session.track_of(line.id)
-        start, end = (track.locate(at) - track.tape.origin for at in (line.start, line.end))
+        track = session.writer.track_of(line.id)
+        start, end = (track.own_time(at) - track.tape.origin for at in (line.start, line.end))
         self.text.tell_playing(line.id)
         try:
             with self.saying():

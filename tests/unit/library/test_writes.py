@@ -1,0 +1,105 @@
+"""The writes of one session: in order, tried again, and never a claim without the row behind it."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library.library import Library, Store
+from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
+from support.waiting import until_async
+
+HELLO = LineRecord(1, 1, 0, 16_000, "Hello there.")
+COVERED = TrackChange(1, 16_000, 0, (CoverageRecord(0, 16_000, "covered"),))
+BUSY_S = 0.05
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "library.db"
+
+
+@pytest.fixture
+async def library(path: Path) -> AsyncIterator[Library]:
+    async with await Library.open(path, busy_s=BUSY_S) as opened:
+        yield opened
+
+
+@contextmanager
+def held(path: Path) -> Generator[None]:
+    """Another program holds the library while the block runs."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def begun(library: Library) -> str:
+    folder = await library.run(Store.create_session)
+    folder.release()
+    await library.run(Store.add_track, folder.session, TrackRecord(1, "You", "Yeti"))
+    return folder.session
+
+
+async def test_what_cannot_be_written_is_reported_once_and_tried_again_in_order(library: Library, path: Path) -> None:
+    session, reported = await begun(library), list[Failure]()
+    writes = library.writes(session, reported.append)
+    with held(path):
+        writes.post(Store.add_line, HELLO, COVERED)
+        writes.post(Store.edit_line, 1, "Hello.", "Hello there.")
+        await until_async(lambda: reported)
+    [line] = await writes.run(Store.lines)
+    assert (line.text, line.original) == ("Hello.", "Hello there.")
+    assert ["held by another program" in failure.what for failure in reported] == [True]
+    await writes.close()
+    assert (await library.run(Store.session, session)).state == "closed"
+
+
+async def test_at_the_end_nothing_is_written_after_a_row_that_failed(library: Library, path: Path) -> None:
+    session, reported = await begun(library), list[Failure]()
+    writes = library.writes(session, reported.append)
+    writes.stop_retrying()
+    with held(path):
+        writes.post(Store.add_line, HELLO, COVERED)
+        await until_async(lambda: reported)
+        await asyncio.wait_for(writes.run(Store.lines), 30)  # the row has been given up
+    writes.post(Store.change_track, COVERED)  # the library is free again, and must not claim what it does not hold
+    with pytest.raises(
+        MictapeError, match="Not all of session", check=lambda error: error.failure.code is ExitCode.SOUND
+    ):
+        await writes.close()
+    assert await library.run(Store.lines, session) == []
+    assert await library.run(Store.coverage, session, 1) == []
+    assert [each.id for each in await library.run(Store.unfinished)] == [session], "it can be recovered"
+
+
+async def test_a_row_that_can_never_be_written_costs_only_itself(library: Library) -> None:
+    session, reported = await begun(library), list[Failure]()
+    writes = library.writes(session, reported.append)
+    later = msgspec.structs.replace(HELLO, id=2, start=16_000, end=32_000, text="Later.")
+    writes.post(Store.add_line, HELLO)
+    writes.post(Store.add_line, HELLO, COVERED)  # no two lines have one id
+    writes.post(Store.add_line, later, TrackChange(1, 32_000, 0, (CoverageRecord(16_000, 32_000, "covered"),)))
+    assert await writes.run(Store.lines) == [HELLO, later]
+    assert await library.run(Store.coverage, session, 1) == [CoverageRecord(16_000, 32_000, "covered")]
+    with pytest.raises(MictapeError):
+        await writes.close()
+    assert reported, "it was shown"
+    assert (await library.run(Store.session, session)).state == "open"
+
+
+async def test_a_name_that_is_no_unicode_costs_nothing(library: Library) -> None:
+    session, reported = await begun(library), list[Failure]()
+    writes = library.writes(session, reported.append)
+    writes.post(Store.add_track, TrackRecord(2, "caf\udce9", "caf\udce9.wav", kind="file"))
+    writes.post(Store.add_line, msgspec.structs.replace(HELLO, speaker="Ren\udce9", original="\udce9"))
+    writes.post(Store.rename_track, 1, "\udce9")
+    await writes.close()
+    assert reported == []
+    assert [track.name for track in await library.run(Store.tracks, session)] == ["?", "caf?"]
+    assert [(line.speaker, line.original) for line in await library.run(Store.lines, session)] == [("Ren?", "?")]
