@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mictape.failure import ExitCode, MictapeError
 from mictape.paths import Places
-from mictape.settings import Flags, Origin, assignments, load
+from mictape.settings import Given, Origin, assignment, load
 from support.example_service import ROOT, Parrot, environment, mictape, sound
 from support.pulse import PulseServer
 from support.screen_app import screen_app
@@ -45,40 +45,43 @@ def where(tmp_path: Path) -> Places:
     ],
 )
 def test_a_value_is_toml_or_else_text(text: str, value: object) -> None:
-    (said,) = assignments([text]).values()
+    said = assignment(text).value
     assert said == value
     assert type(said) is type(value)
 
 
 @given(st.text())
 def test_any_value_is_read_without_failing(value: str) -> None:
-    assert list(assignments([f"name={value}"])) == ["name"]
+    assert assignment(f"name={value}").name == "name"
 
 
-def test_the_last_one_of_a_key_counts() -> None:
-    assert assignments(["a=1", "b=2", "a=3"]) == {"a": 3, "b": 2}
-
-
-@pytest.mark.parametrize("text", ["url", "=1", "a b=1", "sk-4711 is my key"])
+@pytest.mark.parametrize("text", ["url", "=1", "a b=1", "sk-4711 is my key", ".a=1", "a..b=1"])
 def test_what_is_no_assignment_is_a_sentence_that_does_not_repeat_it(text: str) -> None:
     with pytest.raises(MictapeError) as caught:
-        assignments([text])
+        assignment(text)
     assert caught.value.failure.code is ExitCode.USAGE
     assert "--set NAME=VALUE" in str(caught.value)
     assert text not in str(caught.value)
 
 
-def test_it_goes_before_the_configuration_for_the_engine_in_force_only(where: Places) -> None:
+@pytest.mark.parametrize("name", ["audio.bakend", "engines.vosk", "engines.vosk.a.b", "sk.4711"])
+def test_a_dotted_name_is_a_setting_or_an_option_of_an_engine(name: str) -> None:
+    with pytest.raises(MictapeError, match=r"Unknown setting .* \(--set\)") as caught:
+        assignment(f"{name}=secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_it_goes_before_the_configuration(where: Places) -> None:
     where.config_file.write_text(
         'engine = "vosk"\n[engines.vosk]\nurl = "a"\nwords = true\n[engines.parrot]\nurl = "b"\n'
     )
-    settings = load(where, Flags(engine_settings={"url": "c"}), environ={})
-    assert settings.engines == {"vosk": {"url": "c", "words": True}, "parrot": {"url": "b"}}
-    assert settings.origins["engines.vosk.url"] is Origin.FLAG
+    settings = load(where, [assignment("url=c"), assignment("url=d"), assignment("engines.parrot.url=e")], environ={})
+    assert settings.engines == {"vosk": {"url": "d", "words": True}, "parrot": {"url": "e"}}
+    assert settings.origins["engines.vosk.url"] is Origin.OPTION
     assert settings.origins["engines.vosk.words"] is Origin.CONFIG
-    assert settings.place("vosk", "url") == "--set"
-    assert settings.place("vosk", "words") == f"{where.config_file}, line 4"
-    chosen = load(where, Flags(engine="parrot", engine_settings={"url": "c"}), environ={})
+    assert settings.place("engines", "vosk", "url") == "--set"
+    assert settings.place("engines", "vosk", "words") == f"{where.config_file}, line 4"
+    chosen = load(where, [Given("--engine", "engine", "parrot"), assignment("url=c")], environ={})
     assert chosen.engines["parrot"] == {"url": "c"}
     assert chosen.engines["vosk"]["url"] == "a"
 

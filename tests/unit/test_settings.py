@@ -1,8 +1,12 @@
 """Which value is in force, what is said about mistakes, and what is remembered."""
 
+import functools
 import stat
 import sys
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import pytest
 import tomli_w
@@ -11,7 +15,22 @@ from hypothesis import strategies as st
 
 from mictape.failure import ExitCode, MictapeError
 from mictape.paths import Places
-from mictape.settings import Choices, ChosenDevice, Document, Flags, Origin, load, read_config, recall, remember
+from mictape.settings import (
+    DECLARATIONS,
+    Choices,
+    ChosenDevice,
+    Document,
+    Given,
+    Origin,
+    Settings,
+    assignment,
+    check_engines,
+    load,
+    read_config,
+    recall,
+    remember,
+)
+from mictape.settings.documentation import example, markdown
 
 YETI = ChosenDevice("Blue Yeti", "PulseAudio")
 
@@ -29,36 +48,65 @@ def mistake(where: Places, config: str, environ: dict[str, str] | None = None) -
     return str(caught.value)
 
 
-def test_nothing_said_is_the_default(where: Places) -> None:
+def test_nothing_given_is_the_default(where: Places) -> None:
     settings = load(where, environ={})
     assert (settings.device, settings.engine, settings.keep) == (None, "local", True)
-    assert set(settings.origins.values()) == {Origin.DEFAULT}
+    assert settings.origins == {}
     assert list(where.config.iterdir()) == [], "looking creates nothing"
 
 
-def test_each_layer_beats_the_ones_below(where: Places) -> None:
+def test_each_source_beats_the_ones_below(where: Places) -> None:
     remember(where.state_file, device=YETI, engine="vosk", theme="remembered")
     assert load(where, environ={}).device == YETI
     where.config_file.write_text('device = "config"\nengine = "sherpa"\ntheme = "config"\n')
     environ = {"MICTAPE_ENGINE": "deepgram", "MICTAPE_THEME": "environment", "MICTAPE_DEVICE": ""}
-    settings = load(where, Flags(theme="flag"), environ)
-    assert (settings.device, settings.engine, settings.theme) == ("config", "deepgram", "flag")
+    settings = load(where, [Given("--theme", "theme", "option")], environ)
+    assert (settings.device, settings.engine, settings.theme) == ("config", "deepgram", "option")
     assert settings.origins == {
         "device": Origin.CONFIG,
         "engine": Origin.ENVIRONMENT,
-        "theme": Origin.FLAG,
-        "keep": Origin.DEFAULT,
-        "backfill": Origin.DEFAULT,
-        "idle_close_min": Origin.DEFAULT,
-        "audio_backend": Origin.DEFAULT,
-        "audio_channel": Origin.DEFAULT,
+        "theme": Origin.OPTION,
     }
+    places = [settings.place(name) for name in ("device", "engine", "theme", "keep")]
+    assert places == [f"{where.config_file}, line 1", "MICTAPE_ENGINE", "--theme", ""]
 
 
-def test_who_fills_in_is_one_of_three(where: Places) -> None:
-    assert load(where, environ={}).backfill == "same"
-    assert "local" in mistake(where, 'backfill = "locl"\n')
-    assert load(where, Flags(backfill="off"), environ={"MICTAPE_IDLE_CLOSE_MIN": "3"}).idle_close_min == 3
+_values: Final[Mapping[str, tuple[str, object]]] = {
+    "device": ('"Yeti"', "Yeti"),
+    "also": ('["a, b", "c"]', ("a, b", "c")),
+    "engine": ('"vosk"', "vosk"),
+    "language": ('"pt-BR"', "pt-BR"),
+    "theme": ('"mine"', "mine"),
+    "keep": ("false", False),
+    "backfill": ('"off"', "off"),
+    "idle_close_min": ("0", 0),
+    "audio.backend": ('"parec"', "parec"),
+    "audio.channel": ("3", 3),
+}
+"""A value of each setting, other than its default: in TOML, and what it is then."""
+
+
+def value_of(settings: Settings, name: str) -> object:
+    return functools.reduce(getattr, name.split("."), settings)
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+def test_every_setting_comes_from_every_source(where: Places, name: str) -> None:
+    declared = DECLARATIONS[name]
+    toml, value = _values[name]
+    assert value_of(load(where, environ={}), name) == declared.default != value
+    *table, key = declared.keys
+    where.config_file.write_text("".join(f"[{each}]\n" for each in table) + f"{key} = {toml}\n")
+    configured = load(where, environ={})
+    assert (value_of(configured, name), configured.origins[name]) == (value, Origin.CONFIG)
+    assert configured.place(*declared.keys) == f"{where.config_file}, line {1 + len(table)}"
+    where.config_file.unlink()
+    text = toml if declared.many else toml.strip('"')
+    variable = f"MICTAPE_{name.replace('.', '_').upper()}"
+    assert value_of(load(where, environ={variable: text}), name) == value
+    assert value_of(load(where, [assignment(f"{name}={toml}")], environ={variable: ""}), name) == value
+    option = [Given(declared.about.option, name, text)]
+    assert value_of(load(where, option, environ={}), name) == value
 
 
 @pytest.mark.parametrize(("text", "keep"), [("1", True), ("Yes", True), ("off", False), ("0", False)])
@@ -66,55 +114,96 @@ def test_truth_from_the_environment(where: Places, text: str, keep: bool) -> Non
     assert load(where, environ={"MICTAPE_KEEP": text}).keep is keep
 
 
-def test_the_way_to_a_device_and_its_channel(where: Places) -> None:
-    settings = load(where, environ={})
-    assert (settings.audio_backend, settings.channel) == ("sounddevice", None)
-    where.config_file.write_text('[audio]\nbackend = "pyaudio"\nchannel = 3\n')
-    settings = load(where, Flags(audio_channel="mix"), environ={"MICTAPE_AUDIO_BACKEND": "parec"})
-    assert (settings.audio_backend, settings.channel) == ("parec", None)
-    settings = load(where, environ={})
-    assert (settings.audio_backend, settings.channel) == ("pyaudio", 3)
-    assert settings.origins["audio_channel"] is Origin.CONFIG
+def test_the_channel_that_is_recorded(where: Places) -> None:
+    assert load(where, environ={}).channel is None
+    assert load(where, environ={"MICTAPE_AUDIO_CHANNEL": "12"}).channel == 12
+    where.config_file.write_text("[audio]\nchannel = 3\n")
+    assert load(where, [Given("--channel", "audio.channel", "mix")], environ={}).channel is None
 
 
-def test_mistakes_in_audio_are_told(where: Places) -> None:
-    assert "Perhaps pyaudio is meant" in mistake(where, '[audio]\nbackend = "pyadio"\n')
-    assert "audio.channel is 0" in mistake(where, "[audio]\nchannel = 0\n")
-    said = mistake(where, '[audio]\nbackand = "parec"\n')
-    assert said == f"Unknown setting audio.backand in {where.config_file}, line 2. Perhaps backend is meant."
-    assert "audio in" in mistake(where, "audio = 1\n")
-    assert "audio.backend in" in mistake(where, "[audio]\nbackend = 1\n")
+def test_a_list_takes_all_options_and_they_replace_the_configuration(where: Places) -> None:
+    where.config_file.write_text('also = ["config"]\n')
+    given = [Given("--also", "also", "One"), Given("--also", "also", "Two")]
+    assert load(where, given, environ={}).also == ("One", "Two")
+    assert load(where, environ={"MICTAPE_ALSO": "just one"}).also == ("just one",)
 
 
-def test_a_flag_may_say_no(where: Places) -> None:
-    where.config_file.write_text("keep = true\n")
-    assert load(where, Flags(keep=False), environ={}).keep is False
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("idle_close_min = -1\n", "idle_close_min in {}, line 1: -1. Use a whole number from 0 to 1440."),
+        ("idle_close_min = 9999999\n", "idle_close_min in {}, line 1: 9999999. Use a whole number from 0 to 1440."),
+        ('backfill = "sometimes"\n', 'backfill in {}, line 1: "sometimes". Use same, local or off.'),
+        ('keep = "no"\n', 'keep in {}, line 1: "no". Use true or false.'),
+        ("keep = 1\n", "keep in {}, line 1: 1. Use true or false."),
+        ("device = 5\n", "device in {}, line 1: 5. Use text in quotes."),
+        ("also = 'Monitor'\n", 'also in {}, line 1: "Monitor". Use a list of texts in quotes.'),
+        ("also = ['a', 1]\n", "also in {}, line 1: a list. Use a list of texts in quotes."),
+        ('language = "german!"\n', 'language in {}, line 1: "german!". Use a language code like en, de or pt-BR.'),
+        ("[audio]\nchannel = 0\n", "audio.channel in {}, line 2: 0. Use mix or a whole number from 1 to 99."),
+        ('[audio]\nchannel = "left"\n', 'audio.channel in {}, line 2: "left". Use mix or a whole number from 1 to 99.'),
+        ('[audio]\n\nbackend = "alsa"\n', 'audio.backend in {}, line 3: "alsa". Use sounddevice, pyaudio or parec.'),
+        ("audio = 1\n", "audio in {}, line 1: 1. Use a table: [audio]."),
+        ("engines = 1\n", "engines in {}, line 1: 1. Use a table: [engines]."),
+        ("[engines]\nvosk = 1\n", "engines.vosk in {}, line 2: 1. Use a table: [engines.vosk]."),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_line_and_what_it_can_be(where: Places, config: str, said: str) -> None:
+    assert mistake(where, config) == f"Invalid value for {said.format(where.config_file)}"
 
 
-def test_neither_yes_nor_no(where: Places) -> None:
-    assert "MICTAPE_KEEP is perhaps" in mistake(where, "", {"MICTAPE_KEEP": "perhaps"})
+@pytest.mark.parametrize(
+    ("given", "environ", "said"),
+    [
+        ([], {"MICTAPE_KEEP": "perhaps"}, 'MICTAPE_KEEP: "perhaps". Use true or false.'),
+        ([], {"MICTAPE_IDLE_CLOSE_MIN": "-1"}, 'MICTAPE_IDLE_CLOSE_MIN: "-1". Use a whole number from 0 to 1440.'),
+        ([Given("--backend", "audio.backend", "x\n")], {}, r'--backend: "x\n". Use sounddevice, pyaudio or parec.'),
+        ([assignment("backfill=locl")], {}, 'backfill (--set): "locl". Use same, local or off.'),
+    ],
+)
+def test_a_wrong_value_from_elsewhere_names_its_source(
+    where: Places, given: list[Given], environ: dict[str, str], said: str
+) -> None:
+    with pytest.raises(MictapeError) as caught:
+        load(where, given, environ)
+    assert caught.value.failure.code is ExitCode.USAGE
+    assert str(caught.value) == f"Invalid value for {said}"
+
+
+def test_a_long_value_is_cut(where: Places) -> None:
+    assert len(mistake(where, f'backfill = "{"x" * 5000}"\n')) < 300
 
 
 def test_a_typo_is_told_with_its_line_and_a_proposal(where: Places) -> None:
     said = mistake(where, '# mine\n\nengine = "local"\ndevise = "Blue Yeti"\n')
-    assert said == f"Unknown setting devise in {where.config_file}, line 4. Perhaps device is meant."
+    assert said == f"Unknown setting devise ({where.config_file}, line 4). Did you mean device?"
+    said = mistake(where, '[audio]\nbackand = "parec"\n')
+    assert said == f"Unknown setting audio.backand ({where.config_file}, line 2). Did you mean backend?"
 
 
 def test_a_name_like_nothing_known_gets_the_list(where: Places) -> None:
-    assert mistake(where, "zzz = 1\n").endswith(
-        "There are device, engine, theme, keep, backfill, idle_close_min, engines, audio."
-    )
+    names = ", ".join(dict.fromkeys(each.keys[0] for each in DECLARATIONS.values()))
+    assert mistake(where, "zzz = 1\n").endswith(f"Known names: {names}, engines.")
 
 
-def test_a_wrong_type_says_what_it_has_to_be(where: Places) -> None:
-    said = mistake(where, 'keep = "no"\n')
-    assert said == f"keep in {where.config_file}, line 1 is text in quotes. It has to be true or false."
-    assert "keep in" in mistake(where, "keep = 1\n"), "1 is no bool"
+def test_an_engine_that_does_not_exist_is_told_wherever_it_is_named(where: Places) -> None:
+    def fault(config: str, given: Sequence[Given] = (), environ: Mapping[str, str] | None = None) -> str:
+        where.config_file.write_text(config)
+        with pytest.raises(MictapeError) as caught:
+            check_engines(load(where, given, environ or {}))
+        return str(caught.value)
+
+    near = "Did you mean deepgram?"
+    assert fault('\nengine = "depgram"\n') == f'There is no engine "depgram" ({where.config_file}, line 2). {near}'
+    assert fault("[engines.depgram]\n") == f'There is no engine "depgram" ({where.config_file}, line 1). {near}'
+    assert fault("", environ={"MICTAPE_ENGINE": "depgram"}) == f'There is no engine "depgram" (MICTAPE_ENGINE). {near}'
+    assert "--engine" in fault("", [Given("--engine", "engine", "zzz")])
+    assert "--set" in fault("", [assignment("engines.zzz.url=x")])
 
 
-def test_engines_have_tables(where: Places) -> None:
-    assert "engines in" in mistake(where, "engines = 1\n")
-    assert "engines.vosk in" in mistake(where, "[engines]\nvosk = 1\n")
+def test_an_engine_that_was_chosen_and_is_gone_gives_way(where: Places) -> None:
+    remember(where.state_file, engine="uninstalled")
+    assert check_engines(load(where, environ={})).engine == "local"
 
 
 def test_not_toml_not_text_not_a_file(where: Places) -> None:
@@ -138,10 +227,10 @@ def test_engine_tables_are_kept_raw_and_know_their_lines(where: Places) -> None:
 
 
 _names = st.text("abcdef-_0123456789", min_size=1, max_size=6)
-_values = st.one_of(st.integers(), st.booleans(), st.text(max_size=12), st.lists(st.text(max_size=8), max_size=3))
+_anything = st.one_of(st.integers(), st.booleans(), st.text(max_size=12), st.lists(st.text(max_size=8), max_size=3))
 
 
-@given(st.dictionaries(_names, st.dictionaries(_names, _values, max_size=4), min_size=1, max_size=4))
+@given(st.dictionaries(_names, st.dictionaries(_names, _anything, max_size=4), min_size=1, max_size=4))
 def test_the_line_named_is_where_the_key_begins(tables: dict[str, dict[str, object]]) -> None:
     text = tomli_w.dumps(tables, multiline_strings=True)
     document = Document(Path("c"), text, tables)
@@ -201,3 +290,23 @@ def test_config_is_never_written(where: Places) -> None:
     remember(where.state_file, theme="other")
     assert where.config_file.read_text() == 'theme = "mine"\n'
     assert read_config(where.config_file).values == {"theme": "mine"}
+
+
+# The documentation.
+
+
+def test_the_page_names_every_setting_and_how_to_set_it() -> None:
+    page = markdown()
+    for each in DECLARATIONS.values():
+        assert f"### `{each.keys[-1]}`" in page
+        assert f"`{each.variable}`" in page
+        assert each.about.option == "" or f"`{each.about.option}`" in page
+
+
+def test_the_example_sets_nothing_and_with_its_comments_removed_every_setting(where: Places) -> None:
+    where.config_file.write_text(example())
+    assert load(where, environ={}).origins == {}
+    values = [line[2:] if " = " in line and line.startswith("# ") else line for line in example().splitlines()]
+    where.config_file.write_text("\n".join(line for line in values if not line.startswith("#")))
+    assert tomllib.loads(where.config_file.read_text())
+    assert set(load(where, environ={}).origins) == set(DECLARATIONS)

@@ -59,13 +59,13 @@ def engine_with_key(name: str, settings: Settings, log: Path, *, key: str | None
         MictapeError: There is no such engine, a setting does not fit, or the keyring cannot be read.
     """
     options = settings.engines.get(name, {})
-    return catalog.create(name, options, log, key=key or key_for(name), place=partial(settings.place, name))
+    return catalog.create(name, options, log, key=key or key_for(name), place=partial(settings.place, "engines", name))
 
 
 async def standing_of(name: str, settings: Settings, log: Path) -> Standing:
     """What an engine would do here, with its settings and its key; never raises."""
     options = settings.engines.get(name, {})
-    return await standing(name, options, log, partial(key_for, name), partial(settings.place, name))
+    return await standing(name, options, log, partial(key_for, name), partial(settings.place, "engines", name))
 
 
 def variable_of(name: str) -> str:

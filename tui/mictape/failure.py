@@ -62,7 +62,7 @@ class Failure:
 
     def __str__(self) -> str:
         """Both sentences, for a line of output."""
-        return f"{self.what}. {self.remedy}." if self.remedy else f"{self.what}."
+        return " ".join(f"{each}{'' if each.endswith('?') else '.'}" for each in (self.what, self.remedy) if each)
 
 
 LONGEST_DETAIL: Final = 200

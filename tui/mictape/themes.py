@@ -16,9 +16,9 @@ from typing import Final, cast
 
 import msgspec
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
-from mictape.failure import ExitCode, Failure
+from mictape.failure import ExitCode, Failure, MictapeError
 
 TEXT_CONTRAST: Final = 4.5
 """Least contrast of text and its background: WCAG 2.2, success criterion 1.4.3."""
@@ -99,6 +99,26 @@ def load_themes(*folders: Path) -> Loaded:
             if theme is not None:
                 themes[theme.name] = theme
     return Loaded(tuple(themes.values()), tuple(problems))
+
+
+def check_theme(name: str, place: str, folder: Path) -> None:
+    """See that a theme that somebody set exists: in Mictape, in Textual, or in the user's folder.
+
+    Args:
+        name: The theme.
+        place: Where it was set, for the message.
+        folder: Where the user's own themes are.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) there is none of that name; when a file in the folder is at fault, it says so.
+    """
+    loaded = load_themes(shipped_folder(), folder)
+    known = [*(theme.name for theme in loaded.themes), *BUILTIN_THEMES]
+    if name not in known:
+        broken = [each for each in loaded.problems if f"{name}.toml" in each.what]
+        near = difflib.get_close_matches(name, known, n=1)
+        remedy = str(broken[0]) if broken else f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
+        raise MictapeError(Failure(f"There is no theme {name!r} ({place})", remedy.rstrip("."), ExitCode.USAGE))
 
 
 def theme_variables(theme: Theme) -> dict[str, str]:

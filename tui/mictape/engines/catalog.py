@@ -59,6 +59,11 @@ def names() -> list[str]:
     return list(_found())
 
 
+def exists(name: str) -> bool:
+    """Whether there is an engine of that name; what is installed is looked at only for those of third parties."""
+    return any(entry.name == name for entry in OWN) or name in _found()
+
+
 def key_variable(name: str) -> str | None:
     """The environment variable of an engine's key; None when the engine takes no key.
 

@@ -44,4 +44,4 @@ def present(devices: Sequence[Device], name: str, host_api: str) -> Device:
 
 def source_for(device: Device, settings: Settings, *, added: bool = False) -> DeviceSource:
     """The device by the backend and the channel of the settings; one that is `added` is recorded with all channels."""
-    return DeviceSource(device, settings.audio_backend, None if added else settings.channel)
+    return DeviceSource(device, settings.audio.backend, None if added else settings.channel)

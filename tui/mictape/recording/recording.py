@@ -175,7 +175,7 @@ class Recording:
 
     async def check(self) -> None:
         """Raise MictapeError when the engine cannot work here."""
-        if (failure := await self._engine.check(Request())) is not None:
+        if (failure := await self._engine.check(self._request)) is not None:
             raise MictapeError(failure)
 
     async def begin(
@@ -212,12 +212,17 @@ class Recording:
     async def _open(self, start: "Callable[..., Coroutine[Any, Any, Session]]") -> Session:
         return await start(
             self._engine,
-            Request(),
+            self._request,
             log=self.where.log,
             transcript=self.transcript,
             plan=self._plan(),
             listening=self._listening,
         )
+
+    @property
+    def _request(self) -> Request:
+        """What every connection is asked for."""
+        return Request(self.settings.language)
 
     def _plan(self) -> Plan:
         """How tapes are followed: what fills in behind the engine, and when a billed connection rests."""

@@ -1,0 +1,21 @@
+"""Writes the pages that follow from the code: what they say is declared there, once.
+
+.venv/bin/python scripts/generate_docs.py
+"""
+
+from pathlib import Path
+from typing import Final
+
+from mictape.settings import documentation
+
+FOLDER: Final = Path(__file__).parents[1] / "docs"
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by its file name in `docs`."""
+    return {"configuration.md": documentation.markdown()}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,77 @@
+"""The command `config`: where the configuration is, what is in force, and one to begin with."""
+
+import argparse
+import json
+import os
+
+from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
+from mictape.failure import ExitCode
+from mictape.paths import PRIVATE_FILE, Places, make_folder
+from mictape.settings import DECLARATIONS, ChosenDevice, Origin, Settings
+from mictape.settings.document import mistake
+from mictape.settings.documentation import example
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    config = commands.add_parser("config", help="show the settings in force, or write a config.toml to begin with")
+    what = config.add_subparsers(dest="action", metavar="show|path|init", required=True)
+    show = what.add_parser("show", help="every setting: its value, and where that was set")
+    add_settings(show, *RECORDING, "theme")
+    show.add_argument("--json", action="store_true", help="one JSON document")
+    show.set_defaults(run=_show)
+    what.add_parser("path", help="where config.toml is read from").set_defaults(run=_path)
+    what.add_parser("init", help="write a commented config.toml, where there is none").set_defaults(run=_init)
+
+
+def _show(arguments: argparse.Namespace, where: Places) -> int:
+    settings = settings_of(arguments, where)
+    rows = [(name, _value(settings, name), _origin(settings, name)) for name in DECLARATIONS]
+    rows += [
+        (f"engines.{engine}.{key}", value, _origin(settings, f"engines.{engine}.{key}"))
+        for engine, options in settings.engines.items()
+        for key, value in options.items()
+    ]
+    if arguments.json:
+        print(
+            json.dumps(
+                [dict(zip(("name", "value", "origin"), row, strict=True)) for row in rows],
+                indent=2,
+                ensure_ascii=False,
+                default=str,
+            )
+        )
+        return ExitCode.DONE
+    for name, value, origin in rows:
+        print(f"{name:<18} {json.dumps(value, ensure_ascii=False, default=str):<22} {origin}")
+    return ExitCode.DONE
+
+
+def _value(settings: Settings, name: str) -> object:
+    value: object = settings
+    for key in DECLARATIONS[name].keys:
+        value = getattr(value, key)
+    return f"{value.name} ({value.host_api})" if isinstance(value, ChosenDevice) else value
+
+
+def _origin(settings: Settings, name: str) -> str:
+    """Where a value was set, in full where that has a place."""
+    return settings.place(*name.split(".")) or settings.origins.get(name, Origin.DEFAULT)
+
+
+def _path(arguments: argparse.Namespace, where: Places) -> int:
+    print(where.config_file)
+    return ExitCode.DONE
+
+
+def _init(arguments: argparse.Namespace, where: Places) -> int:
+    path = where.config_file
+    make_folder(path.parent)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    except FileExistsError:
+        raise mistake(f"{path} exists already", "Edit it; docs/configuration.md lists all settings") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(example())
+    print(f"{path} was written.")
+    return ExitCode.DONE

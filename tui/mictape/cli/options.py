@@ -1,0 +1,74 @@
+"""The options that set a setting, made from the settings' declarations, and the settings in force.
+
+An option may stand before a command's name and after it. argparse gives a command a namespace of its own and then
+copies it over the first one, so that each place has its own list; both are read in order.
+"""
+
+import argparse
+from functools import partial
+from typing import Final, Protocol
+
+from mictape.paths import Places
+from mictape.settings import DECLARATIONS, Given, Settings, assignment, check_engines, load
+
+
+class Commands(Protocol):
+    """What takes commands: the result of `ArgumentParser.add_subparsers`."""
+
+    def add_parser(self, name: str, *, help: str, description: str | None = None) -> argparse.ArgumentParser:
+        """Add a command."""
+        ...
+
+
+ENGINE: Final = ("engine", "language", "set")
+"""What concerns who recognises."""
+
+RECORDING: Final = (*ENGINE, "device", "also", "audio.backend", "audio.channel", "backfill", "keep")
+"""What concerns a recording, too."""
+
+_BEFORE: Final = "settings_before"
+_AFTER: Final = "settings_after"
+
+
+def add_settings(parser: argparse.ArgumentParser, *names: str, top: bool = False) -> None:
+    """Add the options of these settings, by dotted name; `set` is `--set`.
+
+    Args:
+        parser: What takes them.
+        names: Of `DECLARATIONS`, each with an option.
+        top: Whether it is the parser before the command's name.
+    """
+    for name in names:
+        _add(parser, name, _BEFORE if top else _AFTER)
+
+
+def settings_of(arguments: argparse.Namespace, where: Places, *more: Given) -> Settings:
+    """The settings in force, with what a command itself gives.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) one of them is wrong, wherever it was given.
+    """
+    before, after = (getattr(arguments, dest, None) or () for dest in (_BEFORE, _AFTER))
+    return check_engines(load(where, [*before, *after, *more]))
+
+
+def _add(parser: argparse.ArgumentParser, name: str, dest: str) -> None:
+    if name == "set":
+        help = "any setting, named as in config.toml; a bare name is an option of the engine; may be repeated"
+        parser.add_argument("--set", dest=dest, action="append", type=assignment, metavar="KEY=VALUE", help=help)
+        return
+    each = DECLARATIONS[name]
+    option, help = each.about.option, each.about.help[0].lower() + each.about.help[1:]
+    if each.flag:
+        no = f"--no-{option.removeprefix('--')}"
+        parser.add_argument(option, dest=dest, action="append_const", const=Given(option, name, True), help=help)
+        parser.add_argument(no, dest=dest, action="append_const", const=Given(no, name, False), help=f"do not {help}")
+        return
+    parser.add_argument(
+        option,
+        dest=dest,
+        action="append",
+        type=partial(Given, option, name),
+        metavar=each.about.metavar or "|".join(each.choices),
+        help=f"{help}; may be repeated" if each.many else help,
+    )

@@ -1,0 +1,51 @@
+"""The command line: its commands, each added by the module that carries it out.
+
+A command is added by giving a module of this package a function `add(commands)`, which makes a parser and says who
+carries it out (`set_defaults(run=…)`), and naming the module in `COMMANDS`. Modules import what is heavy when they run.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from mictape import __version__
+from mictape.cli import config, devices, engines, live, sessions
+from mictape.cli.options import RECORDING, add_settings, settings_of
+from mictape.paths import Places
+
+COMMANDS: Final = (live, sessions, devices, engines, config)
+"""In the order of `--help`."""
+
+EPILOG: Final = """\
+without a command: full-screen in this terminal; starts listening at once
+
+exit codes: 0 done, 2 bad usage, 3 device or file, 4 engine or network, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options and commands. `run` of the parsed namespace carries the command line out."""
+    top = argparse.ArgumentParser(
+        prog="mictape",
+        description="Live speech recognition in the terminal.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.set_defaults(run=_full_screen)
+    top.add_argument("-V", "--version", action="version", version=f"mictape {__version__}")
+    add_settings(top, *RECORDING, "theme", top=True)
+    top.add_argument("--input", metavar="FILE", type=Path, help="play a sound file as if it were live")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    for module in COMMANDS:
+        module.add(commands)
+    return top
+
+
+def _full_screen(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.app import run_app
+    from mictape.themes import check_theme
+
+    settings = settings_of(arguments, where)
+    if place := settings.place("theme"):  # one that is only remembered may have gone: the app takes another one
+        check_theme(settings.theme, place, where.themes)
+    return run_app(where, settings, arguments.input)

@@ -1,0 +1,29 @@
+"""Settings: what there is (`schema`), which value is in force (`loading`), what the app remembers (`remembered`).
+
+Imported by the command line, the screens and what is above the session; the session and all below take plain values.
+"""
+
+from mictape.settings.document import Document
+from mictape.settings.loading import Given, assignment, check_engines, load, read_config
+from mictape.settings.remembered import Choices, ChosenDevice, recall, remember
+from mictape.settings.schema import DECLARATIONS, DEFAULT_ENGINE, DEFAULT_THEME, MIX, Audio, Origin, Settings
+
+__all__ = [
+    "DECLARATIONS",
+    "DEFAULT_ENGINE",
+    "DEFAULT_THEME",
+    "MIX",
+    "Audio",
+    "Choices",
+    "ChosenDevice",
+    "Document",
+    "Given",
+    "Origin",
+    "Settings",
+    "assignment",
+    "check_engines",
+    "load",
+    "read_config",
+    "recall",
+    "remember",
+]

@@ -1,0 +1,104 @@
+"""A TOML file with the line of each key, and the failures that name it."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from pathlib import Path
+from typing import Final, cast
+
+from mictape.failure import ExitCode, Failure, MictapeError
+
+LONGEST_SHOWN: Final = 60
+"""Characters of a value that a message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A TOML file; one that does not exist is empty."""
+
+    path: Path = Path("config.toml")
+    text: str = ""
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def where(self, *keys: str) -> str:
+        """Where a key is, for a message: `/…/config.toml, line 3`; of a table, its first line.
+
+        tomllib reports no positions. But a prefix of whole lines is TOML by itself exactly where a statement ends,
+        so the key is in the first statement that makes it appear.
+        """
+        lines = self.text.split("\n")
+        begin = 0
+        for end in range(1, len(lines) + 1):
+            try:
+                values = tomllib.loads("\n".join(lines[:end]))
+            except tomllib.TOMLDecodeError:
+                continue  # in the middle of a statement of several lines
+            if _has(values, keys):
+                return f"{self.path}, line {begin + 1}"
+            begin = end
+        return str(self.path)
+
+
+def read(path: Path) -> Document:
+    """Read a TOML file, without a look at what its keys are.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) it cannot be read or is not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Document(path, text, tomllib.loads(text))
+    except (FileNotFoundError, NotADirectoryError):  # whoever writes there reports a folder that is a file
+        return Document(path)
+    except tomllib.TOMLDecodeError as error:
+        raise mistake(f"{path} is not valid TOML: {error}", "Correct that line") from error
+    except UnicodeDecodeError as error:
+        raise mistake(f"{path} is not UTF-8 text", "Save it as UTF-8") from error
+    except OSError as error:
+        raise mistake(f"{path} cannot be read: {(error.strerror or '').lower()}", "Make it readable") from error
+
+
+def from_text(text: str) -> object:
+    """A value typed on a command line: TOML where it is TOML, else the text itself.
+
+    An address needs no quotes that way. A date is text, too: no setting is a date, and the versions of services look
+    like dates.
+    """
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    value = table.pop("value")
+    return text if table or isinstance(value, date | time) else value  # a second line may have made a second key
+
+
+def shown(value: object) -> str:
+    """A value for a message, on one line and not too long."""
+    if isinstance(value, str | bool | int | float):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def nearest(said: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is not known: the nearest one, or all of them."""
+    names = list(known)
+    near = difflib.get_close_matches(said, names, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known names: {', '.join(names)}"
+
+
+def mistake(what: str, remedy: str) -> MictapeError:
+    """A wrong setting, as an exception to raise."""
+    return MictapeError(Failure(what, remedy, ExitCode.USAGE))
+
+
+def _has(values: object, keys: tuple[str, ...]) -> bool:
+    for key in keys:
+        if not isinstance(values, dict) or key not in values:
+            return False
+        values = cast("dict[str, object]", values)[key]
+    return True

@@ -1,0 +1,242 @@
+"""Which value of a setting is in force.
+
+Option > environment > `config.toml` > remembered > default. `config.toml` is the user's: it is read strictly and never
+written.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+
+from mictape.engines import catalog
+from mictape.failure import MictapeError
+from mictape.paths import Places
+from mictape.settings.document import Document, from_text, mistake, nearest, read, shown
+from mictape.settings.remembered import recall
+from mictape.settings.schema import DECLARATIONS, DEFAULT_ENGINE, ENGINES, Audio, Declaration, Origin, Settings
+
+SET: Final = "--set"
+
+_log = logging.getLogger(__name__)
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""A key that TOML takes without quotes."""
+
+_TRUTH: Final = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
+
+_Table = Mapping[str, object]
+
+
+class Given(NamedTuple):
+    """One value from the command line."""
+
+    option: str
+    """The option that gave it, for a message: `--backend`."""
+    name: str
+    """The setting's dotted name; with `--set` also the bare name of an option of the engine in force."""
+    value: object
+    """Text as it was typed, or what `--set` made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value, checked, and where it comes from."""
+
+    value: object
+    origin: Origin
+    option: str = ""
+
+
+def load(places: Places, given: Sequence[Given] = (), environ: Mapping[str, str] = os.environ) -> Settings:
+    """Find out all settings.
+
+    Args:
+        places: Where `config.toml` and `state.toml` are.
+        given: What the command line says. The last value of a setting counts; of a list, all together.
+        environ: Where `MICTAPE_…` variables are looked up; an empty one counts as not set.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) a value is wrong; the message says where it was given and what it can be.
+    """
+    document = read_config(places.config_file)
+    found = {**_remembered(places.state_file), **_configured(document), **_from_environment(environ), **_given(given)}
+    settings = _made(found, document)
+    return _with_engines(settings, [each for each in given if each.name not in DECLARATIONS])
+
+
+def read_config(path: Path) -> Document:
+    """Read and check `config.toml`; one that does not exist is empty.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) it cannot be read or has a mistake.
+    """
+    document = read(path)
+    _check_names(document, document.values)
+    _configured(document)
+    for name, options in _table(document, ENGINES).items():
+        if not isinstance(options, dict):
+            raise _invalid(
+                f"{ENGINES}.{name} in {document.where(ENGINES, name)}", options, f"a table: [{ENGINES}.{name}]"
+            )
+    return document
+
+
+def check_engines(settings: Settings) -> Settings:
+    """See that each engine that is named exists; one that is only remembered gives way to the default.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) there is none of that name; the message says where it was given.
+    """
+    for name in settings.engines:
+        if not catalog.exists(name):
+            configured = name in _table(settings.document, ENGINES)
+            raise _no_engine(name, settings.document.where(ENGINES, name) if configured else SET)
+    if catalog.exists(settings.engine):
+        return settings
+    if settings.origins["engine"] is Origin.REMEMBERED:
+        _log.warning("the engine %s, chosen before, does not exist any more", settings.engine)
+        return replace(settings, engine=DEFAULT_ENGINE)
+    raise _no_engine(settings.engine, settings.place("engine"))
+
+
+def _no_engine(name: str, place: str) -> MictapeError:
+    return mistake(f"There is no engine {shown(name)} ({place})", nearest(name, catalog.names()))
+
+
+def assignment(text: str) -> Given:
+    """What `--set KEY=VALUE` says; the value is read by `from_text`.
+
+    KEY is a name as in `config.toml`, dotted when it is in a table (`audio.channel`, `engines.vosk.url`). A bare name
+    that is no setting of Mictape's is an option of the engine in force.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) it is no assignment, or there is no such setting. The value is not repeated: it
+            may be a key.
+    """
+    name, equals, value = text.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(map(_BARE_KEY.fullmatch, keys)):
+        raise mistake(f"{SET} needs a name and a value", f"Write it as {SET} NAME=VALUE")
+    name = ".".join(keys)
+    of_an_engine = len(keys) == 1 or (keys[0] == ENGINES and len(keys) == 3)  # noqa: PLR2004 (engines.NAME.OPTION)
+    if name not in DECLARATIONS and not of_an_engine:
+        raise mistake(f"Unknown setting {name} ({SET})", nearest(name, DECLARATIONS))
+    return Given(SET, name, from_text(value))
+
+
+def _made(found: Mapping[str, _Found], document: Document) -> Settings:
+    """The settings, without those of engines."""
+    values: dict[str, Any] = {name: each.value for name, each in found.items() if "." not in name}
+    audio: dict[str, Any] = {DECLARATIONS[name].keys[-1]: each.value for name, each in found.items() if "." in name}
+    return Settings(
+        **values,
+        audio=Audio(**audio),
+        origins={name: each.origin for name, each in found.items()},
+        options={name: each.option for name, each in found.items() if each.option},
+        document=document,
+    )
+
+
+def _with_engines(settings: Settings, given: Sequence[Given]) -> Settings:
+    """Add the options of engines: of the configuration, and of `--set`."""
+    document = settings.document
+    engines = {name: dict(cast("_Table", table)) for name, table in _table(document, ENGINES).items()}
+    origins = {f"{ENGINES}.{name}.{key}": Origin.CONFIG for name, table in engines.items() for key in table}
+    for _, name, value in given:
+        engine, _, key = name.removeprefix(f"{ENGINES}.").rpartition(".")
+        engines.setdefault(engine or settings.engine, {})[key] = value
+        origins[f"{ENGINES}.{engine or settings.engine}.{key}"] = Origin.OPTION
+    options = {name: SET for name, origin in origins.items() if origin is Origin.OPTION}
+    return replace(
+        settings, engines=engines, origins={**settings.origins, **origins}, options={**settings.options, **options}
+    )
+
+
+def _check_names(document: Document, table: _Table, above: tuple[str, ...] = ()) -> None:
+    """See that every key is a setting or a table of settings."""
+    inside = [each.keys for each in DECLARATIONS.values() if each.keys[: len(above)] == above]
+    known = dict.fromkeys(keys[len(above)] for keys in inside) | ({} if above else {ENGINES: None})
+    for key, value in table.items():
+        keys = (*above, key)
+        if key not in known:
+            raise mistake(f"Unknown setting {'.'.join(keys)} ({document.where(*keys)})", nearest(key, known))
+        if ".".join(keys) not in DECLARATIONS:
+            if not isinstance(value, dict):
+                raise _invalid(f"{'.'.join(keys)} in {document.where(*keys)}", value, f"a table: [{'.'.join(keys)}]")
+            if keys != (ENGINES,):
+                _check_names(document, cast("_Table", value), keys)
+
+
+def _table(document: Document, *keys: str) -> _Table:
+    """A table of the configuration; empty where there is none."""
+    table: object = document.values
+    for key in keys:
+        table = cast("_Table", table).get(key, {}) if isinstance(table, dict) else {}
+    return cast("_Table", table)
+
+
+def _configured(document: Document) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    for name, each in DECLARATIONS.items():
+        table = _table(document, *each.keys[:-1])
+        if each.keys[-1] in table:
+
+            def label(each: Declaration = each) -> str:
+                return f"{each.name} in {document.where(*each.keys)}"
+
+            found[name] = _Found(_checked(each, table[each.keys[-1]], label), Origin.CONFIG)
+    return found
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
+    return {
+        name: _Found(_read(each, text, each.variable), Origin.ENVIRONMENT)
+        for name, each in DECLARATIONS.items()
+        if (text := environ.get(each.variable, "").strip())
+    }
+
+
+def _given(given: Sequence[Given]) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    for option, name, value in given:
+        if (each := DECLARATIONS.get(name)) is None:
+            continue  # an option of an engine
+        new = _read(each, value, option if option != SET else f"{name} ({SET})")
+        if each.many and name in found:
+            new = (*cast("tuple[object, ...]", found[name].value), *cast("tuple[object, ...]", new))
+        found[name] = _Found(new, Origin.OPTION, option)
+    return found
+
+
+def _remembered(path: Path) -> dict[str, _Found]:
+    choices = recall(path)
+    remembered = [each.name for each in DECLARATIONS.values() if each.about.remembered]
+    found = {name: _Found(getattr(choices, name), Origin.REMEMBERED) for name in remembered}
+    return {name: each for name, each in found.items() if each.value is not None}
+
+
+def _read(each: Declaration, value: object, label: str) -> object:
+    """A value that was typed outside a TOML file: text is taken for what the setting is."""
+    if isinstance(value, str):
+        if each.flag:
+            return _checked(each, _TRUTH.get(value.lower(), value), lambda: label)
+        if each.many:
+            value = from_text(value) if value.startswith("[") else [value]
+    return _checked(each, value, lambda: label, strict=False)
+
+
+def _checked(each: Declaration, value: object, label: Callable[[], str], *, strict: bool = True) -> object:
+    try:
+        return msgspec.convert(value, each.type, strict=strict)
+    except msgspec.ValidationError:
+        raise _invalid(label(), value, each.allowed) from None
+
+
+def _invalid(label: str, value: object, allowed: str) -> MictapeError:
+    return mistake(f"Invalid value for {label}: {shown(value)}", f"Use {allowed}")

@@ -1,0 +1,277 @@
+"""Every setting, declared once: its type, bounds, default, help, and the option it has on the command line.
+
+`config.toml`, the environment, the command line's options, `--set`, the sentences about mistakes and
+docs/configuration.md all follow from the class `Settings`. A setting is added by adding a field to it.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from msgspec import Meta
+
+from mictape.audio.messages import Backend
+from mictape.settings.document import Document
+from mictape.settings.remembered import ChosenDevice
+
+DEFAULT_ENGINE: Final = "local"
+DEFAULT_THEME: Final = "mictape-dark"
+MIX: Final = "mix"
+"""`audio.channel`: the mean of all channels instead of one."""
+
+ENGINES: Final = "engines"
+"""The table with one table per engine, which only the engine itself can check."""
+
+LANGUAGE: Final = Meta(
+    pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", description="a language code like en, de or pt-BR"
+)
+"""The shape of a language tag: RFC 5646, section 2.1, without grandfathered and private tags."""
+
+
+class Origin(StrEnum):
+    """Where a value comes from, the strongest first."""
+
+    OPTION = "option"
+    ENVIRONMENT = "environment"
+    CONFIG = "config.toml"
+    REMEMBERED = "remembered"
+    DEFAULT = "default"
+
+
+Backfill = Literal["same", "local", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What people read about a setting, beside its type and its default."""
+
+    help: str
+    """One sentence, with no full stop."""
+    option: str = ""
+    """The option on the command line; empty: `--set` only."""
+    metavar: str = ""
+    """What the option takes, where its type does not say."""
+    example: str = ""
+    """A value for a configuration to begin with, in TOML; empty: the default."""
+    remembered: bool = False
+    """Whether a choice made in the app is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """How a device is recorded."""
+
+    backend: Annotated[
+        Backend,
+        Setting(
+            "The library that reads the device; pyaudio is an extra, parec is for PulseAudio and PipeWire", "--backend"
+        ),
+    ] = "sounddevice"
+    channel: Annotated[
+        Annotated[int, Meta(ge=1, le=99)] | Literal["mix"],
+        Setting("The channel of the device to record; mix: the mean of all channels", "--channel", "mix|N"),
+    ] = MIX
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force."""
+
+    device: (
+        Annotated[
+            str,
+            Setting(
+                "The device to record: its name, a part of it, or its id from `mictape devices`",
+                "--device",
+                "NAME|ID",
+                example='"Blue Yeti"',
+                remembered=True,
+            ),
+        ]
+        | ChosenDevice
+        | None
+    ) = None
+    also: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Further devices to record at the same time, each on its own track",
+            "--also",
+            "NAME|ID",
+            example='["Monitor"]',
+        ),
+    ] = ()
+    engine: Annotated[
+        str,
+        Setting("The speech engine; `mictape engines` lists them", "--engine", "NAME", remembered=True),
+    ] = DEFAULT_ENGINE
+    language: (
+        Annotated[
+            str,
+            LANGUAGE,
+            Setting(
+                "The language that is spoken; without it the engine uses its own default",
+                "--language",
+                "CODE",
+                example='"en"',
+            ),
+        ]
+        | None
+    ) = None
+    theme: Annotated[
+        str,
+        Setting("The colour theme of the full-screen app", "--theme", "NAME", remembered=True),
+    ] = DEFAULT_THEME
+    keep: Annotated[bool, Setting("Keep the sound and the text", "--keep")] = True
+    backfill: Annotated[
+        Backfill,
+        Setting(
+            "The engine that transcribes what a live engine has fallen behind with: the same on a second "
+            "connection, the local one, or none",
+            "--backfill",
+        ),
+    ] = "same"
+    idle_close_min: Annotated[
+        int,
+        Meta(ge=0, le=1440),
+        Setting("Minutes without speech after which a billed engine's connection is closed; 0: never"),
+    ] = 10
+    audio: Audio = Audio()
+    engines: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
+    """`[engines.NAME]` as in `config.toml`, with what `--set` adds: only the engine can check it."""
+    origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
+    """Where each value comes from, by its dotted name; what is not in it is the default."""
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The option that gave a value, by dotted name, where one did."""
+    document: Document = field(default_factory=Document)
+    """The configuration, which knows the line of each key."""
+
+    @property
+    def channel(self) -> int | None:
+        """The channel to record, counted from 1; None: the mean of all."""
+        return None if self.audio.channel == MIX else self.audio.channel
+
+    def place(self, *keys: str) -> str:
+        """Where a value was given, for a message: an option, a variable, or a file and a line; else empty."""
+        name = ".".join(keys)
+        match self.origins.get(name):
+            case Origin.OPTION:
+                return self.options[name]
+            case Origin.ENVIRONMENT:
+                return variable(keys)
+            case Origin.CONFIG:
+                return self.document.where(*keys)
+            case _:
+                return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One setting as it was declared."""
+
+    keys: tuple[str, ...]
+    """Its tables and its name in `config.toml`."""
+    type: Any
+    """What `msgspec.convert` takes."""
+    default: object
+    about: Setting
+
+    @property
+    def name(self) -> str:
+        """Its dotted name, like `audio.backend`."""
+        return ".".join(self.keys)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return variable(self.keys)
+
+    @property
+    def flag(self) -> bool:
+        """Whether it is a yes or a no."""
+        return _plain(self.type) is bool
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words it can be, where they are all there is."""
+        return choices(self.type)
+
+    @property
+    def many(self) -> bool:
+        """Whether it is a list, so that its option may be repeated."""
+        return get_origin(_plain(self.type)) is tuple
+
+    @property
+    def allowed(self) -> str:
+        """What it can be, for a message and for the docs: `same, local or off`."""
+        return described(self.type)
+
+
+def variable(keys: tuple[str, ...]) -> str:
+    """The environment variable of a setting: `MICTAPE_AUDIO_BACKEND`."""
+    return "MICTAPE_" + "_".join(keys).upper()
+
+
+def choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 (a type or what `typing` makes of one)
+    """The values of a `Literal`, annotated or not; empty for any other type."""
+    plain = _plain(kind)
+    return get_args(plain) if get_origin(plain) is Literal else ()
+
+
+def described(kind: Any) -> str:  # noqa: ANN401 (as `choices`)
+    """A type in words."""
+    meta = next((each for each in _notes(kind) if isinstance(each, Meta)), None)
+    if meta is not None and meta.description:
+        return meta.description
+    plain = _plain(kind)
+    if words := choices(plain):
+        return either(words)
+    if members := _members(plain):
+        return " or ".join(described(each) for each in reversed(members))
+    if get_origin(plain) is tuple:
+        return "a list of texts in quotes"
+    if plain is int and meta is not None and meta.ge is not None and meta.le is not None:
+        return f"a whole number from {meta.ge} to {meta.le}"
+    return {bool: "true or false", str: "text in quotes", int: "a whole number"}[plain]
+
+
+def either(words: tuple[str, ...]) -> str:
+    """`a, b or c`."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _declared(table: type, above: tuple[str, ...] = ()) -> list[Declaration]:
+    found: list[Declaration] = []
+    for each in fields(table):
+        if each.type is Audio:
+            found += _declared(Audio, (*above, each.name))
+        elif (declared := _setting(each)) is not None:
+            default = each.default if each.default is not MISSING else None
+            found.append(Declaration((*above, each.name), declared[0], default, declared[1]))
+    return found
+
+
+def _setting(each: Field[Any]) -> tuple[Any, Setting] | None:
+    """The annotated type and the `Setting` of a field, also in a union with None."""
+    for kind in (each.type, *_members(each.type)):
+        for note in _notes(kind):
+            if isinstance(note, Setting):
+                return kind, note
+    return None
+
+
+def _members(kind: Any) -> tuple[Any, ...]:  # noqa: ANN401 (as `choices`)
+    return get_args(kind) if get_origin(kind) in (Union, types.UnionType) else ()
+
+
+def _notes(kind: Any) -> tuple[object, ...]:  # noqa: ANN401 (as `choices`)
+    return kind.__metadata__ if get_origin(kind) is Annotated else ()
+
+
+def _plain(kind: Any) -> Any:  # noqa: ANN401 (as `choices`)
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+DECLARATIONS: Final[Mapping[str, Declaration]] = {each.name: each for each in _declared(Settings)}
+"""Every setting by its dotted name, in the order of the documentation."""
