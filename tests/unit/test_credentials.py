@@ -176,7 +176,7 @@ async def test_login_without_a_keyring_says_so_before_it_asks() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key", "words"),
-    [("local", KEY, "needs no key"), ("parot", KEY, "did you mean parrot?"), ("parrot", "", "No key was given")],
+    [("local", KEY, "needs no key"), ("parot", KEY, "Did you mean parrot?"), ("parrot", "", "No key was given")],
 )
 async def test_login_misused(tmp_path: Path, ring_env: dict[str, str], name: str, key: str, words: str) -> None:
     done = await mictape("login", name, env=ring_env, stdin=key.encode())

@@ -82,7 +82,7 @@ def _login(arguments: argparse.Namespace, where: Places) -> int:
 
     set_up_log(where.log)
     name: str = arguments.name
-    values = settings_of(arguments, where, Given("NAME", "engine", name))  # whose options `--set` gives
+    values = settings_of(arguments, where, Given("mictape login", "engine", name))  # whose options `--set` gives
     variable = credentials.variable_of(name)
     keyring = credentials.keyring_for(name)  # asked before the person is: nobody likes to type for nothing
     key = credentials.checked(_asked_for(name))
