@@ -1,9 +1,10 @@
 """The tape: everything a track heard, as WAV parts that any player opens at any moment.
 
 A tape of track N in a session's folder is the files `trackN-FIRST.wav`, FIRST being the tape position of the
-part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors, holes and accounts. The capture
-process is the only writer. Readers trust the number of samples they are told, never the header of a growing file;
-a finished tape is as long as its files are.
+part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors, holes and accounts. Once its session
+has ended a part may be packed: `trackN-FIRST.flac` holds the same samples. The capture process is the only writer.
+Readers trust the number of samples they are told, never the header of a growing file; a finished tape is as long as its
+files are.
 """
 
 from mictape.audio.tape.files import PART_SAMPLES, Part, TapeError, count_samples, find_parts, find_tracks

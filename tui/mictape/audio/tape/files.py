@@ -1,4 +1,4 @@
-"""The files of a tape: WAV parts, named by the position of their first sample."""
+"""The files of a tape: WAV parts, named by the position of their first sample, and FLAC parts of finished sessions."""
 
 import errno
 import os
@@ -18,8 +18,10 @@ PART_SAMPLES: Final = 12 * 3600 * RATE
 HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
-_PART_NAME: Final = re.compile(r"track(\d+)-(\d{12})\.wav")
+_PART_NAME: Final = re.compile(r"track(\d+)-(\d{12})\.(wav|flac)")
 
+
+_FLAC_HEAD_BYTES: Final = 26
 
 PRIVATE: Final = 0o600
 
@@ -35,22 +37,51 @@ class Part:
     first: int
     """Tape position of its first sample."""
     samples: int
-    """As many whole samples as the file holds, whatever its header says."""
+    """As many whole samples as the file holds; of a WAV, whatever its header says."""
     path: Path
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is a FLAC file."""
+        return self.path.suffix == ".flac"
 
 
 def find_parts(folder: Path, track: int) -> list[Part]:
     """The parts of a tape, in order. Raises TapeError when the folder cannot be read."""
-    parts: list[Part] = []
+    parts: dict[int, Part] = {}
     try:
         for entry in os.scandir(folder):
             match = _PART_NAME.fullmatch(entry.name)
             if match and int(match[1]) == track:
-                samples = max(entry.stat().st_size - HEADER.size, 0) // SAMPLE_BYTES
-                parts.append(Part(int(match[2]), samples, Path(entry.path)))
+                part = _part(int(match[2]), Path(entry.path))
+                # Both are there while a part is packed, and the WAV goes last.
+                if part.first not in parts or parts[part.first].packed:
+                    parts[part.first] = part
     except OSError as error:
         raise cannot_read(folder, error) from error
-    return sorted(parts, key=lambda part: part.first)
+    return [part for _, part in sorted(parts.items())]
+
+
+def _part(first: int, path: Path) -> Part:
+    if path.suffix == ".flac":
+        return Part(first, _flac_samples(path), path)
+    return Part(first, max(path.stat().st_size - HEADER.size, 0) // SAMPLE_BYTES, path)
+
+
+def _flac_samples(path: Path) -> int:
+    """The length that a FLAC file says it has: 36 bits of the block STREAMINFO, which is always the first one."""
+    with path.open("rb") as file:
+        head = file.read(_FLAC_HEAD_BYTES)
+    return int.from_bytes(head[18:26]) & (1 << 36) - 1 if len(head) == _FLAC_HEAD_BYTES else 0
+
+
+def find_tracks(folder: Path) -> list[int]:
+    """The numbers of the tracks that have a tape in a session's folder, in order. Raises TapeError."""
+    try:
+        found = (_PART_NAME.fullmatch(entry.name) for entry in os.scandir(folder))
+        return sorted({int(match[1]) for match in found if match})
+    except OSError as error:
+        raise cannot_read(folder, error) from error
 
 
 def find_tracks(folder: Path) -> list[int]:

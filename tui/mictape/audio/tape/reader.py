@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from mictape.audio.tape.files import HEADER, Part, TapeError, cannot_read, count_samples, find_parts
+from mictape.audio.tape.packing import read_packed
 from mictape.failure import Failure
 from mictape.units import SAMPLE_BYTES
 
@@ -91,9 +92,14 @@ class Tape:
         self._told = asyncio.Event()
 
     def _read_part(self, part: Part, start: int, end: int) -> bytes:
+        if part.packed:
+            return read_packed(part.path, start - part.first, end - start)
         try:
             with part.path.open("rb", buffering=0) as file:
                 file.seek(HEADER.size + (start - part.first) * SAMPLE_BYTES)
                 return file.read((end - start) * SAMPLE_BYTES)
         except OSError as error:
+            packed = part.path.with_suffix(".flac")
+            if isinstance(error, FileNotFoundError) and packed.exists():  # packed just now, by another process
+                return read_packed(packed, start - part.first, end - start)
             raise cannot_read(self.folder, error) from error
