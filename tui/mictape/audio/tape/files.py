@@ -84,12 +84,6 @@ def find_tracks(folder: Path) -> list[int]:
         raise cannot_read(folder, error) from error
 
 
-def find_tracks(folder: Path) -> list[int]:
-    """The numbers of the tracks that have a tape in a session's folder, in order."""
-    found = (_PART_NAME.fullmatch(path.name) for path in folder.glob("track*.wav"))
-    return sorted({int(match[1]) for match in found if match})
-
-
 def count_samples(folder: Path, track: int) -> int:
     """The length of a tape that nobody writes, from its files. Raises TapeError."""
     return max((part.first + part.samples for part in find_parts(folder, track)), default=0)
