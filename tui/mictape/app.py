@@ -13,7 +13,6 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
-from textual.timer import Timer
 
 from mictape import __version__
 from mictape.audio.device_monitor import Lookout
@@ -24,6 +23,7 @@ from mictape.credentials import standing_of
 from mictape.engines import catalog
 from mictape.engines.readiness import Standing
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, present, source_for
@@ -44,9 +44,8 @@ from mictape.terminal import guarded, set_up_log, to_log
 from mictape.themes import load_themes, shipped_folder, theme_variables
 from mictape.units import RATE
 from mictape.widgets.device_list import key_of
+from mictape.widgets.level_meter import visible_steps
 
-FOCUSED_HZ: Final = 30
-BLURRED_HZ: Final = 10
 """How often the screen looks at the session; it draws only what changed."""
 
 POLICY: Final = Policy(offline_drain_s=3.0)
@@ -95,7 +94,7 @@ class MictapeApp(App[None]):
         self._main = MainScreen(self.transcript)
         self._file = file
         self._ticking = ticking
-        self._clock: Timer | None = None
+        self._clock = FrameClock(self.tick, self._what_moves)
         self._device_wanted = asyncio.Event()
         """The device picker was asked for while there was no session."""
         self._waiting_for_device = False
@@ -126,7 +125,8 @@ class MictapeApp(App[None]):
     def on_mount(self) -> None:
         """Colours, clock, signals, and the session."""
         self._set_up_themes()
-        self._run_clock(FOCUSED_HZ)
+        if self._ticking:
+            self.run_worker(self._clock.run(), group="clock", description="the frames of the screen")
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):  # Windows has no such signals
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -150,17 +150,16 @@ class MictapeApp(App[None]):
             remember(self._where.state_file, theme=theme.name)
 
     def on_app_blur(self) -> None:
-        """Nobody looks: look less often."""
-        self._run_clock(BLURRED_HZ)
+        """Nobody looks: draw less often."""
+        self._clock.moving_hz = BLURRED_HZ
 
     def on_app_focus(self) -> None:
         """Somebody looks again."""
-        self._run_clock(FOCUSED_HZ)
+        self._clock.moving_hz = FOCUSED_HZ
 
-    def _run_clock(self, rate_hz: int) -> None:
-        if self._clock is not None:
-            self._clock.stop()
-        self._clock = self.set_interval(1 / rate_hz, self.tick) if self._ticking else None
+    def _what_moves(self) -> object:
+        """What the screen shows that may change many times a second: the text and the levels, in steps that show."""
+        return self.transcript.version, [visible_steps(track.meter.reading) for track in self._recording.tracks]
 
     def tick(self) -> None:
         """Show what is true now."""

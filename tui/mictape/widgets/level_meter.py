@@ -43,6 +43,8 @@ _WIDE: Final = 70
 """From this many columns on there is room for the second number."""
 _RMS_CELLS, _PEAK_CELLS, _LAMP_CELLS = len(" −18.2 dBFS"), len("   peak  −9.1"), len("   CLIP 99+")
 _MOST_CLIPS: Final = 99
+_WIDEST: Final = 100
+"""Cells of a bar that is wide: movement that it would not show is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class _Look:
     """RMS and the hold mark, written out."""
     clips: int = 0
     paused: bool = False
+
+
+def visible_steps(reading: Reading) -> tuple[int, ...]:
+    """Return a reading in steps of an eighth of a cell on a wide bar: equal where a frame would show the same.
+
+    The numbers are not in it: they are read, not watched.
+    """
+    levels = (reading.peak_db, reading.hold_db, reading.rms_db)
+    return (*(eighths(level_db, _WIDEST) for level_db in levels), reading.clips)
 
 
 @dataclass(frozen=True, slots=True)

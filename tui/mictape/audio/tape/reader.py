@@ -20,6 +20,8 @@ class Tape:
         self.track = track
         self.origin = origin
         """Session time of the tape's first sample."""
+        self._parts: list[Part] = []
+        """As of the last look into the folder, which costs more than reading a block."""
         self._samples = 0
         self._ended = False
         self._nudges = 0
@@ -61,14 +63,16 @@ class Tape:
         """
         position, end = max(start, 0), min(start + count, self._samples)
         pieces: list[bytes] = []
-        for part in find_parts(self.folder, self.track) if position < end else ():
-            if part.first <= position < part.first + part.samples:
-                piece = self._read_part(part, position, min(end, part.first + part.samples))
-                position += len(piece) // SAMPLE_BYTES
-                pieces.append(piece)
-        if position < end:
-            what = f"A piece of the recording in {self.folder} is missing"
-            raise TapeError(Failure(what, "Look whether files were deleted there"))
+        while position < end:
+            piece = self._read_at(position, end)
+            if not piece:  # the part has ended, and another one begun since the folder was looked through
+                self._parts = find_parts(self.folder, self.track)
+                piece = self._read_at(position, end)
+            if not piece:
+                what = f"A piece of the recording in {self.folder} is missing"
+                raise TapeError(Failure(what, "Check whether files were deleted there"))
+            position += len(piece) // SAMPLE_BYTES
+            pieces.append(piece)
         return b"".join(pieces)
 
     async def wait(self, beyond: int) -> int:
@@ -91,13 +95,19 @@ class Tape:
         self._told.set()
         self._told = asyncio.Event()
 
+    def _read_at(self, start: int, end: int) -> bytes:
+        """Whole samples from the last known part that begins no later than `start`, as far as its file goes."""
+        part = next((part for part in reversed(self._parts) if part.first <= start), None)
+        return b"" if part is None else self._read_part(part, start, end)
+
     def _read_part(self, part: Part, start: int, end: int) -> bytes:
         if part.packed:
             return read_packed(part.path, start - part.first, end - start)
         try:
             with part.path.open("rb", buffering=0) as file:
                 file.seek(HEADER.size + (start - part.first) * SAMPLE_BYTES)
-                return file.read((end - start) * SAMPLE_BYTES)
+                piece = file.read((end - start) * SAMPLE_BYTES)
+                return piece[: len(piece) // SAMPLE_BYTES * SAMPLE_BYTES]
         except OSError as error:
             packed = part.path.with_suffix(".flac")
             if isinstance(error, FileNotFoundError) and packed.exists():  # packed just now, by another process
