@@ -16,7 +16,6 @@ from typing import Final, TypeVar
 
 from mictape.engines import catalog
 from mictape.engines.base import Engine, Lost, Request
-from mictape.engines.network import reach
 from mictape.engines.urls import host_of
 from mictape.failure import ExitCode, Failure, MictapeError
 
@@ -200,6 +199,8 @@ def usable_first(standings: Iterable[Standing]) -> list[Standing]:
 
 async def _unreachable(url: str, engine: Engine) -> Failure | None:
     """Why there is no way to this address; None when there is one."""
+    from mictape.engines.network import reach  # brings websockets, which the app's first frame does not need
+
     try:
         async with asyncio.timeout(ANSWER_S):
             await reach(url, getattr(engine, "service", engine.name))
