@@ -8,10 +8,11 @@ from mictape.engines.local.recognizer.model import RecognizedWord
 
 _COMMON: Final = """
 a about after all also am an and another any are as at back be because been before being both but by can could did do
-does down each even every first for from had has have he her here him his how if in into is it its just like made make
-many me might more most much must my never no nor not now of off on once one only or other our out over own said same
-shall she should so some such than that the their them then there these they this those through to too under until up
-upon us very was we well were what when where which while who whom whose why with would yet you your
+does down each eight even every first five for four from had has have he her here him his how if in into is it its
+just like made make many me might more most much must my never nine no nor not now of off on once one only or other
+our out over own said same seven shall she should six so some such than that the their them then there these they this
+those three through to too two under until up upon us very was we well were what when where which while who whom whose
+why with would yet you your
 """
 COMMON: Final = frozenset(_COMMON.split())
 """Words that have a capital only where a sentence begins: never part of a name on their own."""

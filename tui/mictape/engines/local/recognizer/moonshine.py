@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from mictape.engines.local.recognizer.beam import Hypothesis, log_softmax, search
-from mictape.engines.local.recognizer.key_terms import Bias, respelled
+from mictape.engines.local.recognizer.key_terms import Bias
 from mictape.engines.local.recognizer.loops import loop_start
 from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord
 from mictape.engines.local.recognizer.tokens import BEGIN, END, Tokens
@@ -80,7 +80,7 @@ class Moonshine:
         state = _DecoderState(self._decoder, hidden, [BEGIN])
         first = state.logits[-1:]
         best = yield from search(first, state.advance, end=END, most=_most_tokens(samples), bias=bias)
-        return Decoded(respelled(self._words(best), key_terms))
+        return Decoded(self._words(best))
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """Check the previous text in one pass, and go on greedily behind the part that holds."""

@@ -15,6 +15,7 @@ from mictape.engines.local import ipc
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.engines.local.recognizer import second_pass as second
 from mictape.engines.local.recognizer.audio_buffer import AudioBuffer
+from mictape.engines.local.recognizer.key_terms import respelled
 from mictape.engines.local.recognizer.lines import Line, bordered, decapitalized, text_of
 from mictape.engines.local.recognizer.model import (
     Decoded,
@@ -23,6 +24,7 @@ from mictape.engines.local.recognizer.model import (
     completed,
     mean_log_prob,
 )
+from mictape.engines.local.recognizer.numbers import written
 from mictape.engines.local.recognizer.segmenter import Segment, Segmenter
 from mictape.engines.local.recognizer.stability import agreed
 from mictape.engines.local.recognizer.word_times import located, shifted, timed
@@ -198,7 +200,8 @@ class SegmentDriver:
         self._busy_s += process_time() - begun_s
         self._partial_until = segment.end
         if decoded.words:
-            line = self._line(decoded, segment.start, segment.end, cut=segment.cut)
+            words = self._formed(decoded)
+            line = self._line(words, segment.start, segment.end, cut=segment.cut)
             self._cut_off = line if line.cut else None
             line = bordered(line)
             self._report_line(line, final=True)
@@ -230,16 +233,21 @@ class SegmentDriver:
         assert start is not None
         stable = agreed(self._partial.words, decoded.words)
         self._partial, self._partial_until = decoded, end
-        line = self._line(decoded, start, end)
+        line = self._line(respelled(decoded.words, self.key_terms), start, end)
         line = replace(line, words=decapitalized(line.words) if line.continues else line.words)
         if line.text != self._shown:
             self._report_line(line, stable=len(text_of(line.words[:stable])), final=False)
             self._shown = line.text
 
-    def _line(self, decoded: Decoded, start: int, end: int, *, cut: bool = False) -> Line:
+    def _formed(self, decoded: Decoded) -> tuple[RecognizedWord, ...]:
+        """The words as a final shows them."""
+        words = written(decoded.words) if self._model.language == "en" else decoded.words
+        return respelled(words, self.key_terms)
+
+    def _line(self, words: Sequence[RecognizedWord], start: int, end: int, *, cut: bool = False) -> Line:
         voiced = tuple(at for at in self._voiced if start <= at < end)
-        words = timed(shifted(decoded.words, start), voiced, start, end)
-        return Line(self._turn, start, end, words, voiced, continues=self._cut_off is not None, cut=cut)
+        placed = timed(shifted(words, start), voiced, start, end)
+        return Line(self._turn, start, end, placed, voiced, continues=self._cut_off is not None, cut=cut)
 
     def _report_line(self, line: Line, *, final: bool, stable: int = 0) -> None:
         # In a doubtful line no word is surer than the line.
@@ -305,7 +313,7 @@ class SegmentDriver:
         first, lines = group[0].start, group
         if joins:
             joined = yield from self._model.decoding(sound, self.key_terms)
-            lines = second.revised(group, shifted(joined.words, first))
+            lines = second.revised(group, shifted(self._formed(joined), first))
             for line, before in zip(lines, group, strict=True):
                 if line.text != before.text:
                     self._report_line(line, final=True)
