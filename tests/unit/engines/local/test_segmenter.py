@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mictape.engines.local.recognizer.segmenter import Rules, Segment, Segmenter
 from mictape.units import RATE
@@ -43,18 +45,36 @@ def test_the_longer_a_segment_the_shorter_the_silence_that_ends_it(spoken_s: int
     assert len(fed(segmenter, frames)) == parts
 
 
-def test_without_a_pause_it_is_cut_at_the_deepest_dip_of_the_last_seconds_and_goes_on_there() -> None:
+def test_without_a_pause_it_is_cut_at_a_dip_that_no_deeper_one_follows_and_goes_on_there() -> None:
     segmenter = Segmenter()
     dip = 12 * RATE // FRAME
-    frames = [SPEECH] * (16 * RATE // FRAME)
+    frames = [SPEECH] * (14 * RATE // FRAME)
     frames[dip - 3 : dip + 3] = [(0.6, -35.0)] * 6
-    frames[3 * RATE // FRAME] = (0.4, -60.0)  # deeper, but out of reach
+    frames[dip - 20 : dip - 14] = [(0.7, -30.0)] * 6
+    frames[3 * RATE // FRAME] = (0.4, -60.0)  # deeper, but too early
     (cut,) = fed(segmenter, frames)
+    assert cut.cut
     assert abs(cut.end - dip * FRAME) <= 2 * FRAME
     assert segmenter.start == cut.end
     rest = segmenter.close()
     assert rest is not None
     assert rest.start == cut.end
+
+
+@given(st.integers(0, 10_000))
+def test_a_cut_is_known_soon_and_its_parts_are_neither_long_nor_short(seed: int) -> None:
+    """What is said before a cut waits for its final: never for longer than two seconds, decoding included."""
+    chance = np.random.default_rng(seed)
+    segmenter, begin = Segmenter(), None
+    for speech, level in zip(chance.uniform(0.4, 1, 1500), chance.normal(-25, 8, 1500), strict=True):
+        if (segment := segmenter.feed(float(speech), float(level))) is None:
+            continue
+        assert segment.cut
+        assert segmenter.position - segment.end <= Rules().waits + FRAME
+        assert Rules().cuts_from <= segment.end - segment.start <= Rules().longest
+        assert begin in (None, segment.start)
+        begin = segment.end
+    assert begin is not None
 
 
 def test_no_segment_begins_before_what_is_settled() -> None:

@@ -33,13 +33,13 @@ class Rules:
     """Below a length, the silence that ends a segment: long ones are better understood, so short ones wait."""
     impatience: int = RATE // 5
     """The silence that ends one longer than all those."""
+    cuts_from: int = 11 * RATE
+    """A segment that is longer is cut without a pause, at the deepest dip since it became so long …"""
+    waits: int = RATE * 12 // 10
+    """… as soon as no deeper one has come for so long. So its final comes no later than that, and the cuts are as far
+    apart as if the best dip between 9 and 15 s were taken in hindsight."""
     longest: int = 15 * RATE
-    reach: int = 6 * RATE
-    """A segment that has become too long is cut at the deepest dip in its last so many samples."""
-    least: int = RATE
-    """And never shorter than this."""
-    margin: int = RATE // 10
-    """Nor so close to its end."""
+    """No segment is longer."""
 
     def silence_for(self, length: int) -> int:
         """The silence that ends a segment of this length."""
@@ -71,7 +71,9 @@ class Segmenter:
         self._floor = at
         """No segment begins before this: the end of the last one."""
         self._run = 0
-        self._frames: deque[tuple[float, float]] = deque(maxlen=rules.reach // FRAME + 1)
+        self._frames: deque[tuple[float, float]] = deque(maxlen=SMOOTHED)
+        self._dip: tuple[float, int] | None = None
+        """The deepest dip of a segment that can be cut, and where it is."""
 
     @property
     def silence(self) -> int:
@@ -105,13 +107,11 @@ class Segmenter:
             self.last_speech = self.position
         if self.silence >= self.rules.silence_for(self.position - self.start):
             return self.close()
-        if self.position - self.start >= self.rules.longest:
-            return self._cut(self.start)
-        return None
+        return self._cut(self.start)
 
     def close(self) -> Segment | None:
         """End the open segment here."""
-        start, self.start, self._run = self.start, None, 0
+        start, self.start, self._run, self._dip = self.start, None, 0, None
         if start is None:
             return None
         self._floor = max(start, self.end_of_speech())
@@ -129,22 +129,16 @@ class Segmenter:
             self.start = max(self._floor, self.position - self._run * FRAME - self.rules.lead)
             self.last_speech = self.position
 
-    def _cut(self, start: int) -> Segment:
-        first = max(start + self.rules.least, self.position - self.rules.reach)
-        last = self.position - self.rules.margin
-        oldest = self.position - len(self._frames) * FRAME
-        frames = list(self._frames)
-        best, deepest = last, float("inf")
-        for at in range(SMOOTHED // 2, len(frames) - SMOOTHED // 2 + 1):
-            middle = oldest + at * FRAME
-            if not first <= middle <= last:
-                continue
-            around = frames[at - SMOOTHED // 2 : at + SMOOTHED // 2]
-            level = sum(level for _, level in around) / SMOOTHED
-            speech = sum(probability for probability, _ in around) / SMOOTHED
-            late = (middle - first) / max(1, last - first)
-            depth = level + PROBABILITY_DB * speech - late  # of two equal dips, the later one
-            if depth < deepest:
-                best, deepest = middle, depth
-        self.start = self._floor = best
+    def _cut(self, start: int) -> Segment | None:
+        """Look for a dip in a long segment, and cut it at the deepest one when that is time."""
+        middle = self.position - SMOOTHED // 2 * FRAME
+        if middle - start < self.rules.cuts_from:
+            return None
+        depth = sum(level_db + PROBABILITY_DB * speech for speech, level_db in self._frames) / len(self._frames)
+        if self._dip is None or depth <= self._dip[0]:
+            self._dip = depth, middle
+        best = self._dip[1]
+        if self.position - best < self.rules.waits and self.position - start < self.rules.longest:
+            return None
+        self.start, self._floor, self._dip = best, best, None
         return Segment(start, best, cut=True)
