@@ -12,8 +12,7 @@ from typing import Final, Literal
 from mictape.audio.devices import Device
 from mictape.audio.source import SourceSpec, source_of
 from mictape.failure import ExitCode, MictapeError
-from mictape.library import export
-from mictape.library.library import Store
+from mictape.library.export import FORMATS, Style, json_line, plain
 from mictape.library.records import LineRecord
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
@@ -90,7 +89,7 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
         if recording.failure is not None:
             raise MictapeError(recording.failure)
         if job.format == "json" and signals.code == ExitCode.DONE:
-            await _print_document(recording, session, kept=job.keep)
+            await _print_document(session, kept=job.keep)
         return signals.code
 
 
@@ -119,10 +118,10 @@ def _give_up(arguments: argparse.Namespace) -> Policy:
     return Policy(unattended=True, give_up_s=arguments.give_up)
 
 
-async def _print_document(recording: Recording, session: Session, *, kept: bool) -> None:
-    library, id = recording.library, session.folder.session
-    header = await library.run(Store.session, id) if kept else None
-    print(export.json_session(header, await library.run(Store.tracks, id), await library.run(Store.lines, id)))
+async def _print_document(session: Session, *, kept: bool) -> None:
+    document = await session.document(Style())
+    document = document if kept else replace(document, session=None)
+    sys.stdout.writelines(FORMATS["json"].write(document))
 
 
 async def _say_what_is_missing(session: Session) -> None:
@@ -163,8 +162,7 @@ class _Lines:
         for line in list(self._waiting.values()):
             if before is None or line.end <= before:
                 del self._waiting[line.id]
-                for text in export.txt([line], self._names):
-                    print(text, flush=True)
+                print(plain(line, voice=self._names.get(line.track, "")), flush=True)
 
 
 async def _show(recording: Recording, session: Session, job: Job) -> None:
@@ -176,7 +174,7 @@ async def _show(recording: Recording, session: Session, job: Job) -> None:
         async for event in session.events():
             match event:
                 case LineAdded(line) if job.format == "lines":
-                    print(export.json_line(line, names.get(line.track)), flush=True)
+                    print(json_line(line, names.get(line.track)), flush=True)
                 case LineAdded(line) if job.format == "txt":
                     lines.add(line)
                 case LineRevised(line):

@@ -2,10 +2,13 @@
 
 import argparse
 import contextlib
+import sys
 
+from mictape.cli.export import add_export, add_style, style_of
 from mictape.cli.live import GIVE_UP, run_headless
 from mictape.cli.options import ENGINE, Commands, add_settings
 from mictape.failure import ExitCode
+from mictape.library.export import NAMES
 from mictape.paths import Places
 
 
@@ -13,11 +16,13 @@ def add(commands: Commands) -> None:
     """Add the command."""
     sessions = commands.add_parser("sessions", help="list and use finished sessions")
     sessions.set_defaults(run=_sessions)
-    what = sessions.add_subparsers(dest="action", metavar="list|show|complete|delete")
+    what = sessions.add_subparsers(dest="action", metavar="list|show|export|complete|delete")
     what.add_parser("list", help="all of them, the newest first (also without a word)")
     show = what.add_parser("show", help="the text of one")
     show.add_argument("session", metavar="ID", nargs="?", default="last", help="its id or how it begins; default last")
-    show.add_argument("--format", choices=["txt", "json"], default="txt")
+    show.add_argument("--format", choices=NAMES, default="txt")
+    add_style(show)
+    add_export(what)
     complete = what.add_parser("complete", help="transcribe what has no text yet")
     add_settings(complete, *ENGINE)
     complete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
@@ -28,8 +33,9 @@ def add(commands: Commands) -> None:
 
 
 def _sessions(arguments: argparse.Namespace, where: Places) -> int:
-    from mictape.library import export
-    from mictape.library.library import Store
+    from mictape.library.export import FORMATS, visible
+    from mictape.library.store import Store
+    from mictape.session.documents import read_document
 
     if arguments.action == "delete":
         with Store(where.library, where.sessions) as store:
@@ -41,14 +47,10 @@ def _sessions(arguments: argparse.Namespace, where: Places) -> int:
             for session in store.sessions():
                 length = str(session.duration).partition(".")[0]
                 state = "  cut off" if session.id in cut_off else "  recording" if session.state == "open" else ""
-                title = f"  {export.visible(session.title)}" if session.title else ""
+                title = f"  {visible(session.title)}" if session.title else ""
                 print(f"{session.id}  {length:>8}  {session.lines:>5} lines{title}{state}")
             return ExitCode.DONE
-        session = store.session(arguments.session)
-        lines = store.lines(session.id)
-        if arguments.format == "json":
-            print(export.json_session(session, store.tracks(session.id), lines))
-        else:
-            for line in export.txt(lines):
-                print(line)
+        id = store.session(arguments.session).id
+        document = read_document(store, id, where.sessions / id, style_of(arguments))
+        sys.stdout.writelines(FORMATS[arguments.format].write(document))
     return ExitCode.DONE

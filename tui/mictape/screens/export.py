@@ -1,6 +1,6 @@
 """Writing the text to a file: what of it, and where to."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -13,9 +13,11 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from mictape.failure import MictapeError
+from mictape.library.export import endings, format_of
 from mictape.screens.modal import Question
 
-HINT: Final = "A name that ends in .md gives Markdown, any other plain text."
+HINT: Final = f"The ending names the format: {endings()}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +31,13 @@ class ExportWish:
     """Whether a file that is there may be replaced: the person was asked."""
 
 
-class ExportScreen(Question[ExportWish | None]):
-    """Asks what to write and where to. The result is None when it was left.
-
-    `parts` are what can be written, each with its number of lines; one without a line is not offered.
-    """
+class ExportScreen(Question[Path | None]):
+    """Asks what to write and where to, and has it written. The result is the file, or None when it was left."""
 
     CSS_PATH = "prompt.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
+        Binding("escape", "leave", "cancel"),
         Binding("up", "move('cursor_up')", show=False),
         Binding("down", "move('cursor_down')", show=False),
     ]
@@ -47,8 +46,16 @@ class ExportScreen(Question[ExportWish | None]):
     _parts = getters.query_one("#parts", OptionList)
     _note = getters.query_one("#note", Static)
 
-    def __init__(self, parts: Mapping[str, int], path: Path) -> None:
+    def __init__(self, parts: Mapping[str, int], path: Path, export: Callable[[ExportWish], Awaitable[None]]) -> None:
+        """Prepare.
+
+        Args:
+            parts: What can be written, each with its number of lines; one without a line is not offered.
+            path: The file that is proposed.
+            export: Writes; what it raises as a MictapeError is shown, and another file can be named.
+        """
         super().__init__()
+        self._export = export
         self._offered = {part: lines for part, lines in parts.items() if lines}
         self._start = path
         self._asked: Path | None = None
@@ -57,8 +64,8 @@ class ExportScreen(Question[ExportWish | None]):
     def compose(self) -> ComposeResult:
         """What, where to, and what stands in the way."""
         with Vertical(id="box") as box:
-            box.border_title = "Write to a file"
-            box.border_subtitle = "enter · ↑↓ what · esc leaves"
+            box.border_title = "Export"
+            box.border_subtitle = "enter: save · ↑↓: what · esc: cancel"
             yield OptionList(
                 *(Option(Content(f"{part}  ({_lines(lines)})"), id=part) for part, lines in self._offered.items()),
                 id="parts",
@@ -80,7 +87,7 @@ class ExportScreen(Question[ExportWish | None]):
         getattr(self._parts, f"action_{how}")()
 
     def action_leave(self) -> None:
-        """Write nothing."""
+        """Export nothing."""
         self.dismiss(None)
 
     @on(Input.Changed)
@@ -96,12 +103,22 @@ class ExportScreen(Question[ExportWish | None]):
         if not event.value.strip() or part is None or part.id is None:
             self._say("Type the name of a file.", trouble=True)
         elif path.is_dir():
-            self._say(f"{path} is a folder; type the name of a file in it.", trouble=True)
+            self._say(f"{path} is a folder. Type the name of a file in it.", trouble=True)
         elif path.exists() and self._asked != path:
             self._asked = path
-            self._say(f"{path.name} is there already. Enter once more replaces it.", trouble=True)
+            self._say(f"{path.name} exists. Press Enter again to replace it.", trouble=True)
         else:
-            self.dismiss(ExportWish(part.id, path, over=self._asked == path))
+            wish = ExportWish(part.id, path, over=self._asked == path)
+            self.run_worker(self._write(wish), group="export", exclusive=True, exit_on_error=False)
+
+    async def _write(self, wish: ExportWish) -> None:
+        try:
+            format_of(wish.path)
+            await self._export(wish)
+        except MictapeError as error:
+            self._say(str(error.failure), trouble=True)
+        else:
+            self.dismiss(wish.path)
 
     def _say(self, what: str, *, trouble: bool) -> None:
         self._note.update(what)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -16,11 +16,13 @@ from mictape.audio.source import Event as SourceEvent
 from mictape.audio.tape import Tape, count_samples
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure, MictapeError
+from mictape.library.export import Document, Style
 from mictape.library.library import Library, SessionFolder, Store
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
+from mictape.session.documents import read_document
 from mictape.session.events import Event, SourceEnded, Trouble
 from mictape.session.gap_completion import GapCompletion
 from mictape.session.recovery import StoredSession, StoredTrack
@@ -379,6 +381,10 @@ class Session:
     async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
         return await self._writes.run(Store.unsure, lines)
+
+    async def document(self, style: Style, lines: Collection[int] | None = None) -> Document:
+        """The text so far, or these lines of it, by id, as an export takes it. Raises MictapeError."""
+        return await self._writes.run(read_document, self.folder.path, style, lines)
 
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when all of it is answered for."""

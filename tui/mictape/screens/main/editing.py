@@ -1,5 +1,6 @@
 """The hand on the text, on the main screen: marks, notes, edits, playing, gaps, files."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -9,8 +10,7 @@ from typing import Final
 from textual import work
 
 from mictape.audio.player import Player
-from mictape.failure import Failure, MictapeError
-from mictape.library.export_file import write
+from mictape.library.export import Style, format_of, write
 from mictape.screens.edit_line import EditLine, LineEdit
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.main.navigation import Reading
@@ -143,7 +143,7 @@ class Handwork(Reading):
 
     @work(exit_on_error=False)
     async def action_export(self) -> None:
-        """Write what stands there to a file."""
+        """Export the text, or a part of it, to a file."""
         transcript = self.transcript
         parts: dict[str, Sequence[int]] = {
             "everything": transcript.ids(),
@@ -151,22 +151,16 @@ class Handwork(Reading):
             "what was found": list(self.text.walk.hits),
             "the selection": self.selected,
         }
-        if not len(transcript):
-            self.say("There is nothing to write yet.")
+        if not len(transcript) or (session := self.session) is None:
+            self.say("There is nothing to export yet.")
             return
-        name = f"mictape-{datetime.now():%Y%m%d-%H%M}.md"
-        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, Path.cwd() / name)
-        wish = await self.app.push_screen_wait(question)
-        if wish is not None:
-            with self.saying():
-                await self._write(wish, list(parts[wish.part]))
 
-    async def _write(self, wish: ExportWish, ids: list[int]) -> None:
-        try:
-            lines = await write(self.transcript, ids, wish.path, over=wish.over)
-        except FileExistsError as error:
-            raise MictapeError(Failure(f"{wish.path} is there already", "Press x again for another name")) from error
-        except OSError as error:
-            what = f"{wish.path} cannot be written: {(error.strerror or str(error)).lower()}"
-            raise MictapeError(Failure(what, "Press x again for another place")) from error
-        self.say(f"{lines:,} {'line' if lines == 1 else 'lines'} written to {wish.path}.")
+        async def export(wish: ExportWish) -> None:
+            document = await session.document(Style(times=True), set(parts[wish.part]))
+            await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
+
+        name = f"mictape-{datetime.now():%Y%m%d-%H%M}.md"
+        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, Path.cwd() / name, export)
+        path = await self.app.push_screen_wait(question)
+        if path is not None:
+            self.say(f"Exported to {path}.")

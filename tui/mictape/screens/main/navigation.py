@@ -15,7 +15,7 @@ from textual.selection import Selection
 
 from mictape.audio.tape import TapeError
 from mictape.failure import Failure, MictapeError
-from mictape.library.export import standing
+from mictape.library.export import plain
 from mictape.screens.prompt import Ask
 from mictape.session.goto import sample_of
 from mictape.session.session import Session
@@ -23,6 +23,7 @@ from mictape.session.track_clock import FIRST, TapeClock
 from mictape.terminal import copy
 from mictape.transcript.model import GAP, Line, Transcript
 from mictape.transcript.times import parse
+from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_ids, selected_text
 from mictape.widgets.transcript_view import TranscriptView
 
@@ -240,7 +241,8 @@ class Reading(Screen[None]):
     def action_copy_with_times(self) -> None:
         """Copy the selected lines, or the one under the cursor, with times and speakers."""
         ids = self.selected or ([self.line.id] if self.line is not None else [])
-        self._copy("\n".join(standing(self.transcript.line_of(id)) for id in ids) or None)
+        lines = map(self.transcript.line_of, ids)
+        self._copy("\n".join(plain(line, time=clock(line.start), voice=line.voice) for line in lines) or None)
 
     def _copy(self, text: str | None) -> None:
         if text is None or self.spare is None:

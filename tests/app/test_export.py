@@ -1,0 +1,40 @@
+"""Exporting from the app: what is written, what is asked, and what happens when it cannot be written."""
+
+import json
+from pathlib import Path
+
+from mictape.screens.export import ExportScreen
+from support.app_driver import handled
+from support.waiting import until_async
+
+
+async def test_the_selection_is_written_and_a_second_enter_replaces(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "talk.md"
+    async with handled(home) as (app, pilot):
+        await pilot.press("home", "shift+down", "shift+down")
+        assert list(app._main.selected) == [app.transcript.id_at(0), app.transcript.id_at(1)]
+        await pilot.press("x", "ctrl+u", *str(target), "enter")
+        await until_async(target.exists)
+        assert [line[-2:] for line in target.read_text().split("\n\n") if line.startswith("`")] == ["w1", "w2"]
+        await until_async(lambda: app.screen is app._main)
+        target.write_text("mine")
+        await pilot.press("x", "ctrl+u", *str(target), "enter")
+        assert app.screen is not app._main
+        assert target.read_text() == "mine"
+        await pilot.press("enter")
+        await until_async(lambda: target.read_text() != "mine")
+
+
+async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Path, tmp_path: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("x", "ctrl+u", *str(tmp_path / "talk.docx"), "enter")
+        screen = app.screen
+        assert isinstance(screen, ExportScreen)
+        await until_async(lambda: "No format ends in .docx" in str(screen._note.content))
+        await pilot.press("ctrl+u", *str(tmp_path / "no" / "talk.txt"), "enter")
+        await until_async(lambda: "cannot be written" in str(screen._note.content))
+        assert screen._path.value == str(tmp_path / "no" / "talk.txt")
+        await pilot.press("ctrl+u", *str(tmp_path / "talk.json"), "enter")
+        await until_async(lambda: app.screen is app._main)
+    document = json.loads((tmp_path / "talk.json").read_text())
+    assert [line["text"] for line in document["lines"]] == ["w1", "w2", "w3", "w1", "w2", "w3"]

@@ -1,0 +1,98 @@
+"""`mictape sessions export`: a real library, every format, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pysubs2
+import pytest
+
+from mictape.cli.main import run as mictape
+from mictape.library.export import FORMATS
+from mictape.library.records import LineRecord, TrackRecord
+from mictape.library.store import Store
+from mictape.paths import places
+
+
+@pytest.fixture
+def sessions(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two sessions of two voices each; the current folder is the home."""
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    monkeypatch.chdir(home)
+    ids: list[str] = []
+    with Store(where.library, where.sessions) as store:
+        for number in (1, 2):
+            folder = store.create_session(title=f"Talk: {number}")
+            ids.append(folder.session)
+            for track in (TrackRecord(1, "You", "Yeti"), TrackRecord(2, "Anna", "Monitor")):
+                store.add_track(folder.session, track)
+            for id, text in enumerate(("Hello there.", "Good day."), 1):
+                line = LineRecord(
+                    id, id, id * 16_000, id * 16_000 + 16_000, text, engine="local", connection=1, turn=id
+                )
+                store.add_line(folder.session, line)
+            store.close_session(folder.session)
+            folder.release()
+    return ids
+
+
+def run(*arguments: str) -> int:
+    return mictape(["sessions", "export", *arguments])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_is_written_in_the_format_of_its_ending(name: str, sessions: list[str], tmp_path: Path) -> None:
+    path = tmp_path / f"talk{FORMATS[name].endings[0]}"
+    assert run(sessions[0], "-o", str(path)) == 0
+    text = path.read_text(encoding="utf-8")
+    for said in ("Hello there.", "Good day.", "You", "Anna"):
+        assert said in text
+    if name in ("srt", "vtt"):
+        assert [event.start for event in pysubs2.SSAFile.from_string(text, format_=name)] == [1000, 2000]
+
+
+def test_several_sessions_go_into_a_folder(sessions: list[str], tmp_path: Path) -> None:
+    assert run(*sessions, "-o", str(tmp_path / "no")) == 2
+    (tmp_path / "out").mkdir()
+    assert run(*sessions, "-o", str(tmp_path / "out"), "--format", "srt") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        f"{id} Talk {n}.srt" for n, id in enumerate(sessions, 1)
+    ]
+
+
+@pytest.mark.usefixtures("sessions")
+def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("last") == 0
+    assert capsys.readouterr().out == "You: Hello there.\nAnna: Good day.\n"
+    assert run("last", "--times", "--no-speakers") == 0
+    assert capsys.readouterr().out == "00:00:01  Hello there.\n00:00:02  Good day.\n"
+    assert run("last", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "Talk: 2"
+
+
+@pytest.mark.usefixtures("sessions")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["last", "-o", "talk.docx"], "No format ends in .docx"),
+        (["last", "-o", "talk.srt", "--format", "md"], "--format says md"),
+        (["nothing", "-o", "talk.srt"], "nothing"),
+        (["last", "-o", "no/talk.srt"], "cannot be written"),
+    ],
+)
+def test_what_is_refused_is_a_sentence(
+    arguments: list[str], words: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) in (2, 3)
+    assert words in capsys.readouterr().err
+    assert not list(home.glob("*.srt"))
+
+
+@pytest.mark.usefixtures("sessions")
+def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
+    path = tmp_path / "talk.txt"
+    path.write_text("mine")
+    assert run("last", "-o", str(path)) == 3
+    assert path.read_text() == "mine"
+    assert run("last", "-o", str(path), "--force") == 0
+    assert path.read_text() != "mine"

@@ -1,0 +1,94 @@
+"""The command `sessions export`: finished sessions as files of any format."""
+
+import argparse
+import contextlib
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from mictape.cli.options import Commands
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library.export import FORMATS, NAMES, Document, Format, Style, endings, format_of, write
+from mictape.paths import Places
+
+STDOUT: Final = "-"
+
+_UNSAFE: Final = re.compile(r'[\x00-\x20<>:"/\\|?*]+')
+"""What some system does not take in a file's name."""
+
+
+def add_export(actions: Commands) -> None:
+    """Add the command to those of `sessions`."""
+    export = actions.add_parser(
+        "export",
+        help="write finished sessions to files",
+        description=f"Writes sessions as {', '.join(each.title for each in FORMATS.values())}.",
+    )
+    export.add_argument("sessions", metavar="ID", nargs="+", help="its id, how it begins, or last")
+    export.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE|FOLDER",
+        default=STDOUT,
+        help=f"where to; a file's ending ({endings()}) names the format; - or nothing: stdout",
+    )
+    export.add_argument("--format", choices=NAMES, help="the format; default: as the file's ending says, or txt")
+    export.add_argument("--force", action="store_true", help="replace files that exist")
+    add_style(export)
+    export.set_defaults(run=_export)
+
+
+def add_style(parser: argparse.ArgumentParser) -> None:
+    """Add the options for what is shown beside the text."""
+    yes_or_no = argparse.BooleanOptionalAction
+    parser.add_argument("--times", action=yes_or_no, help="times beside the text")
+    parser.add_argument("--speakers", action=yes_or_no, help="who speaks; by itself where there are several")
+    parser.add_argument("--wall-clock", action="store_true", help="times of day instead of times in the recording")
+
+
+def style_of(arguments: argparse.Namespace) -> Style:
+    """What `add_style` was given; wanting times of day is wanting times."""
+    times: bool | None = arguments.times
+    return Style(times or arguments.wall_clock or times, arguments.speakers, arguments.wall_clock)
+
+
+def _export(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library.store import Store
+    from mictape.session.documents import read_document
+
+    output = Path(arguments.output).expanduser()
+    if len(arguments.sessions) > 1 and arguments.output != STDOUT and not output.is_dir():
+        what = f"{output} is not a folder"
+        raise MictapeError(Failure(what, "For several sessions use a folder that exists", ExitCode.USAGE))
+    format = _format(arguments, output)
+    with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
+        ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
+        for id in ids:
+            document = read_document(store, id, where.sessions / id, style_of(arguments))
+            if arguments.output == STDOUT:
+                sys.stdout.writelines(format.write(document))
+                continue
+            path = output / file_name(document, format) if output.is_dir() else output
+            write(format.write(document), path, over=arguments.force)
+            print(path)
+    return ExitCode.DONE
+
+
+def _format(arguments: argparse.Namespace, output: Path) -> Format:
+    """The format that is asked for. Raises MictapeError when the ending is of no format, or of another one."""
+    asked = FORMATS[arguments.format] if arguments.format else None
+    if arguments.output == STDOUT or output.is_dir():
+        return asked or FORMATS["txt"]
+    named = format_of(output)
+    if asked not in (None, named):
+        what = f"{output.name} ends as {named.name} does, and --format says {asked.name}"
+        raise MictapeError(Failure(what, f"Let it end in {asked.endings[0]}", ExitCode.USAGE))
+    return named
+
+
+def file_name(document: Document, format: Format) -> str:
+    """What a session's file is called in a folder: its id, and its title where it has one."""
+    assert document.session is not None
+    title = _UNSAFE.sub(" ", document.session.title).strip()[:80].strip(" .")
+    return f"{document.session.id}{f' {title}' if title else ''}{format.endings[0]}"

@@ -1,0 +1,27 @@
+"""A transcript as text for other programs and for printing: the formats, and the file they are written to.
+
+`formats` declares every format once; each is a function from a `Document` to text. What was recognised is data: no
+format lets it become markup, a formula, a command for a terminal or the end of a record.
+"""
+
+from mictape.library.export.document import Document, Style, visible
+from mictape.library.export.file import placed, write
+from mictape.library.export.formats import FORMATS, NAMES, Format, FormatName, endings, format_of
+from mictape.library.export.objects import json_line
+from mictape.library.export.text import plain
+
+__all__ = [
+    "FORMATS",
+    "NAMES",
+    "Document",
+    "Format",
+    "FormatName",
+    "Style",
+    "endings",
+    "format_of",
+    "json_line",
+    "placed",
+    "plain",
+    "visible",
+    "write",
+]

@@ -1,0 +1,98 @@
+"""What an export is made of, whatever its format."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from mictape.library.records import LineRecord, SessionRecord, TrackRecord
+from mictape.transcript.model import SPEECH, voice_of
+from mictape.transcript.wrapping import OBEYED
+from mictape.units import clock
+
+_VISIBLE = {**OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20)}
+"""For lines of output: what a terminal would obey made visible, and a space for what begins a line or jumps."""
+
+
+def visible(text: str) -> str:
+    """Text as one line in which nothing is obeyed by a terminal; all line breaks and tabs become spaces."""
+    return text if text.isprintable() else text.translate(_VISIBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the person wants to see beside the text; None: as the format has it by itself."""
+
+    times: bool | None = None
+    speakers: bool | None = None
+    """Who speaks; by itself where more than one voice does."""
+    wall_clock: bool = False
+    """Times of day instead of times in the recording."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A session or a part of one."""
+
+    session: SessionRecord | None
+    """None when it is not kept."""
+    tracks: Sequence[TrackRecord]
+    lines: Sequence[LineRecord]
+    """In tape order."""
+    style: Style = Style()
+    utc_of: Callable[[int], float | None] | None = None
+    """When a session time was, seconds since 1970 UTC; None, and a result of None: not known."""
+    sounds: Sequence[Path] = ()
+    """The sound files, for formats that can refer to them."""
+
+    @cached_property
+    def _track_names(self) -> dict[int, str]:
+        """The names of the tracks that are shown."""
+        wanted = self.style.speakers or len(self.tracks) > 1
+        return {track.number: track.name for track in self.tracks} if wanted else {}
+
+    @cached_property
+    def _several(self) -> bool:
+        return len({(line.track, line.speaker) for line in self.lines if line.kind == SPEECH}) > 1
+
+    def voice(self, line: LineRecord) -> str:
+        """Who speaks, as one visible line; empty where that is not shown, not known, or nobody does."""
+        shown = self._several if self.style.speakers is None else self.style.speakers
+        if line.kind != SPEECH or not shown:
+            return ""
+        return visible(voice_of(self._track_names.get(line.track), line.speaker))
+
+    def time(self, samples: int) -> str:
+        """A session time for people: `00:12:24`; with `wall_clock`, where it is known, `14:05:12`."""
+        at = self.utc_of(samples) if self.style.wall_clock and self.utc_of is not None else None
+        return clock(samples) if at is None else f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Which engines the lines are from, in the order they first spoke."""
+        return tuple(dict.fromkeys(line.engine for line in self.lines if line.engine))
+
+    def shows_times(self, otherwise: bool) -> bool:
+        """Whether times are shown in a format that does or does not do so by itself."""
+        return otherwise if self.style.times is None else self.style.times
+
+    @property
+    def title(self) -> str:
+        """What the session is called, as one visible line."""
+        return visible(self.session.title if self.session else "") or "Recording"
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """What the head of a page says: a name and a text each."""
+        if self.session is not None:
+            started = self.session.started
+            yield "Date", f"{started:%A}, {started.day} {started:%B %Y, %H:%M}"
+            yield "Length", clock(self.session.samples)
+        if self.tracks:
+            yield "Recorded from", ", ".join(visible(_source(track)) for track in self.tracks)
+        if self.engines:
+            yield "Transcribed by", visible(", ".join(self.engines))
+
+
+def _source(track: TrackRecord) -> str:
+    return f"{track.source} ({track.name})" if track.name and track.name != track.source else track.source

@@ -1,0 +1,167 @@
+"""JSON: the shapes that other programs read. `VERSION` grows when one of them changes its meaning.
+
+Nothing that was recognised is obeyed by a terminal that shows it: control characters are escaped.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from mictape.engines.base import Word
+from mictape.library.export.document import Document
+from mictape.library.records import LineRecord, TrackRecord
+from mictape.transcript.model import SPEECH
+from mictape.units import RATE
+
+VERSION: Final = 1
+
+_UNSAFE_IN_JSON: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
+"""JSON itself does not ask for these to be escaped; terminals obey some, and some programs break lines at others."""
+
+
+class WordObject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One word; what the engine did not tell is left out."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    confidence: float | None = None
+    speaker: str | None = None
+    estimated: bool = False
+    """Whether the times are a guess: from the lengths of the words, not from their sound."""
+
+
+class LineObject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One final line. Times are seconds of session time; what is not known is left out."""
+
+    id: int
+    track: int
+    start_s: float
+    end_s: float
+    text: str
+    original: str | None = None
+    """What the engine said, where a person has edited `text`; `words` are the engine's, too."""
+    speaker: str | None = None
+    language: str | None = None
+    words: tuple[WordObject, ...] | None = None
+    track_name: str | None = None
+    """What the track is called, where there are several or somebody named it."""
+    mark: str | None = None
+    """The note on its mark, empty without one; left out when it is not marked."""
+
+
+class EventObject(msgspec.Struct, frozen=True):
+    """What stands between the lines: a note, a gap without text, a hole in the sound, a change of device or engine."""
+
+    kind: str
+    """`note`, `gap`, `hole` or `divider`."""
+    track: int
+    start_s: float
+    end_s: float
+    text: str
+
+
+class TrackObject(msgspec.Struct, frozen=True):
+    """One track."""
+
+    number: int
+    name: str
+    source: str
+    kind: str
+    origin_s: float
+    duration_s: float
+    lost_s: float
+
+
+class SessionObject(msgspec.Struct, frozen=True):
+    """A session, or the part of it that was chosen."""
+
+    id: str | None
+    """None when it is not kept."""
+    title: str
+    started: str | None
+    """ISO 8601, UTC."""
+    duration_s: float
+    engines: tuple[str, ...]
+    tracks: tuple[TrackObject, ...]
+    lines: tuple[LineObject, ...]
+    events: tuple[EventObject, ...]
+    version: int = VERSION
+
+
+def json_line(line: LineRecord, track_name: str | None = None) -> str:
+    """A final line as one JSON object on one line, without its end: a `LineObject`."""
+    return _json(_line(line, track_name))
+
+
+def json_document(document: Document) -> Iterator[str]:
+    """A session as one indented JSON document: a `SessionObject`."""
+    session = document.session
+    names = {track.number: track.name for track in document.tracks} if len(document.tracks) > 1 else {}
+    value = SessionObject(
+        id=session.id if session else None,
+        title=session.title if session else "",
+        started=datetime.fromtimestamp(session.started_utc_s, UTC).isoformat() if session else None,
+        duration_s=_seconds(session.samples) if session else 0.0,
+        engines=document.engines,
+        tracks=tuple(map(_track, document.tracks)),
+        lines=tuple(_line(line, names.get(line.track)) for line in document.lines if line.kind == SPEECH),
+        events=tuple(map(_event, (line for line in document.lines if line.kind != SPEECH))),
+    )
+    yield _json(value, indent=2) + "\n"
+
+
+def _track(track: TrackRecord) -> TrackObject:
+    return TrackObject(
+        number=track.number,
+        name=track.name,
+        source=track.source,
+        kind=track.kind,
+        origin_s=_seconds(track.origin),
+        duration_s=_seconds(track.samples),
+        lost_s=_seconds(track.lost),
+    )
+
+
+def _line(line: LineRecord, track_name: str | None) -> LineObject:
+    return LineObject(
+        id=line.id,
+        track=line.track,
+        start_s=_seconds(line.start),
+        end_s=_seconds(line.end),
+        text=line.text,
+        original=line.original,
+        speaker=line.speaker,
+        language=line.language,
+        words=None if line.words is None else tuple(map(_word, line.words)),
+        track_name=track_name,
+        mark=line.mark,
+    )
+
+
+def _event(line: LineRecord) -> EventObject:
+    return EventObject(line.kind.name.lower(), line.track, _seconds(line.start), _seconds(line.end), line.text)
+
+
+def _word(word: Word) -> WordObject:
+    return WordObject(
+        text=word.text,
+        start_s=None if word.start is None else _seconds(word.start),
+        end_s=None if word.end is None else _seconds(word.end),
+        confidence=word.confidence,
+        speaker=word.speaker,
+        estimated=word.estimated,
+    )
+
+
+def _seconds(samples: int) -> float:
+    """Seconds to the millisecond, which is finer than any engine's times."""
+    return round(samples / RATE, 3)
+
+
+def _json(value: object, indent: int = 0) -> str:
+    packed = msgspec.json.encode(value)
+    text = (msgspec.json.format(packed, indent=indent) if indent else packed).decode()
+    return text.translate(_UNSAFE_IN_JSON)
