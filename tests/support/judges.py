@@ -16,11 +16,11 @@ JUDGE_S: Final = 60.0
 """For a judge that hangs; a session takes it some seconds."""
 
 
-def environment_with(package: str, folder: Path) -> Path:
-    """The interpreter of a new environment with this package; its commands are beside it."""
+def environment_with(package: str, folder: Path, *more: str) -> Path:
+    """The interpreter of a new environment with these packages; its commands are beside it."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     interpreter = folder / ("Scripts" if system == "nt" else "bin") / "python"
-    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", package]
+    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", package, *more]
     subprocess.run(pip, check=True)
     return interpreter
 

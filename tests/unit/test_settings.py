@@ -82,6 +82,7 @@ _values: Final[Mapping[str, tuple[str, object]]] = {
     "idle_close_min": ("0", 0),
     "audio.backend": ('"parec"', "parec"),
     "audio.channel": ("3", 3),
+    "models.mirror": ('"https://mirror.example"', "https://mirror.example"),
 }
 """A value of each setting, other than its default: in TOML, and what it is then."""
 

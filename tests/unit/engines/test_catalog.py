@@ -110,7 +110,9 @@ def test_a_setting_of_the_wrong_type_is_named() -> None:
 
 
 def test_what_the_local_engine_can_be_set_to_is_told() -> None:
-    assert failure_of("local", {"model": "x"}).remedy == "Its settings are: second_pass, word_times"
+    assert failure_of("local", {"voice": "x"}).remedy == (
+        "Its settings are: model, second_model, second_pass, word_times"
+    )
     assert "`second_pass`" in failure_of("local", {"second_pass": "sometimes"}).what
 
 

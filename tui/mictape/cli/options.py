@@ -20,7 +20,7 @@ class Commands(Protocol):
         ...
 
 
-ENGINE: Final = ("engine", "language", "set")
+ENGINE: Final = ("engine", "model", "language", "set")
 """What concerns who recognises."""
 
 RECORDING: Final = (*ENGINE, "device", "also", "audio.backend", "audio.channel", "backfill", "keep")
@@ -35,7 +35,7 @@ def add_settings(parser: argparse.ArgumentParser, *names: str, top: bool = False
 
     Args:
         parser: What takes them.
-        names: Of `DECLARATIONS`, each with an option.
+        names: Of `DECLARATIONS`, each with an option; `model` is the option `model` of the engine in force.
         top: Whether it is the parser before the command's name.
     """
     for name in names:
@@ -57,6 +57,10 @@ def _add(parser: argparse.ArgumentParser, name: str, dest: str) -> None:
         help = "any setting, named as in config.toml; a bare name is an option of the engine; may be repeated"
         parser.add_argument("--set", dest=dest, action="append", type=assignment, metavar="KEY=VALUE", help=help)
         return
+    if name == "model":
+        help = "the engine's model; of the local engine one of `mictape models`"
+        parser.add_argument("--model", dest=dest, action="append", type=_model, metavar="NAME", help=help)
+        return
     each = DECLARATIONS[name]
     option, help = each.about.option, each.about.help[0].lower() + each.about.help[1:]
     if each.flag:
@@ -72,3 +76,7 @@ def _add(parser: argparse.ArgumentParser, name: str, dest: str) -> None:
         metavar=each.about.metavar or "|".join(each.choices),
         help=f"{help}; may be repeated" if each.many else help,
     )
+
+
+def _model(name: str) -> Given:
+    return Given("--model", "model", name)

@@ -19,7 +19,17 @@ from mictape.failure import MictapeError
 from mictape.paths import Places
 from mictape.settings.document import Document, from_text, mistake, nearest, read, shown
 from mictape.settings.remembered import recall
-from mictape.settings.schema import DECLARATIONS, DEFAULT_ENGINE, ENGINES, Audio, Declaration, Origin, Settings
+from mictape.settings.schema import (
+    DECLARATIONS,
+    DEFAULT_ENGINE,
+    ENGINES,
+    TABLES,
+    Audio,
+    Declaration,
+    Models,
+    Origin,
+    Settings,
+)
 
 SET: Final = "--set"
 
@@ -133,10 +143,15 @@ def assignment(text: str) -> Given:
 def _made(found: Mapping[str, _Found], document: Document) -> Settings:
     """The settings, without those of engines."""
     values: dict[str, Any] = {name: each.value for name, each in found.items() if "." not in name}
-    audio: dict[str, Any] = {DECLARATIONS[name].keys[-1]: each.value for name, each in found.items() if "." in name}
+    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
+    for name, each in found.items():
+        if "." in name:
+            table, key = DECLARATIONS[name].keys
+            tables[table][key] = each.value
     return Settings(
         **values,
-        audio=Audio(**audio),
+        audio=Audio(**tables["audio"]),
+        models=Models(**tables["models"]),
         origins={name: each.origin for name, each in found.items()},
         options={name: each.option for name, each in found.items() if each.option},
         document=document,
@@ -148,11 +163,12 @@ def _with_engines(settings: Settings, given: Sequence[Given]) -> Settings:
     document = settings.document
     engines = {name: dict(cast("_Table", table)) for name, table in _table(document, ENGINES).items()}
     origins = {f"{ENGINES}.{name}.{key}": Origin.CONFIG for name, table in engines.items() for key in table}
-    for _, name, value in given:
+    options: dict[str, str] = {}
+    for option, name, value in given:
         engine, _, key = name.removeprefix(f"{ENGINES}.").rpartition(".")
         engines.setdefault(engine or settings.engine, {})[key] = value
         origins[f"{ENGINES}.{engine or settings.engine}.{key}"] = Origin.OPTION
-    options = {name: SET for name, origin in origins.items() if origin is Origin.OPTION}
+        options[f"{ENGINES}.{engine or settings.engine}.{key}"] = option
     return replace(
         settings, engines=engines, origins={**settings.origins, **origins}, options={**settings.options, **options}
     )

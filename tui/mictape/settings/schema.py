@@ -76,6 +76,17 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """Where models come from."""
+
+    mirror: Annotated[
+        str,
+        Meta(pattern="^(https://.+)?$", description="an address that begins with https://, or nothing"),
+        Setting("The address to download models from instead of https://huggingface.co"),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The values in force."""
 
@@ -138,6 +149,7 @@ class Settings:
         Setting("Minutes without speech after which a billed engine's connection is closed; 0: never"),
     ] = 10
     audio: Audio = Audio()
+    models: Models = Models()
     engines: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     """`[engines.NAME]` as in `config.toml`, with what `--set` adds: only the engine can check it."""
     origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
@@ -208,6 +220,10 @@ class Declaration:
         return described(self.type)
 
 
+TABLES: Final[Mapping[str, type[Audio] | type[Models]]] = {"audio": Audio, "models": Models}
+"""The tables of `config.toml` that hold settings, by name."""
+
+
 def variable(keys: tuple[str, ...]) -> str:
     """The environment variable of a setting: `MICTAPE_AUDIO_BACKEND`."""
     return "MICTAPE_" + "_".join(keys).upper()
@@ -244,8 +260,8 @@ def either(words: tuple[str, ...]) -> str:
 def _declared(table: type, above: tuple[str, ...] = ()) -> list[Declaration]:
     found: list[Declaration] = []
     for each in fields(table):
-        if each.type is Audio:
-            found += _declared(Audio, (*above, each.name))
+        if each.name in TABLES:
+            found += _declared(TABLES[each.name], (*above, each.name))
         elif (declared := _setting(each)) is not None:
             default = each.default if each.default is not MISSING else None
             found.append(Declaration((*above, each.name), declared[0], default, declared[1]))

@@ -13,6 +13,7 @@ import msgspec
 from mictape import subprocesses as children
 from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Word
 from mictape.engines.local import ipc as wire
+from mictape.engines.local.spec import ModelSpec, to_text
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
 
@@ -50,18 +51,18 @@ class ModelProcess:
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, model: Path, log: Path, *options: str) -> "ModelProcess":
-        """Start the process and let it load the model from the folder `model`. Raises `Lost`.
+    async def start(cls, model: ModelSpec, log: Path, *options: str) -> "ModelProcess":
+        """Start the process and let it load a model. Raises `Lost`.
 
         Args:
-            model: The folder.
+            model: Which one.
             log: The file that its stderr is appended to.
             *options: More of its command line.
         """
         try:
             with children.appending_to(log) as stderr:
                 process = await asyncio.create_subprocess_exec(
-                    *children.command("mictape.engines.local.process", str(model), *options),
+                    *children.command("mictape.engines.local.process", "--model", to_text(model), *options),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
@@ -80,6 +81,11 @@ class ModelProcess:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it has connections."""
+        return bool(self._connections)
 
     async def free(self) -> bool:
         """Wait until it can carry one more connection; False when it has ended or does not get there in time."""
@@ -181,7 +187,9 @@ class ModelProcess:
         if self._ending:
             return Lost(Failure("The local recogniser was closed", "", ExitCode.ENGINE))
         if self._broken is not None:
-            return Lost(Failure(self._broken.what, remedy, ExitCode.ENGINE), retry=self._broken.retry)
+            return Lost(
+                Failure(self._broken.what, self._broken.remedy or remedy, ExitCode.ENGINE), retry=self._broken.retry
+            )
         how = f"exit code {code}" if code >= 0 else signal.strsignal(-code) or f"signal {-code}"
         what = "ended unexpectedly" if self._loaded else "ended while it was loading its model"
         return Lost(Failure(f"The local recogniser {what} ({how})", remedy, ExitCode.ENGINE))

@@ -1,9 +1,12 @@
-"""The local engine: Moonshine tiny-en in a child process. No key, no network, English.
+"""The local engine: a model in a child process. No key, no network.
+
+Without anything installed it is Moonshine tiny-en, English; `mictape models` installs others.
 
 The child is started by the first `connect` and stays warm: a connection after a finished one begins at once.
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import platform
 import sys
@@ -14,9 +17,12 @@ import msgspec
 
 from mictape import bundled
 from mictape.engines.base import Capabilities, Changes, Lost, Request
+from mictape.engines.local.choosing import Chosen, choose_model
 from mictape.engines.local.client import LOAD_S, LocalConnection, ModelProcess
 from mictape.engines.local.ipc import SecondPass, WordTimes
-from mictape.failure import ExitCode, Failure
+from mictape.engines.local.spec import to_text
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.paths import places
 
 OLDEST_GLIBC: Final = (2, 28)
 """What the Linux wheels of onnxruntime are built for."""
@@ -30,6 +36,11 @@ INSTALL_AGAIN: Final = "Install Mictape again, or choose another engine with --e
 
 class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of the local engine: `[engines.local]`."""
+
+    model: str = ""
+    """A model of `mictape models`; empty: the best installed one for the language."""
+    second_model: str = ""
+    """A model that recognises the lines again when there is time; empty: the same one, neighbouring lines together."""
 
     second_pass: SecondPass = "live"
     """Whether neighbouring lines are recognised again together: when there is time, once all is said, or never."""
@@ -87,13 +98,10 @@ def _too_slow() -> Lost:
 
 
 class LocalEngine:
-    """Moonshine tiny-en, one process for all connections."""
+    """Models on this machine, one process for all connections with the same model."""
 
     Options: ClassVar = LocalOptions
-    name: Final = "local"
-    title: Final = "local · moonshine tiny-en · English"
-    # Its word times come after the words or are guessed, so no connection may be cut by them: not `word_times`.
-    capabilities: Final = Capabilities(block_ms=(1, 1000), confidence=True, languages=("en",), offline=True, loads=True)
+    name: str = "local"
 
     def __init__(self, options: LocalOptions, log: Path) -> None:
         """Prepare; nothing is started.
@@ -104,60 +112,106 @@ class LocalEngine:
         """
         self._options = options
         self._log = log
-        self._processes: list[ModelProcess] = []
-        """None or one: the one that connections are opened on."""
+        self._where = places()
+        self._chosen: Chosen | None = None
+        """The model that was chosen last."""
+        self._processes: dict[ModelProcess, Chosen] = {}
+        """The one that connections are opened on, and others as long as they have any."""
         self._choosing = asyncio.Lock()
+
+    @property
+    def title(self) -> str:
+        """The model and the language: `local · moonshine tiny-en · English`."""
+        chosen = self._chosen or self._first()
+        return f"local · {chosen.title}" if chosen is not None else "local"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do that was chosen last, in all languages that are installed."""
+        chosen = self._chosen or self._first()
+        # Word times come after the words or are guessed, so no connection may be cut by them: not `word_times`.
+        return Capabilities(
+            block_ms=(1, 1000),
+            confidence=chosen is not None and chosen.confidence,
+            languages=chosen.languages if chosen is not None else (),
+            offline=True,
+            loads=True,
+        )
 
     async def check(self, request: Request) -> Failure | None:
         """What stands in the way: the platform, the model's files, the language."""
-        if request.language is not None and request.language.split("-")[0].lower() != "en":
-            return Failure(
-                f"The local recogniser knows English only, not {request.language}", ANOTHER_ENGINE, ExitCode.ENGINE
-            )
-        return obstacle()
+        try:
+            self._choose(request)
+        except MictapeError as error:
+            return error.failure
+        return None
 
     async def preload(self) -> None:
         """Start loading the model, without waiting for it. Raises `Lost`."""
         async with self._choosing:
             if not self._processes:
-                await self._start()
+                await self._start(self._chosen_for(Request()))
 
     async def connect(self, request: Request) -> LocalConnection:
         """Open a connection once the model is loaded (seconds the first time). Raises `Lost`."""
-        if failure := await self.check(request):
-            raise Lost(failure, retry=False)
+        chosen = self._chosen_for(request)
         async with self._choosing:
-            connection = (await self._free_process()).open()
+            connection = (await self._free_process(chosen)).open()
         if request.key_terms:
             await connection.update(Changes(request.key_terms))
         return connection
 
     async def close(self) -> None:
         """End every process, within two seconds; connections still open are lost."""
-        processes, self._processes = self._processes, []
+        processes, self._processes = list(self._processes), {}
         await asyncio.gather(*(process.end() for process in processes))
 
-    async def _free_process(self) -> ModelProcess:
-        """The process that is warm, or else a new one, its model loaded."""
-        for process in list(self._processes):
-            if await process.free():
+    def _choose(self, request: Request) -> Chosen:
+        """The model for a request. Raises `MictapeError`."""
+        if failure := obstacle():
+            raise MictapeError(failure)
+        options = self._options
+        self._chosen = choose_model(self._where, request.language, options.model, options.second_model)
+        return self._chosen
+
+    def _chosen_for(self, request: Request) -> Chosen:
+        """The model for a connection. Raises `Lost`."""
+        try:
+            return self._choose(request)
+        except MictapeError as error:
+            raise Lost(error.failure, retry=False) from error
+
+    def _first(self) -> Chosen | None:
+        """What is chosen before anything was asked for; None when nothing can be."""
+        with contextlib.suppress(MictapeError):
+            return self._choose(Request())
+        return None
+
+    async def _free_process(self, chosen: Chosen) -> ModelProcess:
+        """A process that is warm and has this model, or else a new one, its model loaded."""
+        for process, its in list(self._processes.items()):
+            if its != chosen:
+                if not process.in_use:  # another model was chosen since
+                    await self._discard(process)
+            elif await process.free():
                 return process
-            await self._discard(process)
-        process = await self._start()
+            else:
+                await self._discard(process)
+        process = await self._start(chosen)
         if not await process.free():
             lost = process.lost or _too_slow()
             await self._discard(process)
             raise lost
         return process
 
-    async def _start(self) -> ModelProcess:
-        folder = bundled.FOLDER / bundled.MOONSHINE
-        options = ("--second-pass", self._options.second_pass, "--word-times", self._options.word_times)
-        process = await ModelProcess.start(folder, self._log, *options)
-        self._processes.append(process)
+    async def _start(self, chosen: Chosen) -> ModelProcess:
+        options = ["--second-pass", self._options.second_pass, "--word-times", self._options.word_times]
+        if chosen.second is not None:
+            options += ["--second-model", to_text(chosen.second)]
+        process = await ModelProcess.start(chosen.model, self._log, *options)
+        self._processes[process] = chosen
         return process
 
     async def _discard(self, process: ModelProcess) -> None:
-        if process in self._processes:  # unless `close` has taken it meanwhile
-            self._processes.remove(process)
+        self._processes.pop(process, None)  # unless `close` has taken it meanwhile
         await process.kill()

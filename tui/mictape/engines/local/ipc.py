@@ -73,7 +73,8 @@ class Word(msgspec.Struct, array_like=True, frozen=True):
     text: str
     start: int
     end: int
-    confidence: float
+    confidence: float | None
+    """None where the model gives none."""
 
 
 class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
@@ -112,6 +113,8 @@ class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
     what: str
     retry: bool
     """Whether a new process may fare better."""
+    remedy: str = ""
+    """The one thing to do, where the log is not it."""
 
 
 Report = Ready | Received | Turn | Answered | Done | Broken

@@ -1,7 +1,7 @@
-"""The local engine's process: `python -m mictape.engines.local.process`, Moonshine tiny-en behind a pair of pipes.
+"""The local engine's process: `python -m mictape.engines.local.process`, a model behind a pair of pipes.
 
 Orders come on stdin, reports leave on stdout (`mictape.engines.local.ipc`); stderr is the log. A process of its own
-because of its 200 MB, because native code prints to whatever descriptors 1 and 2 are, and because it can be killed.
+because of its memory, because native code prints to whatever descriptors 1 and 2 are, and because it can be killed.
 It serves any number of connections at a time, in turns, and ends when stdin closes.
 
 Finals are reported in the order of the sound, as soon as it is there; partials are clocked by the time they take and
@@ -15,19 +15,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import BinaryIO, Final, NoReturn
 
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.ipc import SecondPass, WordTimes
-from mictape.engines.local.recognizer.model import SegmentModel, completed
-from mictape.engines.local.recognizer.moonshine import Moonshine
-from mictape.engines.local.recognizer.segment_driver import Report, SegmentDriver
-from mictape.units import RATE
+from mictape.engines.local.recognizer.model import Decoder, SegmentModel
+from mictape.engines.local.recognizer.segment_driver import Options, Report, SegmentDriver
+from mictape.engines.local.recognizer.stream_driver import StreamDriver
+from mictape.engines.local.recognizer.streaming import StreamModel
+from mictape.engines.local.runtimes.loading import InBackground, load
+from mictape.engines.local.spec import ModelSpec, from_text
+from mictape.failure import MictapeError
 from mictape.vad.onnx import Network
 from mictape.vad.silero import SpeechDetector
 
@@ -46,20 +47,22 @@ class Recognizer:
         *,
         second_pass: SecondPass,
         word_times: WordTimes,
+        second_model: Decoder | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """Serve with loaded models; see `SegmentDriver`."""
+        """Serve with loaded models; see `SegmentDriver` and `StreamDriver`."""
         self._report = report
-        self._open = partial(
-            SegmentDriver,
-            model=model,
-            voice=voice,
-            report=report,
-            second_pass=second_pass,
-            word_times=word_times,
-            clock=clock,
-        )
+        self._model = model
+        self._voice = voice
+        self._options: Options = {
+            "second_pass": second_pass,
+            "word_times": word_times,
+            "second_model": second_model,
+            "clock": clock,
+        }
         self._drivers: dict[int, SegmentDriver] = {}
+        self._free: list[StreamModel] = [model] if isinstance(model, StreamModel) else []
+        """Copies of a streaming model, which serves one connection at a time."""
 
     @property
     def has_deferred(self) -> bool:
@@ -98,28 +101,19 @@ class Recognizer:
 
     def _driver(self, stream: int) -> SegmentDriver:
         if stream not in self._drivers:
-            self._drivers[stream] = self._open(stream)
+            if isinstance(self._model, StreamModel):
+                model = self._free.pop() if self._free else self._model.another()
+                self._drivers[stream] = StreamDriver(stream, model, self._voice, self._report, **self._options)
+            else:
+                self._drivers[stream] = SegmentDriver(stream, self._model, self._voice, self._report, **self._options)
         return self._drivers[stream]
 
     def _forget(self, stream: int) -> None:
-        self._drivers.pop(stream, None)
+        if (driver := self._drivers.pop(stream, None)) is not None:
+            driver.close()
+            if isinstance(driver, StreamDriver):
+                self._free.append(driver.model)
         self._report(wire.Done(stream))
-
-
-def load(folder: Path) -> tuple[Moonshine, Network]:
-    """Load the models and decode once, so that the first words do not wait for it.
-
-    Raises:
-        ImportError, OSError: They do not run on this machine.
-        Exception: What ONNX Runtime thinks of the files.
-    """
-    import numpy as np
-
-    begun_s = monotonic()
-    model, voice = Moonshine(folder), SpeechDetector.load()
-    completed(model.decoding(np.zeros(RATE, np.float32)))
-    logging.info("model loaded in %.1f s", monotonic() - begun_s)
-    return model, voice
 
 
 def serve(recognizer: Recognizer, orders: Queue[wire.Order]) -> NoReturn:
@@ -172,7 +166,7 @@ def take_stdout() -> BinaryIO:
     return reports
 
 
-def main(folder: Path, second_pass: SecondPass, times: WordTimes) -> NoReturn:
+def main(model: ModelSpec, second: ModelSpec | None, second_pass: SecondPass, word_times: WordTimes) -> NoReturn:
     """Load the models, say so, and serve until stdin closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s engine: %(message)s", level=logging.INFO)
@@ -185,11 +179,22 @@ def main(folder: Path, second_pass: SecondPass, times: WordTimes) -> NoReturn:
     orders: Queue[wire.Order] = Queue(QUEUED_ORDERS)
     Thread(target=read_orders, args=(sys.stdin.buffer, orders), daemon=True).start()
     try:
-        model, voice = load(folder)
+        voice = SpeechDetector.load()
+        recognizer = Recognizer(
+            load(model),
+            voice,
+            report,
+            second_pass=second_pass,
+            word_times=word_times,
+            second_model=InBackground(load(second)) if second is not None else None,
+        )
         report(wire.Ready())
-        serve(Recognizer(model, voice, report, second_pass=second_pass, word_times=times), orders)
+        serve(recognizer, orders)
     except BrokenPipeError:
         leave(0)
+    except MictapeError as error:
+        logging.exception("stopped")
+        report(wire.Broken(error.failure.what, retry=False, remedy=error.failure.remedy))
     except (ImportError, OSError) as error:
         logging.exception("stopped")
         report(wire.Broken(f"The local recogniser does not run on this machine: {error}", retry=False))
@@ -201,8 +206,9 @@ def main(folder: Path, second_pass: SecondPass, times: WordTimes) -> NoReturn:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=from_text, required=True)
+    parser.add_argument("--second-model", type=from_text)
     parser.add_argument("--second-pass", default="live")
     parser.add_argument("--word-times", default="estimated")
     asked = parser.parse_args()
-    main(asked.folder, asked.second_pass, asked.word_times)
+    main(asked.model, asked.second_model, asked.second_pass, asked.word_times)

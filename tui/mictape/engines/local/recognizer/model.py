@@ -6,7 +6,7 @@ come between its steps.
 """
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -19,8 +19,8 @@ class RecognizedWord:
 
     text: str
     """With the punctuation that belongs to it."""
-    log_prob: float = 0.0
-    """The sum over its tokens, natural logarithm."""
+    log_prob: float | None = None
+    """The sum over its tokens, natural logarithm; None where the model gives no probabilities."""
     tokens: tuple[int, ...] = ()
     """As the model numbers them."""
     start: int | None = None
@@ -29,9 +29,9 @@ class RecognizedWord:
     gives no times."""
 
     @property
-    def confidence(self) -> float:
+    def confidence(self) -> float | None:
         """The product of its tokens' probabilities, 0 to 1."""
-        return math.exp(self.log_prob)
+        return None if self.log_prob is None else math.exp(self.log_prob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,19 @@ class Decoded:
 
 def mean_log_prob(words: Sequence[RecognizedWord]) -> float:
     """The mean log-probability of a token of these words; 0 without any."""
-    return sum(word.log_prob for word in words) / max(1, sum(len(word.tokens) for word in words))
+    known = [word for word in words if word.log_prob is not None]
+    return sum(word.log_prob or 0.0 for word in known) / max(1, sum(len(word.tokens) for word in known))
+
+
+def joint(log_probs: Iterable[float | None]) -> float | None:
+    """The log-probability of several things together; None where one of them has none."""
+    known = list(log_probs)
+    return None if None in known else sum(each or 0.0 for each in known)
+
+
+def gives_times(words: Sequence[RecognizedWord]) -> bool:
+    """Whether the model itself said when these words are spoken."""
+    return bool(words) and all(word.start is not None and word.end is not None for word in words)
 
 
 Decoding = Generator[None, None, Decoded]
@@ -68,7 +80,15 @@ def completed(steps: Generator[None, None, _T]) -> _T:
             return done.value
 
 
-class SegmentModel(Protocol):
+class Decoder(Protocol):
+    """What recognizes a piece of speech as well as it can."""
+
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
+        """For finals. Nothing is recognized in less than the model's shortest piece."""
+        ...
+
+
+class SegmentModel(Decoder, Protocol):
     """A loaded model. It keeps nothing from one call to the next."""
 
     language: str
@@ -77,10 +97,6 @@ class SegmentModel(Protocol):
     """Samples below which it recognizes nothing."""
     takes_key_terms: bool
     """Whether `decoding` heeds key terms."""
-
-    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
-        """The best it can do, for finals. Nothing is recognized in less than `shortest` samples."""
-        ...
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """A cheap decode, for partials.

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Final
 
 from mictape.engines.local.recognizer.lines import ends_sentence
-from mictape.engines.local.recognizer.model import RecognizedWord
+from mictape.engines.local.recognizer.model import RecognizedWord, joint
 
 DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS: Final = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -112,7 +112,7 @@ def _part(words: Sequence[RecognizedWord], at: int) -> _Part:
 
 def _joined(words: Sequence[RecognizedWord], text: str) -> RecognizedWord:
     tokens = reduce(lambda all_, word: all_ + word.tokens, words, ())
-    return RecognizedWord(text, sum(word.log_prob for word in words), tokens, words[0].start, words[-1].end)
+    return RecognizedWord(text, joint(word.log_prob for word in words), tokens, words[0].start, words[-1].end)
 
 
 def _goes_on(parts: Sequence[_Part], at: int, allowed: str = "") -> bool:

@@ -6,8 +6,8 @@ The text of a line depends on the samples alone, not on how they are cut into bl
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from time import perf_counter, process_time
-from typing import Final
+from time import perf_counter, thread_time
+from typing import ClassVar, Final, TypedDict
 
 import numpy as np
 
@@ -19,13 +19,15 @@ from mictape.engines.local.recognizer.key_terms import respelled
 from mictape.engines.local.recognizer.lines import Line, bordered, decapitalized, text_of
 from mictape.engines.local.recognizer.model import (
     Decoded,
+    Decoder,
     RecognizedWord,
     SegmentModel,
     completed,
+    gives_times,
     mean_log_prob,
 )
 from mictape.engines.local.recognizer.numbers import written
-from mictape.engines.local.recognizer.segmenter import Segment, Segmenter
+from mictape.engines.local.recognizer.segmenter import Rules, Segment, Segmenter
 from mictape.engines.local.recognizer.stability import agreed
 from mictape.engines.local.recognizer.word_times import located, shifted, timed
 from mictape.units import RATE
@@ -52,8 +54,20 @@ Deferred = Generator[None, None, None]
 """Work that can wait, in steps of some milliseconds."""
 
 
+class Options(TypedDict, total=False):
+    """How a driver works; see `SegmentDriver`."""
+
+    second_pass: SecondPass
+    word_times: WordTimes
+    second_model: Decoder | None
+    clock: Callable[[], float]
+
+
 class SegmentDriver:
     """Finds the lines of one connection and reports what is in them."""
+
+    RULES: ClassVar = Rules()
+    """How sound is cut into lines."""
 
     def __init__(
         self,
@@ -64,6 +78,7 @@ class SegmentDriver:
         *,
         second_pass: SecondPass = "live",
         word_times: WordTimes = "estimated",
+        second_model: Decoder | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """Begin the connection `number`.
@@ -75,6 +90,7 @@ class SegmentDriver:
             report: Called with everything that is new.
             second_pass: When neighbouring lines are recognized again together.
             word_times: Whether the times of words are guessed, or measured once there is time.
+            second_model: Recognizes lines again in the second pass, single ones too; None: the same model.
             clock: Seconds; partials are timed by it, and get rarer when they take long.
         """
         self.number = number
@@ -85,10 +101,13 @@ class SegmentDriver:
         self._report = report
         self._second_pass = second_pass
         self._word_times = word_times
+        self._second_model = second_model
         self._clock = clock
-        self._segmenter = Segmenter()
+        self._segmenter = Segmenter(self.RULES)
         self._audio = AudioBuffer()
         self._voiced: deque[int] = deque()
+        self._probability = 0.0
+        """Of speech in the last frame."""
         self._turn = 0
         self._cost_s = 0.0
         self._busy_s = 0.0
@@ -173,6 +192,9 @@ class SegmentDriver:
         self._end_group()
         self._answer(self._audio.end)
 
+    def close(self) -> None:
+        """Let go of what a model keeps for this connection."""
+
     def finish(self) -> None:
         """Report all there is."""
         self.end_utterance()
@@ -182,7 +204,7 @@ class SegmentDriver:
     # Lines.
 
     def _feed_frame(self, frame: Samples) -> None:
-        probability = self._detector.probability(frame)
+        probability = self._probability = self._detector.probability(frame)
         if probability >= self._segmenter.rules.holds_at:
             self._voiced.append(self._segmenter.position)
         if (segment := self._segmenter.feed(probability, self._detector.level_db)) is not None:
@@ -195,9 +217,9 @@ class SegmentDriver:
         """A segment is over: report its text for good."""
         segment = replace(segment, end=min(segment.end, self._audio.end))
         prepared, self._prepared = self._prepared, None
-        begun_s = process_time()
+        begun_s = thread_time()
         decoded = prepared[1] if prepared and prepared[0] == segment else self._decode(segment)
-        self._busy_s += process_time() - begun_s
+        self._busy_s += thread_time() - begun_s
         self._partial_until = segment.end
         if decoded.words:
             words = self._formed(decoded)
@@ -231,7 +253,7 @@ class SegmentDriver:
     def _show(self, decoded: Decoded) -> None:
         start, end = self._segmenter.start, self._segmenter.position
         assert start is not None
-        stable = agreed(self._partial.words, decoded.words)
+        stable = self._stable(decoded)
         self._partial, self._partial_until = decoded, end
         line = self._line(respelled(decoded.words, self.key_terms), start, end)
         line = replace(line, words=decapitalized(line.words) if line.continues else line.words)
@@ -244,16 +266,36 @@ class SegmentDriver:
         words = written(decoded.words) if self._model.language == "en" else decoded.words
         return respelled(words, self.key_terms)
 
+    def _stable(self, decoded: Decoded) -> int:
+        """How many words at the front of a partial are likely to stay."""
+        return agreed(self._partial.words, decoded.words)
+
     def _line(self, words: Sequence[RecognizedWord], start: int, end: int, *, cut: bool = False) -> Line:
         voiced = tuple(at for at in self._voiced if start <= at < end)
-        placed = timed(shifted(words, start), voiced, start, end)
-        return Line(self._turn, start, end, placed, voiced, continues=self._cut_off is not None, cut=cut)
+        return Line(
+            self._turn,
+            start,
+            end,
+            timed(shifted(words, start), voiced, start, end),
+            voiced,
+            continues=self._cut_off is not None,
+            cut=cut,
+            measured=gives_times(words),
+        )
 
     def _report_line(self, line: Line, *, final: bool, stable: int = 0) -> None:
         # In a doubtful line no word is surer than the line.
         mean = mean_log_prob(line.words)
         most = float(np.exp(mean)) if mean < UNSURE else 1.0
-        words = [ipc.Word(word.text, word.start or 0, word.end or 0, min(word.confidence, most)) for word in line.words]
+        words = [
+            ipc.Word(
+                word.text,
+                word.start or 0,
+                word.end or 0,
+                None if word.confidence is None else min(word.confidence, most),
+            )
+            for word in line.words
+        ]
         self._report(
             ipc.Turn(self.number, line.turn, line.text, line.start, line.end, final, words, line.measured, stable)
         )
@@ -299,7 +341,7 @@ class SegmentDriver:
         group, self._group = self._group, []
         if not group or self._busy_s > AFFORDABLE * self._audio.end / RATE:
             return
-        joins = len(group) > 1 and self._second_pass != "off"
+        joins = (len(group) > 1 or self._second_model is not None) and self._second_pass != "off"
         if joins or self._word_times == "measured":
             # As integers: with "after" all speech of a session waits here, 115 MB an hour.
             sound = np.round(self._loud_enough(group[0].start, group[-1].end) * 32767).astype(np.int16)
@@ -312,11 +354,11 @@ class SegmentDriver:
         sound = kept.astype(np.float32) / np.float32(32767)
         first, lines = group[0].start, group
         if joins:
-            joined = yield from self._model.decoding(sound, self.key_terms)
+            joined = yield from (self._second_model or self._model).decoding(sound, self.key_terms)
             lines = second.revised(group, shifted(self._formed(joined), first))
             for line, before in zip(lines, group, strict=True):
                 if line.text != before.text:
-                    self._report_line(line, final=True)
+                    self._report_line(replace(line, measured=gives_times(joined.words)), final=True)
         for line in lines if self._word_times == "measured" else ():
             words = yield from self._located(sound[line.start - first : line.end - first], line)
             if words is not None:

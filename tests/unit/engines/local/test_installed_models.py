@@ -1,0 +1,239 @@
+"""The local engine with models of the catalogue, in real processes: transcribe-cpp itself, with random weights."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import tomli_w
+
+from conftest import Speech
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Partial, Request
+from mictape.engines.local.engine import LocalEngine, LocalOptions
+from mictape.failure import ExitCode
+from mictape.units import RATE
+from support.conversation import finals, hear_all
+from support.gguf_files import random_streaming_model
+from support.local_engine import pid_of, samples_of
+from support.parakeet_files import random_parakeet
+
+pytest.importorskip("transcribe_cpp")
+
+STREAMING = "random-streaming"
+SEGMENTS = "random-segments"
+ONNX = "random-onnx"
+
+
+def entry(name: str, runtime: str, folder: Path, **more: object) -> dict[str, object]:
+    names = ("encoder.int8.onnx", "decoder.int8.onnx", "joiner.int8.onnx", "tokens.txt")
+    files = names if runtime == "parakeet-onnx" else ("model.gguf",)
+    return {
+        "name": name,
+        "title": name.title(),
+        "runtime": runtime,
+        "languages": ["de", "en"],
+        "licence": "MIT",
+        "attribution": "nobody",
+        "word_times": True,
+        "confidence": True,
+        "files": [{"name": file, "bytes": (folder / name / file).stat().st_size} for file in files],
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a model for each runtime and driver."""
+    folder = tmp_path_factory.mktemp("store")
+    for name in (STREAMING, SEGMENTS):
+        (folder / name).mkdir()
+        random_streaming_model(folder / name / "model.gguf")
+    random_parakeet(folder / ONNX)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def known(store: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own catalogue names them, and the store is one that is only read."""
+    monkeypatch.setenv("MICTAPE_MODELS", str(store))
+    models = [
+        entry(STREAMING, "transcribe-cpp", store, streaming=True, look_ahead_ms=[1040, 480, 80]),
+        entry(SEGMENTS, "transcribe-cpp", store),
+        entry(ONNX, "parakeet-onnx", store),
+    ]
+    home.mkdir(exist_ok=True)
+    (home / "models.toml").write_text(tomli_w.dumps({"version": 1, "models": models}))
+
+
+@pytest_asyncio.fixture
+async def engines(tmp_path: Path) -> AsyncIterator["Engines"]:
+    made = Engines(tmp_path / "engine.log")
+    yield made
+    await asyncio.gather(*(engine.close() for engine in made.all))
+
+
+class Engines:
+    """Makes engines and closes them."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.all: list[LocalEngine] = []
+
+    def make(self, model: str = "", **options: str) -> LocalEngine:
+        engine = LocalEngine(LocalOptions(model=model, **options), self.log)  # pyright: ignore[reportArgumentType]
+        self.all.append(engine)
+        return engine
+
+
+@pytest.fixture(scope="module")
+def beckett(speech: Speech) -> bytes:
+    return samples_of(speech.beckett)
+
+
+GERMAN = Request(language="de")
+
+
+def texts(events: Sequence[EngineEvent]) -> list[str]:
+    return [final.text for final in finals(events)]
+
+
+@pytest.mark.parametrize("name", [STREAMING, SEGMENTS, ONNX])
+async def test_lines_have_words_with_times_and_confidence(engines: Engines, beckett: bytes, name: str) -> None:
+    engine = engines.make(name, second_pass="off")
+    events = await hear_all(engine, beckett, request=GERMAN)
+    assert engine.title == f"local · {name.title()} · German"
+    assert engine.capabilities.confidence
+    lines = finals(events)
+    assert lines
+    end = 0
+    for line in lines:
+        assert line.words
+        assert line.start is not None
+        assert line.end is not None
+        assert end <= line.start < line.end <= len(beckett) // 2
+        end = line.end
+        assert line.text == " ".join(word.text for word in line.words)
+        starts = [word.start or 0 for word in line.words]
+        assert starts == sorted(starts)
+        assert all(not word.estimated and word.confidence is not None for word in line.words)
+        assert line.start <= starts[0]
+    assert [event.until for event in events if isinstance(event, Answered)][-1] == len(beckett) // 2
+
+
+async def test_what_a_stream_has_said_stays_said(engines: Engines, beckett: bytes) -> None:
+    events = await hear_all(engines.make(STREAMING, second_pass="off"), beckett, request=GERMAN)
+    stable: dict[int, str] = {}
+    for event in events:
+        if isinstance(event, Partial):
+            assert event.text.startswith(stable.get(event.turn, ""))
+            stable[event.turn] = event.text[: event.stable]
+        elif isinstance(event, FinalTurn):
+            assert event.text.startswith(stable.get(event.turn, "")), "the final goes on where the partial was"
+    assert any(stable.values())
+
+
+async def test_the_text_does_not_depend_on_how_the_sound_is_cut(engines: Engines, beckett: bytes) -> None:
+    engine = engines.make(STREAMING, second_pass="off")
+    first = texts(await hear_all(engine, beckett, request=GERMAN, block=1600))
+    assert first == texts(await hear_all(engine, beckett, request=GERMAN, block=331))
+
+
+async def test_two_connections_stream_at_once(engines: Engines, beckett: bytes) -> None:
+    engine = engines.make(STREAMING, second_pass="off")
+    alone = texts(await hear_all(engine, beckett, request=GERMAN))
+    both = await asyncio.gather(*(hear_all(engine, beckett, request=GERMAN) for _ in range(2)))
+    assert [texts(events) for events in both] == [alone, alone]
+    assert len(engine._processes) == 1
+
+
+async def test_a_connection_given_up_in_a_line_leaves_the_model_free(engines: Engines, beckett: bytes) -> None:
+    engine = engines.make(STREAMING, second_pass="off")
+    alone = texts(await hear_all(engine, beckett, request=GERMAN))
+    connection = await engine.connect(GERMAN)
+    await connection.send(beckett[: 4 * RATE])
+    await connection.close()
+    assert texts(await hear_all(engine, beckett, request=GERMAN)) == alone
+
+
+async def test_a_killed_process_is_lost_and_the_next_one_works(engines: Engines, beckett: bytes) -> None:
+    engine = engines.make(STREAMING, second_pass="off")
+    connection = await engine.connect(GERMAN)
+    await connection.send(beckett[: 2 * RATE])
+    os.kill(pid_of(engine), signal.SIGKILL)
+    with pytest.raises(Lost) as lost:
+        async for _ in connection:
+            pass
+    assert lost.value.retry
+    assert texts(await hear_all(engine, beckett, request=GERMAN))
+
+
+async def test_a_language_brings_its_best_model_and_another_one_a_sentence(engines: Engines) -> None:
+    engine = engines.make()
+    assert await engine.check(GERMAN) is None
+    assert engine.title == "local · Random-Streaming · German"
+    failure = await engine.check(Request(language="fr-CA"))
+    assert failure is not None
+    assert failure.what == "No local model for French is installed"
+    assert failure.remedy.startswith("Type: mictape models install world (496 MB)")
+    assert failure.code is ExitCode.ENGINE
+    with pytest.raises(Lost) as lost:
+        await engine.connect(Request(language="fr"))
+    assert not lost.value.retry
+    assert {"de", "en"} <= set(engine.capabilities.languages)
+
+
+async def test_another_language_is_another_process_and_the_first_one_goes(engines: Engines) -> None:
+    engine = engines.make()
+    await hear_all(engine, bytes(RATE), request=GERMAN)
+    first = pid_of(engine)
+    await hear_all(engine, bytes(RATE), request=Request(language="en"))
+    assert pid_of(engine) != first
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign"])
+async def test_a_damaged_file_is_a_sentence_and_no_crash(
+    engines: Engines, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    whole = (store / STREAMING / "model.gguf").read_bytes()
+    (tmp_path / STREAMING).mkdir()
+    data = whole[: len(whole) // 2].ljust(len(whole), b"\0") if damage == "cut" else b"PK\3\4".ljust(len(whole), b"x")
+    (tmp_path / STREAMING / "model.gguf").write_bytes(data)
+    if damage == "cut":
+        data = data[:1000] + bytes(len(whole) - 1000)
+        (tmp_path / STREAMING / "model.gguf").write_bytes(data)
+    monkeypatch.setenv("MICTAPE_MODELS", str(tmp_path))
+    with pytest.raises(Lost) as lost:
+        await engines.make(STREAMING).connect(GERMAN)
+    assert "cannot be loaded" in lost.value.cause.what
+    assert lost.value.cause.remedy == "Type: mictape models verify"
+    assert not lost.value.retry
+
+
+async def test_a_second_model_gives_the_final_text(engines: Engines, beckett: bytes) -> None:
+    alone = await hear_all(engines.make(SEGMENTS, second_pass="off"), beckett, request=GERMAN)
+    events = await hear_all(engines.make(ONNX, second_model=SEGMENTS), beckett, request=GERMAN)
+    lines: dict[int, list[str]] = {}
+    for final in finals(events):
+        lines.setdefault(final.turn, []).append(final.text)
+    assert lines
+    assert texts(alone)
+    assert all(1 <= len(texts) <= 2 for texts in lines.values())
+
+
+@pytest.mark.proof
+async def test_memory_stays_flat_over_an_hour(engines: Engines, beckett: bytes) -> None:
+    engine = engines.make(STREAMING)
+    await hear_all(engine, beckett, request=GERMAN)
+
+    def resident_mb() -> float:
+        status = Path(f"/proc/{pid_of(engine)}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    hour = beckett * (3600 * RATE * 2 // len(beckett))
+    await hear_all(engine, hour[: len(hour) // 6], request=GERMAN)
+    before = resident_mb()
+    await hear_all(engine, hour, request=GERMAN)
+    assert resident_mb() < before + 20

@@ -1,0 +1,31 @@
+"""Which model the local engine's process is to load, as the app tells it on the command line."""
+
+from typing import Literal
+
+import msgspec
+
+Runtime = Literal["moonshine", "transcribe-cpp", "parakeet-onnx"]
+
+
+class ModelSpec(msgspec.Struct, frozen=True):
+    """One model, ready to be loaded."""
+
+    name: str
+    runtime: Runtime
+    paths: tuple[str, ...]
+    """Its files, in the order of the catalogue; for Moonshine its folder."""
+    language: str
+    """A code, `de` or `pt-BR`."""
+    streaming: bool = False
+    look_ahead_ms: tuple[int, ...] = ()
+    """What it can be told to work behind the sound, the most exact first."""
+
+
+def to_text(spec: ModelSpec) -> str:
+    """The specification as one argument."""
+    return msgspec.json.encode(spec).decode()
+
+
+def from_text(text: str) -> ModelSpec:
+    """The specification that an argument holds. Raises `msgspec.DecodeError`."""
+    return msgspec.json.decode(text, type=ModelSpec)
