@@ -34,6 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
     folder = tmp_path / "home"
     monkeypatch.setenv("MICTAPE_HOME", str(folder))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # a system in another language is asked for a model
     return folder
 
 

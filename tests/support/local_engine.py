@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import soxr
 
+from mictape.audio.tape import Tape, TapeWriter
 from mictape.engines.base import Connection
 from mictape.engines.local.engine import LocalEngine
 from mictape.units import RATE
@@ -33,3 +34,14 @@ async def send_all(connection: Connection, pcm: bytes) -> None:
 def pid_of(engine: LocalEngine) -> int:
     (process,) = engine._processes
     return process.pid
+
+
+def tape_of(folder: Path, track: int, sound: bytes) -> Tape:
+    """A track that has ended with this sound on its tape."""
+    writer = TapeWriter(folder, track)
+    writer.append(sound)
+    tape = Tape(folder, track)
+    tape.report(writer.samples)
+    writer.close()
+    tape.end()
+    return tape

@@ -24,14 +24,21 @@ from mictape.engines import catalog
 from mictape.engines.readiness import Standing
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
+from mictape.models import catalogue as catalogues
+from mictape.models.background import Download, Downloads
+from mictape.models.choice import suggestion
+from mictape.models.languages import of_system
+from mictape.models.store import Store, memory_mb
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, present, source_for
-from mictape.recording.recording import devices_of
+from mictape.recording.recording import LOCAL, devices_of
 from mictape.screens.device_picker import Choice, DevicePicker
-from mictape.screens.engine_picker import EnginePicker
+from mictape.screens.engine_picker import MODELS, EnginePicker
 from mictape.screens.help import HelpScreen
+from mictape.screens.language import LanguageScreen
 from mictape.screens.main.screen import Level, MainScreen
+from mictape.screens.models import ModelsScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.events import SourceEnded, Trouble
@@ -99,6 +106,10 @@ class MictapeApp(App[None]):
         """The device picker was asked for while there was no session."""
         self._waiting_for_device = False
         """Whether the device picker was left without a choice."""
+        mirror = self._settings.models.mirror
+        self._downloads = Downloads(self._on_download, *(("--set", f"models.mirror={mirror}") if mirror else ()))
+        self._wanted_language: str | None = None
+        """The language that a model is being downloaded for."""
         self._code: int = ExitCode.DONE
 
     @property
@@ -202,6 +213,7 @@ class MictapeApp(App[None]):
                 if spec is not None:
                     session = await recording.begin(spec, continued=continued)
                     self._main.begin(session, log=self._where.log, spare=self._where.state / "copied.txt")
+                    self.run_worker(self._ask_language(), group="picker", exit_on_error=False)
                     await recording.run(self._show_events(session))
             if recording.failure is not None:
                 self.farewell, self._code = recording.failure, recording.failure.code
@@ -212,6 +224,7 @@ class MictapeApp(App[None]):
             to_log(error)
             self._give_up()
         finally:
+            await self._downloads.close()
             self.exit(return_code=self._code)
 
     def _give_up(self) -> None:
@@ -342,9 +355,72 @@ class MictapeApp(App[None]):
 
         in_use = self._recording.engine.name
         name = await self.push_screen_wait(EnginePicker(catalog.names(), look, in_use=in_use))
-        if name is not None:
-            with self._saying():
+        with self._saying():
+            if name == MODELS:
+                await self._change_model()
+            elif name is not None:
                 await self._recording.use_engine(name)
+
+    # Models.
+
+    async def _change_model(self) -> None:
+        """Show the models, and go on with the one that is chosen. Raises MictapeError."""
+        catalogue, store = catalogues.load(self._where.config), Store.here(self._where)
+        engine = self._recording.engine
+        screen = ModelsScreen(
+            catalogue,
+            store,
+            self._downloads,
+            language=self._recording.settings.language,
+            in_use=getattr(engine, "model", None),
+        )
+        name = await self.push_screen_wait(screen)
+        if name is not None:
+            spoken = self._recording.settings.language
+            known = catalogue.named(name)
+            await self._recording.use_model(name, None if spoken and known.knows(spoken) else known.languages[0])
+
+    def _on_download(self, download: Download) -> None:
+        """A download has ended: say so, and go on with the model if that is what was waited for."""
+        if not download.done or download.cancelled:
+            return
+        if download.failure is not None:
+            self._say(download.failure)
+            return
+        self.notify(f"{download.model.name} is installed.", markup=False)
+        language = self._wanted_language
+        if language is not None and download.model.knows(language) and self._recording.engine.name == LOCAL:
+            self._wanted_language = None
+            self.run_worker(self._speak(language), exit_on_error=False)
+
+    async def _speak(self, language: str) -> None:
+        """Go on in a language, with the best model for it."""
+        with self._saying():
+            await self._recording.use_model("", language)
+
+    async def _ask_language(self) -> None:
+        """Offer a model for the system's language, once: whatever the answer is, it is remembered."""
+        settings = self._settings
+        language = of_system()
+        if settings.language is not None or settings.engine != LOCAL or language in (None, "en"):
+            return
+        with self._saying():
+            catalogue, store = catalogues.load(self._where.config), Store.here(self._where)
+            if settings.engines.get(LOCAL, {}).get("model") or any(
+                one.model.knows(language) for one in store.installed(catalogue)
+            ):
+                return
+            model = suggestion(catalogue, language, memory_mb())
+            if model is None:
+                return
+            choice = await self.push_screen_wait(LanguageScreen(language, model))
+            remember(self._where.state_file, language="en" if choice == "english" else language)
+            if choice == "download":
+                self._wanted_language = language
+                self._downloads.start(model)
+                self.notify(f"{model.name} is being downloaded; e, then m, shows how far it is.", markup=False)
+            elif choice == "engine":
+                self.action_choose_engine()
 
     def action_clear_clip(self) -> None:
         """Put out the clip lamp."""

@@ -75,13 +75,24 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecognized:
+    """There is speech in `[start, end)`, and nothing was recognised in it; comes before what answers for it.
+
+    It becomes a gap, so that it is seen and another engine can try.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the engine wants the person to know."""
 
     text: str
 
 
-EngineEvent = Partial | FinalTurn | Speakers | Received | Answered | Notice
+EngineEvent = Partial | FinalTurn | Speakers | Received | Answered | Unrecognized | Notice
 """Everything a connection can say."""
 
 

@@ -9,7 +9,17 @@ from typing import Final
 
 import msgspec
 
-from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Speakers, Word
+from mictape.engines.base import (
+    Answered,
+    EngineEvent,
+    FinalTurn,
+    Notice,
+    Partial,
+    Received,
+    Speakers,
+    Unrecognized,
+    Word,
+)
 from mictape.engines.verdicts import lost, printable
 from mictape.units import RATE
 
@@ -47,6 +57,8 @@ class Bounds:
                 return event if 0 <= until <= sent else type(event)(_inside(until, sent))
             case Partial() | FinalTurn():
                 return self._turn(event, sent)
+            case Unrecognized(start, end):
+                return Unrecognized(_inside(start, sent), max(_inside(start, sent), _inside(end, sent)))
             case Notice(text):
                 self._notices += 1
                 return Notice(printable(text)) if self._notices <= MOST_NOTICES else None

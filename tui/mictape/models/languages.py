@@ -1,6 +1,8 @@
 """Languages by their codes (BCP 47): English names, and which code stands for which."""
 
-from collections.abc import Iterable
+import locale
+import os
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 _LIST: Final = """
@@ -21,6 +23,10 @@ NAMES: Final = {code: name for code, _, name in (pair.partition("=") for pair in
 
 SAME: Final = {"no": "nb", "iw": "he", "jw": "jv", "tl": "fil", "in": "id", "cmn": "zh"}
 """Codes that models and systems use for a language, and the one used here."""
+
+
+LOCALE_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""What decides on the language of messages, the strongest first (POSIX, 8.2)."""
 
 
 def primary(code: str) -> str:
@@ -46,7 +52,14 @@ def knows(languages: Iterable[str], wanted: str) -> bool:
     return primary(wanted) in map(primary, languages)
 
 
-def of_locale(locale: str | None) -> str | None:
-    """The language of a system's locale, `de_DE.UTF-8`; None of `C`, `POSIX` and what is unknown."""
-    code = primary(locale or "")
-    return code if code in NAMES else None
+def of_locale(name: str | None) -> str | None:
+    """The language of a system's locale, `de_DE.UTF-8` or `German_Germany`; None of `C`, `POSIX` and unknown ones."""
+    first = (name or "").partition("_")[0]
+    code = code_of(first.partition(".")[0])
+    return primary(code) if code is not None else None
+
+
+def of_system(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The language that the system is set to, as far as it says."""
+    named = next((environ[name] for name in LOCALE_VARIABLES if environ.get(name)), None)
+    return of_locale(named if named is not None else locale.getlocale()[0])

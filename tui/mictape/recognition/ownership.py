@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
-from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial, Received, Word
+from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial, Received, Unrecognized, Word
 from mictape.units import RATE
 
 CONTEXT: Final = RATE
@@ -51,6 +51,8 @@ def in_session_time(event: EngineEvent, timeline: Timeline) -> EngineEvent:
     match event:
         case Received(until) | Answered(until):
             return replace(event, until=timeline.session_time(until))
+        case Unrecognized(start, end):
+            return Unrecognized(timeline.session_time(start), timeline.session_time(end))
         case Partial() | FinalTurn():
             words = event.words and tuple(
                 structs.replace(word, start=at(word.start), end=at(word.end)) for word in event.words

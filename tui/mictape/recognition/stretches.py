@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,7 @@ from mictape.engines.base import (
     Received,
     Request,
     Speakers,
+    Unrecognized,
 )
 from mictape.failure import ExitCode, unexpected
 from mictape.intervals import Interval, Intervals
@@ -63,6 +64,8 @@ class Owner:
     """The connection's, as in `FollowerEvent`."""
     engine: Engine
     link: Link
+    unrecognized: Intervals = field(default_factory=Intervals)
+    """Speech in which the engine has recognised nothing: not covered by its answers."""
 
 
 class StretchQueue:
@@ -296,8 +299,13 @@ class StretchQueue:
             case Received(until):
                 self.received = max(self.received, until) if live else self.received
                 return
+            case Unrecognized(start, end):
+                owner.unrecognized.add(start, end)
+                self.give_up(start, end, "speech, but nothing was recognised in it")
+                return
             case Answered(until):
-                self.coverage.cover(owner.link.start, until)
+                for piece in owner.unrecognized.missing(owner.link.start, until):
+                    self.coverage.cover(*piece)
                 self.received = max(self.received, until) if live else self.received
             case _:
                 pass

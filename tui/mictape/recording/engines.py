@@ -21,6 +21,12 @@ class Engines:
             self._made[name] = self._make(name)
         return self._made[name]
 
+    def put(self, name: str, engine: Engine) -> None:
+        """Take another engine for this name from now on; the one before is closed by `close`."""
+        if (before := self._made.get(name)) is not None:
+            self._made[f"{name}, before {id(engine)}"] = before
+        self._made[name] = engine
+
     async def close(self, *, except_for: Iterable[Engine | None] = ()) -> None:
         """Close all engines but these. One that cannot be closed is logged."""
         kept = {id(engine) for engine in except_for}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
@@ -27,6 +27,9 @@ from mictape.settings import ChosenDevice, Settings, remember
 from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from mictape.vad.client import Listening
+
+LOCAL: Final = "local"
+"""The engine that runs models on this machine."""
 
 UNREACHABLE: Final = ("offline", "stopped")
 """States of an engine that will hardly answer while the end of a recording is waited for."""
@@ -366,14 +369,41 @@ class Recording:
         """Go on with another engine, and start with it next time. Raises MictapeError when it cannot be made."""
         if self._session is None or name == self._engine.name:
             return
-        self._engine = await in_thread(partial(self._engines.get, name))
+        await self._go_on_with(await in_thread(partial(self._engines.get, name)))
+        remember(self.where.state_file, engine=name)
+
+    async def _go_on_with(self, engine: Engine) -> None:
+        self._engine = engine
         plan = self._plan()
-        await self._session.use(self._engine, plan)
+        if self._session is not None:
+            await self._session.use(engine, plan, language=self.settings.language)
         for track in self.tracks:
             if not track.following:
                 self._follow(track)
-        await self._engines.close(except_for=[self._engine, plan.fill])
-        remember(self.where.state_file, engine=name)
+        await self._engines.close(except_for=[engine, plan.fill])
+
+    async def use_model(self, name: str, language: str | None = None) -> None:
+        """Go on with the local engine and another model of it.
+
+        Args:
+            name: The model; empty: the best installed one for the language.
+            language: What is spoken from now on, and next time; None: what was spoken before.
+
+        Raises:
+            MictapeError: it cannot work, or the language cannot be remembered.
+        """
+        local = {**self.settings.engines.get(LOCAL, {}), "model": name}
+        self.settings = replace(
+            self.settings,
+            language=language or self.settings.language,
+            engines={**self.settings.engines, LOCAL: local},
+        )
+        engine = await in_thread(partial(engine_with_key, LOCAL, self.settings, self.where.log))
+        if (failure := await engine.check(self._request)) is not None:
+            raise MictapeError(failure)
+        self._engines.put(LOCAL, engine)
+        await self._go_on_with(engine)
+        remember(self.where.state_file, engine=LOCAL, language=language)
 
     async def _add_wanted(self) -> None:
         """Add the devices that were asked for and those of the session that goes on."""

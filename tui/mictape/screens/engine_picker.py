@@ -18,6 +18,9 @@ from mictape.screens.modal import Question
 CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""
 
+MODELS: Final = "models …"
+"""The result for whoever wants to see the models of the local engine: no engine has such a name."""
+
 _COLOURS: Final = {
     Readiness.READY: "$success",
     Readiness.LOOKING: "$foreground 60%",
@@ -38,6 +41,7 @@ class EnginePicker(Question[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
         Binding("r,ctrl+r,f5", "look_again", "look again"),
+        Binding("m", "models", "models"),
     ]
 
     _list = getters.query_one("#engines", OptionList)
@@ -71,7 +75,7 @@ class EnginePicker(Question[str | None]):
         """Look at all of them at once."""
         if self._in_use in self._known:
             self._list.highlighted = self._list.get_option_index(self._in_use)
-        keys = (("↑↓", "move"), ("enter", "use"), ("r", "look again"), ("esc", "leave"))
+        keys = (("enter", "use"), ("m", "models"), ("r", "look again"), ("esc", "leave"))
         parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
         self._keys.update(Content("  ").join(parts))
         self._list.focus()
@@ -82,6 +86,10 @@ class EnginePicker(Question[str | None]):
         for name in self._known:
             self._learn(Standing(name))
         self._look_at_all()
+
+    def action_models(self) -> None:
+        """Leave for the models of the local engine."""
+        self.dismiss(MODELS)
 
     def action_leave(self) -> None:
         """Leave without choosing."""

@@ -29,6 +29,7 @@ class Choices(msgspec.Struct, frozen=True):
     device: ChosenDevice | None = None
     engine: str | None = None
     theme: str | None = None
+    language: str | None = None
 
 
 def recall(path: Path) -> Choices:
@@ -37,7 +38,12 @@ def recall(path: Path) -> Choices:
 
 
 def remember(
-    path: Path, *, device: ChosenDevice | None = None, engine: str | None = None, theme: str | None = None
+    path: Path,
+    *,
+    device: ChosenDevice | None = None,
+    engine: str | None = None,
+    theme: str | None = None,
+    language: str | None = None,
 ) -> None:
     """Write choices to `state.toml`, at once and as a whole; what is None stays as it was.
 
@@ -45,7 +51,7 @@ def remember(
         MictapeError: (`ExitCode.SOUND`) it cannot be written; the old one stays.
     """
     _, values = _recall(path)
-    changes = {"device": msgspec.to_builtins(device), "engine": engine, "theme": theme}
+    changes = {"device": msgspec.to_builtins(device), "engine": engine, "theme": theme, "language": language}
     values |= {key: value for key, value in changes.items() if value is not None}
     try:
         _write(path, tomli_w.dumps(values))

@@ -126,6 +126,7 @@ class Settings:
                 "--language",
                 "CODE",
                 example='"en"',
+                remembered=True,
             ),
         ]
         | None

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from conftest import Speech
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Partial, Request
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.failure import ExitCode
+from mictape.recognition.coverage import Coverage, Gap
+from mictape.recognition.follower import Follower, FollowerEvent
 from mictape.units import RATE
 from support.conversation import finals, hear_all
 from support.gguf_files import random_streaming_model
-from support.local_engine import pid_of, samples_of
+from support.local_engine import pid_of, samples_of, tape_of
 from support.parakeet_files import random_parakeet
 
 pytest.importorskip("transcribe_cpp")
@@ -25,6 +28,8 @@ pytest.importorskip("transcribe_cpp")
 STREAMING = "random-streaming"
 SEGMENTS = "random-segments"
 ONNX = "random-onnx"
+MUTE = "random-mute"
+"""Streams, and never says a word."""
 
 
 def entry(name: str, runtime: str, folder: Path, **more: object) -> dict[str, object]:
@@ -48,9 +53,9 @@ def entry(name: str, runtime: str, folder: Path, **more: object) -> dict[str, ob
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a model for each runtime and driver."""
     folder = tmp_path_factory.mktemp("store")
-    for name in (STREAMING, SEGMENTS):
+    for name, bias in ((STREAMING, 4.2), (SEGMENTS, 4.2), (MUTE, 50.0)):
         (folder / name).mkdir()
-        random_streaming_model(folder / name / "model.gguf")
+        random_streaming_model(folder / name / "model.gguf", blank_bias=bias)
     random_parakeet(folder / ONNX)
     return folder
 
@@ -63,6 +68,7 @@ def known(store: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         entry(STREAMING, "transcribe-cpp", store, streaming=True, look_ahead_ms=[1040, 480, 80]),
         entry(SEGMENTS, "transcribe-cpp", store),
         entry(ONNX, "parakeet-onnx", store),
+        entry(MUTE, "transcribe-cpp", store, streaming=True),
     ]
     home.mkdir(exist_ok=True)
     (home / "models.toml").write_text(tomli_w.dumps({"version": 1, "models": models}))
@@ -221,6 +227,19 @@ async def test_a_second_model_gives_the_final_text(engines: Engines, beckett: by
     assert lines
     assert texts(alone)
     assert all(1 <= len(texts) <= 2 for texts in lines.values())
+
+
+async def test_speech_that_nothing_is_recognized_in_is_a_gap_and_the_rest_is_covered(
+    engines: Engines, speech: Speech, tmp_path: Path
+) -> None:
+    sound = samples_of(speech.two_cities)[: 2 * 20 * RATE]
+    tape, coverage, events = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
+    engine = engines.make(MUTE, second_pass="off")
+    await asyncio.wait_for(Follower(tape, coverage, engine, GERMAN, events.append, numbers=count()).run(), 60)
+    assert coverage.open(len(sound) // 2) == []
+    assert coverage.gaps
+    assert [event.event for event in events if isinstance(event.event, Gap)] == list(coverage.gaps)
+    assert all(gap.end - gap.start > 3 * RATE and "nothing was recognised" in gap.why for gap in coverage.gaps)
 
 
 @pytest.mark.proof

@@ -19,7 +19,6 @@ import pytest_asyncio
 
 from conftest import Speech
 from mictape import bundled
-from mictape.audio.tape import Tape, TapeWriter
 from mictape.engines.base import Answered, Engine, EngineEvent, FinalTurn, Lost, Partial, Received, Request
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.client import AHEAD, LocalConnection
@@ -28,7 +27,7 @@ from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower, FollowerEvent
 from mictape.units import RATE
-from support.local_engine import BLOCK, pid_of, samples_of, send_all
+from support.local_engine import BLOCK, pid_of, samples_of, send_all, tape_of
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
 from support.waiting import until_async
 
@@ -461,17 +460,6 @@ reports.flush()
 
 
 # Behind the follower
-
-
-def tape_of(folder: Path, track: int, sound: bytes) -> Tape:
-    """A track that has ended with this sound on its tape."""
-    writer = TapeWriter(folder, track)
-    writer.append(sound)
-    tape = Tape(folder, track)
-    tape.report(writer.samples)
-    writer.close()
-    tape.end()
-    return tape
 
 
 async def test_two_tracks_are_followed_by_one_process(

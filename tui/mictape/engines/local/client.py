@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from mictape import subprocesses as children
-from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Word
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Unrecognized, Word
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.spec import ModelSpec, to_text
 from mictape.failure import ExitCode, Failure
@@ -177,7 +177,7 @@ class ModelProcess:
                     self._idle.set()
                 if connection := self._connections.pop(stream, None):
                     connection.hear(None)
-            case wire.Received(stream) | wire.Answered(stream) | wire.Turn(stream):
+            case wire.Received(stream) | wire.Answered(stream) | wire.Unrecognized(stream) | wire.Turn(stream):
                 if connection := self._connections.get(stream):  # else it was given up
                     connection.hear(heard_of(report))
 
@@ -280,13 +280,15 @@ class LocalConnection:
             raise self._over
 
 
-def heard_of(report: wire.Received | wire.Answered | wire.Turn) -> EngineEvent:
+def heard_of(report: wire.Received | wire.Answered | wire.Unrecognized | wire.Turn) -> EngineEvent:
     """What the process said, as a connection says it."""
     match report:
         case wire.Received(until=until):
             return Received(until)
         case wire.Answered(until=until):
             return Answered(until)
+        case wire.Unrecognized(start=start, end=end):
+            return Unrecognized(start, end)
         case wire.Turn():
             words = tuple(
                 Word(word.text, word.start, word.end, word.confidence, estimated=not report.measured)

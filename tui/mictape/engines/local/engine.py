@@ -120,6 +120,11 @@ class LocalEngine:
         self._choosing = asyncio.Lock()
 
     @property
+    def model(self) -> str:
+        """The name of the model that was chosen last; empty before."""
+        return self._chosen.model.name if self._chosen is not None else ""
+
+    @property
     def title(self) -> str:
         """The model and the language: `local · moonshine tiny-en · English`."""
         chosen = self._chosen or self._first()

@@ -101,6 +101,14 @@ class Answered(msgspec.Struct, tag="answered", array_like=True, frozen=True):
     until: int
 
 
+class Unrecognized(msgspec.Struct, tag="unrecognized", array_like=True, frozen=True):
+    """There is speech in `[start, end)`, and nothing was recognised in it."""
+
+    stream: int
+    start: int
+    end: int
+
+
 class Done(msgspec.Struct, tag="done", array_like=True, frozen=True):
     """The stream is over; the process is ready for the next one."""
 
@@ -117,7 +125,7 @@ class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
     """The one thing to do, where the log is not it."""
 
 
-Report = Ready | Received | Turn | Answered | Done | Broken
+Report = Ready | Received | Turn | Answered | Unrecognized | Done | Broken
 """Everything the process says."""
 
 _encoder = msgspec.msgpack.Encoder()

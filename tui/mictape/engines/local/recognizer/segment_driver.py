@@ -230,8 +230,13 @@ class SegmentDriver:
             self._turn += 1
             self._remember(line)
             self._shown = ""
+        else:
+            self._report_nothing(segment)
         self._withdraw_partial()
         self._answer(segment.end)
+
+    def _report_nothing(self, segment: Segment) -> None:
+        """A segment is over, and no word is in it."""
 
     def _withdraw_partial(self) -> None:
         """No line comes of what was shown: take it back."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final, Unpack
 
+from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.model import Decoded, RecognizedWord
 from mictape.engines.local.recognizer.segment_driver import Options, Report, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import Rules, Segment
@@ -94,11 +95,19 @@ class StreamDriver(SegmentDriver):
             return super()._decode(segment)
         self._send(segment.start, segment.end)
         assert self._stream is not None
-        words, certain = self._stream.finalize().words, list(self._certain)
-        self.close()
-        if deaf(words, certain, segment.start, 0) and len((whole := super()._decode(segment)).words) > len(words):
+        words = self._stream.finalize().words
+        self._deaf = deaf(words, self._certain, segment.start, 0)
+        if self._deaf and len((whole := super()._decode(segment)).words) > len(words):
             return whole
         return Decoded(words)
+
+    def _end_line(self, segment: Segment) -> None:
+        super()._end_line(segment)
+        self.close()
+
+    def _report_nothing(self, segment: Segment) -> None:
+        if self._deaf:
+            self._report(ipc.Unrecognized(self.number, segment.start, segment.end))
 
     def _stable(self, decoded: Decoded) -> int:
         return super()._stable(decoded) if self._deaf else self._hypothesis.stable

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from mictape.engines.local.recognizer.model import RecognizedWord
+from mictape.engines.local.recognizer.model import RecognizedWord, gives_times
 from mictape.units import RATE
 from mictape.vad.onnx import Array
 from mictape.vad.silero import FRAME
@@ -27,7 +27,7 @@ def timed(words: Sequence[RecognizedWord], voiced: Sequence[int], start: int, en
 
     No word ends after the next one begins.
     """
-    if any(word.start is None or word.end is None for word in words):
+    if not gives_times(words):
         return guessed(words, voiced, start, end)
     begins = [min(max(start, word.start or 0), end) for word in words]
     return tuple(

@@ -1,0 +1,204 @@
+"""The models on this machine and those to install: what each knows, needs and costs, and how far its download is."""
+
+from typing import ClassVar, Final
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from mictape.failure import MictapeError
+from mictape.models.background import Downloads
+from mictape.models.catalogue import Catalogue, Model
+from mictape.models.languages import name_of, primary
+from mictape.models.store import Store
+from mictape.screens.modal import Question
+
+NAMED: Final = 4
+"""Languages of a model that are named."""
+LOOK_HZ: Final = 4
+"""How often the progress of downloads is looked at."""
+
+
+class ModelsScreen(Question[str | None]):
+    """Install, use and remove models. The result is the model to use, or None when nothing is to change.
+
+    A download goes on when the screen is left.
+    """
+
+    CSS_PATH = "models.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back"),
+        Binding("c", "cancel", "cancel"),
+        Binding("x,delete", "remove", "remove"),
+    ]
+
+    _list = getters.query_one("#models", OptionList)
+    _note = getters.query_one("#note", Static)
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        store: Store,
+        downloads: Downloads,
+        *,
+        language: str | None = None,
+        in_use: str | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: All there are.
+            store: Those that are here.
+            downloads: Those that are on their way.
+            language: Its models are listed first.
+            in_use: The model that the engine runs.
+        """
+        super().__init__()
+        first = catalogue.for_language(language) if language else []
+        self._models = {model.name: model for model in (*first, *catalogue.models)}
+        self._store = store
+        self._downloads = downloads
+        self._language = language
+        self._in_use = in_use
+        self._asked: str | None = None
+        """The model whose licence is shown; Enter again installs it."""
+
+    def compose(self) -> ComposeResult:
+        """A title, the list, what there is to say of the model under the cursor, the keys."""
+        with Vertical(id="box") as box:
+            box.border_title = "Models"
+            box.border_subtitle = "enter install or use · c cancel · x remove · esc back"
+            yield OptionList(
+                *(Option(self._row(model), id=name) for name, model in self._models.items()),
+                id="models",
+                markup=False,
+                compact=True,
+            )
+            yield Static(id="note", markup=False)
+
+    def on_mount(self) -> None:
+        """Follow the downloads."""
+        self._list.focus()
+        if self._in_use in self._models:
+            self._list.highlighted = self._list.get_option_index(self._in_use)
+        self.set_interval(1 / LOOK_HZ, self.refresh_rows)
+
+    def refresh_rows(self) -> None:
+        """Show what is true now."""
+        if not self.query("#models"):
+            return
+        for name, model in self._models.items():
+            self._list.replace_option_prompt(name, self._row(model))
+        self._explain()
+
+    @property
+    def _chosen(self) -> Model | None:
+        # A key may come before the list is there, and after it has gone.
+        lists = self.query("#models").results(OptionList)
+        option = next((each.highlighted_option for each in lists), None)
+        return self._models.get(option.id or "") if option is not None else None
+
+    @on(OptionList.OptionSelected)
+    def _on_choice(self, event: OptionList.OptionSelected) -> None:
+        """Use a model that is installed; of another one show the licence first, and then install it."""
+        event.stop()
+        model = self._models[event.option_id or ""]
+        if self._store.find(model) is not None:
+            self.dismiss(model.name)
+        elif self._asked == model.name:
+            self._asked = None
+            self._downloads.start(model)
+            self.refresh_rows()
+        else:
+            self._asked = model.name
+            self._explain()
+
+    @on(OptionList.OptionHighlighted)
+    def _on_move(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option_id != self._asked:
+            self._asked = None
+        self._explain()
+
+    def action_leave(self) -> None:
+        """Back; downloads go on."""
+        self.dismiss(None)
+
+    async def action_cancel(self) -> None:
+        """End the download of the model under the cursor; what has come stays."""
+        if (model := self._chosen) is not None:
+            await self._downloads.cancel(model.name)
+            self.refresh_rows()
+
+    def action_remove(self) -> None:
+        """Delete the files of the model under the cursor."""
+        model = self._chosen
+        installed = self._store.find(model) if model is not None else None
+        if installed is None:
+            return
+        try:
+            if installed.model.name == self._in_use:
+                self._say(f"{installed.model.name} is in use. Choose another model first.", trouble=True)
+                return
+            self._store.remove(installed)
+        except MictapeError as error:
+            self._say(str(error.failure), trouble=True)
+            return
+        self.refresh_rows()
+
+    def _explain(self) -> None:
+        """Say what there is to say of the model under the cursor."""
+        model = self._chosen
+        if model is None:
+            return
+        download = self._downloads.get(model.name)
+        if download is not None and download.failure is not None:
+            self._say(str(download.failure), trouble=True)
+        elif self._asked == model.name:
+            terms = f"{model.licence} {model.licence_url}".rstrip()
+            self._say(f"{model.attribution}. Licence: {terms}. Enter downloads {_megabytes(model.bytes)}.")
+        else:
+            self._say(model.notes)
+
+    def _say(self, text: str, *, trouble: bool = False) -> None:
+        self._note.update(Content(text))
+        self._note.set_class(trouble, "-trouble")
+        self._note.display = bool(text)
+
+    def _row(self, model: Model) -> Content:
+        """Name, state; below them, languages, size, memory and speed."""
+        sign = "● " if model.name == self._in_use else "  "
+        state, colour = self._state(model)
+        known = sorted(model.languages, key=lambda code: not self._language or primary(code) != primary(self._language))
+        names = [name_of(code) for code in known]
+        more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+        measured = self._store.measured().get(model.name)
+        facts = (
+            ", ".join((*names[:NAMED], *more)),
+            _megabytes(model.bytes),
+            f"memory {model.memory_mb} MB" if model.memory_mb else "",
+            f"{measured:.2f} s for 1 s here" if measured else "",
+            model.licence,
+        )
+        first = Content.assemble(sign, f"{model.name:<16}", model.title, "  ", Content.styled(state, colour))
+        return Content.assemble(first, "\n    ", (" · ".join(filter(None, facts)), "$foreground 60%"))
+
+    def _state(self, model: Model) -> tuple[str, str]:
+        download = self._downloads.get(model.name)
+        if download is not None and not download.done:
+            return f"{download.bytes / model.bytes:.0%} of {_megabytes(model.bytes)}", "$warning"
+        if self._store.find(model) is not None:
+            return ("in use" if model.name == self._in_use else "installed"), "$success"
+        if download is not None and download.failure is not None:
+            return "failed", "$error"
+        begun = self._store.begun(model)
+        return (f"{begun / model.bytes:.0%} downloaded" if begun else ""), "$foreground 60%"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB"
