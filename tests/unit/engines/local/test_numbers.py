@@ -81,7 +81,7 @@ def test_no_token_is_lost_and_the_form_is_kept(said: list[tuple[str, str]]) -> N
     words = [RecognizedWord(word + mark, -0.5, (at,)) for at, (word, mark) in enumerate(said)]
     result = written(words)
     assert [token for word in result for token in word.tokens] == list(range(len(words)))
-    assert sum(word.log_prob for word in result) == pytest.approx(-0.5 * len(words))
+    assert sum(word.log_prob or 0.0 for word in result) == pytest.approx(-0.5 * len(words))
 
 
 def test_a_joined_number_has_the_time_and_the_confidence_of_its_words() -> None:

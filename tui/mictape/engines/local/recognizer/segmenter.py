@@ -88,6 +88,13 @@ class Segmenter:
         return max(self._floor, self.position - (self.rules.opening - 1) * FRAME - self.rules.lead)
 
     @property
+    def owned(self) -> int:
+        """Everything before it is in the open segment, wherever that is cut."""
+        if self.start is None:
+            return self.position
+        return min(self.position, self.start + self.rules.cuts_from if self._dip is None else self._dip[1])
+
+    @property
     def pausing(self) -> bool:
         """Whether everything that the open segment has if this pause ends it is there: its text can be prepared."""
         return self.start is not None and self.silence >= self.rules.tail

@@ -26,8 +26,8 @@ LOOK_AHEAD: Final = RATE * 104 // 100
 class StreamDriver(SegmentDriver):
     """Finds the lines of one connection, and sends each into a stream while it is spoken."""
 
-    RULES = Rules(longest=25 * RATE, reach=RATE)
-    """Longer lines than where the whole line is recognized again and again; cut close to where they have come to."""
+    RULES = Rules(cuts_from=20 * RATE, longest=25 * RATE)
+    """Longer lines than where the whole line is recognized again and again."""
 
     def __init__(
         self, number: int, model: StreamModel, voice: Network, report: Report, **options: Unpack[Options]
@@ -67,8 +67,8 @@ class StreamDriver(SegmentDriver):
         if start is None:
             self.close()
         elif not self._deaf:
-            # A line that becomes too long is cut in its last part: that part waits, for no word may be in two lines.
-            self._send(start, min(self._segmenter.position, start + self.RULES.longest - self.RULES.reach))
+            # What may come behind a cut waits: no word may be in two lines.
+            self._send(start, self._segmenter.owned)
             self._look_whether_deaf(start)
 
     def _send(self, start: int, until: int) -> None:
