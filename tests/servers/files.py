@@ -75,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         if not wanted or self.headers.get("If-Range", self.files.etag(self.path)) != self.files.etag(self.path):
             return 0
-        return int(wanted.removeprefix("bytes=").rstrip("-"))
+        return int(wanted.removeprefix("bytes=").partition("-")[0])
 
     def whole_head(self, *, at: int = 0, **more: object) -> None:
         """The head of an answer that is as it should be, from byte `at` on."""
@@ -188,7 +188,12 @@ def status(code: int, **headers: object) -> Behaviour:
 
 def redirect(url: str) -> Behaviour:
     """To another address."""
-    return status(HTTPStatus.FOUND, Location=url)
+    return redirect_telling(url)
+
+
+def redirect_telling(url: str, **headers: object) -> Behaviour:
+    """To another address, with more headers."""
+    return status(HTTPStatus.FOUND, Location=url, **headers)
 
 
 @contextmanager

