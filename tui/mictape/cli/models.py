@@ -56,10 +56,9 @@ def add(commands: Commands) -> None:
     trial.add_argument("name", metavar="NAME")
     trial.add_argument(
         "--clips",
-        required=True,
         type=Path,
         metavar="FOLDER",
-        help="sound files, and manifest.tsv with the columns file, language, reference",
+        help="sound files, and manifest.tsv with the columns file, language, reference; default: fetches a few clips",
     )
     trial.add_argument("--json", action="store_true", help="one JSON document")
     add_settings(trial, "set")

@@ -3,16 +3,20 @@
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from mictape.cli.models import here
+from mictape.cli.options import settings_of
 from mictape.engines import catalog
 from mictape.engines.base import Engine, FinalTurn, Lost, Request
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.models.catalogue import Model
 from mictape.models.languages import name_of, primary
 from mictape.models.runtimes import lacking
 from mictape.models.trial import GOOD, POOR, REAL_TIME, WITHOUT_SPACES, Clip, Score, read_clips, score
@@ -20,6 +24,8 @@ from mictape.paths import Places
 from mictape.terminal import set_up_log
 from mictape.units import RATE, SAMPLE_BYTES
 
+CLIPS: Final = "clips"
+"""The folder below the data folder that clips are fetched into."""
 BLOCK: Final = RATE // 5 * SAMPLE_BYTES
 """Bytes that are sent at a time."""
 
@@ -43,10 +49,7 @@ def run(arguments: argparse.Namespace, where: Places) -> int:
     model = installed.model
     if (failure := lacking(model.runtime)) is not None:
         raise MictapeError(failure)
-    clips = [clip for clip in read_clips(arguments.clips) if model.knows(clip.language)]
-    if not clips:
-        what = f"No clip in {arguments.clips} is in a language of {model.name}"
-        raise MictapeError(Failure(what, f"See mictape models list --language {model.languages[0]}", ExitCode.USAGE))
+    clips = _clips(arguments, where, model)
     where.prepare()
     set_up_log(where.log)
     engine = catalog.create("local", {"model": model.name, "second_pass": "off"}, where.log)
@@ -58,6 +61,24 @@ def run(arguments: argparse.Namespace, where: Places) -> int:
     else:
         print("\n".join((*table(tried), "", verdict(model.name, tried, speed))))
     return ExitCode.DONE
+
+
+def _clips(arguments: argparse.Namespace, where: Places, model: Model) -> list[Clip]:
+    """The clips of the folder that was named, or those that are fetched. Raises MictapeError."""
+    if arguments.clips is None:
+        from mictape.models import clips
+        from mictape.models.download import Client, mirror_of
+
+        known = clips.shipped()
+        print(known.attribution, file=sys.stderr)
+        client = Client(mirror_of(settings_of(arguments, where).models.mirror))
+        note = partial(print, "Fetching", file=sys.stderr)
+        return clips.fetched(known, model.knows, where.data / CLIPS, client, note)
+    named = [clip for clip in read_clips(arguments.clips) if model.knows(clip.language)]
+    if not named:
+        what = f"No clip in {arguments.clips} is in a language of {model.name}"
+        raise MictapeError(Failure(what, f"See mictape models list --language {model.languages[0]}", ExitCode.USAGE))
+    return named
 
 
 def table(tried: Sequence[Tried]) -> list[str]:
