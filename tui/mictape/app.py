@@ -2,27 +2,27 @@
 
 import asyncio
 import contextlib
-import signal
-import sys
-from collections.abc import Awaitable, Generator, Iterable
+from collections.abc import Awaitable, Coroutine, Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
+from textual.worker import Worker, WorkerError
 
 from mictape import __version__
 from mictape.audio.device_monitor import Lookout
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.source import FileSource, SourceSpec
+from mictape.cli import output
 from mictape.commands import COMMANDS, bindings
 from mictape.credentials import standing_of
 from mictape.engines import catalog
 from mictape.engines.readiness import Standing
-from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Download, Downloads
@@ -47,7 +47,9 @@ from mictape.session.session import Session
 from mictape.session.state import State, Status
 from mictape.session.track import Track
 from mictape.settings import DEFAULT_THEME, ChosenDevice, Settings, remember
-from mictape.terminal import guarded, set_up_log, to_log
+from mictape.signals import watched
+from mictape.terminal import guarded, set_up_log, terminal_restorer
+from mictape.terminal_app import TerminalApp
 from mictape.themes import load_themes, shipped_folder, theme_variables
 from mictape.units import RATE
 from mictape.widgets.device_list import key_of
@@ -58,20 +60,25 @@ from mictape.widgets.level_meter import visible_steps
 POLICY: Final = Policy(offline_drain_s=3.0)
 """Leaving waits for the engine, but not long for one that cannot be reached."""
 
+T = TypeVar("T")
+
 
 def run_app(where: Places, settings: Settings, file: Path | None) -> int:
     """Run full-screen until the person leaves; the exit code. Raises MictapeError when it cannot start."""
     where.prepare()
     set_up_log(where.log)
     app = MictapeApp(Recording(where, settings, POLICY), file)
-    with guarded(where.log):
-        app.run()
-    if app.farewell is not None:
-        print(f"mictape: {app.farewell}", file=sys.stderr)
+    with watched(where.log) as app.signal_watch:
+        with guarded(where.log):
+            app.signal_watch.before_force = terminal_restorer()
+            app.run()
+            app.signal_watch.before_force = None
+        if app.farewell is not None:
+            output.say(app.farewell)
     return app.return_code or ExitCode.DONE
 
 
-class MictapeApp(App[None]):
+class MictapeApp(TerminalApp):
     """Listens, shows, keeps."""
 
     TITLE = "Mictape"
@@ -92,8 +99,6 @@ class MictapeApp(App[None]):
             ticking: Whether a clock calls `tick`; tests call it by hand.
         """
         super().__init__()
-        self.farewell: Failure | None = None
-        """What to say on the terminal once it is the person's again."""
         self.transcript = recording.transcript
         self._recording = recording
         self._where = recording.where
@@ -101,7 +106,7 @@ class MictapeApp(App[None]):
         self._main = MainScreen(self.transcript)
         self._file = file
         self._ticking = ticking
-        self._clock = FrameClock(self.tick, self._what_moves)
+        self._clock = FrameClock(lambda: self.attempt(self.tick, None), lambda: self.attempt(self._what_moves, None))
         self._device_wanted = asyncio.Event()
         """The device picker was asked for while there was no session."""
         self._waiting_for_device = False
@@ -111,6 +116,7 @@ class MictapeApp(App[None]):
         self._wanted_language: str | None = None
         """The language that a model is being downloaded for."""
         self._code: int = ExitCode.DONE
+        self._running_session: Worker[None] | None = None
 
     @property
     def session(self) -> Session | None:
@@ -134,15 +140,13 @@ class MictapeApp(App[None]):
             yield SystemCommand(command.title, command.help, getattr(owner, f"action_{command.id}"))
 
     def on_mount(self) -> None:
-        """Colours, clock, signals, and the session."""
+        """Colours, clock, and the session."""
         self._set_up_themes()
         if self._ticking:
             self.run_worker(self._clock.run(), group="clock", description="the frames of the screen")
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):  # Windows has no such signals
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self._on_signal, number)
-        self.run_worker(self._run_session(), group="session", description="the session", exit_on_error=False)
+        self._running_session = self.run_worker(
+            self._run_session(), group="session", description="the session", exit_on_error=False
+        )
 
     def _set_up_themes(self) -> None:
         loaded = load_themes(shipped_folder(), self._where.themes)
@@ -208,9 +212,9 @@ class MictapeApp(App[None]):
         """Record one session from beginning to end; leaving the app is its last step."""
         try:
             async with self._recording as recording:
-                continued = await self._offered_back()
-                spec = await self._first_source(continued)
-                if spec is not None:
+                start = await self._unless_stopped(self._choose_start())
+                if start is not None:
+                    continued, spec = start
                     session = await recording.begin(spec, continued=continued)
                     self._main.begin(session, log=self._where.log, spare=self._where.state / "copied.txt")
                     self.run_worker(self._ask_language(), group="picker", exit_on_error=False)
@@ -221,23 +225,42 @@ class MictapeApp(App[None]):
             self.farewell = error.failure
             self._code = error.failure.code
         except Exception as error:
-            to_log(error)
-            self._give_up()
+            self.farewell = unexpected(error, "The recording")
+            self._code = self.farewell.code
         finally:
             await self._downloads.close()
             self.exit(return_code=self._code)
 
-    def _give_up(self) -> None:
-        """Something broke: leave with a sentence for the person and with exit code 1."""
-        self.farewell = Failure(
-            "Mictape had to stop", f"What was recorded is kept; the log tells more: {self._where.log}"
-        )
-        self._code = 1
+    def leave(self, code: int) -> bool:
+        """Close the session without waiting for the engine, and exit."""
+        self._code = code
+        self._recording.leave()
+        self.action_stop()
+        return self._running_session is not None and not self._running_session.is_finished
 
-    def _handle_exception(self, error: Exception) -> None:
-        """What no handler caught, in a widget say: Textual writes it to stderr, which is the log, and ends."""
-        self._give_up()
-        super()._handle_exception(error)
+    async def closed(self) -> None:
+        """Return when the session is closed."""
+        if self._running_session is not None:
+            with contextlib.suppress(WorkerError):
+                await self._running_session.wait()
+
+    async def _unless_stopped(self, choosing: Coroutine[object, object, T]) -> T | None:
+        """What it returns; None once the app is left, at a question or while it waits: then it is cancelled."""
+        chosen = asyncio.ensure_future(choosing)
+        stopped = asyncio.ensure_future(self._recording.stopped.wait())
+        try:
+            await asyncio.wait([chosen, stopped], return_when=asyncio.FIRST_COMPLETED)
+            return chosen.result() if chosen.done() and not stopped.done() else None
+        finally:
+            for task in (chosen, stopped):
+                task.cancel()
+            await asyncio.wait([chosen, stopped])
+
+    async def _choose_start(self) -> tuple[StoredSession | None, SourceSpec] | None:
+        """What to go on with, if anything, and what to record; None when the app is left instead."""
+        continued = await self._offered_back()
+        spec = None if self._recording.stopping else await self._first_source(continued)
+        return None if spec is None else (continued, spec)
 
     async def _offered_back(self) -> StoredSession | None:
         """The newest session that was cut off, if there is one and the person wants to go on with it."""
@@ -247,10 +270,10 @@ class MictapeApp(App[None]):
         names = tuple(track.name for track in (remains.tracks[0].track, *remains.added))
         session = remains.session
         found = Interrupted(session.started, remains.samples, session.lines, remains.open / RATE, names)
-        if await self.push_screen_wait(RecoverScreen(found)) == "continue":
-            return remains
-        await self._recording.put_away(remains)
-        return None
+        choice = await self.push_screen_wait(RecoverScreen(found))
+        if choice == "new":
+            await self._recording.put_away(remains)
+        return remains if choice == "continue" else None
 
     async def _first_source(self, continued: StoredSession | None) -> SourceSpec | None:
         """What to record first; None when the person leaves instead of choosing."""
@@ -320,7 +343,7 @@ class MictapeApp(App[None]):
         if self.session is None:
             self._device_wanted.set()
         elif not isinstance(self.screen, DevicePicker) and not self._recording.stopping:
-            self.run_worker(self._change_device(), group="picker", exit_on_error=False)
+            self.run_worker(self._change_device(), group="picker")
 
     async def _change_device(self) -> None:
         choice = await self._pick_device()
@@ -336,7 +359,7 @@ class MictapeApp(App[None]):
             return
         line = self._main.line
         track = next((each for each in self.session.tracks if line is not None and each.number == line.track), None)
-        self.run_worker(self._rename(self.session, track or self.session.tracks[0]), exit_on_error=False)
+        self.run_worker(self._rename(self.session, track or self.session.tracks[0]))
 
     async def _rename(self, session: Session, track: Track) -> None:
         hint = f"It stands before every line of {track.device}."
@@ -347,7 +370,7 @@ class MictapeApp(App[None]):
     def action_choose_engine(self) -> None:
         """Open the engine picker."""
         if self.session is not None and not isinstance(self.screen, ModalScreen) and not self._recording.stopping:
-            self.run_worker(self._change_engine(), group="picker", exit_on_error=False)
+            self.run_worker(self._change_engine(), group="picker")
 
     async def _change_engine(self) -> None:
         def look(name: str) -> Awaitable[Standing]:
@@ -457,18 +480,13 @@ class MictapeApp(App[None]):
 
     def action_stop(self) -> None:
         """Stop recording and leave; asked twice, leave at once."""
-        while isinstance(self.screen, ModalScreen):
-            self.pop_screen()
         self._recording.stop()
+        # Each question is answered with None. Without an answer, what waits for it would wait for ever.
+        while len(self.screen_stack) > 1:
+            self.screen.dismiss(None)
 
     async def action_quit(self) -> None:
         """Textual's own way out: leave as `q` does."""
-        self.action_stop()
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        """Leave as `q` does, without waiting for the engine."""
-        self._code = 128 + number
-        self._recording.leave()
         self.action_stop()
 
 

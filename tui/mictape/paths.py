@@ -78,10 +78,53 @@ def places(environ: Mapping[str, str] = os.environ) -> Places:
     """Where things are kept, by the environment."""
     home = environ.get(HOME_VARIABLE)
     if home:
-        folder = Path(home).expanduser().absolute()
+        folder = typed_path(home)
         return Places(data=folder, config=folder, state=folder)
     system = PlatformDirs("mictape", appauthor=False)
-    return Places(data=system.user_data_path, config=system.user_config_path, state=system.user_state_path)
+    try:
+        return Places(data=system.user_data_path, config=system.user_config_path, state=system.user_state_path)
+    except RuntimeError as error:  # no HOME, and no entry for this user either
+        what = "This user has no home folder"
+        raise MictapeError(Failure(what, f"Name a folder in {HOME_VARIABLE}")) from error
+
+
+def typed_path(text: str) -> Path:
+    """The absolute path that a person means, `~` and `~user` resolved; the file need not exist.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) it cannot be a path, names a user who is not there, or is relative to a
+            folder that has been deleted.
+    """
+    try:
+        if "\0" in text:
+            raise ValueError("a path has no NUL in it")
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, ValueError) as error:
+        raise MictapeError(Failure(f"{text} is no path: {error}".rstrip("."), "Name another one")) from error
+    except OSError as error:  # from the current folder
+        what = f"{text} cannot be found: the current folder does not exist any more"
+        raise MictapeError(Failure(what, "Name a path that begins with /")) from error
+
+
+def working_folder() -> Path:
+    """The current folder; the one for temporary files when it has been deleted meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(tempfile.gettempdir())
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something. `Path.exists` raises OSError for names that are too long or may not be looked at.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) it cannot be found out.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise MictapeError(Failure(f"{path} cannot be looked at: {why}", "Name another one")) from error
 
 
 def make_folder(folder: Path) -> None:

@@ -23,6 +23,16 @@ LOG_LIMIT_BYTES: Final = 1_000_000
 
 _STDERR: Final = 2
 
+RESTORE: Final = (
+    "\x18"  # CAN ends a sequence that was cut off
+    "\x1b[?2026l"  # synchronized output
+    "\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # mouse
+    "\x1b[?2004l\x1b[?2048l\x1b[?1004l"  # bracketed paste, reports of size and focus
+    "\x1b[<u"  # kitty's keyboard protocol
+    "\x1b[?7h\x1b[?1049l\x1b[?25h"  # line wrap, main screen, cursor
+)
+"""Gives a terminal back, whatever state the app left it in: what Textual's driver turns on, turned off."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,10 +46,14 @@ def set_up_log(path: Path) -> None:
         MictapeError: (`ExitCode.SOUND`) its folder cannot be made or written to.
     """
     make_folder(path.parent)
-    if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
-    os.close(_open_log(path))
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    try:
+        if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
+            path.replace(path.with_name(f"{path.name}.1"))
+        os.close(_open_log(path))
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        what = f"The log {path} cannot be written: {(error.strerror or str(error)).lower()}"
+        raise MictapeError(Failure(what, "Make it writable, or move it away")) from error
     handler.setFormatter(_Discreet("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     for old in root.handlers[:]:
@@ -130,6 +144,32 @@ def _point_stderr_at(undo: contextlib.ExitStack, log: Path) -> None:
     undo.callback(os.dup2, kept, _STDERR)
     if sys.stderr:
         undo.callback(sys.stderr.flush)
+
+
+def terminal_restorer() -> Callable[[], None]:
+    """What gives the terminal back at once and without waiting, to be called from any thread when all else fails.
+
+    To be made inside `guarded`, before the app changes the terminal.
+    """
+    if sys.platform == "win32" or sys.__stderr__ is None or sys.__stdin__ is None:
+        return lambda: None
+    import termios
+
+    screen, keys = sys.__stderr__.fileno(), sys.__stdin__.fileno()
+    modes = termios.tcgetattr(keys)
+
+    def restore() -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(keys, termios.TCSANOW, modes)
+        # What a frozen terminal has not taken yet would keep this out.
+        termios.tcflush(screen, termios.TCOFLUSH)
+        os.set_blocking(screen, False)
+        try:
+            os.write(screen, RESTORE.encode())
+        finally:
+            os.set_blocking(screen, True)
+
+    return restore
 
 
 def _open_log(path: Path) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mictape.cli import output
 from mictape.cli.parser import parser
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
-from mictape.paths import places
+from mictape.paths import Places, places
 
 
 def run(argv: Sequence[str]) -> int:
@@ -15,8 +15,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    where = places()
+    where: Places | None = None
     try:
+        where = places()
         arguments = parser().parse_args(argv)
         return arguments.run(arguments, where)
     except MictapeError as error:
@@ -29,4 +30,5 @@ def _run(argv: Sequence[str]) -> int:
         if isinstance(sys.stdout, output.Output) and error is sys.stdout.error:
             return ExitCode.DONE  # `watched` reports it
         unexpected(error, "Mictape")
-        return output.say(Failure("Unexpected error", f"The details are in {where.log}", ExitCode.UNEXPECTED))
+        remedy = f"The details are in {where.log}" if where is not None else ""
+        return output.say(Failure("Unexpected error", remedy, ExitCode.UNEXPECTED))

@@ -36,7 +36,8 @@ class Output(io.TextIOWrapper):
 def say(failure: Failure) -> int:
     """Print a failure on stderr; its exit code."""
     with contextlib.suppress(OSError):  # nothing reads it any more
-        print(f"mictape: {failure}", file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  (None when it was closed)
+            print(f"mictape: {failure}", file=sys.stderr, flush=True)
     return failure.code
 
 
@@ -51,7 +52,7 @@ def watched(run: Callable[[], int]) -> int:
     sys.stdout = output = Output(
         cast("BinaryIO", usual.buffer),  # pyright: ignore[reportUnknownMemberType]  (isinstance knows no type arguments)
         encoding=usual.encoding,
-        errors=usual.errors,
+        errors="backslashreplace",  # not every encoding has every character, and no text is worth failing for
         line_buffering=usual.line_buffering,
         write_through=usual.write_through,
     )

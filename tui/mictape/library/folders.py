@@ -13,7 +13,7 @@ from typing import Final, Self
 from filelock import FileLock, Timeout
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.paths import PRIVATE_FILE, PRIVATE_FOLDER, make_folder
+from mictape.paths import PRIVATE_FILE, PRIVATE_FOLDER, is_there, make_folder
 
 LOCK_NAME: Final = "lock"
 PASSING_PREFIX: Final = "mictape-passing-"
@@ -88,7 +88,7 @@ class SessionFolder:
 
 def is_alive(folder: Path) -> bool:
     """Whether a living process holds the session in `folder`."""
-    if not (folder / LOCK_NAME).exists():
+    if not is_there(folder / LOCK_NAME):
         return False
     lock = _lock_of(folder)
     try:
@@ -107,7 +107,7 @@ def remove(folder: Path) -> None:
     Raises:
         MictapeError: (`ExitCode.USAGE`) a living process holds it; (`ExitCode.SOUND`) something cannot be removed.
     """
-    if not folder.exists():
+    if not is_there(folder):
         return
     with SessionFolder(folder):
         try:

@@ -21,6 +21,7 @@ from mictape.library import database, folders
 from mictape.library.folders import SessionFolder
 from mictape.library.low_confidence import unsure_spans
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
+from mictape.paths import is_there
 from mictape.transcript.model import SPEECH
 from mictape.units import Span
 
@@ -65,7 +66,7 @@ class Store:
     @classmethod
     def to_read(cls, path: Path, sessions: Path | None = None) -> Self:
         """Open the library if there is one; else an empty one in memory, so that looking creates nothing."""
-        return cls(path if path.exists() else None, sessions or path.parent / "sessions")
+        return cls(path if is_there(path) else None, sessions or path.parent / "sessions")
 
     def close(self) -> None:
         """Close the database; what was not to be kept is removed."""

@@ -1,6 +1,7 @@
 """The engine picker: who can recognise, what each needs, what leaves the machine, what it costs."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -97,7 +98,7 @@ class EnginePicker(Question[str | None]):
 
     def _look_at_all(self) -> None:
         for name in self._known:
-            self.run_worker(self._look_at(name), group=f"look at {name}", exclusive=True)
+            self.run_worker(partial(self._look_at, name), group=f"look at {name}", exclusive=True)
 
     async def _look_at(self, name: str) -> None:
         self._learn(await self._look(name))

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -15,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from mictape.failure import MictapeError
 from mictape.library.export import endings, format_of
+from mictape.paths import is_there, typed_path
 from mictape.screens.modal import Question
 
 HINT: Final = f"The ending names the format: {endings()}."
@@ -98,18 +100,24 @@ class ExportScreen(Question[Path | None]):
     @on(Input.Submitted)
     def _on_path(self, event: Input.Submitted) -> None:
         event.stop()
-        path = Path(event.value.strip()).expanduser()
         part = self._parts.highlighted_option
         if not event.value.strip() or part is None or part.id is None:
             self._say("Type the name of a file.", trouble=True)
-        elif path.is_dir():
+            return
+        try:
+            path = typed_path(event.value.strip())
+            there = is_there(path)
+        except MictapeError as error:
+            self._say(str(error.failure), trouble=True)
+            return
+        if there and path.is_dir():
             self._say(f"{path} is a folder. Type the name of a file in it.", trouble=True)
-        elif path.exists() and self._asked != path:
+        elif there and self._asked != path:
             self._asked = path
             self._say(f"{path.name} exists. Press Enter again to replace it.", trouble=True)
         else:
             wish = ExportWish(part.id, path, over=self._asked == path)
-            self.run_worker(self._write(wish), group="export", exclusive=True, exit_on_error=False)
+            self.run_worker(partial(self._write, wish), group="export", exclusive=True)
 
     async def _write(self, wish: ExportWish) -> None:
         try:

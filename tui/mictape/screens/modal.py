@@ -1,9 +1,10 @@
 """What every screen has that asks the person something and then goes."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual.await_remove import AwaitRemove
 from textual.screen import ModalScreen
+from textual.worker import Worker, WorkType
 
 Answer = TypeVar("Answer")
 
@@ -11,11 +12,24 @@ Answer = TypeVar("Answer")
 class Question(ModalScreen[Answer]):
     """A modal screen whose workers end with the answer.
 
-    Textual takes a screen's widgets away before it cancels the screen's workers; a worker that wakes up in between
-    finds no widget, and its error ends the app.
+    Textual takes a screen's widgets away before it cancels the screen's workers, and may mount a screen that is being
+    taken away: a worker that runs then finds no widget.
     """
 
+    _leaving = False
+
     def remove(self) -> AwaitRemove:
-        """Take the screen away, however it was left; no worker of it goes on after this."""
+        """Take the screen away, however it was left; no worker of it goes on or begins after this."""
+        self._leaving = True
         self.workers.cancel_node(self)  # pyright: ignore[reportUnknownMemberType]  (Textual gives no type arguments)
         return super().remove()
+
+    def run_worker(  # what is passed on has Textual's types
+        self,
+        work: WorkType[Any],
+        *arguments: Any,  # noqa: ANN401
+        start: bool = True,
+        **options: Any,  # noqa: ANN401
+    ) -> Worker[Any]:
+        """As Textual's, which a coroutine function must be given; not started once the screen is being taken away."""
+        return super().run_worker(work, *arguments, start=start and not self._leaving, **options)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -36,8 +37,8 @@ class Interrupted:
     """What the tracks are called that go on when it is continued."""
 
 
-class RecoverScreen(Question[RecoverChoice]):
-    """Offers an interrupted session back."""
+class RecoverScreen(Question[RecoverChoice | None]):
+    """Offers an interrupted session back. The result is None when the app is left instead."""
 
     CSS_PATH = "recover.tcss"
 
@@ -45,7 +46,10 @@ class RecoverScreen(Question[RecoverChoice]):
         Binding("c", "choose('continue')", "continue"),
         Binding("n", "choose('new')", "new"),
         Binding("escape", "choose('new')", "new", show=False),
+        Binding("q", "app.stop", "quit"),
     ]
+
+    _ways = getters.query_one("#ways", OptionList)
 
     def __init__(self, session: Interrupted) -> None:
         super().__init__()
@@ -59,17 +63,26 @@ class RecoverScreen(Question[RecoverChoice]):
             yield OptionList(
                 Option(Content("Continue it  (Enter)"), id="continue"),
                 Option(Content("Keep it and start a new one  (n)"), id="new"),
+                Option(Content("Quit; it is offered again  (q)"), id="quit"),
                 id="ways",
                 compact=True,
             )
+
+    def on_mount(self) -> None:
+        """The keys go to the list, also in a terminal that has no focus now, where Textual would focus nothing."""
+        self._ways.focus()
 
     def action_choose(self, choice: RecoverChoice) -> None:
         """Take one of the two ways."""
         self.dismiss(choice)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Chosen with Enter or the mouse."""
-        self.dismiss("continue" if event.option_id == "continue" else "new")
+        match event.option_id:
+            case "continue" | "new" as choice:
+                self.dismiss(choice)
+            case _:
+                await self.run_action("app.stop")
 
     def _found(self) -> str:
         """What there is of it, in a few sentences."""

@@ -20,6 +20,7 @@ from mictape.audio.ballistics import HISTORY_STEPS, Reading
 from mictape.transcript.wrapping import visible
 from mictape.units import RATE
 from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_at, zone_of
+from mictape.widgets.survives import SurvivesErrors
 
 _PARTS: Final = " ▏▎▍▌▋▊▉"
 """A cell filled from the left by none to seven eighths."""
@@ -90,7 +91,7 @@ class _Paints:
     clip: Style
 
 
-class LevelMeter(Widget):
+class LevelMeter(SurvivesErrors, Widget):
     """One track's level: bar and numbers, below it the scale, below that the last ten seconds, as high as it is.
 
     The screen's clock pulls it. It draws only what a cell can show: a reading that looks the same costs a

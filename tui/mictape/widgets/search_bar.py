@@ -11,11 +11,12 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from mictape.transcript.query import Query
+from mictape.widgets.survives import SurvivesErrors
 
 _TOGGLES = (("regex", "F2"), ("word", "F3"), ("accents", "F4"))
 
 
-class SearchBar(Vertical):
+class SearchBar(SurvivesErrors, Vertical):
     """Tells what is typed, as it is typed; shows what came of it. Whoever composes it does the searching."""
 
     DEFAULT_CSS = """

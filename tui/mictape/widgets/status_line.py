@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from mictape.session.state import State, Status
 from mictape.units import RATE, clock
+from mictape.widgets.survives import SurvivesErrors
 
 LAMPS: Final = {
     State.LISTENING: ("●", "live"),
@@ -67,7 +68,7 @@ class _Shown:
     recording: bool
 
 
-class StatusLine(Widget):
+class StatusLine(SurvivesErrors, Widget):
     """One row with everything that is true now; a second one while there is something to do about it.
 
     Detail goes as the row gets narrower; state, recording mark, clock and delay stay.

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
+from mictape.widgets.survives import SurvivesErrors
 from mictape.widgets.transcript_low_confidence import Ask, UnsureWords
 from mictape.widgets.transcript_rows import Rows
 from mictape.widgets.transcript_search import Walk, show_ticks
@@ -23,7 +24,7 @@ _TURN_S: Final = 0.002
 """Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
 
 
-class TranscriptView(ScrollView, can_focus=True, inherit_bindings=False):
+class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_bindings=False):
     """Shows a transcript of any length and what is being said at its end.
 
     The app calls `pull` from its clock; nothing else reads the transcript. Each call does a bounded amount of

@@ -11,6 +11,7 @@ from textual import work
 
 from mictape.audio.player import Player
 from mictape.library.export import Style, format_of, write
+from mictape.paths import working_folder
 from mictape.screens.edit_line import EditLine, LineEdit
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.main.navigation import Reading
@@ -49,7 +50,7 @@ class Handwork(Reading):
             with self.saying():
                 self.session.writer.mark(line.id, "" if line.mark is None else None)
 
-    @work(exit_on_error=False)
+    @work
     async def action_mark_with_note(self) -> None:
         """Mark the line under the cursor, with a note."""
         line, session = self.line, self.session
@@ -60,7 +61,7 @@ class Handwork(Reading):
             with self.saying(), suppress(KeyError):
                 session.writer.mark(line.id, note)
 
-    @work(exit_on_error=False)
+    @work
     async def action_note(self) -> None:
         """Write a note at the present time of the tape."""
         session = self.session
@@ -70,7 +71,7 @@ class Handwork(Reading):
         if text:
             session.writer.note(session.tracks[0], text)
 
-    @work(exit_on_error=False)
+    @work
     async def action_open_line(self) -> None:
         """Open the line under the cursor: text, speaker, key term."""
         line, session = self.line, self.session
@@ -124,7 +125,7 @@ class Handwork(Reading):
             self.text.go_to(transcript.id_at(index))
             self._play()
 
-    @work(group="play", exit_on_error=False)
+    @work(group="play")
     async def _play(self) -> None:
         line, session, player = self.line, self.session, self._player
         if line is None or session is None or player is None:
@@ -141,7 +142,7 @@ class Handwork(Reading):
 
     # Files.
 
-    @work(exit_on_error=False)
+    @work
     async def action_export(self) -> None:
         """Export the text, or a part of it, to a file."""
         transcript = self.transcript
@@ -160,7 +161,7 @@ class Handwork(Reading):
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
 
         name = f"mictape-{datetime.now():%Y%m%d-%H%M}.md"
-        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, Path.cwd() / name, export)
+        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, working_folder() / name, export)
         path = await self.app.push_screen_wait(question)
         if path is not None:
             self.say(f"Exported to {path}.")

@@ -175,7 +175,7 @@ class Reading(Screen[None]):
     def _look_for(self, step: int, first_of: _Finder, otherwise: str, lines: int) -> None:
         """Go to the next line (1) or the one before (-1) that is found, looking at so many at once."""
         seeking = self._seeking(step, first_of, otherwise, lines)
-        self.run_worker(seeking, group="seek", exclusive=True, exit_on_error=False)
+        self.run_worker(seeking, group="seek", exclusive=True)
 
     async def _seeking(self, step: int, first_of: _Finder, otherwise: str, count: int) -> None:
         """Look at slice after slice; lines may come and go meanwhile."""
@@ -248,7 +248,7 @@ class Reading(Screen[None]):
         if text is None or self.spare is None:
             self.say("There is nothing to copy yet.")
             return
-        self.run_worker(self._copying(text, self.spare), group="copy", exit_on_error=False)
+        self.run_worker(self._copying(text, self.spare), group="copy")
 
     async def _copying(self, text: str, spare: Path) -> None:
         with self.saying():

@@ -17,6 +17,7 @@ from mictape.transcript.model import Transcript
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine
+from mictape.widgets.survives import SurvivesErrors
 from mictape.widgets.transcript_view import TranscriptView
 
 SHORT_ROWS: Final = 18
@@ -36,7 +37,7 @@ class Level:
     """What the track is called, where that has to be told."""
 
 
-class MainScreen(Searching, Handwork):
+class MainScreen(SurvivesErrors, Searching, Handwork):
     """Shows a session; the app's clock tells it what is true now."""
 
     status = getters.query_one(StatusLine)

@@ -1,0 +1,166 @@
+"""The driver relies on nothing that the terminal does: real pseudo-terminals, frozen, flooded, closed."""
+
+import fcntl
+import os
+import select
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from support.waiting import until
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
+
+import pty
+import termios
+
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+from mictape import driver
+from mictape.driver import TerminalDriver, TerminalWriter
+from mictape.terminal import RESTORE
+
+BIG = "x" * 100_000
+"""More than a pseudo-terminal holds that nobody reads."""
+
+
+@dataclass
+class Terminal:
+    """A pseudo-terminal with a writer on it; nobody reads it unless a test does."""
+
+    master: int
+    slave: int
+    caught_up: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.writer = TerminalWriter(self.slave, caught_up=self.caught_up.set, gone=self.gone.set)
+        self.writer.start()
+
+    def read(self) -> str:
+        """What there is to read now."""
+        data = b""
+        while select.select([self.master], [], [], 0)[0]:
+            data += os.read(self.master, 65536)
+        return data.decode()
+
+    def reads(self, what: str) -> str:
+        """Read until the text comes; everything that was read."""
+        read = ""
+
+        def came() -> bool:
+            nonlocal read
+            read += self.read()
+            return what in read
+
+        until(came, what=repr(what))
+        return read
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    master, slave = pty.openpty()
+    attributes = termios.tcgetattr(slave)
+    attributes[1] &= ~termios.OPOST  # what is written is what is read
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
+    terminal = Terminal(master, slave)
+    yield terminal
+    terminal.writer.close()
+    for descriptor in (master, slave):
+        try:
+            os.close(descriptor)
+        except OSError:
+            continue
+
+
+def test_frames_that_a_frozen_terminal_does_not_take_are_dropped_and_a_repaint_follows(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "PENDING_LIMIT", 10_000)
+    terminal.writer.write(BIG, frame=True)
+    terminal.writer.write("dropped", frame=True)
+    terminal.writer.write("\x1b]52;c;a2VwdA==\a", frame=False)
+    assert not terminal.caught_up.is_set()
+    read = terminal.reads("\a")
+    until(terminal.caught_up.is_set)
+    assert read == BIG + "\x1b]52;c;a2VwdA==\a"
+    terminal.writer.write("again", frame=True)
+    assert terminal.reads("again") == "again"
+
+
+def test_frames_are_dropped_once_the_oldest_has_waited_too_long(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "LATE_S", 0.0)
+    terminal.writer.write(BIG, frame=True)
+    until(lambda: (terminal.writer.write("late", frame=True), terminal.writer._dropped)[1])
+    assert "late" not in terminal.reads("x" * 1000)
+
+
+def test_a_terminal_that_is_gone_is_said_once_and_written_to_no_more(terminal: Terminal) -> None:
+    os.close(terminal.master)
+    terminal.writer.write("nobody", frame=True)
+    until(terminal.gone.is_set)
+    terminal.writer.join()
+    terminal.writer.write("nobody", frame=False)
+    assert not terminal.writer._pending
+
+
+def test_closing_gives_even_a_frozen_terminal_back(terminal: Terminal) -> None:
+    terminal.writer.write("\x1b[?1049h" + BIG, frame=True)
+    until(lambda: not select.select([], [terminal.slave], [], 0)[1], what="a full terminal")
+    terminal.writer.write("\x1b[?1049l", frame=False)
+    terminal.writer.close()
+    assert not terminal.writer.is_alive()
+    assert terminal.read().endswith(RESTORE)
+
+
+def test_closing_writes_what_is_left(terminal: Terminal) -> None:
+    terminal.writer.write("frame", frame=True)
+    terminal.writer.write("last", frame=False)
+    terminal.writer.close()
+    assert terminal.read().endswith("last")
+
+
+def test_what_restores_a_terminal_undoes_all_that_the_driver_does() -> None:
+    """Textual's own list, from its code: whatever mode it sets, ours resets."""
+    import inspect
+    import re
+
+    lines = inspect.getsource(LinuxDriver).splitlines()
+    source = "\n".join(line for line in lines if not line.strip().startswith("#"))
+    modes = set(re.findall(r"\\x1b\[\?(\d+)h", source)) - {"25", "7"}
+    assert {"1049", "1000", "2004"} <= modes
+    for mode in modes:
+        assert f"\x1b[?{mode}l" in RESTORE
+    assert "\x1b[?25h" in RESTORE
+    assert "\x1b[?7h" in RESTORE
+
+
+def test_the_flag_of_the_shells_own_descriptor_stays(terminal: Terminal) -> None:
+    terminal.writer.write("drawn", frame=True)
+    terminal.reads("drawn")
+    assert os.get_blocking(terminal.slave)
+    assert not os.get_blocking(terminal.writer._descriptor)
+
+
+async def test_the_terminals_own_size_counts_and_not_what_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master, slave = pty.openpty()
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "50")
+    with os.fdopen(slave, "r", closefd=False) as keys, os.fdopen(slave, "w", closefd=False) as screen:
+        monkeypatch.setattr(sys, "__stdin__", keys)
+        monkeypatch.setattr(sys, "__stderr__", screen)
+        assert TerminalDriver(App())._size == (200, 50), "a terminal that does not know its size"
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        assert TerminalDriver(App())._size == (80, 24)
+    os.close(master)
+    os.close(slave)
