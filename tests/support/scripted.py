@@ -61,6 +61,8 @@ class ScriptedEngine:
     """A word that kills every connection that hears it."""
     revises_speakers: bool = False
     """Says at the end that everything was said by A."""
+    blank: int = 0
+    """So many connections answer everything with nothing, the first ones."""
     mute: bool = False
     """Takes everything and says nothing."""
     loads_s: float = 0.0
@@ -141,6 +143,7 @@ class ScriptedConnection:
         self._labels: dict[str, int] = {}
         """For each label the person it stands for."""
         engine.labelled.append(self._labels)
+        self._blank = engine.opened <= engine.blank
         self._began_s: float | None = None
         self._opened_s = asyncio.get_running_loop().time()
         engine.sent.append([])
@@ -181,7 +184,7 @@ class ScriptedConnection:
         self._words.append(Word(f"w{number}", start, end, speaker=self._label(number)))
         if len(self._words) >= self._engine.turn_words:
             self._end_turn()
-        else:
+        elif not self._blank:
             self._say(Partial(self._turn, self._text, self._times, start=self._words[0].start))
 
     @property
@@ -198,6 +201,10 @@ class ScriptedConnection:
         start, end = self._words[0].start, self._words[-1].end
         assert end is not None
         final = FinalTurn(self._turn, self._text, self._times, start, end, speaker=self._words[0].speaker)
+        if self._blank:
+            self._words = []
+            self._say(Answered(end))
+            return
         self._held.append(final)
         self._turn += 1
         self._words = []

@@ -79,6 +79,7 @@ _values: Final[Mapping[str, tuple[str, object]]] = {
     "theme": ('"mine"', "mine"),
     "keep": ("false", False),
     "backfill": ('"off"', "off"),
+    "send": ('"all"', "all"),
     "idle_close_min": ("0", 0),
     "audio.backend": ('"parec"', "parec"),
     "audio.channel": ("3", 3),

@@ -187,6 +187,9 @@ async def _show(recording: Recording, session: Session, job: Job) -> None:
                     pass
             update()
     lines.put()
+    for track in session.tracks:
+        if track.left_out:
+            print(f"mictape: {track.left_out}.", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ class Follower:
             activity=self._activity,
             speakers=speakers or SpeakerRegistry(),
             numbers=numbers,
+            send_all=self._plan.send_all,
         )
         self._live = Live(self._queue, engine, self._plan)
 
@@ -105,6 +106,11 @@ class Follower:
         """What the connections have cost so far by the public price; None when there is none."""
         price = self._engine.capabilities.usd_per_hour
         return None if price is None else price * self.connected_s / 3600
+
+    @property
+    def left_out(self) -> int:
+        """Samples of silence that were not sent to any engine."""
+        return self._queue.left_out.total
 
     def endpoint(self) -> None:
         """The recording is paused where the tape is now: end the utterance there."""
@@ -170,4 +176,5 @@ def _needs_activity(engine: Engine) -> bool:
     there, too: then silence is left out and waited for.
     """
     able = engine.capabilities
-    return not able.offline or able.fastest_pace is not None or able.longest_s is not None
+    limited = able.fastest_pace is not None or able.longest_s is not None
+    return not able.offline or limited or able.endpointing == "follower"

@@ -33,6 +33,8 @@ UNANSWERED_S: Final = 12.0
 LEAST_SPEECH: Final = RATE
 """A second of what may be speech; less may be a door."""
 LOOK_S: Final = 1.0
+ACTIVITY_S: Final = 10.0
+"""How long our own look at the tape is waited for, when an engine was quicker than it."""
 LATE: Final = RATE * 3 // 10
 """A connection that is this late leaves silence out to catch up."""
 PAUSE: Final = RATE * 6 // 10
@@ -50,6 +52,16 @@ class Unanswered(Lost):
                 "The engine does not answer any more", "Nothing to do: another connection is tried", ExitCode.ENGINE
             )
         )
+
+
+class NoText(Lost):
+    """An utterance that is certainly speech was answered with nothing."""
+
+    def __init__(self, until: int, speech: int) -> None:
+        """Say so of the samples before `until`, in session time, of which so many are `speech`."""
+        what = f"The engine wrote nothing for {speech / RATE:.0f} s of speech"
+        super().__init__(Failure(what, "Try another engine", ExitCode.ENGINE))
+        self.until = until
 
 
 class Utterances:
@@ -91,6 +103,7 @@ class Link:
         name: Callable[[EngineEvent], EngineEvent] = lambda event: event,
         activity: SpeechActivity | None = None,
         opened_s: float | None = None,
+        leave_out: Callable[[int, int], None] | None = None,
     ) -> None:
         """Prepare to carry `[start, end)`.
 
@@ -104,6 +117,7 @@ class Link:
             name: Puts names in the place of speaker labels; is given the events of the context, too.
             activity: Where there may be speech: to detect a dead server, and to leave silence out.
             opened_s: Since when the connection is open, by the loop's clock; None: since now.
+            leave_out: Called with silence that is not sent, session time; None: everything is sent.
         """
         self.start = start
         self.end = end
@@ -125,6 +139,10 @@ class Link:
         self._report = report
         self._name = name
         self._activity = activity
+        self._leave_out = leave_out
+        self._unanswered_s = max(UNANSWERED_S, capabilities.patience_s)
+        self._wrote = False
+        """Whether there is text since the engine last answered."""
         self._pace = capabilities.fastest_pace
         self._keep_alive = capabilities.keep_alive
         self._context = CONTEXT if capabilities.word_times else 0
@@ -218,6 +236,8 @@ class Link:
                 await self._connection.endpoint()
             elif silence := self._to_leave_out():
                 self._timeline.skip(self._handed, silence)
+                if self._leave_out is not None:
+                    self._leave_out(self._next, self._next + silence)
                 self._next += silence
             elif count := self._ready():
                 pcm = self._tape.read(self._next - self._tape.origin, count)
@@ -271,13 +291,15 @@ class Link:
     def _to_leave_out(self) -> int:
         """Silence that need not be sent, because a connection that may go no faster than real time is late.
 
-        No speech was found in it. What is left of a pause is still long enough to end a turn.
+        It is silence by the levels and by the detector. What is left of a pause is still long enough to end a turn.
         """
+        if self._leave_out is None:
+            return 0
         late = self._tape.origin + self._tape.samples - self._next
         if self._pace is None or self._activity is None or self._began_s is None or late < LATE:
             return 0
         border = min([self._activity.position, *(at for at in (self.end, self._endpoint) if at is not None)])
-        pieces = self._activity.speech.missing(self._next, border)
+        pieces = self._activity.sound.missing(self._next, border)
         silent = pieces[0][1] - self._next if pieces and pieces[0][0] == self._next else 0
         return max(0, silent - PAUSE)
 
@@ -326,8 +348,10 @@ class Link:
                 until = min(max(event.until, self.start), self.sent)
                 event = type(event)(until)
                 if isinstance(event, Answered):
+                    await self._look_for_missing_text(until)
                     self.answered = max(self.answered, until)
             if isinstance(event, FinalTurn):
+                self._wrote = self._wrote or bool(event.text)
                 self._count_turn(event)
             mine = owned(event, self.start, self.end)
             if isinstance(mine, Partial):
@@ -336,6 +360,21 @@ class Link:
                 self._unfinished.pop(mine.turn, None)
             if mine is not None:
                 self._report(mine)
+
+    async def _look_for_missing_text(self, until: int) -> None:
+        """Raise `NoText` where an engine whose utterances we end has nothing to say of what is certainly speech.
+
+        A model that is stuck answers so for minutes (vllm-project/vllm#47614), and nobody would know.
+        """
+        wrote, self._wrote = self._wrote, False
+        if wrote or self._activity is None or self._utterances is None or until <= self.answered:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ACTIVITY_S):
+                await self._activity.reached(until)
+        speech = self._activity.surely_speaks(self.answered, until)
+        if speech > LEAST_SPEECH:
+            raise NoText(until, speech)
 
     def _count_turn(self, turn: FinalTurn) -> None:
         if turn.turn >= self._turns:
@@ -358,7 +397,7 @@ class Link:
                 since_s = None
             elif since_s is None:
                 since_s = _now()
-            elif _now() - max(since_s, self._received_s) > UNANSWERED_S:
+            elif _now() - max(since_s, self._received_s) > self._unanswered_s:
                 raise Unanswered
 
 

@@ -42,6 +42,8 @@ class Plan:
     """Fills in what the live connection left behind; None: that becomes a gap."""
     idle_s: float | None = None
     """Seconds without speech after which a billed engine's connection is closed until speech returns."""
+    send_all: bool = False
+    """Whether silence is sent, too, and connections stay open in it."""
     give_up_s: float | None = None
     """Raise the cause after this many seconds without a connection; None: never."""
 
@@ -162,15 +164,17 @@ class Live:
 
     def _is_idle(self, link: Link) -> bool:
         idle_s, activity = self._plan.idle_s, self._queue.activity
-        if idle_s is None or activity is None or not self._engine.capabilities.billed or link.end is not None:
+        if idle_s is None or activity is None or self._plan.send_all or link.end is not None:
             return False
-        return min(activity.silent_for(), activity.position - link.start) >= idle_s * RATE
+        if not self._engine.capabilities.billed:
+            return False
+        return min(activity.quiet_for(), activity.position - link.start) >= idle_s * RATE
 
     async def _wait_for_speech(self) -> None:
         """After a connection was closed for silence: wait for speech."""
         activity, queue = self._queue.activity, self._queue
         while self._idle_from is not None and activity is not None:
-            speech = [start for start, end in activity.speech if end > self._idle_from]
+            speech = [start for start, end in activity.sound if end > self._idle_from]
             if speech or queue.tape.ended:
                 until = max(self._idle_from, speech[0] - BEFORE_SPEECH) if speech else activity.position
                 queue.skip_silence(self._idle_from, until)

@@ -1,9 +1,10 @@
 """Where on a tape there may be speech: as the speech detector says, else from the levels.
 
-Pure Python: the app needs no numpy for it. It errs on the side of speech: what it calls silent is not sent to an
-engine twice, and what it calls speech is only looked after.
+Pure Python: the app needs no numpy for it. What is silence by the levels and by the detector need not be sent to an
+engine; either of them alone is not enough, since a detector does not know singing or whispering for speech.
 """
 
+import asyncio
 from array import array
 from collections import deque
 from collections.abc import Sequence
@@ -45,12 +46,23 @@ class SpeechActivity:
         """Everything before it has been examined."""
         self.speech = Intervals()
         """Where there may be speech."""
+        self.sound = Intervals()
+        """Where it is not silent: by the levels or by the detector."""
+        self.certain_speech = Intervals()
+        """Where the detector found speech, without what lies around it."""
         self.certain = False
         """Whether the detector says so now; what the levels say may be any noise."""
         self._floor_db = LOUDEST_FLOOR_DB
         self._run = 0
         self._levels: deque[float] = deque(maxlen=REACH_S * 50)
         self._rest = b""
+        self._moved = asyncio.Event()
+
+    async def reached(self, position: int) -> None:
+        """Wait until everything before it has been looked at, but for what is no whole step."""
+        while self.position + self.pending < position:
+            self._moved.clear()
+            await self._moved.wait()
 
     @property
     def pending(self) -> int:
@@ -66,7 +78,9 @@ class SpeechActivity:
         """
         self.certain = spoken is not None
         for start, end in spoken or ():
-            self.speech.add(max(0, start - AROUND), end + AROUND)
+            self.certain_speech.add(start, end)
+            for kind in (self.speech, self.sound):
+                kind.add(max(0, start - AROUND), end + AROUND)
         data = self._rest + pcm
         whole = len(data) // (2 * STEP)
         self._rest = data[whole * 2 * STEP :]
@@ -76,6 +90,7 @@ class SpeechActivity:
         for at in range(0, whole * STEP, STEP):
             step = samples[at : at + STEP]
             self._take(sum(map(mul, step, step)) / STEP)
+        self._moved.set()
 
     def _take(self, square: float) -> None:
         level_db = 10 * log10(square / 32768**2) if square else SILENCE_DB
@@ -84,17 +99,30 @@ class SpeechActivity:
         loud = level_db > max(LEAST_DB, self._floor_db + ABOVE_FLOOR_DB)
         self._run = self._run + 1 if loud else 0
         self.position += STEP
-        if self._run >= RUN_STEPS and not self.certain:
-            self.speech.add(max(0, self.position - self._run * STEP - AROUND), self.position + AROUND)
+        if self._run >= RUN_STEPS:
+            begin, end = max(0, self.position - self._run * STEP - AROUND), self.position + AROUND
+            self.sound.add(begin, end)
+            if not self.certain:
+                self.speech.add(begin, end)
 
     def silent_for(self) -> int:
+        """Samples without speech up to where it has looked."""
+        return self._since_last(self.speech)
+
+    def quiet_for(self) -> int:
         """Samples of silence up to where it has looked."""
-        last = max((end for _, end in self.speech), default=0)
-        return max(0, self.position - last)
+        return self._since_last(self.sound)
+
+    def _since_last(self, kind: Intervals) -> int:
+        return max(0, self.position - max((end for _, end in kind), default=0))
 
     def speaks(self, start: int, end: int) -> int:
         """Samples in `[start, end)` in which there may be speech."""
-        return max(0, end - start) - sum(stop - begin for begin, stop in self.speech.missing(start, end))
+        return _covered(self.speech, start, end)
+
+    def surely_speaks(self, start: int, end: int) -> int:
+        """Samples in `[start, end)` in which the detector found speech."""
+        return _covered(self.certain_speech, start, end)
 
     def quietest(self, start: int, end: int) -> int:
         """A border in `[start, end)`: the middle of the quietest 60 ms; `end` when it has not looked there."""
@@ -107,3 +135,7 @@ class SpeechActivity:
         sums = [sum(levels[at : at + QUIETEST_STEPS]) for at in range(len(levels) - QUIETEST_STEPS + 1)]
         best = min(range(len(sums)), key=sums.__getitem__)
         return first_known + (first + best) * STEP + QUIETEST_STEPS * STEP // 2
+
+
+def _covered(kind: Intervals, start: int, end: int) -> int:
+    return max(0, end - start) - sum(stop - begin for begin, stop in kind.missing(start, end))

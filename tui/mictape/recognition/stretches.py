@@ -23,7 +23,7 @@ from mictape.engines.base import (
 from mictape.failure import ExitCode, unexpected
 from mictape.intervals import Interval, Intervals
 from mictape.recognition.coverage import Coverage, Gap
-from mictape.recognition.link import Link, Unanswered
+from mictape.recognition.link import LEAST_SPEECH, Link, NoText, Unanswered
 from mictape.recognition.retry import Limiter
 from mictape.recognition.speakers import SpeakerLabels, SpeakerRegistry
 from mictape.recognition.speech_activity import SpeechActivity
@@ -85,6 +85,7 @@ class StretchQueue:
         activity: SpeechActivity | None,
         speakers: SpeakerRegistry,
         numbers: Iterator[int],
+        send_all: bool = False,
     ) -> None:
         """Begin with what `coverage` leaves open.
 
@@ -96,10 +97,14 @@ class StretchQueue:
             activity: Where speech may be; None when that is of no use.
             speakers: The speakers of the track.
             numbers: Gives each connection of the session its number.
+            send_all: Whether silence is sent, too.
         """
         self.tape = tape
         self.coverage = coverage
         self.activity = activity
+        self.left_out = Intervals()
+        """Silence that was not sent to any engine, session time."""
+        self._send_all = send_all
         self.received = coverage.reached(tape.origin + tape.samples)
         """The live engine has taken the samples before this."""
         self._live: Owner | None = None
@@ -180,6 +185,7 @@ class StretchQueue:
         """No engine is sent `[start, until)`: there is no speech in it."""
         until = min(until, self.end)
         self.coverage.cover(start, until)
+        self.left_out.add(start, until)
         self.advance(until)
 
     def advance(self, until: int) -> None:
@@ -243,6 +249,7 @@ class StretchQueue:
             name=partial(self._named, labels),
             activity=self.activity,
             opened_s=ready.opened_s,
+            leave_out=None if self._send_all else self.left_out.add,
         )
         owner = self._owners[number] = Owner(number, engine, link)
         if live:
@@ -332,11 +339,13 @@ class StretchQueue:
         if tries + 1 < TRIES or unanswered >= link.sent:
             return
         self._tries = (-1, 0, True)
-        if silent:
+        end = lost.until if isinstance(lost, NoText) else link.sent
+        surely = self.activity.surely_speaks(unanswered, end) if self.activity is not None else 0
+        if silent and surely <= LEAST_SPEECH:
             # Living connections had nothing to say about it: there are no words in it.
-            self.coverage.cover(unanswered, link.sent)
+            self.coverage.cover(unanswered, end)
         elif not self._took_unfinished(owner, unanswered):
-            self.give_up(unanswered, link.sent, lost.cause.what)
+            self.give_up(unanswered, end, lost.cause.what)
 
     def _took_unfinished(self, owner: Owner, unanswered: int) -> bool:
         """Take what a partial has of a turn that no connection lasted to finish; whether it reaches any further.

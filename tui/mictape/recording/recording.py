@@ -232,7 +232,8 @@ class Recording:
         fill = {"same": lambda: self._engine, "local": lambda: self._engines.get("local")}.get(self.settings.backfill)
         idle_s = self.settings.idle_close_min * 60.0 if self.settings.idle_close_min else None
         give_up_s = self._policy.give_up_s
-        return Plan(fill=fill() if fill else None, idle_s=idle_s, give_up_s=give_up_s)
+        send_all = self.settings.send == "all"
+        return Plan(fill=fill() if fill else None, idle_s=idle_s, send_all=send_all, give_up_s=give_up_s)
 
     # How it runs and ends.
 

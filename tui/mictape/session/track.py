@@ -20,7 +20,7 @@ from mictape.recognition.follower import Follower
 from mictape.recognition.speakers import SpeakerRegistry
 from mictape.session.state import BEHIND_S, Situation, State, Status, state_of
 from mictape.session.track_clock import FIRST, TrackClock
-from mictape.units import RATE
+from mictape.units import RATE, clock
 
 MOMENTS: Final = 4_096
 """Some minutes of the tape's growth, at a message every 40 ms."""
@@ -241,6 +241,12 @@ class Track:
             cost_usd=follower.cost_usd if follower else None,
             recording=self.source_state == "open" and not paused,
         )
+
+    @property
+    def left_out(self) -> str:
+        """What of the tape was not sent to the engine, for people; empty when it was less than a second."""
+        silent = self.follower.left_out if self.follower else 0
+        return f"{clock(silent)} of {clock(self.end)} was silence and was not sent" if silent >= RATE else ""
 
     def _hint(self, state: State) -> str:
         """What to do next in this state; empty when there is nothing to do."""

@@ -41,6 +41,7 @@ class Origin(StrEnum):
 
 
 Backfill = Literal["same", "local", "off"]
+Send = Literal["sound", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,13 @@ class Settings:
             "--backfill",
         ),
     ] = "same"
+    send: Annotated[
+        Send,
+        Setting(
+            "What goes to an engine that is late or billed: everything but silence, or everything",
+            "--send",
+        ),
+    ] = "sound"
     idle_close_min: Annotated[
         int,
         Meta(ge=0, le=1440),
