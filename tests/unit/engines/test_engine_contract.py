@@ -14,11 +14,19 @@ from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers import assemblyai as assemblyai_server
 from servers import deepgram as deepgram_server
+from servers import elevenlabs as elevenlabs_server
+from servers import mistral as mistral_server
 from servers import openai as openai_server
+from servers import openai_http as openai_http_server
+from servers import soniox as soniox_server
 from servers import vllm as vllm_server
 from servers.assemblyai_v2 import V2Server
 from servers.base import Peer, serve
+from servers.elevenlabs import ScribeServer
+from servers.mistral import VoxtralServer
+from servers.openai_http import transcription_server
 from servers.sherpa import OfflineServer, OnlineServer
+from servers.soniox import SonioxServer
 from servers.vosk import VoskServer
 from support.conversation import answered, finals, hear_all, received
 
@@ -26,11 +34,11 @@ SECONDS = 2
 
 
 @asynccontextmanager
-async def served(handler: object) -> AsyncGenerator[str]:
+async def served(handler: object, path: str = "") -> AsyncGenerator[str]:
     """The url of a server of this handler."""
     admit = getattr(handler, "admit", None)
     async with serve(handler, admit=admit) as server:  # type: ignore[arg-type]
-        yield server.url
+        yield server.url + path
     assert not server.violations
 
 
@@ -58,10 +66,24 @@ class Case:
     options: dict[str, object] = field(default_factory=dict[str, object])
 
     def engine(self, url: str, folder: Path) -> Engine:
+        if self.name == "openai-http":
+            url = url.replace("ws:", "http:")
         return catalog.create(self.name, {**self.options, "url": url}, folder / "log", key=self.key)
 
 
+@asynccontextmanager
+async def openai_http() -> AsyncGenerator[str]:
+    with transcription_server() as server:
+        yield server.url
+    assert not server.violations
+
+
 CASES = [
+    Case("soniox", lambda: served(SonioxServer(), "/transcribe-websocket"), soniox_server.KEY),
+    Case("elevenlabs", lambda: served(ScribeServer()), elevenlabs_server.KEY),
+    Case("elevenlabs", lambda: served(ScribeServer()), elevenlabs_server.KEY, {"commit_strategy": "vad"}),
+    Case("mistral", lambda: served(VoxtralServer()), mistral_server.KEY),
+    Case("openai-http", openai_http, openai_http_server.KEY),
     Case("assemblyai", lambda: served(assemblyai_server.V3Server()), assemblyai_server.KEY),
     Case("assemblyai-v2", lambda: served(V2Server()), assemblyai_server.KEY),
     Case("deepgram", lambda: served(deepgram_server.V1Server()), deepgram_server.KEY),

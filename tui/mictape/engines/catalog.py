@@ -29,6 +29,10 @@ OWN: Final = tuple(
         ("vllm", "vllm:VllmEngine"),
         ("sherpa-onnx", "sherpa:SherpaEngine"),
         ("vosk", "vosk:VoskEngine"),
+        ("openai-http", "openai_http:OpenAIHttpEngine"),
+        ("soniox", "soniox:SonioxEngine"),
+        ("elevenlabs", "elevenlabs:ElevenLabsEngine"),
+        ("mistral", "mistral:MistralEngine"),
     )
 )
 """The engines that come with Mictape. Nobody else's may take their names."""

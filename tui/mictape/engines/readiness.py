@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from mictape.engines import catalog
-from mictape.engines.base import Engine, Lost, Request
+from mictape.engines.base import Connection, Engine, Lost, Request
 from mictape.engines.urls import host_of
 from mictape.failure import ExitCode, Failure, MictapeError
 
@@ -118,11 +118,14 @@ async def tried(engine: Engine) -> Lost | None:
     try:
         async with asyncio.timeout(TRIAL_S):
             connection = await engine.connect(Request())
+            hearing = asyncio.create_task(_hear_out(connection))
             try:
+                await asyncio.sleep(0)  # so that what is said before a close is read before the close is found
                 await connection.finish()
-                async for _ in connection:
-                    pass
+                await hearing
             finally:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
                 await connection.close()
     except Lost as lost:
         return lost
@@ -131,6 +134,11 @@ async def tried(engine: Engine) -> Lost | None:
     finally:
         await engine.close()
     return None
+
+
+async def _hear_out(connection: Connection) -> None:
+    async for _ in connection:
+        pass
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -75,6 +75,12 @@ class SocketConnection(ABC):
         self._why = ""
         self._limit: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
+        self._reading = False
+        """Whether the messages are being read by somebody who iterates."""
+        self._read_out = asyncio.Event()
+        """Set once they were read to the end."""
+        self._said: Lost | None = None
+        """Why it ended, as far as messages said so."""
 
     # What an adapter says.
 
@@ -189,6 +195,17 @@ class SocketConnection(ABC):
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """What is heard, until all is said."""
+        self._reading = True
+        try:
+            async for event in self._all():
+                yield event
+        except Lost as lost:
+            self._said = lost
+            raise
+        finally:
+            self._read_out.set()
+
+    async def _all(self) -> AsyncIterator[EngineEvent]:
         while not self._over:
             for event in self._bounded(self._say_early()):
                 yield event
@@ -266,7 +283,15 @@ class SocketConnection(ABC):
         except TimeoutError:
             raise lost(f"{self._name} takes no more sound", "Check the network") from None
         except ConnectionClosed as closed:
-            raise self._ended(closed) from None
+            raise await self._why_closed(closed) from None
+
+    async def _why_closed(self, closed: ConnectionClosed) -> Lost:
+        """What the server said before it closed tells more than the close, and may not be read yet."""
+        if self._reading:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._read_out.wait()
+        return self._said or self._ended(closed)
 
     def _stop_timer(self) -> None:
         if self._limit is not None:

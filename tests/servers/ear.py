@@ -1,0 +1,59 @@
+"""What servers hear in real sound: samples that are not zero are speech, and a pause ends an utterance."""
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Final
+
+RATE: Final = 16_000
+WINDOW: Final = RATE // 50
+
+Stretch = tuple[int, int]
+"""Samples of an utterance's beginning and end."""
+
+
+@dataclass
+class Ear:
+    """Cuts sound into utterances."""
+
+    silence_ms: int | None = 500
+    """A pause of so much ends an utterance; None: none does."""
+    sound: "array[int]" = field(default_factory=lambda: array("h"))
+    """Everything it was given."""
+    start: int | None = None
+    """Where the utterance that goes on began."""
+    _end: int = 0
+    _at: int = 0
+
+    def hear(self, pcm: bytes) -> list[Stretch]:
+        """The utterances that end in this block."""
+        self.sound.frombytes(pcm)
+        over: list[Stretch] = []
+        while self._at + WINDOW <= len(self.sound):
+            if any(self.sound[self._at : self._at + WINDOW]):
+                self.start = self._at if self.start is None else self.start
+                self._end = self._at + WINDOW
+            self._at += WINDOW
+            quiet_ms = (self._at - self._end) * 1000 // RATE
+            if self.silence_ms is not None and self.start is not None and quiet_ms >= self.silence_ms:
+                over += self.cut()
+        return over
+
+    def cut(self) -> list[Stretch]:
+        """The utterance that goes on, which ends here; none when nobody speaks."""
+        if self.start is None:
+            return []
+        over = (self.start, self._end)
+        self.start = None
+        return [over]
+
+    @property
+    def ms(self) -> int:
+        """How much sound there was."""
+        return len(self.sound) * 1000 // RATE
+
+
+def spread(text: str, stretch: Stretch) -> list[tuple[str, float, float]]:
+    """The words of a text, evenly over a stretch: seconds of their starts and ends."""
+    words = text.split()
+    start, length = stretch[0] / RATE, (stretch[1] - stretch[0]) / RATE / max(1, len(words))
+    return [(word, start + at * length, start + (at + 1) * length) for at, word in enumerate(words)]
