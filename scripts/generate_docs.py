@@ -6,14 +6,15 @@
 from pathlib import Path
 from typing import Final
 
-from mictape.settings import documentation
+from mictape.engines import documentation as engines
+from mictape.settings import documentation as settings
 
 FOLDER: Final = Path(__file__).parents[1] / "docs"
 
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file name in `docs`."""
-    return {"configuration.md": documentation.markdown()}
+    return {"configuration.md": settings.markdown(), "engines.md": engines.markdown()}
 
 
 if __name__ == "__main__":

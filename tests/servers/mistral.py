@@ -106,7 +106,7 @@ class VoxtralServer:
                         await peer.send({"type": "turn.start", "time_s": ear.start / 16_000})
                 case Flush():
                     pass
-                case End():
+                case _:
                     for stretch in ear.cut() if ear else []:
                         await self._turn(peer, said, stretch)
                         said += 1

@@ -38,8 +38,8 @@ SHORTEST: Final = RATE // 10
 USER_AGENT: Final = "mictape"
 """Cloudflare turns away clients without a name of their own (gsd-build/gsd-2#366)."""
 
-USD_PER_HOUR: Final[Mapping[str, float]] = {"gpt-transcribe": 0.27, "gpt-4o-transcribe": 0.36, "whisper-1": 0.36}
-"""OpenAI's, by model: 0.0045 and 0.006 dollars a minute."""
+USD_PER_HOUR: Final[Mapping[str, float]] = {"gpt-transcribe": 0.27}
+"""OpenAI's, by model: 0.0045 dollars a minute."""
 PRICE_AS_OF: Final = "2026-11"
 
 

@@ -182,11 +182,11 @@ async def _about(name: str, engine: Engine, options: Mapping[str, object], *, ha
     else:
         readiness = Readiness.READY
     return Standing(
-        name, readiness, engine.title, failure, _leaves(url, offline=can.offline), can.usd_per_hour, can.billed
+        name, readiness, engine.title, failure, leaves(url, offline=can.offline), can.usd_per_hour, can.billed
     )
 
 
-def _leaves(url: str, *, offline: bool) -> str:
+def leaves(url: str, *, offline: bool) -> str:
     """What leaves the machine. Of an address only the host is shown: the rest may hold a token."""
     if offline:
         return HERE if url else NOTHING

@@ -1,0 +1,97 @@
+"""docs/engines.md: what each engine sends, needs and gives, made from what the engines declare."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mictape.engines import catalog
+from mictape.engines.base import Capabilities, Engine
+from mictape.engines.readiness import leaves
+
+HEAD: Final = """\
+# Engines
+
+<!-- Made from the engines' declarations by scripts/generate_docs.py; do not edit. -->
+
+Every engine with its default settings. `mictape engines` says which of them can be used now, `mictape login NAME` asks
+for a key, tries it and stores it in the system's keyring. Settings go into `[engines.NAME]` of `config.toml` or
+`--set KEY=VALUE`. Prices are list prices of an hour of an open connection, from the vendor's price list of the month
+given; an engine at an address of your own has none. [Serving](serving.md) tells which open servers there are.
+"""
+
+SPEAKERS: Final = ("speakers", "speaker_labels", "diarize")
+"""Settings that ask for speakers, one an engine."""
+
+
+def markdown() -> str:
+    """The page."""
+    names = [entry.name for entry in catalog.OWN]
+    engines = {name: catalog.create(name, {}, Path("log")) for name in names}
+    sections = [_section(name, engine) for name, engine in engines.items()]
+    return "\n".join([HEAD, _table(engines), *sections])
+
+
+def _table(engines: dict[str, Engine]) -> str:
+    head = ["engine", "live text", "times of words", "confidence", "speakers", "language", "key terms", "price"]
+    rows = [head, ["---"] * len(head)]
+    for name, engine in engines.items():
+        can = engine.capabilities
+        rows.append(
+            [
+                f"[`{name}`](#{name})",
+                _yes(can.partials),
+                _yes(can.word_times),
+                _yes(can.confidence),
+                _yes(can.speakers or bool(_speakers(engine))),
+                _yes(can.takes_language or len(can.languages) == 1),
+                _yes(getattr(engine, "key_terms", None) is not None),
+                _price(can),
+            ]
+        )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _section(name: str, engine: Engine) -> str:
+    can = engine.capabilities
+    variable = catalog.key_variable(name)
+    speakers = _speakers(engine)
+    pace = f"{can.fastest_pace:g} times real time at most" if can.fastest_pace else "as fast as it takes it"
+    facts = {
+        "Sends": f"{leaves(getattr(engine, 'url', '') or '', offline=can.offline)}, {pace}",
+        "Key": f"`{variable}` in the environment, or `mictape login {name}`" if variable else "none",
+        "Utterances end": "by the engine" if can.endpointing == "engine" else "by Mictape, at pauses",
+        "Speakers": f"with `{speakers} = true`" if speakers else "",
+        "Languages": ", ".join(can.languages) or ("any that the model knows" if can.takes_language else ""),
+        "Language": "`--language` reaches the engine" if can.takes_language else "",
+        "Key terms": str(getattr(engine, "key_terms", None) or "none"),
+        "Price": _price(can),
+        "Longest connection": f"{can.longest_s / 60:g} min; the next one takes over at a pause"
+        if can.longest_s
+        else "",
+        "Connections": f"{can.connections_per_minute} a minute at most" if can.connections_per_minute else "",
+        "Settings": ", ".join(f"`{field.encode_name}`" for field in _settings(engine)),
+    }
+    lines = [f"- {what}: {value}" for what, value in facts.items() if value]
+    retired = "\nThe vendor has ended this service; the engine is for servers that still speak its protocol.\n"
+    return f"## {name}\n{retired if can.retired else ''}\n" + "\n".join(lines) + "\n"
+
+
+def _settings(engine: Engine) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(getattr(type(engine), "Options"))  # noqa: B009 (of the class protocol, not of `Engine`)
+
+
+def _speakers(engine: Engine) -> str:
+    """The setting that asks for speakers; empty: there is none."""
+    known = {field.encode_name for field in _settings(engine)}
+    return next((name for name in SPEAKERS if name in known), "")
+
+
+def _price(can: Capabilities) -> str:
+    if can.usd_per_hour is not None:
+        return f"${can.usd_per_hour:.2f} ({can.price_as_of})"
+    return "not known" if can.billed else "none"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "–"
