@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
@@ -9,7 +11,7 @@ from textual.widgets import OptionList
 
 from mictape import credentials
 from mictape.engines.readiness import Readiness, Standing
-from mictape.failure import ExitCode, Failure
+from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.screens.engine_picker import EnginePicker
 from mictape.settings import Settings
 from support.example_service import ROOT, Parrot, installed
@@ -69,7 +71,13 @@ class Opened:
         return option.id if option else None
 
 
-async def opened(pilot: Pilot[None], *standings: Standing, known: bool = True, in_use: str | None = None) -> Opened:
+async def opened(
+    pilot: Pilot[None],
+    *standings: Standing,
+    known: bool = True,
+    in_use: str | None = None,
+    log_in: Callable[[str, str], Awaitable[object]] | None = None,
+) -> Opened:
     stage = pilot.app
     assert isinstance(stage, Stage)
     answers = Answers(*standings)
@@ -78,7 +86,8 @@ async def opened(pilot: Pilot[None], *standings: Standing, known: bool = True, i
     def left(result: str | None) -> None:
         seen.result = result
 
-    await stage.push_screen(EnginePicker(list(answers.standings), answers.look, in_use=in_use), left)
+    picker = EnginePicker(list(answers.standings), answers.look, in_use=in_use, log_in=log_in)
+    await stage.push_screen(picker, left)
     if known:
         answers.release()
         await until_async(lambda: not stage.sees("looking …"))
@@ -268,3 +277,40 @@ async def test_what_is_found_out_after_the_choice_does_not_matter_any_more() -> 
             await pilot.pause()
             assert seen.stage.is_running
             seen = await opened(pilot, *ALL, known=False)
+
+
+async def test_an_engine_without_a_key_asks_for_it_and_is_used_with_one_that_is_accepted() -> None:
+    given: list[tuple[str, str]] = []
+    async with Stage().run_test(size=(100, 30)) as pilot:
+
+        async def log_in(name: str, key: str) -> None:
+            given.append((name, key))
+            if key != "the-right-key":
+                refused = Failure("Cloud 9 does not accept the key", "Copy it again", ExitCode.ENGINE)
+                raise MictapeError(refused)
+            seen.answers.standings[name] = replace(CLOUD, readiness=Readiness.READY, failure=None)
+
+        seen = await opened(pilot, LOCAL, CLOUD, in_use="local", log_in=log_in)
+        await pilot.press("down", "enter")
+        await until_async(lambda: seen.sees("API key for cloud", "It is not shown"))
+        await pilot.press(*"wrong-key", "enter")
+        await until_async(lambda: seen.sees("Cloud 9 does not accept the key. Copy it again."))
+        assert not seen.sees("wrong-key"), "a key is never on the screen"
+        assert seen.result is NOT_ASKED
+        await pilot.press(*["backspace"] * len("wrong-key"), *"the-right-key", "enter")
+        await until_async(lambda: seen.result == CLOUD.name)
+    assert given == [(CLOUD.name, "wrong-key"), (CLOUD.name, "the-right-key")]
+
+
+async def test_a_key_that_is_not_given_changes_nothing() -> None:
+    async def log_in(name: str, key: str) -> None:
+        raise AssertionError("nothing was given")
+
+    async with Stage().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, CLOUD, in_use="local", log_in=log_in)
+        await pilot.press("down", "enter")
+        await until_async(lambda: seen.sees("API key for cloud"))
+        await pilot.press("escape")
+        await until_async(lambda: not seen.sees("API key for cloud"))
+        assert seen.result is NOT_ASKED
+        assert seen.cursor == CLOUD.name

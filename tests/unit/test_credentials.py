@@ -225,7 +225,7 @@ async def test_engines_tells_what_each_needs_what_leaves_and_what_it_costs(ring_
     assert "local           ready                nothing leaves this machine\n" in listed
     assert "parrot          needs a key          sound goes to parrot.invalid; $0.12 an hour\n" in listed
     assert "Set one with mictape login parrot" in listed
-    assert "assemblyai-v2   cannot be used " in listed, "trying again would not help"
+    assert "assemblyai-v2   retired " in listed, "trying again would not help"
     keyed = {**ring_env, "PARROT_API_KEY": KEY}
     assert "parrot          not reachable " in (await mictape("engines", env=keyed)).out
 

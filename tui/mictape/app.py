@@ -19,7 +19,7 @@ from mictape.audio.devices import Device, list_devices
 from mictape.audio.source import FileSource, SourceSpec
 from mictape.cli import output
 from mictape.commands import COMMANDS, bindings
-from mictape.credentials import standing_of
+from mictape.credentials import log_in, standing_of
 from mictape.engines import catalog
 from mictape.engines.readiness import Standing
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
@@ -377,7 +377,11 @@ class MictapeApp(TerminalApp):
             return standing_of(name, self._settings, self._where.log)
 
         in_use = self._recording.engine.name
-        name = await self.push_screen_wait(EnginePicker(catalog.names(), look, in_use=in_use))
+
+        def give_key(name: str, key: str) -> Awaitable[object]:
+            return log_in(name, key, self._settings, self._where.log)
+
+        name = await self.push_screen_wait(EnginePicker(catalog.names(), look, in_use=in_use, log_in=give_key))
         with self._saying():
             if name == MODELS:
                 await self._change_model()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from mictape.engines import catalog
-from mictape.engines.base import Engine
-from mictape.engines.readiness import Standing, standing
+from mictape.engines.base import Engine, Lost
+from mictape.engines.readiness import Standing, in_thread, standing, tried
 from mictape.failure import ExitCode, Failure, MictapeError, keep_secret
 from mictape.settings import Settings
 
@@ -66,6 +66,29 @@ async def standing_of(name: str, settings: Settings, log: Path) -> Standing:
     """What an engine would do here, with its settings and its key; never raises."""
     options = settings.engines.get(name, {})
     return await standing(name, options, log, partial(key_for, name), partial(settings.place, "engines", name))
+
+
+async def log_in(name: str, typed: str, settings: Settings, log: Path) -> Lost | None:
+    """Take a key: try it, and store it unless the service refuses it.
+
+    Args:
+        name: The engine's name.
+        typed: The key as it was typed or pasted.
+        settings: Where the engine's settings are.
+        log: As for `engine_with_key`.
+
+    Returns:
+        Why the key could not be tried, although it is stored; None when the service accepted it.
+
+    Raises:
+        MictapeError: It cannot be a key, the service refuses it, or the keyring does not take it.
+    """
+    key = checked(typed)
+    lost = await tried(await in_thread(lambda: engine_with_key(name, settings, log, key=key)))
+    if lost is not None and not lost.retry:
+        raise MictapeError(lost.cause)
+    await in_thread(lambda: store(name, key))
+    return lost
 
 
 def variable_of(name: str) -> str:

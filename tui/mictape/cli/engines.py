@@ -76,7 +76,6 @@ def _login(arguments: argparse.Namespace, where: Places) -> int:
     import asyncio
 
     from mictape import credentials
-    from mictape.engines.readiness import tried
     from mictape.settings import Given
     from mictape.terminal import set_up_log
 
@@ -85,16 +84,13 @@ def _login(arguments: argparse.Namespace, where: Places) -> int:
     values = settings_of(arguments, where, Given("mictape login", "engine", name))  # whose options `--set` gives
     variable = credentials.variable_of(name)
     keyring = credentials.keyring_for(name)  # asked before the person is: nobody likes to type for nothing
-    key = credentials.checked(_asked_for(name))
-    lost = asyncio.run(tried(credentials.engine_with_key(name, values, where.log, key=key)))
-    if lost is not None and not lost.retry:
-        raise MictapeError(lost.cause)
-    credentials.store(name, key)
+    key = _asked_for(name)
+    lost = asyncio.run(credentials.log_in(name, key, values, where.log))
     if lost is None:
         print(f"{name} takes the key. It is kept in {keyring}.")
     else:
         print(f"The key is kept in {keyring}. It could not be tried: {lost.cause}")
-    if os.environ.get(variable, "").strip() not in ("", key):
+    if os.environ.get(variable, "").strip() not in ("", key.strip()):
         print(f"{variable} is set in the environment to another key, which goes before this one.")
     return ExitCode.DONE
 

@@ -23,7 +23,6 @@ OWN: Final = tuple(
     for name, place in (
         ("local", "local.engine:LocalEngine"),
         ("assemblyai", "assemblyai.v3:AssemblyAIEngine"),
-        ("assemblyai-v2", "assemblyai.v2:AssemblyAIV2Engine"),
         ("deepgram", "deepgram.engine:DeepgramEngine"),
         ("openai", "openai.realtime:OpenAIEngine"),
         ("vllm", "vllm:VllmEngine"),
@@ -33,6 +32,7 @@ OWN: Final = tuple(
         ("soniox", "soniox:SonioxEngine"),
         ("elevenlabs", "elevenlabs:ElevenLabsEngine"),
         ("mistral", "mistral:MistralEngine"),
+        ("assemblyai-v2", "assemblyai.v2:AssemblyAIV2Engine"),  # retired by its vendor, so the last one
     )
 )
 """The engines that come with Mictape. Nobody else's may take their names."""

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from mictape.engines.readiness import Readiness, Standing
 from mictape.screens.modal import Question
+from mictape.screens.prompt import Ask
 
 CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""
@@ -34,7 +35,8 @@ class EnginePicker(Question[str | None]):
     """Choose who recognises. The result is the engine's name, or None when the picker was left.
 
     All of `names` are listed at once; `look` finds out about one of them and never raises. They are looked at side
-    by side, and each row says what is known so far.
+    by side, and each row says what is known so far. `log_in` takes the name of an engine that needs a key and the key
+    that was given, tries it and stores it, and raises `MictapeError` when it is refused.
     """
 
     CSS_PATH = "engine_picker.tcss"
@@ -50,9 +52,15 @@ class EnginePicker(Question[str | None]):
     _keys = getters.query_one("#keys", Static)
 
     def __init__(
-        self, names: Sequence[str], look: Callable[[str], Awaitable[Standing]], *, in_use: str | None = None
+        self,
+        names: Sequence[str],
+        look: Callable[[str], Awaitable[Standing]],
+        *,
+        in_use: str | None = None,
+        log_in: Callable[[str, str], Awaitable[object]] | None = None,
     ) -> None:
         super().__init__()
+        self._log_in = log_in
         self._known = {name: Standing(name) for name in names}
         self._look = look
         self._in_use = in_use
@@ -122,8 +130,20 @@ class EnginePicker(Question[str | None]):
         self._wish = name if readiness is Readiness.LOOKING else ""
         if readiness in CHOOSABLE:
             self.dismiss(name)
+        elif readiness is Readiness.NEEDS_KEY and self._log_in is not None:
+            self.run_worker(self._ask_for_key(name, partial(self._log_in, name)), group="key", exclusive=True)
         else:
             self._explain(refused=not self._wish)
+
+    async def _ask_for_key(self, name: str, log_in: Callable[[str], Awaitable[object]]) -> None:
+        """Ask for the key of an engine; with one that was accepted it is used."""
+        hint = "It is not shown. It is tried, and kept in the system's keyring."
+        question = Ask(f"API key for {name}", hint=hint, check=log_in, masked=True)
+        given = await self.app.push_screen_wait(question)  # pyright: ignore[reportUnknownMemberType] (no type arguments)
+        if given is not None:
+            self._wish = name
+            self._learn(Standing(name))
+            self.run_worker(self._look_at(name), group=f"look at {name}", exclusive=True)
 
     @on(OptionList.OptionHighlighted)
     def _on_move(self, event: OptionList.OptionHighlighted) -> None:

@@ -1,6 +1,7 @@
 """A question that is answered with one line of text."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import ClassVar
 
 from textual import getters, on
@@ -16,7 +17,8 @@ from mictape.screens.modal import Question
 class Ask(Question[str | None]):
     """Asks for a line of text. The result is the text without spaces around it, or None when it was left.
 
-    `check` raises `MictapeError` for an answer that will not do; its sentence is shown and the question stays.
+    `check` raises `MictapeError` for an answer that will not do; its sentence is shown and the question stays. It
+    may be a coroutine: then the question says that it waits. A `masked` answer is not shown.
     """
 
     CSS_PATH = "prompt.tcss"
@@ -27,9 +29,16 @@ class Ask(Question[str | None]):
     _note = getters.query_one("#note", Static)
 
     def __init__(
-        self, title: str, *, hint: str = "", value: str = "", check: Callable[[str], object] | None = None
+        self,
+        title: str,
+        *,
+        hint: str = "",
+        value: str = "",
+        check: Callable[[str], object] | None = None,
+        masked: bool = False,
     ) -> None:
         super().__init__()
+        self._masked = masked
         self._title = title
         self._hint = hint
         self._value = value
@@ -40,7 +49,7 @@ class Ask(Question[str | None]):
         with Vertical(id="box") as box:
             box.border_title = self._title
             box.border_subtitle = "enter · esc leaves"
-            yield Input(self._value, id="answer", compact=True, select_on_focus=False)
+            yield Input(self._value, id="answer", compact=True, select_on_focus=False, password=self._masked)
             yield Static(self._hint, id="note", markup=False)
 
     def on_mount(self) -> None:
@@ -61,10 +70,25 @@ class Ask(Question[str | None]):
         event.stop()
         answer = event.value.strip()
         try:
-            if self._check is not None:
-                self._check(answer)
+            checking = self._check(answer) if self._check is not None else None
         except MictapeError as error:
-            self._note.update(str(error.failure))
-            self._note.add_class("-trouble")
+            self._refuse(error)
+            return
+        if isawaitable(checking):
+            self.run_worker(self._wait_for(checking, answer), exclusive=True)
         else:
             self.dismiss(answer)
+
+    async def _wait_for(self, checking: Awaitable[object], answer: str) -> None:
+        self._note.remove_class("-trouble")
+        self._note.update("Checking …")
+        try:
+            await checking
+        except MictapeError as error:
+            self._refuse(error)
+        else:
+            self.dismiss(answer)
+
+    def _refuse(self, error: MictapeError) -> None:
+        self._note.update(str(error.failure))
+        self._note.add_class("-trouble")
