@@ -22,7 +22,7 @@ from mictape.audio.capture import recorder as recorder_module
 from mictape.audio.capture.device_time import DeviceTime
 from mictape.audio.capture.recorder import Block, Mixer, Recorder
 from mictape.audio.clock import Clock, Clocks, jump_between
-from mictape.audio.messages import ChannelsCancel, ClocksJumped, Ended, Failed, Hole, Message, Opened, Paused
+from mictape.audio.messages import ClocksJumped, Ended, Failed, Hole, Message, Oddity, Opened, Paused
 from mictape.audio.tape import Tape, TapeWriter, find_parts, read_journal
 from support.sound import pcm, wav
 from support.waiting import until
@@ -296,7 +296,7 @@ class Bench:
     """A recorder on a real tape, fed by hand."""
 
     def __init__(self, folder: Path, *, rate: int = RATE, after: recorder_module.After = "start") -> None:
-        self.said: list[Hole | ClocksJumped | ChannelsCancel] = []
+        self.said: list[Hole | Oddity] = []
         self.clocks = Clocks(0.0, 0.0, 1_000.0)
         """What the machine's clocks show."""
         self.folder = folder

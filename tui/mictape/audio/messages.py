@@ -123,6 +123,10 @@ class ChannelsCancel(msgspec.Struct, tag="channels cancel", frozen=True):
     """Which, counted from 1."""
 
 
+class ChannelsDiffer(msgspec.Struct, tag="channels differ", frozen=True):
+    """The two channels of a file take turns: each has a speaker of its own, as in a recorded call."""
+
+
 class ClocksJumped(msgspec.Struct, tag="clocks jumped", frozen=True):
     """The machine slept, or somebody set its clock, while sound was recorded."""
 
@@ -140,5 +144,8 @@ class Ended(msgspec.Struct, tag="ended", frozen=True):
     """A sentence when what was read was not whole (a truncated file)."""
 
 
-Message = Opened | Progress | Hole | Paused | TrueRate | ClocksJumped | ChannelsCancel | Failed | Ended
+Oddity = TrueRate | ClocksJumped | ChannelsCancel | ChannelsDiffer
+"""What is odd about a source that is open."""
+
+Message = Opened | Progress | Hole | Paused | TrueRate | ClocksJumped | ChannelsCancel | ChannelsDiffer | Failed | Ended
 """Everything the capture process says."""

@@ -6,6 +6,7 @@ the tape has ended is not for a source to say: another one may go on with it.
 
 import asyncio
 import logging
+import os
 import re
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -23,11 +24,13 @@ from mictape.audio.devices import Device
 from mictape.audio.messages import (
     Backend,
     ChannelsCancel,
+    ChannelsDiffer,
     ClocksJumped,
     Ended,
     Failed,
     Hole,
     Message,
+    Oddity,
     Opened,
     Paused,
     Progress,
@@ -79,6 +82,16 @@ class FileSource:
 
     path: Path
     pace: Literal["real", "fast"] = "real"
+    channel: int | None = None
+    """The one that is recorded, counted from 1, while others of the file go onto other tracks; None: the mean of all.
+
+    Such tracks have the file's time in common and no moments of their own.
+    """
+
+    @property
+    def name(self) -> str:
+        """The file's name, as text that UTF-8 can hold."""
+        return os.fsencode(self.path.name).decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,14 +339,14 @@ class Source:
             self._tape.report(count_samples(self._folder, self._track))
         return self._trouble(failed)
 
-    def _take(self, message: Progress | Hole | Paused | TrueRate | ClocksJumped | ChannelsCancel) -> None:
+    def _take(self, message: Progress | Hole | Paused | Oddity) -> None:
         if isinstance(message, Progress):
             self._latest = message
             self._tape.report(message.samples)
             message = self._in_all(message)
         elif isinstance(message, Paused):
             self._tape.report(message.samples)
-        elif isinstance(message, TrueRate | ClocksJumped | ChannelsCancel):
+        elif isinstance(message, Oddity):
             self._events.put_nowait(SourceChanged("open", _oddity(message)))
             return
         self._events.put_nowait(message)
@@ -387,7 +400,7 @@ class Source:
         if isinstance(self.spec, FileSource) and self._went and not self._paused:
             weight = 2 if self._opened and not stalled else 1
             if self._stuck.at(self._tape.samples, weight) and self._broken_at is None:
-                where = f"{self.spec.path.name} cannot be read beyond {clock(self._tape.samples)}"
+                where = f"{self.spec.name} cannot be read beyond {clock(self._tape.samples)}"
                 failure = Failure(where, "Convert the file to another format, or choose another one")
                 return _SourceError("lost", failure, restart=False)
         if stalled and self._told.failure is not None:
@@ -472,7 +485,7 @@ async def _receive(process: Process) -> Message | None:
         return None
 
 
-def _oddity(message: TrueRate | ClocksJumped | ChannelsCancel) -> Failure:
+def _oddity(message: Oddity) -> Failure:
     """What is odd about a source that is open."""
     match message:
         case TrueRate(claimed, measured):
@@ -481,6 +494,9 @@ def _oddity(message: TrueRate | ClocksJumped | ChannelsCancel) -> Failure:
         case ChannelsCancel(channel):
             what = f"The channels cancel each other out, so channel {channel} alone is recorded"
             return Failure(what, "Check the wiring: one channel has its polarity reversed")
+        case ChannelsDiffer():
+            what = "The two channels take turns, as if each had a speaker of its own"
+            return Failure(what, "Transcribe them apart: --tracks channels")
         case ClocksJumped(why, by_s):
             length = timedelta(seconds=round(abs(by_s)))
             if why == "suspend":
@@ -496,8 +512,9 @@ def _options(spec: SourceSpec) -> tuple[str, ...]:
             chosen = () if channel is None else ("--channel", str(channel))
             way = ("--backend", backend, *chosen)
             return ("--source", "device", "--device", msgspec.json.encode(device).decode(), *way)
-        case FileSource(path, pace):
-            return ("--source", "file", f"--path={path}", "--pace", pace)
+        case FileSource(path, pace, channel):
+            chosen = () if channel is None else ("--channel", str(channel))
+            return ("--source", "file", f"--path={path}", "--pace", pace, *chosen)
         case StdinSource():
             return ("--source", "stdin")
 

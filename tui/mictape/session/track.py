@@ -45,6 +45,8 @@ _NAMES: Final = {"microphone": "You", "computer sound": "Computer", "file": "Fil
 
 def name_for(spec: SourceSpec, taken: Collection[str]) -> str:
     """A name for a track with this source, different from those that are `taken`: `You`, `You 2`."""
+    if isinstance(spec, FileSource) and spec.channel is not None:
+        return f"Channel {spec.channel}"
     name = _NAMES[kind_of(spec)]
     others = (f"{name} {number}" for number in count(2))
     return next(each for each in chain([name], others) if each not in taken)
@@ -146,8 +148,8 @@ class Track:
         match self.spec:
             case DeviceSource(device):
                 return device.name
-            case FileSource(path):
-                return path.name
+            case FileSource():
+                return self.spec.name
             case _:
                 return "standard input"
 

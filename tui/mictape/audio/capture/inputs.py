@@ -91,10 +91,11 @@ class ReadInput:
     live = False
     twins: Sequence[str] = ()
 
-    def __init__(self, decoder: Decoder, name: str, pace: Pace, *, held: bool) -> None:
+    def __init__(self, decoder: Decoder, name: str, pace: Pace, *, held: bool, channel: int | None = None) -> None:
         self.name = name
         self.rate = decoder.rate
-        self.channels = decoder.channels
+        self.channels = decoder.channels if channel is None else 1
+        self._channel = channel
         self._decoder = decoder
         self._pace: Pace = pace
         self._room = threading.Semaphore(_AHEAD)
@@ -131,6 +132,8 @@ class ReadInput:
                 self._flowing.wait()
                 due = None
             samples = _finite(self._decoder.read(block_frames))
+            if self._channel is not None:
+                samples = samples[:, self._channel - 1 : self._channel]
             if not len(samples):
                 inbox.put(Exhausted(self._decoder.warning()))
                 return
@@ -149,7 +152,7 @@ def _finite(samples: Samples) -> Samples:
     return samples if samples.dtype == np.int16 else np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
 
 
-def open_file(path: Path, pace: Pace, folder: Path, *, skip: int = 0) -> ReadInput:
+def open_file(path: Path, pace: Pace, folder: Path, *, skip: int = 0, channel: int | None = None) -> ReadInput:
     """Open a file or a named pipe; it is held until told to flow.
 
     Args:
@@ -157,12 +160,17 @@ def open_file(path: Path, pace: Pace, folder: Path, *, skip: int = 0) -> ReadInp
         pace: How fast it is read.
         folder: Where a pipe may be kept that has to be read to its end first.
         skip: Samples at 16 kHz to pass over.
+        channel: The one to read, counted from 1; None: all of them.
 
     Raises:
-        InputError: It cannot be opened, or is no sound that can be read.
+        InputError: It cannot be opened, is no sound that can be read, or has no such channel.
     """
     name = os.fsencode(path.name).decode(errors="replace")
-    return ReadInput(_decoder(path, name, folder, skip), name, pace, held=True)
+    decoder = _decoder(path, name, folder, skip)
+    if channel is not None and not 1 <= channel <= decoder.channels:
+        what = f"{name} has no channel {channel}: it has {decoder.channels}"
+        raise InputError(Failed(what, "Leave --tracks channels out", "setting"))
+    return ReadInput(decoder, name, pace, held=True, channel=channel)
 
 
 def open_stdin(folder: Path) -> ReadInput:

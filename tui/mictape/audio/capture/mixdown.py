@@ -13,6 +13,12 @@ CANCELS: Final = 1 / 16
 ADDS_UP: Final = 1 / 4
 AGAIN_S: Final = 1.0
 """The mean is taken again once channels have added up for so long."""
+APART: Final = 100.0
+"""20 dB: so much louder than the other a channel has somebody to itself."""
+TURN_S: Final = 2.0
+"""Each channel of two has had somebody to itself for so long before they are said to take turns …"""
+TURNS_SHARE: Final = 0.6
+"""… which it was for most of the time that there was sound."""
 _FULL_SCALE: Final = 32_768
 
 
@@ -29,6 +35,15 @@ class Mixdown:
         """The channel that is taken alone, counted from 1."""
         self._rate = rate
         self._adding_up = 0
+        self._loud = 0
+        """Frames with sound."""
+        self._turns = [0, 0]
+        """Those in which one channel of two was far louder than the other, for each."""
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether two channels each have a speaker of their own, by all that was fed."""
+        return min(self._turns) >= TURN_S * self._rate and sum(self._turns) >= TURNS_SHARE * self._loud
 
     def feed(self, samples: Samples) -> Samples:
         """Any samples, shape (frames, channels), as int16, shape (frames,)."""
@@ -46,6 +61,9 @@ class Mixdown:
         together = mean_square * len(squares) ** 2 / max(float(squares.sum()), 1e-20)
         if float(squares.max()) < LOUD:
             return
+        self._loud += frames
+        if len(squares) == len(self._turns) and float(squares.max()) > APART * float(squares.min()):
+            self._turns[int(squares.argmax())] += frames
         if together < CANCELS:
             self._adding_up = 0
             if self.alone is None:

@@ -233,7 +233,13 @@ def _record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Ended:
     writer = TapeWriter(folder, options.track)
     status.progress(Progress(writer.samples))
     recorder = Recorder(
-        writer, rate=source.rate, channels=source.channels, after=options.after, live=source.live, say=status.say
+        writer,
+        rate=source.rate,
+        channels=source.channels,
+        after=options.after,
+        live=source.live,
+        timed=source.live or options.channel is None,
+        say=status.say,
     )
     recorder.running = options.source == "stdin"
     threading.Thread(target=_keep_synced, args=(writer,), name="sync", daemon=True).start()
@@ -252,7 +258,7 @@ def _open_source(options: argparse.Namespace, written: int) -> Input:
         return open_device(device, options.backend, options.channel, twins=options.twin)
     if options.source == "file":
         skip = 0 if options.after == "start" else written
-        return open_file(Path(options.path), options.pace, Path(options.folder), skip=skip)
+        return open_file(Path(options.path), options.pace, Path(options.folder), skip=skip, channel=options.channel)
     return open_stdin(Path(options.folder))
 
 

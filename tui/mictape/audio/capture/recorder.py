@@ -11,7 +11,7 @@ from mictape.audio.capture.device_time import DeviceTime
 from mictape.audio.capture.levels import Levels, Samples
 from mictape.audio.capture.mixdown import Mixdown
 from mictape.audio.clock import Anchor, AnchorWhy, Clock, Clocks, jump_between, read_clocks
-from mictape.audio.messages import Account, ChannelsCancel, ClocksJumped, Hole, HoleWhy, LevelCell
+from mictape.audio.messages import Account, ChannelsCancel, ChannelsDiffer, Hole, HoleWhy, LevelCell, Oddity
 from mictape.audio.tape import TapeWriter, read_journal
 from mictape.units import RATE
 
@@ -51,17 +51,12 @@ class Mixer:
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._mixdown = Mixdown(rate)
+        self.mixdown = Mixdown(rate)
         self._resampler = self._new_resampler()
-
-    @property
-    def alone(self) -> int | None:
-        """The channel that is taken alone since they cancel each other out, counted from 1."""
-        return self._mixdown.alone
 
     def feed(self, samples: Samples) -> bytes:
         """What `samples`, shape (frames, channels), adds to the tape; the resampler gives it later."""
-        mono = self._mixdown.feed(samples)
+        mono = self.mixdown.feed(samples)
         return (self._resampler.resample_chunk(mono) if self._resampler else mono).tobytes()
 
     def flush(self) -> bytes:
@@ -94,7 +89,8 @@ class _Pending:
 class Recorder:
     """Writes the blocks of one source onto the tape, keeps its journal and counts what was lost.
 
-    `running` decides whether blocks are written; levels are always taken.
+    `running` decides whether blocks are written; levels are always taken. What is not `timed` gets no anchors: its
+    moments mean nothing.
     """
 
     def __init__(
@@ -105,7 +101,8 @@ class Recorder:
         channels: int,
         after: After,
         live: bool,
-        say: Callable[[Hole | ClocksJumped | ChannelsCancel], None],
+        timed: bool = True,
+        say: Callable[[Hole | Oddity], None],
         clocks: Callable[[], Clocks] = read_clocks,
     ) -> None:
         self.running = False
@@ -120,12 +117,13 @@ class Recorder:
         self._rate = rate
         self._after = after
         self._live = live
+        self._timed = timed
         self._say = say
         self._read_clocks = clocks
         self._clocks = clocks()
         """At the newest look, which every block of a running tape is."""
-        self._cancelling = False
-        """Whether it was said that the channels cancel each other out."""
+        self._said: set[type] = set()
+        """What was said of the channels."""
         self._stepped = False
         """The wall clock was set, and no anchor says so yet."""
         self._levels = Levels(rate, channels)
@@ -205,9 +203,17 @@ class Recorder:
     def _append(self, block: Block) -> None:
         self._writer.append(self._mixer.feed(block.samples))
         self._frames += len(block.samples)
-        if self._mixer.alone is not None and not self._cancelling:
-            self._cancelling = True
-            self._say(ChannelsCancel(self._mixer.alone))
+        self._look_at_channels()
+
+    def _look_at_channels(self) -> None:
+        """Say, once, what is odd about them."""
+        mixdown = self._mixer.mixdown
+        if mixdown.alone is not None and ChannelsCancel not in self._said:
+            self._said.add(ChannelsCancel)
+            self._say(ChannelsCancel(mixdown.alone))
+        if not self._live and mixdown.takes_turns and ChannelsDiffer not in self._said:
+            self._said.add(ChannelsDiffer)
+            self._say(ChannelsDiffer())
 
     def _begin(self, first: int) -> None:
         """The first block after the start, a pause or a restart."""
@@ -275,7 +281,8 @@ class Recorder:
 
     def _anchor(self, sample: int, monotonic: float, why: AnchorWhy) -> None:
         self._anchored = Anchor(sample, monotonic, monotonic + self._clocks.offset, why)
-        self._writer.note(self._anchored)
+        if self._timed:
+            self._writer.note(self._anchored)
         self._note_account()
 
     def _note_account(self) -> None:
