@@ -3,35 +3,17 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import wave
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from conftest import Speech
+from support.command_line import mictape, starts
 from support.pulse import PulseServer
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
 from support.sessions import lines_of, room, sessions_of, tape_seconds
 from support.waiting import until
-
-MICTAPE = [sys.executable, "-m", "mictape"]
-
-
-def mictape(
-    *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, timeout_s: float = 120
-) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
-    done = subprocess.run([*MICTAPE, *args], input=stdin, capture_output=True, check=False, env=env, timeout=timeout_s)
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def starts(*args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start it and go on."""
-    return subprocess.Popen([*MICTAPE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
-
 
 # transcribe
 

@@ -168,7 +168,7 @@ class Source:
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._told = SourceChanged("opening")
         self._went = isinstance(spec, StdinSource)
-        self._once = isinstance(spec, StdinSource) or (isinstance(spec, FileSource) and _is_pipe(spec.path))
+        self._once = isinstance(spec, StdinSource) or (isinstance(spec, FileSource) and is_pipe(spec.path))
         """What is read from it is gone: it can wait long for more, and cannot be read again."""
         self._stuck = _Stuck()
         self._opened = False
@@ -525,7 +525,8 @@ def _descriptors(spec: SourceSpec) -> tuple[int, ...]:
     return (int(match[1]),) if match else ()
 
 
-def _is_pipe(path: Path) -> bool:
+def is_pipe(path: Path) -> bool:
+    """Whether it is there and neither a file nor a folder: what is read from it is gone."""
     try:
         mode = path.stat().st_mode
     except OSError:  # the capture process will say why

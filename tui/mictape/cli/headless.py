@@ -5,18 +5,19 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
-from mictape.audio.source import SourceSpec, source_of
+from mictape.audio.source import SourceSpec
 from mictape.failure import ExitCode, MictapeError
 from mictape.library.export import FORMATS, Style, json_line, plain
 from mictape.library.records import LineRecord
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
+from mictape.recording.files import specs_of
 from mictape.session.events import LineAdded, LineRevised, SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.settings import Settings
@@ -36,8 +37,8 @@ DRAIN_S: Final = 60.0
 class Job:
     """What one run is to do."""
 
-    spec: SourceSpec | None
-    """What to record; None: complete `session` instead."""
+    specs: Sequence[SourceSpec]
+    """What to record, each on a track of its own; nothing: complete `session` instead."""
     policy: Policy
     keep: bool
     format: Literal["txt", "json", "lines"]
@@ -78,13 +79,13 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
     job = await _job(arguments, settings)
     async with Recording(where, replace(settings, keep=job.keep), job.policy) as recording:
         await recording.check()
-        if job.spec is None:
-            session = await recording.complete(job.session)
+        if job.specs:
+            session = await recording.begin(*job.specs, also=job.also)
         else:
-            session = await recording.begin(job.spec, also=job.also)
+            session = await recording.complete(job.session)
         if job.greeting:
             print(job.greeting, file=sys.stderr, flush=True)
-        with _signals(recording, live=bool(job.greeting)) as signals:
+        with taking_signals(recording, live=bool(job.greeting)) as signals:
             await recording.run(_show(recording, session, job))
         if recording.failure is not None:
             raise MictapeError(recording.failure)
@@ -96,16 +97,16 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
 async def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
     match arguments.command:
         case "transcribe":
-            spec = source_of(arguments.file, arguments.pace)
-            return Job(spec, _give_up(arguments), arguments.keep, arguments.format)
+            specs = await specs_of(arguments.file, arguments.pace, apart=arguments.tracks == "channels")
+            return Job(specs, _give_up(arguments), arguments.keep, arguments.format)
         case "sessions":
-            return Job(None, _give_up(arguments), True, "txt", session=arguments.session)
+            return Job((), _give_up(arguments), True, "txt", session=arguments.session)
         case _:
             device = await chosen_device(settings) or await default_device()
             also = tuple(await devices_named(settings.also))
             names = " and ".join(each.name for each in (device, *also))
             return Job(
-                source_for(device, settings),
+                [source_for(device, settings)],
                 Policy(unattended=True, drain_s=DRAIN_S),
                 settings.keep,
                 "lines" if arguments.json else "txt",
@@ -145,12 +146,15 @@ class _Lines:
         """`settles`: a line is put out when another one ends so many samples later; 0 is at once."""
         self._names = session.transcript.track_names
         self._settles = settles
+        # Each track of a file is transcribed at its own pace: only at the end it is known what comes first.
+        self._sorts = settles > 0 and len(session.tracks) > 1
         self._waiting: dict[int, LineRecord] = {}
 
     def add(self, line: LineRecord) -> None:
         """A new final, in the order of the tape."""
         self._waiting[line.id] = line
-        self.put(line.end - self._settles)
+        if not self._sorts:
+            self.put(line.end - self._settles)
 
     def revise(self, line: LineRecord) -> None:
         """A better text for a final; one that is out already stays as it is."""
@@ -159,7 +163,7 @@ class _Lines:
 
     def put(self, before: int | None = None) -> None:
         """Print the lines that end there or earlier, session time; without a time all of them."""
-        for line in list(self._waiting.values()):
+        for line in sorted(self._waiting.values(), key=lambda line: (line.start, line.id)):
             if before is None or line.end <= before:
                 del self._waiting[line.id]
                 print(plain(line, voice=self._names.get(line.track, "")), flush=True)
@@ -170,7 +174,7 @@ async def _show(recording: Recording, session: Session, job: Job) -> None:
     recording.tasks.start(_say_what_is_missing(session), "The output")
     names = session.transcript.track_names
     lines = _Lines(session, 0 if job.greeting else SETTLES)
-    with _progress(session, shown=not job.greeting) as update:
+    with progress_bar(session, shown=not job.greeting) as update:
         async for event in session.events():
             match event:
                 case LineAdded(line) if job.format == "lines":
@@ -193,8 +197,8 @@ async def _show(recording: Recording, session: Session, job: Job) -> None:
 
 
 @contextlib.contextmanager
-def _progress(session: Session, *, shown: bool) -> Generator[Callable[[], None]]:
-    """A progress bar on stderr, when that is a terminal: seconds of sound that are answered for."""
+def progress_bar(session: Session, *, shown: bool, what: str = "transcribing") -> Generator[Callable[[], None]]:
+    """A progress bar on stderr, when that is a terminal: seconds of sound that are answered for, of all tracks."""
     if not (shown and sys.stderr.isatty()):
         yield lambda: None
         return
@@ -202,17 +206,18 @@ def _progress(session: Session, *, shown: bool) -> Generator[Callable[[], None]]
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("transcribing")
+        task = bar.add_task(what)
 
         def update() -> None:
-            track = session.tracks[0]
-            bar.update(task, total=track.end / RATE, completed=track.coverage.reached(track.end) / RATE)
+            all_s = sum(track.end for track in session.tracks) / RATE
+            done_s = sum(track.coverage.reached(track.end) for track in session.tracks) / RATE
+            bar.update(task, total=all_s, completed=done_s)
 
         yield update
 
 
 @contextlib.contextmanager
-def _signals(recording: Recording, *, live: bool) -> Generator[Signals]:
+def taking_signals(recording: Recording, *, live: bool) -> Generator[Signals]:
     """Take the signals as events of this loop, and put back what was there."""
     signals = Signals(recording, live)
     loop = asyncio.get_running_loop()

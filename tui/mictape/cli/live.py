@@ -21,9 +21,20 @@ def add(commands: Commands) -> None:
     transcribe.add_argument("file", metavar="FILE", help="a sound file of any kind; - for stdin")
     transcribe.add_argument("--format", choices=["txt", "json"], default="txt")
     transcribe.add_argument("--pace", choices=["fast", "real"], default="fast", help="real: as if it were live")
+    add_tracks(transcribe)
     transcribe.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
     transcribe.add_argument("--keep", action="store_true", help="keep it as a session")
     transcribe.set_defaults(run=run_headless)
+
+
+def add_tracks(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what becomes of the channels of a file."""
+    parser.add_argument(
+        "--tracks",
+        choices=["mix", "channels"],
+        default="mix",
+        help="mix all channels, or transcribe each on its own: a recorded call has a speaker on each",
+    )
 
 
 def run_headless(arguments: argparse.Namespace, where: Places) -> int:

@@ -182,12 +182,15 @@ class Recording:
             raise MictapeError(failure)
 
     async def begin(
-        self, spec: SourceSpec, *, continued: StoredSession | None = None, also: Sequence[Device] | None = None
+        self,
+        *specs: SourceSpec,
+        continued: StoredSession | None = None,
+        also: Sequence[Device] | None = None,
     ) -> Session:
-        """Begin a session with this source, or go on with one that was cut off.
+        """Begin a session with these sources, or go on with one that was cut off.
 
         Args:
-            spec: What its first track records.
+            specs: What its first tracks record from its beginning; one that goes on has only one.
             continued: The session to go on with; its other devices are recorded again, too.
             also: Devices to record beside it; None: those of the settings.
 
@@ -198,11 +201,12 @@ class Recording:
         start = (
             partial(Session.begin, self.library)
             if continued is None
-            else partial(Session.go_on, self.library, continued, spec)
+            else partial(Session.go_on, self.library, continued, specs[0])
         )
         self._session = session = await self._open(start)
         if continued is None:
-            session.add_track(spec)
+            for spec in specs:
+                session.add_track(spec)
         return session
 
     async def complete(self, which: str) -> Session:

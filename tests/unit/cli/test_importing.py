@@ -1,0 +1,129 @@
+"""`import`, and what `transcribe` does with the channels of a file, on real sound."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from conftest import Speech
+from mictape.library import imported
+from support.command_line import mictape, starts
+from support.references import BECKETT, words_in_order
+from support.sessions import lines_of, sessions_of
+from support.waiting import until
+
+
+def two_channels(speech: Speech, path: Path) -> Path:
+    """A call: the left speaker, and a second later than his end the right one."""
+    samples, rate = soundfile.read(speech.beckett)
+    silence = np.zeros(len(samples) + rate)
+    both = np.stack([np.concatenate([samples, silence]), np.concatenate([silence, samples])], axis=1)
+    soundfile.write(path, both, rate)
+    return path
+
+
+def test_files_and_folders_become_sessions_one_after_the_other(speech: Speech, home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "talks"
+    (folder / "deeper").mkdir(parents=True)
+    shutil.copy(speech.beckett, folder / "deeper" / "a.wav")
+    (folder / "notes.txt").write_text("no sound")
+    samples, rate = soundfile.read(speech.beckett)
+    soundfile.write(tmp_path / "b.mp3", samples[: len(samples) // 2], rate)
+    done = mictape("import", str(tmp_path / "b.mp3"), str(folder))
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["b.mp3", "a.wav"]
+    assert words_in_order(BECKETT, mictape("sessions", "show").stdout) >= 9
+    first, second = sessions_of(home)
+    assert mictape("sessions", "show", first.name).stdout
+    noted = second / "imported.json"
+    assert json.loads(noted.read_bytes())["path"] == str(folder / "deeper" / "a.wav")
+    assert stat.S_IMODE(noted.stat().st_mode) == 0o600
+
+
+def test_the_same_content_is_not_imported_twice_unasked(speech: Speech, home: Path, tmp_path: Path) -> None:
+    assert mictape("import", str(speech.beckett)).returncode == 0
+    shutil.copy(speech.beckett, tmp_path / "other name.wav")
+    again = mictape("import", str(tmp_path / "other name.wav"))
+    [session] = sessions_of(home)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert f"was imported before, as {session.name}" in again.stderr
+    assert mictape("import", "--again", str(speech.beckett)).returncode == 0
+    assert len(sessions_of(home)) == 2
+
+
+def test_a_file_that_fails_costs_no_other_and_leaves_no_session(speech: Speech, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound")
+    done = mictape("import", str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), str(speech.beckett))
+    assert done.returncode == 3
+    assert "text.wav is not a sound file that can be read" in done.stderr
+    assert "there is no such file" in done.stderr
+    assert len(done.stdout.splitlines()) == len(sessions_of(home)) == 1
+
+
+@pytest.mark.parametrize(("name", "words"), [("empty", "has no sound file in it"), ("*.flac", "No file fits")])
+def test_nothing_to_import_is_told(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "empty").mkdir()
+    done = mictape("import", str(tmp_path / name))
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_standard_input_is_imported(speech: Speech, home: Path) -> None:
+    done = mictape("import", "-", stdin=speech.beckett.read_bytes())
+    assert done.returncode == 0, done.stderr
+    [session] = sessions_of(home)
+    assert words_in_order(BECKETT, " ".join(lines_of(home))) >= 9
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_an_interrupted_import_ends_and_can_be_completed(speech: Speech, home: Path) -> None:
+    with starts("import", str(speech.two_cities), str(speech.beckett)) as process:
+        until(lambda: list(home.rglob("imported.json")))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    [session] = sessions_of(home)
+    assert mictape("sessions", "complete", session.name).returncode == 0
+
+
+def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> None:
+    call = two_channels(speech, tmp_path / "call.wav")
+    mixed = mictape("transcribe", str(call))
+    assert "--tracks channels" in mixed.stderr, "it is offered"
+    apart = mictape("transcribe", str(call), "--tracks", "channels", "--format", "json")
+    assert (apart.returncode, apart.stderr) == (0, "")
+    document = json.loads(apart.stdout)
+    assert [track["name"] for track in document["tracks"]] == ["Channel 1", "Channel 2"]
+    for number in (1, 2):
+        text = " ".join(line["text"] for line in document["lines"] if line["track"] == number)
+        assert words_in_order(BECKETT, text) >= 9
+    starts_of = [min(line["start"] for line in document["lines"] if line["track"] == number) for number in (1, 2)]
+    assert abs(starts_of[1] - starts_of[0] - 16_000 * (soundfile.info(speech.beckett).duration + 1)) < 8_000
+    text = mictape("transcribe", str(call), "--tracks", "channels").stdout.splitlines()
+    names = [line.split(":")[0] for line in text]
+    assert names == sorted(names), "in the order in which it was said"
+    assert set(names) == {"Channel 1", "Channel 2"}
+
+
+def test_a_pipe_cannot_be_taken_apart(speech: Speech) -> None:
+    done = mictape("transcribe", "-", "--tracks", "channels", stdin=speech.beckett.read_bytes())
+    assert (done.returncode, "read once only" in done.stderr) == (2, True)
+
+
+def test_what_was_imported_is_found_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"sound")
+    (tmp_path / "b").write_bytes(b"sound")
+    for id in ("1", "2", "broken"):
+        (tmp_path / "sessions" / id).mkdir(parents=True)
+    imported.note(tmp_path / "sessions" / "1", imported.look_at(tmp_path / "a"))
+    imported.note(tmp_path / "sessions" / "2", imported.look_at(tmp_path / "b"))
+    (tmp_path / "sessions" / "broken" / "imported.json").write_bytes(b"{")
+    assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == ["2", "1"]
+    (tmp_path / "b").write_bytes(b"other")
+    assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == []

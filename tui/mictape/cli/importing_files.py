@@ -1,0 +1,106 @@
+"""Carries out `import`: a recording for each file, with its progress on stderr and a line about it on stdout."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from mictape.audio.file_info import file_info
+from mictape.audio.source import FileSource, is_pipe, source_of
+from mictape.cli.headless import progress_bar, taking_signals
+from mictape.cli.output import say
+from mictape.failure import ExitCode, MictapeError
+from mictape.library import imported
+from mictape.library.library import Store
+from mictape.paths import Places
+from mictape.recording import Policy, Recording
+from mictape.recording.files import files_in, specs_of
+from mictape.session.events import SourceEnded, Trouble
+from mictape.session.session import Session
+from mictape.settings import Settings
+from mictape.terminal import set_up_log
+
+STDIN: Final = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """What holds for all files."""
+
+    where: Places
+    settings: Settings
+    policy: Policy
+    apart: bool
+    again: bool
+
+
+def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
+    """Import all files; the exit code of the first that failed. Raises MictapeError."""
+    where.prepare()
+    set_up_log(where.log)
+    names = [STDIN] if arguments.files == [STDIN] else [str(path) for path in files_in(arguments.files)]
+    policy = Policy(unattended=True, give_up_s=arguments.give_up)
+    what = _Import(
+        where, replace(settings, keep=True), policy, apart=arguments.tracks == "channels", again=arguments.again
+    )
+    return asyncio.run(_import_all(what, names))
+
+
+async def _import_all(what: _Import, names: Sequence[str]) -> int:
+    first_code = ExitCode.DONE
+    for number, name in enumerate(names, 1):
+        label = f"{number} of {len(names)}: {Path(name).name}" if len(names) > 1 else Path(name).name
+        try:
+            code = await _import(what, name, label)
+        except MictapeError as error:  # the other files are none the worse for it
+            code = say(error.failure)
+            if error.failure.code == ExitCode.ENGINE:
+                return code
+        if code >= ExitCode.INTERRUPTED:
+            return code
+        first_code = first_code or code
+    return first_code
+
+
+async def _import(what: _Import, name: str, label: str) -> int:
+    """Import one file; the exit code. Raises MictapeError."""
+    spec = source_of(name, "fast")
+    file = None
+    if isinstance(spec, FileSource) and not await asyncio.to_thread(is_pipe, spec.path):
+        file = await asyncio.to_thread(imported.look_at, spec.path)
+        if not what.again and (known := imported.sessions_of(what.where.sessions, file)):
+            print(f"{name} was imported before, as {known[0]}; --again imports it once more", file=sys.stderr)
+            return ExitCode.DONE
+        await file_info(spec.path)  # before there is a session: one without sound is of no use
+    specs = await specs_of(name, "fast", apart=what.apart)
+    async with Recording(what.where, what.settings, what.policy) as recording:
+        await recording.check()
+        session = await recording.begin(*specs, also=())
+        if file is not None:
+            imported.note(session.folder.path, file)
+        with taking_signals(recording, live=False) as signals:
+            await recording.run(_show(session, label))
+        id = session.folder.session
+        if recording.failure is not None:
+            raise MictapeError(recording.failure)
+        kept = await recording.library.run(Store.session, id)
+        length = str(kept.duration).partition(".")[0]
+        print(f"{id}  {length:>8}  {kept.lines:>5} lines  {Path(name).name}", flush=True)
+        return signals.code
+
+
+async def _show(session: Session, label: str) -> None:
+    """Show how far it is, and what goes wrong, until the session is closed."""
+    with progress_bar(session, shown=True, what=label) as update:
+        async for event in session.events():
+            match event:
+                case Trouble(failure):
+                    say(failure)
+                case SourceEnded(_, warning) if warning:
+                    print(f"mictape: {warning}", file=sys.stderr, flush=True)
+                case _:
+                    pass
+            update()

@@ -1,0 +1,57 @@
+"""Which file a session was imported from, so that the same one is not imported twice unnoticed."""
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mictape.failure import Failure, MictapeError
+from mictape.paths import PRIVATE_FILE
+
+_NAME: Final = "imported.json"
+
+
+class ImportedFile(msgspec.Struct, frozen=True):
+    """A file as it was when it was imported."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+    def same(self, other: "ImportedFile") -> bool:
+        """Whether the other one has the same content, wherever it is."""
+        return (self.bytes, self.sha256) == (other.bytes, other.sha256)
+
+
+def look_at(path: Path) -> ImportedFile:
+    """Read a file through. Raises MictapeError (`ExitCode.SOUND`) when it cannot be read."""
+    name = str(path.absolute()).encode("utf-8", "replace").decode()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return ImportedFile(name, file.tell(), digest)
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise MictapeError(Failure(f"{name} cannot be read: {reason}", "Check the name of the file")) from error
+
+
+def note(folder: Path, file: ImportedFile) -> None:
+    """Note in a session's folder where it comes from. Raises MictapeError (`ExitCode.SOUND`)."""
+    path = folder / _NAME
+    try:
+        path.touch(PRIVATE_FILE)
+        path.write_bytes(msgspec.json.encode(file) + b"\n")
+    except OSError as error:
+        raise MictapeError(Failure(f"{path} cannot be written: {error.strerror}", "Check the disk")) from error
+
+
+def sessions_of(sessions: Path, file: ImportedFile) -> list[str]:
+    """The ids of the sessions that this content was imported into, the newest first."""
+    found: list[str] = []
+    for path in sessions.glob(f"*/{_NAME}"):
+        with suppress(OSError, msgspec.DecodeError):  # it was deleted meanwhile, or its writer was killed
+            if msgspec.json.decode(path.read_bytes(), type=ImportedFile).same(file):
+                found.append(path.parent.name)
+    return sorted(found, reverse=True)
