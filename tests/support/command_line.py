@@ -16,6 +16,7 @@ def mictape(
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def starts(*args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def starts(*args: str, env: Mapping[str, str] | None = None, stdin: int | None = None) -> subprocess.Popen[str]:
     """Start it and go on."""
-    return subprocess.Popen([*MICTAPE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
+    command = [*MICTAPE, *args]
+    return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)

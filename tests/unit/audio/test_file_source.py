@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from mictape.audio import source as source_module
+from mictape.audio.file_info import FileInfo, file_info
 from mictape.audio.messages import Ended
 from mictape.audio.source import FileSource, SourceChanged, StdinSource, source_of
-from support.running_source import source
+from mictape.audio.tape import read_journal
+from mictape.failure import MictapeError
+from support.running_source import Run, source
 from support.sound import pcm, wav
 from support.waiting import until_async
 
@@ -101,3 +104,29 @@ async def test_channels_that_cancel_each_other_out_are_told_and_one_is_recorded(
         assert (told.state, "channel 1 alone is recorded" in str(told.failure)) == ("open", True)
         assert await run.until_told(Ended) == Ended(32_000, "exhausted")
         assert run.sound == left.tobytes()
+
+
+async def test_one_channel_of_a_file_is_recorded_without_moments(tmp_path: Path) -> None:
+    left, right = np.arange(8_000, dtype=np.int16), np.arange(8_000, dtype=np.int16)[::-1]
+    path = wav(tmp_path / "sound.wav", np.stack([left, right], axis=1).tobytes(), channels=2)
+    async with source(FileSource(path, "fast", 2), tmp_path) as run:
+        assert (await run.open()).channels == 1
+        run.source.go()
+        assert await run.until_told(Ended) == Ended(8_000, "exhausted")
+        assert run.sound == right.tobytes()
+        assert read_journal(tmp_path, 1).anchors == ()
+
+
+async def test_a_channel_that_a_file_does_not_have_is_refused(tmp_path: Path) -> None:
+    run = Run(FileSource(wav(tmp_path / "sound.wav", pcm(0, 100)), "fast", 2), tmp_path)
+    with pytest.raises(MictapeError, match="has no channel 2: it has 1"):
+        await run.source.open()
+    await run.source.close()
+
+
+async def test_what_a_file_is_is_known_before_it_is_recorded(tmp_path: Path) -> None:
+    assert await file_info(wav(tmp_path / "-a.wav", pcm(0, 100), rate=8_000, channels=2)) == FileInfo(8_000, 2)
+    (tmp_path / "b.wav").write_text("no sound")
+    with pytest.raises(MictapeError, match="b.wav is not a sound file") as caught:
+        await file_info(tmp_path / "b.wav")
+    assert caught.value.failure.remedy

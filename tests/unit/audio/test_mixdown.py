@@ -62,3 +62,29 @@ def test_it_is_the_mean_again_once_the_channels_have_added_up_for_a_second() -> 
 
 def test_one_channel_passes_unchanged() -> None:
     assert np.array_equal(mixed(Mixdown(RATE), LOUD), LOUD[:, 0])
+
+
+SILENT = LOUD * 0
+HISS = (LOUD * 0.001).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "turns"),
+    [
+        ([stereo(LOUD, HISS)] * 3 + [stereo(HISS, OTHER)] * 3, True),
+        ([stereo(LOUD, SILENT)] * 6, False),
+        ([stereo(LOUD, HISS)] * 3 + [stereo(HISS, OTHER)], False),
+        ([stereo(LOUD, HISS)] * 3 + [stereo(HISS, OTHER)] * 3 + [stereo(LOUD, OTHER)] * 6, False),
+        ([stereo(LOUD, LOUD)] * 6, False),
+        (
+            [np.concatenate([stereo(LOUD, HISS), HISS], axis=1), np.concatenate([stereo(HISS, LOUD), HISS], axis=1)]
+            * 3,
+            False,
+        ),
+    ],
+    ids=["call", "one silent", "a word only", "mostly together", "same", "three channels"],
+)
+def test_channels_that_take_turns_are_noticed(pieces: list[Samples], turns: bool) -> None:
+    mixdown = Mixdown(RATE)
+    mixed(mixdown, np.concatenate(pieces))
+    assert mixdown.takes_turns is turns

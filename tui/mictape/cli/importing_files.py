@@ -79,28 +79,38 @@ async def _import(what: _Import, name: str, label: str) -> int:
     async with Recording(what.where, what.settings, what.policy) as recording:
         await recording.check()
         session = await recording.begin(*specs, also=())
-        if file is not None:
-            imported.note(session.folder.path, file)
+        whole = asyncio.Event()
         with taking_signals(recording, live=False) as signals:
-            await recording.run(_show(session, label))
+            await recording.run(_show(session, label, whole))
         id = session.folder.session
+        if not whole.is_set():  # the file has all of it still
+            await recording.library.run(Store.delete_session, id)
+            print(f"mictape: {name} was not read to its end. Import it again.", file=sys.stderr)
+        elif file is not None:
+            imported.note(session.folder.path, file)
         if recording.failure is not None:
             raise MictapeError(recording.failure)
-        kept = await recording.library.run(Store.session, id)
-        length = str(kept.duration).partition(".")[0]
-        print(f"{id}  {length:>8}  {kept.lines:>5} lines  {Path(name).name}", flush=True)
+        if whole.is_set():
+            kept = await recording.library.run(Store.session, id)
+            length = str(kept.duration).partition(".")[0]
+            print(f"{id}  {length:>8}  {kept.lines:>5} lines  {Path(name).name}", flush=True)
         return signals.code
 
 
-async def _show(session: Session, label: str) -> None:
-    """Show how far it is, and what goes wrong, until the session is closed."""
+async def _show(session: Session, label: str, whole: asyncio.Event) -> None:
+    """Show how far it is, and what goes wrong, until the session is closed; `whole` is set once the file is read."""
+    reading = len(session.tracks)
     with progress_bar(session, shown=True, what=label) as update:
         async for event in session.events():
             match event:
                 case Trouble(failure):
                     say(failure)
-                case SourceEnded(_, warning) if warning:
-                    print(f"mictape: {warning}", file=sys.stderr, flush=True)
+                case SourceEnded(_, warning):
+                    reading -= 1
+                    if not reading:
+                        whole.set()
+                    if warning:
+                        print(f"mictape: {warning}", file=sys.stderr, flush=True)
                 case _:
                     pass
             update()

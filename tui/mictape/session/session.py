@@ -147,6 +147,7 @@ class Session:
         request: Request,
         *,
         log: Path,
+        transcript: Transcript | None = None,
         plan: Plan | None = None,
         listening: Listening | None = None,
     ) -> "Session":
@@ -157,7 +158,15 @@ class Session:
         for left in stored.tracks:
             left.coverage.reopen()
         return await cls.go_on(
-            library, stored, None, engine, request, log=log, transcript=Transcript(), plan=plan, listening=listening
+            library,
+            stored,
+            None,
+            engine,
+            request,
+            log=log,
+            transcript=Transcript() if transcript is None else transcript,
+            plan=plan,
+            listening=listening,
         )
 
     def add_track(self, spec: SourceSpec) -> Track:
