@@ -127,6 +127,6 @@ async def test_a_channel_that_a_file_does_not_have_is_refused(tmp_path: Path) ->
 async def test_what_a_file_is_is_known_before_it_is_recorded(tmp_path: Path) -> None:
     assert await file_info(wav(tmp_path / "-a.wav", pcm(0, 100), rate=8_000, channels=2)) == FileInfo(8_000, 2)
     (tmp_path / "b.wav").write_text("no sound")
-    with pytest.raises(MictapeError, match="b.wav is not a sound file") as caught:
+    with pytest.raises(MictapeError, match="is not a sound file") as caught:
         await file_info(tmp_path / "b.wav")
     assert caught.value.failure.remedy
