@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import sys
 
+from mictape.cli import audio
 from mictape.cli.export import add_export, add_style, style_of
 from mictape.cli.live import GIVE_UP, run_headless
 from mictape.cli.options import ENGINE, Commands, add_settings
@@ -28,6 +29,7 @@ def add(commands: Commands) -> None:
     complete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
     complete.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
     complete.set_defaults(run=run_headless)
+    audio.add_to(what)
     delete = what.add_parser("delete", help="remove all of one, its sound too")
     delete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
 

@@ -13,11 +13,13 @@ from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
 from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library import sound_storage
 from mictape.library.library import Library, Store
 from mictape.paths import Places
 from mictape.recognition.live import Plan
 from mictape.recording.devices import devices_named, present, source_for
 from mictape.recording.engines import Engines
+from mictape.recording.packing import pack_when_idle
 from mictape.recording.tasks import Tasks
 from mictape.session.recovery import StoredSession, close_as_is, load_session
 from mictape.session.session import Session
@@ -258,6 +260,8 @@ class Recording:
             for track in session.tracks:
                 self._start(track)
             self.tasks.start(self._add_wanted(), "Adding a device")
+            if self.settings.keep and self.settings.keep_audio == "flac":
+                self.tasks.start(pack_when_idle(self.where.sessions, self.where.log), "Packing finished sessions")
             await self._until_over()
             await session.stop()
             await self._drain()
@@ -309,8 +313,19 @@ class Recording:
                 await self._session.close()
             except MictapeError as error:  # text that is missing matters more than why the recording ended
                 self.failure = error.failure
+            else:
+                await self._keep_no_sound()
             if self._policy.unattended:  # else the screen has shown it
                 self.failure = self.failure or next(filter(None, map(_engine_failure, self.tracks)), None)
+
+    async def _keep_no_sound(self) -> None:
+        """Remove the sound of the session, if that is wanted and all of it has its text."""
+        wanted = self.settings.keep and self.settings.keep_audio == "none"
+        if self._session is not None and wanted and not any(track.coverage.gaps for track in self.tracks):
+            try:
+                await in_thread(partial(sound_storage.remove, self._session.folder.path))
+            except MictapeError as error:
+                self.failure = self.failure or error.failure
 
     def _start(self, track: Track) -> None:
         self._follow(track)

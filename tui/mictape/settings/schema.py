@@ -42,6 +42,7 @@ class Origin(StrEnum):
 
 Backfill = Literal["same", "local", "off"]
 Send = Literal["sound", "all"]
+KeepAudio = Literal["wav", "flac", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,13 @@ class Settings:
         Setting("The colour theme of the full-screen app", "--theme", "NAME", remembered=True),
     ] = DEFAULT_THEME
     keep: Annotated[bool, Setting("Keep the sound and the text", "--keep")] = True
+    keep_audio: Annotated[
+        KeepAudio,
+        Setting(
+            "How the sound of finished sessions is kept: as it was recorded, as FLAC in about half the size, or not at "
+            "all once their text is complete"
+        ),
+    ] = "wav"
     backfill: Annotated[
         Backfill,
         Setting(
