@@ -86,7 +86,7 @@ def test_standard_input_is_imported(speech: Speech, home: Path) -> None:
 @posix
 def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(speech: Speech, home: Path) -> None:
     with starts("import", str(speech.two_cities), str(speech.beckett)) as process:
-        until(lambda: lines_of(home) if (home / "library.db").exists() else [])  # the file is read long before
+        until(lambda: lines_of(home) if (home / "library.db").exists() else [], timeout_s=100)  # it is read long before
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
