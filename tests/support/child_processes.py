@@ -19,6 +19,21 @@ def children_of(pid: int, module: str) -> list[int]:
     return found
 
 
+def descendants_of(pid: int) -> list[int]:
+    """The process ids of all processes below one: its children, theirs, and so on."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found = [pid]
+    for ancestor in found:
+        found += [child for child, parent in parents.items() if parent == ancestor]
+    return found[1:]
+
+
 def alive(pid: int) -> bool:
     """Whether a process still runs; a zombie does not."""
     try:

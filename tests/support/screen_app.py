@@ -33,20 +33,45 @@ KEYS: Final = {
 class ScreenApp:
     """One run of a command in a pseudo-terminal of its own (and a session of its own)."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], columns: int = 100, rows: int = 30) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        columns: int = 100,
+        rows: int = 30,
+        *,
+        controlling: bool = True,
+        size: tuple[str, str] | None = None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            argv: the command.
+            env: its environment.
+            columns: of the terminal.
+            rows: of the terminal.
+            controlling: whether the terminal is its controlling one; if not, its end sends no SIGHUP.
+            size: what COLUMNS and LINES claim.
+        """
+        self.closed = False
+        """Whether the terminal was closed."""
+        self.reports_focus = False
+        """Whether the app has asked for reports of the terminal's focus."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
         self._size(slave, columns, rows)
         self.before = termios.tcgetattr(slave)
-        self._slave = slave
+        self.slave = slave
+        """The app's side of the terminal."""
+        claimed = {"COLUMNS": size[0], "LINES": size[1]} if size is not None else {}
         self.process = subprocess.Popen(
             argv,
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=self._without_size(env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
-            preexec_fn=self._take_terminal,  # noqa: PLW1509 (nothing in it takes a lock)
+            env=self._without_size(env) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | claimed,
+            preexec_fn=self._take_terminal if controlling else os.setsid,  # noqa: PLW1509 (nothing in it takes a lock)
         )
 
     @staticmethod
@@ -71,7 +96,17 @@ class ScreenApp:
     def press(self, *keys: str) -> None:
         """Type: names of KEYS, or text as it is."""
         for key in keys:
-            os.write(self._master, KEYS.get(key, key).encode())
+            self.send(KEYS.get(key, key).encode())
+
+    def send(self, data: bytes) -> None:
+        """Type bytes as they are."""
+        os.write(self._master, data)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as closing its window does."""
+        self.closed = True
+        os.close(self.slave)
+        os.close(self._master)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the app a signal."""
@@ -79,13 +114,14 @@ class ScreenApp:
 
     def read(self) -> str:
         """Everything on the screen now, rows joined by newlines."""
-        while select.select([self._master], [], [], 0)[0]:
+        while not self.closed and select.select([self._master], [], [], 0)[0]:
             try:
                 data = os.read(self._master, 65536)
             except OSError:
                 break
             if not data:
                 break
+            self.reports_focus = self.reports_focus or b"\x1b[?1004h" in data
             self._stream.feed(data)
         return "\n".join(self._screen.display)
 
@@ -113,29 +149,37 @@ class ScreenApp:
         end = time.monotonic() + timeout_s
         while (code := self.process.poll()) is None:
             assert time.monotonic() < end, f"still running after {timeout_s} s; the screen:\n{self.read()}"
-            select.select([self._master], [], [], 0.05)
+            select.select([] if self.closed else [self._master], [], [], 0.05)
             self.read()
         self.read()
         return code
 
     def modes(self) -> list[object]:
         """The terminal's modes now; equal to `before` when the app has put them back."""
-        return termios.tcgetattr(self._slave)
+        return termios.tcgetattr(self.slave)
 
     def close(self) -> None:
         """End it, whatever it does."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for fd in (self._master, self._slave):
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        if not self.closed:
+            os.close(self._master)
+            os.close(self.slave)
 
 
 @contextlib.contextmanager
-def screen_app(*args: str, env: Mapping[str, str], columns: int = 100, rows: int = 30) -> Generator[ScreenApp]:
+def screen_app(
+    *args: str,
+    env: Mapping[str, str],
+    columns: int = 100,
+    rows: int = 30,
+    controlling: bool = True,
+    size: tuple[str, str] | None = None,
+) -> Generator[ScreenApp]:
     """Mictape with these arguments, full-screen; ended afterwards."""
-    app = ScreenApp([sys.executable, "-m", "mictape", *args], env, columns, rows)
+    argv = [sys.executable, "-m", "mictape", *args]
+    app = ScreenApp(argv, env, columns, rows, controlling=controlling, size=size)
     try:
         yield app
     finally:

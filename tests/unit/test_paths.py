@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mictape.failure import ExitCode, MictapeError
-from mictape.paths import HOME_VARIABLE, make_folder, places
+from mictape.paths import HOME_VARIABLE, is_there, make_folder, places, typed_path, working_folder
 
 
 def test_one_folder_for_everything(tmp_path: Path) -> None:
@@ -60,3 +60,48 @@ def test_a_folder_that_takes_nothing_is_a_sentence() -> None:
         make_folder(Path("/proc/self"))
     with pytest.raises(MictapeError, match="Nothing can be kept in /proc/self/mictape"):
         make_folder(Path("/proc/self/mictape"))
+
+
+@pytest.mark.parametrize("text", ["~nosuchuser/notes.md", "a\0b"])
+def test_what_is_no_path_is_a_sentence(text: str) -> None:
+    with pytest.raises(MictapeError):
+        typed_path(text)
+    if "\0" not in text:  # no environment holds one
+        with pytest.raises(MictapeError, match="There is no such user"):
+            places({HOME_VARIABLE: text})
+
+
+def test_a_path_that_cannot_be_looked_at_is_a_sentence(tmp_path: Path) -> None:
+    assert is_there(tmp_path)
+    assert not is_there(tmp_path / "nothing" / "here")
+    with pytest.raises(MictapeError, match="File name too long"):
+        is_there(tmp_path / ("a" * 300))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open folder cannot be deleted there")
+def test_a_deleted_working_folder_is_a_sentence_and_offers_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(MictapeError, match="does not exist any more"):
+        places({HOME_VARIABLE: "here"})
+    assert working_folder().is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="users are POSIX")
+def test_a_user_without_a_home_is_told_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pwd
+
+    monkeypatch.delenv("HOME")
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_: int) -> None:
+        raise KeyError("no entry")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(MictapeError, match=HOME_VARIABLE):
+        places({})

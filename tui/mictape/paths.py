@@ -99,8 +99,10 @@ def typed_path(text: str) -> Path:
         if "\0" in text:
             raise ValueError("a path has no NUL in it")
         return Path(text).expanduser().absolute()
-    except (RuntimeError, ValueError) as error:
-        raise MictapeError(Failure(f"{text} is no path: {error}".rstrip("."), "Name another one")) from error
+    except RuntimeError as error:
+        raise MictapeError(Failure(f"There is no such user: {text}", "Name another path")) from error
+    except ValueError as error:
+        raise MictapeError(Failure(f"This is not a path: {text!r}", "Name another one")) from error
     except OSError as error:  # from the current folder
         what = f"{text} cannot be found: the current folder does not exist any more"
         raise MictapeError(Failure(what, "Name a path that begins with /")) from error
@@ -123,8 +125,7 @@ def is_there(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise MictapeError(Failure(f"{path} cannot be looked at: {why}", "Name another one")) from error
+        raise MictapeError(Failure(f"{error.strerror or error}: {path}", "Name another path")) from error
 
 
 def make_folder(folder: Path) -> None:

@@ -1,0 +1,312 @@
+"""The terminal itself goes, freezes and sends nonsense; leaving works at every question and in every phase."""
+
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Speech
+from support.child_processes import alive, descendants_of
+from support.screen_app import ScreenApp, screen_app
+from support.sessions import sessions_of
+from support.tmux import tmux
+from support.waiting import until
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
+
+FAILING = str(Path(__file__).parents[1] / "support" / "failing_app.py")
+
+ESCAPE = "\x1b[27u"
+"""As terminals with kitty's protocol send it; a bare one is told from a sequence by the time that passes."""
+
+GONE_S = 15.0
+"""Ends a broken test. An end takes about a second here, alone."""
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+def none_left(processes: list[int]) -> None:
+    """Wait until none of them runs any more."""
+    until(lambda: not any(map(alive, processes)), GONE_S, what=f"the end of {processes}")
+
+
+def everything(app: ScreenApp) -> list[int]:
+    """The app's process and all below it."""
+    return [app.process.pid, *descendants_of(app.process.pid)]
+
+
+def is_closed(home: Path) -> None:
+    """The only session is closed, as the command line lists it."""
+    [session] = sessions_of(home)
+    listed = subprocess.run([sys.executable, "-m", "mictape", "sessions"], capture_output=True, text=True, check=True)
+    assert session.name in listed.stdout
+    assert "cut off" not in listed.stdout
+
+
+def is_full(app: ScreenApp) -> None:
+    """Wait until the terminal that nobody reads takes nothing more."""
+    until(lambda: not select.select([], [app.slave], [], 0)[1], 60, what="a full terminal")
+
+
+@needs_tmux
+@pytest.mark.parametrize("how", ["kill-pane", "kill-session", "kill-server"])
+def test_a_closed_tmux_window_leaves_no_process(how: str, home: Path, speech: Speech) -> None:
+    with tmux("--input", str(speech.two_cities)) as pane:
+        pane.sees("REC")
+        processes = pane.processes()
+        assert len(processes) >= 3, "the app, its capture process, its engine"
+        pane.run(how)
+        none_left(processes)
+    is_closed(home)
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["with SIGHUP", "without SIGHUP"])
+def test_a_closed_terminal_is_a_hang_up(controlling: bool, home: Path, speech: Speech) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ, controlling=controlling) as app:
+        app.sees("REC", timeout_s=60)
+        processes = everything(app)
+        app.hang_up()
+        none_left(processes)
+        assert app.process.wait() == 129
+    is_closed(home)
+
+
+@pytest.mark.parametrize("how", ["hang-up", "SIGTERM"])
+def test_a_frozen_terminal_blocks_neither_the_recording_nor_the_end(how: str, home: Path, speech: Speech) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ, columns=200, rows=60) as app:
+        app.sees("REC", timeout_s=60)
+        processes = everything(app)
+        is_full(app)
+        if how == "hang-up":
+            app.hang_up()
+        else:
+            app.signal(signal.SIGTERM)
+        none_left(processes)
+        assert app.process.wait() == (129 if how == "hang-up" else 143)
+    is_closed(home)
+
+
+def test_a_terminal_that_thaws_shows_what_is_true_then(speech: Speech) -> None:
+    with screen_app("--input", str(speech.beckett), env=os.environ, columns=200, rows=60) as app:
+        app.sees("REC", timeout_s=60)
+        is_full(app)
+        app.sees("tried", "q quit", timeout_s=60)
+        app.press("q", "q")
+        assert app.ends() == 0
+        assert app.modes() == app.before
+
+
+def test_bytes_that_are_not_utf_8_are_keys_like_others(speech: Speech) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+        app.sees("REC", timeout_s=60)
+        app.send(b"\xe9")
+        app.press("t")
+        app.sees("Note at this moment")
+        app.send(b"\x1b[200~caf\xe9 a\x1b[201~")
+        app.sees("caf� a")
+        app.press("enter")
+        app.until(lambda text: "caf� a" in text and "Note at this moment" not in text)
+        app.press("q", "q")
+        assert app.ends() == 0
+
+
+def test_columns_and_lines_in_the_environment_do_not_hide_the_terminals_size(speech: Speech) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ, size=("200", "50")) as app:
+        assert "q quit" in app.sees("REC", "q quit", timeout_s=60).splitlines()[-1]
+        app.resize(70, 20)
+        app.until(lambda text: "q quit" in text.splitlines()[-1])
+        app.press("q", "q")
+        assert app.ends() == 0
+
+
+# ---- Leaving ---------------------------------------------------------------------------------------------------------
+
+LEAVING: list[tuple[str, Callable[[ScreenApp], None], int]] = [
+    ("Ctrl-C", lambda app: app.press("\x03"), 0),
+    ("SIGINT", lambda app: app.signal(signal.SIGINT), 130),
+    ("SIGTERM", lambda app: app.signal(signal.SIGTERM), 143),
+    ("SIGHUP", lambda app: app.signal(signal.SIGHUP), 129),
+    ("closed", lambda app: app.hang_up(), 129),
+]
+leaving = pytest.mark.parametrize(("leave", "code"), [pytest.param(*how, id=name) for name, *how in LEAVING])
+
+
+def leaves(app: ScreenApp, leave: Callable[[ScreenApp], None], code: int) -> None:
+    """Leave, and see the process end with the code and give the terminal back."""
+    processes = everything(app)
+    leave(app)
+    assert app.ends(GONE_S) == code
+    none_left(processes)
+    if not app.closed:
+        assert app.modes() == app.before
+
+
+@leaving
+def test_leaving_works_at_the_first_question(leave: Callable[[ScreenApp], None], code: int, home: Path) -> None:
+    with screen_app(env=os.environ) as app:
+        app.sees("Record from", timeout_s=60)
+        leaves(app, leave, code)
+    assert sessions_of(home) == []
+
+
+@leaving
+def test_leaving_works_after_the_first_question_was_left(leave: Callable[[ScreenApp], None], code: int) -> None:
+    with screen_app(env=os.environ) as app:
+        app.sees("Record from", timeout_s=60)
+        app.press("escape")
+        app.until(lambda text: "Record from" not in text)
+        leaves(app, leave, code)
+
+
+@pytest.fixture
+def cut_off(home: Path, speech: Speech) -> Path:
+    """The home of somebody whose session was cut off."""
+    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+        app.sees("REC", timeout_s=60)
+        [session] = sessions_of(home)
+        until(lambda: any(part.stat().st_size > 32_000 for part in session.glob("*.wav")), what="a second on the tape")
+        processes = everything(app)
+        app.process.kill()
+        app.process.wait()
+        none_left(processes[1:])
+    return home
+
+
+def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(cut_off: Path, speech: Speech) -> None:
+    q: tuple[str, Callable[[ScreenApp], None], int] = ("q", lambda app: app.press("q"), 0)
+    for _, leave, code in (*LEAVING, q):
+        with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+            app.sees("A session was cut off", "Continue it", timeout_s=60)
+            leaves(app, leave, code)
+    assert len(sessions_of(cut_off)) == 1, "nothing was decided: it is offered again each time"
+
+
+def test_the_question_of_a_session_that_was_cut_off_hears_keys_in_a_terminal_without_focus(
+    cut_off: Path, speech: Speech
+) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+        app.until(lambda _: app.reports_focus, 60)
+        app.send(b"\x1b[O")
+        app.sees("A session was cut off", "Continue it", timeout_s=60)
+        app.press("down", "enter")
+        app.sees("REC", timeout_s=60)
+        app.press("q", "q")
+        assert app.ends() == 0
+    assert len(sessions_of(cut_off)) == 2, "the second of the ways was chosen"
+
+
+@leaving
+def test_leaving_works_while_the_model_is_loading(
+    leave: Callable[[ScreenApp], None], code: int, speech: Speech
+) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+        app.until(lambda text: "CONNECTING" in text or "LOADING" in text, 60)
+        leaves(app, leave, code)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_at_any_moment_before_the_first_frame(number: signal.Signals, speech: Speech) -> None:
+    moments = random.Random(number)
+    for _ in range(4):
+        with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+            with pytest.raises(subprocess.TimeoutExpired):
+                app.process.wait(moments.uniform(0.1, 1.5))
+            leaves_by(app, number)
+
+
+def leaves_by(app: ScreenApp, number: signal.Signals) -> None:
+    """Send a signal and see it end, by the signal itself where Python had not begun."""
+    processes = everything(app)
+    app.signal(number)
+    assert app.ends(GONE_S) in (128 + number, -number)
+    none_left(processes)
+    assert app.modes() == app.before
+
+
+# ---- Errors ----------------------------------------------------------------------------------------------------------
+
+
+def failing(speech: Speech) -> ScreenApp:
+    """The app with planted errors, listening."""
+    argv = [sys.executable, FAILING, "--input", str(speech.two_cities)]
+    app = ScreenApp(argv, os.environ, 110, 30)
+    app.sees("REC", timeout_s=60)
+    return app
+
+
+def test_an_error_costs_the_dialog_or_nothing_and_not_the_recording(home: Path, speech: Speech) -> None:
+    app = failing(speech)
+    try:
+        app.press("e")
+        app.sees("needs a key")
+        app.press("r")
+        text = app.sees("That dialog failed unexpectedly: planted", "The recording goes on")
+        assert "needs a key" not in text
+        app.press("\x1b[17~")  # F6, in the app
+        app.sees("The screen failed unexpectedly: planted")
+        app.press("\x1b[18~", "?")  # F7, in the main screen, which still takes keys
+        app.sees("Keys")
+        app.press(ESCAPE, "q", "q")
+        assert app.ends() == 0
+        assert app.modes() == app.before
+    finally:
+        app.close()
+    assert (home / "mictape.log").read_text().count("RuntimeError: planted") == 3
+    is_closed(home)
+
+
+@pytest.mark.parametrize("key", ["\x1b[19~", "\x1b[20~"], ids=["a widget of Textual's own", "panic"])
+def test_where_the_app_must_end_the_session_is_closed_first(key: str, home: Path, speech: Speech) -> None:
+    app = failing(speech)
+    try:
+        app.press(key)
+        assert app.ends() == 1
+        assert "mictape: The screen failed unexpectedly" in app.read()
+        assert app.modes() == app.before
+    finally:
+        app.close()
+    is_closed(home)
+
+
+def test_a_path_that_cannot_be_looked_at_is_said_in_the_export_box(home: Path, speech: Speech) -> None:
+    with screen_app("--input", str(speech.beckett), env=os.environ, columns=120) as app:
+        app.sees("tried", timeout_s=60)
+        for path, sentence in (
+            ("~nosuchuser/notes.md", "There is no such user"),
+            ("a" * 300 + ".md", "File name too long"),
+        ):
+            app.press("x")
+            app.sees("esc: cancel")
+            app.press("\x15")
+            app.until(lambda text: ".md" not in text.partition("file   ")[2].partition("\n")[0])
+            app.press(path)
+            app.sees(path[-12:])
+            app.press("enter")
+            app.sees(sentence, "esc: cancel")
+            app.press(ESCAPE)
+            app.until(lambda text: "esc: cancel" not in text)
+        app.press("q", "q")
+        assert app.ends() == 0
+    is_closed(home)
+
+
+def test_pickers_left_at_once_cost_nothing(home: Path, speech: Speech) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+        app.sees("REC", timeout_s=60)
+        for turn in range(20):
+            key, title = ("e", "Recognise with") if turn % 2 else ("d", "Record from")
+            app.press(key)
+            app.sees(title)
+            app.press(ESCAPE)
+            app.until(lambda text, title=title: title not in text)
+        app.press("q", "q")
+        assert app.ends() == 0
+    assert "Traceback" not in (home / "mictape.log").read_text()
