@@ -26,6 +26,7 @@ from mictape.library import schema
 from mictape.library.folders import PASSING_PREFIX, SessionFolder, is_alive
 from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
+from mictape.library.trash import purge
 from mictape.transcript.model import Kind
 from support.waiting import until
 
@@ -132,12 +133,10 @@ def test_a_late_revision_replaces_what_the_engine_said(store: Store) -> None:
         assert store.lines(folder.session) == [late]
 
 
-def test_a_late_revision_leaves_what_a_person_wrote(store: Store, path: Path) -> None:
+def test_a_late_revision_leaves_what_a_person_wrote(store: Store) -> None:
     with store.create_session() as folder:
         store.add_line(folder.session, HELLO)
-        with sqlite3.connect(path) as other:  # editing has its own issue; the columns are there
-            other.execute("UPDATE lines SET heard = text, text = 'Hallo.'")
-        other.close()
+        store.edit_line(folder.session, HELLO.id, "Hallo.", HELLO.text)
         store.revise_line(folder.session, msgspec.structs.replace(HELLO, text="Hello, there!"))
         (line,) = store.lines(folder.session)
         assert (line.text, line.original) == ("Hallo.", "Hello, there!")
@@ -175,18 +174,6 @@ def test_coverage_changes_give_what_painting_each_sample_gives(steps: list[tuple
         states = [(each.start, each.end, each.what, each.why) for each in stored]
         joined = [left for left, right in pairwise(states) if left[1] == right[0] and left[2:] == right[2:]]
         assert joined == [], "equal neighbours are one interval"
-
-
-def test_full_text_search_fits_onto_the_lines(store: Store, path: Path) -> None:
-    with store.create_session() as folder:
-        store.add_line(folder.session, HELLO)
-        store.add_line(folder.session, msgspec.structs.replace(HELLO, id=2, text="Goodbye."))
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE VIRTUAL TABLE found USING fts5 (text, content = 'lines', content_rowid = 'key')")
-        other.execute("INSERT INTO found (found) VALUES ('rebuild')")
-        query = "SELECT lines.id FROM found JOIN lines ON lines.key = found.rowid WHERE found MATCH 'goodbye'"
-        assert other.execute(query).fetchall() == [(2,)]
-    other.close()
 
 
 # Which session is meant.
@@ -249,10 +236,10 @@ def test_a_deleted_session_leaves_nothing(store: Store, path: Path) -> None:
     for number in range(200):
         store.add_line(drop.session, msgspec.structs.replace(HELLO, id=number, text="a word planted here " * 20))
     with refused(ExitCode.USAGE, "being recorded"):
-        store.delete_session(drop.session)
+        purge(store, drop.session, trash=False)
     assert len(store.lines(drop.session)) == 200
     drop.release()
-    assert store.delete_session(drop.session) == drop.session
+    assert purge(store, drop.session, trash=False) == drop.session
     assert not drop.path.exists()
     assert [session.id for session in store.sessions()] == [keep.session]
     assert store.lines(keep.session) == [HELLO]
@@ -267,7 +254,7 @@ def test_a_link_in_a_deleted_session_is_not_followed(store: Store, tmp_path: Pat
     folder = store.create_session()
     (folder.path / "link").symlink_to(mine)
     folder.release()
-    store.delete_session("last")
+    purge(store, "last", trash=False)
     assert (mine / "file").read_text() == "mine"
 
 
@@ -275,7 +262,7 @@ def test_a_session_whose_folder_is_gone_can_be_deleted(store: Store) -> None:
     with store.create_session() as folder:
         pass
     shutil.rmtree(folder.path)
-    store.delete_session("last")
+    purge(store, "last", trash=False)
     assert store.sessions() == []
 
 

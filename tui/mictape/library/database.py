@@ -1,19 +1,33 @@
 """SQLite set up for the library: private, durable, and with sentences for its errors."""
 
+import logging
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.schema import migrate
+from mictape.library import schema
+from mictape.library.words import search_words
 from mictape.paths import PRIVATE_FILE, make_folder
 
-_MOVE_AWAY: Final = "Move it away: Mictape begins a new one, and the sound of old sessions stays"
+_log = logging.getLogger(__name__)
+
+_LOCAL: Final = "Name a folder on a local disk in MICTAPE_HOME"
+_MOVE_AWAY: Final = "Move it away: Mictape begins a new one, and the recordings of old sessions stay"
+
+_NO_SHARED_MEMORY: Final = "SQLITE_IOERR_SHM"
+_DAMAGED_INDEX: Final = ("SQLITE_CORRUPT_VTAB", "SQLITE_CONSTRAINT")
+"""What FTS5 says when its own rows contradict each other. A constraint of a table of ours has a longer name."""
+_MADE_AGAIN: Final = ("had a damaged search index, which has been made again", "Try again")
 
 _TROUBLES: Final = {
+    "SQLITE_CORRUPT_VTAB": ("has a damaged search index", "Start Mictape again: it is made again then"),
+    "SQLITE_IOERR_SHM": ("lies on a file system that cannot share memory", _LOCAL),
+    "SQLITE_IOERR_LOCK": ("lies on a file system that cannot lock files", _LOCAL),
+    "SQLITE_PROTOCOL": ("lies on a file system that cannot lock files", _LOCAL),
     "SQLITE_CORRUPT": ("is damaged", _MOVE_AWAY),
     "SQLITE_NOTADB": ("is not a library", _MOVE_AWAY),
     "SQLITE_BUSY": ("is held by another program", "End the other program, or try again"),
@@ -28,6 +42,8 @@ _TROUBLES: Final = {
 
 def connect(path: Path | None, *, busy_s: float) -> sqlite3.Connection:
     """Open the database, in memory when `path` is None, and bring it to the present version.
+
+    Before an older library is changed, a copy of it is written beside it.
 
     Args:
         path: made when it is not there, readable by its owner only.
@@ -46,31 +62,122 @@ def connect(path: Path | None, *, busy_s: float) -> sqlite3.Connection:
         db = sqlite3.connect(path or ":memory:", timeout=busy_s, isolation_level=None)
         try:
             db.row_factory = sqlite3.Row
-            migrate(db)  # first: it is what refuses a library that must not be touched
-            # Readers never wait for the writer; a commit outlives the death of the process, though not of the
-            # machine, without an fsync each (https://www.sqlite.org/pragma.html#pragma_synchronous).
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
+            db.create_function("search_words", 1, _search_words, deterministic=True)
+            db.execute("PRAGMA trusted_schema = ON")  # the triggers of the search indexes call it
+            _set_journal(db, shares_memory=_refuse_newer(db))
+            if path is not None and 0 < schema.version_of(db) < len(schema.STEPS):
+                _copy(db, path)
+            schema.migrate(db)
             db.execute("PRAGMA foreign_keys = ON")
             db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only forgotten
+            _mend_indexes(db)
         except BaseException:
             db.close()
             raise
     return db
 
 
+def _search_words(text: str | None) -> str:
+    return search_words(text or "")
+
+
+def _refuse_newer(db: sqlite3.Connection) -> bool:
+    """Refuse a library of a newer Mictape before anything touches it; whether memory can be shared as far as seen."""
+    try:
+        schema.refuse_newer(db)
+    except sqlite3.OperationalError as error:
+        _expect_no_shared_memory(error)
+        _have_alone(db)
+        schema.refuse_newer(db)
+        return False
+    return True
+
+
+def _set_journal(db: sqlite3.Connection, *, shares_memory: bool) -> None:
+    """Use a write-ahead log, or a rollback journal on file systems that cannot share memory (9p, some NFS).
+
+    With the log, readers never wait for the writer, and a commit outlives the death of the process, though not of the
+    machine, without an fsync each (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    """
+    if shares_memory:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            _read(db)  # the first read is what maps the memory
+        except sqlite3.OperationalError as error:
+            _expect_no_shared_memory(error)
+            _have_alone(db)
+            shares_memory = False
+    if not shares_memory:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA locking_mode = NORMAL")
+        _read(db)  # gives the exclusive lock back
+    db.execute("PRAGMA synchronous = NORMAL")
+
+
+def _expect_no_shared_memory(error: sqlite3.OperationalError) -> None:
+    if not getattr(error, "sqlite_errorname", "").startswith(_NO_SHARED_MEMORY):
+        raise error
+
+
+def _have_alone(db: sqlite3.Connection) -> None:
+    """Lock out other processes: then a write-ahead log needs no shared memory, and can be turned off."""
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+
+
+def _read(db: sqlite3.Connection) -> None:
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _copy(db: sqlite3.Connection, path: Path) -> None:
+    """Copy an older library to `library-version-N.db` beside it, unless that is there."""
+    version = schema.version_of(db)
+    target = path.with_name(f"{path.stem}-version-{version}{path.suffix}")
+    if target.exists():
+        return
+    part = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE))
+        with closing(sqlite3.connect(part)) as copy:
+            db.backup(copy)
+            whole = schema.version_of(copy) == version  # else another Mictape has migrated it meanwhile
+            copy.execute("PRAGMA journal_mode = DELETE")
+        if whole:
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _mend_indexes(db: sqlite3.Connection) -> None:
+    """Make the search indexes again where they are missing or cannot be read."""
+    try:
+        for index in ("line_index", "session_index"):
+            db.execute(f"SELECT rowid FROM {index} WHERE {index} MATCH 'a' LIMIT 1").fetchall()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR")):
+            raise
+        _log.warning("the search indexes are made again: %s", error)
+        schema.rebuild_indexes(db)
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection, path: Path | None) -> Generator[None]:
-    """Write all of what the block does, or nothing of it."""
+    """Write all of what the block does, or nothing of it.
+
+    When a search index turns out to be damaged it is made again; the error says so, and a second try succeeds.
+    """
     with sqlite_errors(path):
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if db.in_transaction:  # a full disk may have rolled it back already
                 db.execute("ROLLBACK")
-            raise
+            if getattr(error, "sqlite_errorname", "") not in _DAMAGED_INDEX:
+                raise
+            _log.warning("the search indexes are made again: %s", error)
+            schema.rebuild_indexes(db)
+            raise MictapeError(_failure(path, *_MADE_AGAIN)) from error
 
 
 @contextmanager

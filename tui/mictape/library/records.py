@@ -84,7 +84,7 @@ class TrackChange(msgspec.Struct, frozen=True):
 
 
 class SessionRecord(msgspec.Struct, frozen=True):
-    """One sitting, as a list of sessions shows it."""
+    """A session, with everything that a list of sessions shows."""
 
     id: str
     """`YYYYMMDD-HHMMSS` of its start in local time, with `-2`, `-3` … when that was taken."""
@@ -95,6 +95,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     state: Literal["open", "closed"]
     """`open` while it is recorded, and for ever when the process was killed."""
     title: str
+    """As the person gave it, else as proposed when it was closed; may be empty."""
     app_version: str
     settings: Mapping[str, object]
     """The settings it was recorded with."""
@@ -102,6 +103,24 @@ class SessionRecord(msgspec.Struct, frozen=True):
     """Session time at its end: of the track that reaches furthest."""
     lines: int
     """How many lines of speech it has."""
+    titled: bool = False
+    """Whether the person gave the title."""
+    version: int = 1
+    """The version of the text that is shown."""
+    deleted_utc_s: float | None = None
+    """When it was moved to the trash."""
+    devices: tuple[str, ...] = ()
+    """The devices or files of its tracks."""
+    engines: tuple[str, ...] = ()
+    """The engine that it was begun with, and those of later versions of its text."""
+    tags: tuple[str, ...] = ()
+    """In alphabetical order."""
+    marks: int = 0
+    """How many lines are marked."""
+    gaps: int = 0
+    """Samples without text, over all tracks."""
+    first_words: str = ""
+    """The text of its first line."""
 
     @property
     def started(self) -> datetime:
@@ -112,3 +131,14 @@ class SessionRecord(msgspec.Struct, frozen=True):
     def duration(self) -> timedelta:
         """How long was recorded, pauses left out."""
         return timedelta(seconds=self.samples / RATE)
+
+
+class VersionRecord(msgspec.Struct, frozen=True):
+    """One version of a session's text."""
+
+    number: int
+    """Counted from 1, which is the text as it was recorded."""
+    engine: str
+    created_utc_s: float
+    complete: bool
+    """Whether the whole recording was transcribed."""

@@ -1,10 +1,12 @@
 """The tables of the library, and how an older library becomes a present one.
 
-Full-text search is to come as an FTS5 table whose external content is `lines` (`content_rowid = key`), which is
-why `lines` has an integer key of its own beside the line's id.
+`line_index` and `session_index` are FTS5 tables that hold no text of their own: what they index are the views
+`line_documents` and `session_documents`. Triggers keep them in step, in the same transaction as the row. They call the
+SQL function `search_words` (`mictape.library.words`); when that function changes, a step has to rebuild both.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
@@ -52,7 +54,7 @@ _FIRST: Final = (
         engine        TEXT,
         connection    INTEGER,
         turn          INTEGER,
-        words         BLOB,                     -- MessagePack, see transcript.kept.Word
+        words         BLOB,                     -- MessagePack, see engines.base.Word
         created_utc_s REAL NOT NULL,
         UNIQUE (session, id)
     )
@@ -84,7 +86,93 @@ _FIRST: Final = (
 
 _ONE_MARK_A_LINE: Final = ("CREATE UNIQUE INDEX mark_of_line ON marks (session, line)",)
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ONE_MARK_A_LINE)
+_TOKENS: Final = "unicode61 remove_diacritics 2 categories ''L* N* Co Mn Mc''"
+"""Vowel signs of Indian scripts are parts of words, which unicode61 alone does not know."""
+
+INDEXES: Final = (
+    f"""
+    CREATE VIRTUAL TABLE line_index USING fts5 (
+        text, content = 'line_documents', content_rowid = 'key', tokenize = '{_TOKENS}'
+    )
+    """,
+    f"""
+    CREATE VIRTUAL TABLE session_index USING fts5 (
+        text, content = 'session_documents', content_rowid = 'key', tokenize = '{_TOKENS}'
+    )
+    """,
+    "INSERT INTO line_index (line_index) VALUES ('rebuild')",
+    "INSERT INTO session_index (session_index) VALUES ('rebuild')",
+)
+"""Makes the search indexes from the rows that there are."""
+
+
+def _indexed(index: str, table: str, key: str, text: str, when: str) -> tuple[str, ...]:
+    """The triggers that keep an index in step with a column: `key` and `text` with `row` for the row's name."""
+
+    def change(row: str, *, removal: bool) -> str:
+        columns, values = f"({index}, rowid, text)", f"('delete', {key}, search_words({text}))"
+        if not removal:
+            columns, values = "(rowid, text)", f"({key}, search_words({text}))"
+        filled = f"INSERT INTO {index} {columns} SELECT * FROM (VALUES {values}) WHERE {when}"
+        return filled.replace("row.", f"{row}.")
+
+    column = text.removeprefix("row.")
+    name = f"{index}_{table}"
+    added, removed = change("new", removal=False), change("old", removal=True)
+    return (
+        f"CREATE TRIGGER {name}_added AFTER INSERT ON {table} BEGIN {added}; END",
+        f"CREATE TRIGGER {name}_removed AFTER DELETE ON {table} BEGIN {removed}; END",
+        f"CREATE TRIGGER {name}_changed AFTER UPDATE OF {column} ON {table} BEGIN {removed}; {added}; END",
+    )
+
+
+_LIBRARY: Final = (
+    "ALTER TABLE lines RENAME COLUMN heard TO original",
+    "ALTER TABLE lines ADD COLUMN version INTEGER NOT NULL DEFAULT 1",  # 0: belongs to every version of the text
+    "UPDATE lines SET version = 0 WHERE kind IN (4, 5)",  # notes and dividers are no engine's text
+    "ALTER TABLE sessions ADD COLUMN version INTEGER NOT NULL DEFAULT 1",  # the version that is shown
+    "ALTER TABLE sessions ADD COLUMN titled INTEGER NOT NULL DEFAULT 0",  # whether the person gave the title
+    "ALTER TABLE sessions ADD COLUMN deleted_utc_s REAL",  # when it was moved to the trash
+    "UPDATE sessions SET titled = 1 WHERE title <> ''",
+    """
+    CREATE TABLE versions (
+        session       INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+        number        INTEGER NOT NULL,
+        engine        TEXT NOT NULL,
+        created_utc_s REAL NOT NULL,
+        complete      INTEGER NOT NULL DEFAULT 0, -- whether all of it was transcribed
+        PRIMARY KEY (session, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE tags (
+        key     INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+        tag     TEXT NOT NULL COLLATE NOCASE,
+        UNIQUE (session, tag)
+    )
+    """,
+    "CREATE INDEX tags_by_name ON tags (tag)",
+    "CREATE INDEX lines_by_kind ON lines (session, version, kind)",
+    "CREATE INDEX sessions_by_start ON sessions (started_utc_s)",
+    """
+    CREATE VIEW line_documents AS
+    SELECT key, search_words(text) AS text FROM lines WHERE kind IN (1, 4)
+    """,
+    """
+    CREATE VIEW session_documents AS
+    SELECT 4 * key AS key, search_words(title) AS text FROM sessions WHERE title <> ''
+    UNION ALL SELECT 4 * key + 1, search_words(tag) FROM tags
+    UNION ALL SELECT 4 * key + 2, search_words(note) FROM marks WHERE note <> ''
+    """,
+    *INDEXES,
+    *_indexed("line_index", "lines", "row.key", "row.text", "row.kind IN (1, 4)"),
+    *_indexed("session_index", "sessions", "4 * row.key", "row.title", "row.title <> ''"),
+    *_indexed("session_index", "tags", "4 * row.key + 1", "row.tag", "1"),
+    *_indexed("session_index", "marks", "4 * row.key + 2", "row.note", "row.note <> ''"),
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ONE_MARK_A_LINE, _LIBRARY)
 """Step n takes a library from version n to n + 1. A step that was ever released is never changed again."""
 
 
@@ -92,27 +180,29 @@ def migrate(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] =
     """Bring a library to the present version, a transaction a step.
 
     Args:
-        connection: in autocommit mode (`isolation_level=None`).
+        connection: in autocommit mode (`isolation_level=None`), with `search_words`.
         steps: what leads to the present version.
 
     Raises:
-        MictapeError: (`ExitCode.SOUND`) the library is newer than this program; nothing was touched.
         sqlite3.Error: as SQLite says.
     """
-    while (version := _version(connection)) < len(steps):
+    while (version := version_of(connection)) < len(steps):
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another Mictape may have done this step while we waited for the lock.
-            if _version(connection) == version:
-                for statement in steps[version]:
-                    connection.execute(statement)
+            if version_of(connection) == version:
+                run_all(connection, steps[version])
                 connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-    if version > len(steps):
+
+
+def refuse_newer(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = STEPS) -> None:
+    """Raise MictapeError (`ExitCode.SOUND`) when the library is newer than this program."""
+    if (version := version_of(connection)) > len(steps):
         raise MictapeError(
             Failure(
                 what=f"The library is of a newer Mictape: its version is {version}, this one knows {len(steps)}",
@@ -122,7 +212,41 @@ def migrate(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] =
         )
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def rebuild_indexes(connection: sqlite3.Connection) -> None:
+    """Make the search indexes again, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _drop_indexes(connection)
+        run_all(connection, INDEXES)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _drop_indexes(connection: sqlite3.Connection) -> None:
+    """Remove the indexes. One too damaged to be dropped as a table is taken out of the schema."""
+    for index in ("line_index", "session_index"):
+        try:
+            connection.execute(f"DROP TABLE IF EXISTS {index}")
+        except sqlite3.DatabaseError:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("DELETE FROM sqlite_master WHERE type = 'table' AND name = ?", (index,))
+            connection.execute("PRAGMA writable_schema = RESET")
+        shadows = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?", (f"{index}_*",)
+        ).fetchall()
+        for (name,) in shadows:
+            connection.execute(f'DROP TABLE "{name}"')
+
+
+def run_all(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
+    """Execute statements in order."""
+    for statement in statements:
+        connection.execute(statement)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
     """The version the library says it has; 0 when it is new."""
-    row: tuple[int] = connection.execute("PRAGMA user_version").fetchone()
-    return row[0]
+    return connection.execute("PRAGMA user_version").fetchone()[0]

@@ -5,35 +5,31 @@
 
 import sqlite3
 import time
-from collections.abc import Generator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 from mictape import __version__
 from mictape.engines.base import Word
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library import database, folders
+from mictape.library import database, folders, schema
 from mictape.library.folders import SessionFolder
+from mictape.library.listing import KEPT, LISTS, ORDERS, SESSIONS, Order, SessionFilter
 from mictape.library.low_confidence import unsure_spans
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
+from mictape.library.titles import proposed_title
 from mictape.paths import is_there
-from mictape.transcript.model import SPEECH
+from mictape.transcript.model import NOTE, SPEECH
 from mictape.units import Span
 
 BUSY_S: Final = 5.0
 """How long a statement waits for another process that writes."""
-
-_SESSIONS: Final = f"""
-    SELECT id, started_utc_s, ended_utc_s, state, title, app_version, settings,
-           (SELECT coalesce(max(origin + samples), 0) FROM tracks WHERE session = sessions.key) AS samples,
-           (SELECT count(*) FROM lines WHERE session = sessions.key AND kind = {SPEECH:d}) AS lines
-    FROM sessions
-"""
 
 SQLValue = str | int | float | bytes | None
 """What a column can hold."""
@@ -85,7 +81,7 @@ class Store:
     # Writing: one transaction a call. With a write-ahead log, what has returned outlives a kill of the process.
 
     @contextmanager
-    def _writing(self, session: str) -> Generator[int]:
+    def writing(self, session: str) -> Generator[int]:
         """A transaction on one session, whose key is the value."""
         if session not in self._keys:
             self._keys[session] = self._key(session)
@@ -108,9 +104,9 @@ class Store:
         try:
             with database.transaction(self._db, self._path):
                 self._db.execute(
-                    "INSERT INTO sessions (id, started_utc_s, state, title, app_version, settings)"
-                    " VALUES (?, ?, 'open', ?, ?, ?)",
-                    row,
+                    "INSERT INTO sessions (id, started_utc_s, state, title, titled, app_version, settings)"
+                    " VALUES (?1, ?2, 'open', ?3, ?3 <> '', ?4, ?5)",
+                    storable(*row),
                 )
         except BaseException:
             folder.release()
@@ -126,37 +122,37 @@ class Store:
         """
         self._key(session)
         folder = SessionFolder(self.sessions_folder / session)
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             self._db.execute("UPDATE sessions SET state = 'open', ended_utc_s = NULL WHERE key = ?", (key,))
         return folder
 
     def close_session(self, session: str, *, ended: datetime | None = None) -> None:
-        """Mark a session as ended properly; releasing its folder is its holder's."""
-        with self._writing(session) as key:
+        """Mark a session as ended properly, with a proposed title; releasing its folder is its holder's."""
+        title = proposed_title(self.tracks(session), self.first_texts(session))
+        with self.writing(session) as key:
             self._db.execute(
-                "UPDATE sessions SET state = 'closed', ended_utc_s = ? WHERE key = ?",
-                ((ended or datetime.now()).timestamp(), key),
+                "UPDATE sessions SET state = 'closed', ended_utc_s = ?,"
+                " title = CASE WHEN titled THEN title ELSE ? END WHERE key = ?",
+                storable((ended or datetime.now()).timestamp(), title, key),
             )
 
     def add_track(self, session: str, track: TrackRecord) -> None:
         """Add a track to a session; one of the same number is replaced."""
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             self._db.execute(
                 "INSERT OR REPLACE INTO tracks (session, number, name, source, host_api, kind, origin, samples, lost)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                _storable(key, *msgspec.structs.astuple(track)),
+                storable(key, *msgspec.structs.astuple(track)),
             )
 
     def rename_track(self, session: str, number: int, name: str) -> None:
         """Set the name of a track for all of the session."""
-        with self._writing(session) as key:
-            self._db.execute(
-                "UPDATE tracks SET name = ? WHERE session = ? AND number = ?", _storable(name, key, number)
-            )
+        with self.writing(session) as key:
+            self._db.execute("UPDATE tracks SET name = ? WHERE session = ? AND number = ?", storable(name, key, number))
 
     def change_track(self, session: str, change: TrackChange) -> None:
         """Store how far a track has come."""
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             self._apply(key, change)
 
     def add_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
@@ -164,16 +160,13 @@ class Store:
 
         Once this has returned the line is there whatever happens to the process.
         """
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             self._db.execute(
-                'INSERT INTO lines (session, id, track, "start", "end", text, kind, heard, speaker, language,'
-                " engine, connection, turn, words, created_utc_s)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                _storable(
-                    *(key, line.id, line.track, line.start, line.end, line.text, line.kind),
-                    *(line.original, line.speaker, line.language, line.engine, line.connection, line.turn),
-                    *(_packed(line.words), time.time()),
-                ),
+                'INSERT INTO lines (version, session, id, track, "start", "end", text, kind, original, speaker,'
+                " language, engine, connection, turn, words, created_utc_s)"
+                " SELECT CASE WHEN ?7 IN (4, 5) THEN 0 ELSE version END,"
+                " ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM sessions WHERE key = ?1",
+                line_row(key, line),
             )
             self._apply(key, change)
 
@@ -182,14 +175,14 @@ class Store:
 
         Replaces the text the engine said, words, times, speaker and language of the line with `line.id`.
         """
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             # The right sides all see the row as it was, so the order of the two texts does not matter.
             self._db.execute(
-                "UPDATE lines SET text = CASE WHEN heard IS NULL THEN ?1 ELSE text END,"
-                " heard = CASE WHEN heard IS NULL THEN NULL ELSE ?1 END,"
+                "UPDATE lines SET text = CASE WHEN original IS NULL THEN ?1 ELSE text END,"
+                " original = CASE WHEN original IS NULL THEN NULL ELSE ?1 END,"
                 ' "start" = ?2, "end" = ?3, speaker = ?4, language = ?5, words = ?6'
                 " WHERE session = ?7 AND id = ?8",
-                _storable(
+                storable(
                     *(line.text, line.start, line.end, line.speaker, line.language, _packed(line.words), key, line.id)
                 ),
             )
@@ -197,32 +190,32 @@ class Store:
 
     def set_speaker(self, session: str, line: int, speaker: str) -> None:
         """Set who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             rows = self._db.execute(
                 "SELECT id, speaker, words FROM lines WHERE session = ? AND id = ?", (key, line)
             ).fetchall()
-            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", _storable(speaker, key, line))
+            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", storable(speaker, key, line))
             for row in rows:
                 self._rename_words(key, [row], row["speaker"], speaker)
 
     def edit_line(self, session: str, line: int, text: str, original: str | None) -> None:
         """Store a person's text of a line beside the engine's; `original` None: it is the engine's text again."""
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             self._db.execute(
-                "UPDATE lines SET text = ?, heard = ? WHERE session = ? AND id = ?",
-                _storable(text, original, key, line),
+                "UPDATE lines SET text = ?, original = ? WHERE session = ? AND id = ?",
+                storable(text, original, key, line),
             )
 
     def rename_speaker(self, session: str, track: int, old: str, new: str) -> None:
         """Rename a speaker in every line of a track, and in every word of them."""
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             self._db.execute(
                 "UPDATE lines SET speaker = ? WHERE session = ? AND track = ? AND speaker = ?",
-                _storable(new, key, track, old),
+                storable(new, key, track, old),
             )
             rows = self._db.execute(
                 "SELECT id, words FROM lines WHERE session = ? AND track = ? AND instr(words, CAST(? AS BLOB)) > 0",
-                _storable(key, track, old),
+                storable(key, track, old),
             ).fetchall()
             self._rename_words(key, rows, old, new)
 
@@ -238,16 +231,30 @@ class Store:
 
     def set_mark(self, session: str, line: int, note: str | None) -> None:
         """Mark a stored line, with a note or an empty one; None takes the mark away."""
-        with self._writing(session) as key:
+        with self.writing(session) as key:
             if note is None:
                 self._db.execute("DELETE FROM marks WHERE session = ? AND line = ?", (key, line))
+                self._remove_marks_at(key, line)
                 return
             self._db.execute(
                 'INSERT INTO marks (session, at, line, note, created_utc_s) SELECT session, "start", id, ?, ?'
                 " FROM lines WHERE session = ? AND id = ?"
                 " ON CONFLICT (session, line) DO UPDATE SET note = excluded.note",
-                _storable(note, time.time(), key, line),
+                storable(note, time.time(), key, line),
             )
+
+    def _remove_marks_at(self, key: int, line: int) -> None:
+        """Remove the marks of other versions that are shown on a line."""
+        version = self.version(key)
+        if marks := self._marks_elsewhere(key, version):
+            lines = self.read(
+                'SELECT id, track, "start", "end", text, kind FROM lines WHERE session = ? AND version IN (0, ?)'
+                ' ORDER BY "start", id',
+                (key, version),
+                LineRecord,
+            )
+            here = [(mark,) for mark, at, _ in marks if (found := _line_at(lines, at)) is not None and found.id == line]
+            self._db.executemany("DELETE FROM marks WHERE key = ?", here)
 
     def _apply(self, key: int, change: TrackChange | None) -> None:
         """Store what has changed on a track, as part of a transaction."""
@@ -282,78 +289,152 @@ class Store:
         )
         self._db.executemany(
             'INSERT INTO coverage (session, track, "start", "end", what, why) VALUES (?, ?, ?, ?, ?, ?)',
-            [_storable(key, track, *piece) for piece in pieces if piece[0] < piece[1]],
+            [storable(key, track, *piece) for piece in pieces if piece[0] < piece[1]],
         )
 
-    def delete_session(self, which: str) -> str:
-        """Remove all of a session, its sound and its text, and return its id.
-
-        Raises:
-            MictapeError: as `session()`; (`ExitCode.USAGE`) a living process holds it; (`ExitCode.SOUND`) something
-                of it cannot be removed, and then its row stays.
-        """
-        session = self.session(which).id
-        # The sound first: were it the other way round, a crash in between would leave sound that nothing lists.
-        folders.remove(self.sessions_folder / session)
-        with self._writing(session) as key:
-            self._db.execute("DELETE FROM sessions WHERE key = ?", (key,))
+    def remove(self, session: str) -> None:
+        """Remove a session's rows, so that nothing of its text is left in the files of the library."""
+        with self.writing(session) as key:
+            secure = sqlite3.sqlite_version_info >= (3, 42)
+            for index in ("line_index", "session_index"):
+                if secure:
+                    self.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('secure-delete', 1)")
+            self.execute("DELETE FROM sessions WHERE key = ?", key)
+            for index in ("line_index", "session_index"):
+                if not secure:  # words of removed rows stay in an index until it is merged into one piece
+                    self.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
         del self._keys[session]
         # The text is still in the write-ahead log until that is emptied (see `secure_delete` for the database).
         with database.sqlite_errors(self._path):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return session
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Execute a statement within `writing`."""
+        self._db.execute(statement, values)
 
     # Reading.
 
-    def sessions(self) -> list[SessionRecord]:
-        """All sessions, the newest first."""
-        return self._read(f"{_SESSIONS} ORDER BY started_utc_s DESC, key DESC", (), SessionRecord)
+    def sessions(
+        self, which: SessionFilter = KEPT, *, order: Order = "newest", limit: int = -1, offset: int = 0
+    ) -> list[SessionRecord]:
+        """The sessions that a filter lets through, in order: `limit` of them from place `offset` on; -1: all."""
+        condition, values = which.where()
+        return self.read(
+            f"{SESSIONS} WHERE {condition} ORDER BY {ORDERS[order]} LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+            SessionRecord,
+        )
 
-    def session(self, which: str) -> SessionRecord:
-        """The session with this id, the only one whose id begins so, or the newest (`last`).
+    def sessions_of(self, keys: Iterable[int]) -> dict[int, SessionRecord]:
+        """Sessions by their keys."""
+        rows = self.rows(
+            f"{SESSIONS.replace('SELECT id', 'SELECT key, id', 1)} WHERE key IN (SELECT value FROM json_each(?))",
+            msgspec.json.encode(list(keys)).decode(),
+        )
+        return {row["key"]: msgspec.convert(_unpacked(row), SessionRecord) for row in rows}
+
+    def count_sessions(self, which: SessionFilter = KEPT) -> int:
+        """How many sessions a filter lets through."""
+        condition, values = which.where()
+        [(count,)] = self.rows(f"SELECT count(*) FROM sessions WHERE {condition}", *values)
+        return count
+
+    def session(self, which: str, *, trash: bool = False) -> SessionRecord:
+        """The session with this id or title, the only one whose id begins so, or the newest (`last`).
+
+        Args:
+            which: What names it.
+            trash: Whether it is looked for in the trash, and only there.
 
         Raises:
             MictapeError: (`ExitCode.USAGE`) none or more than one is meant.
         """
         if which == "last":
-            found = self.sessions()[:1]
+            found = self.sessions(SessionFilter(trash=trash), limit=1)
         else:
-            found = self._read(
-                f"{_SESSIONS} WHERE substr(id, 1, length(?1)) = ?1 AND ?1 <> '' ORDER BY id = ?1 DESC, id",
-                (which,),
+            found = self.read(
+                f"{SESSIONS} WHERE deleted_utc_s IS {'NOT' if trash else ''} NULL AND ?1 <> ''"
+                " AND (substr(id, 1, length(?1)) = ?1 OR title = ?1 COLLATE NOCASE) ORDER BY id = ?1 DESC, id",
+                storable(which),
                 SessionRecord,
             )
         if len(found) == 1 or (found and found[0].id == which):
             return found[0]
-        raise MictapeError(_not_one(which, [each.id for each in found]))
+        raise MictapeError(_not_one(which, [each.id for each in found], trash=trash))
 
     def unfinished(self) -> list[SessionRecord]:
         """Sessions that were never closed and that no living process holds, the newest first."""
-        return [
-            each
-            for each in self.sessions()
-            if each.state == "open" and not folders.is_alive(self.sessions_folder / each.id)
-        ]
+        found = self.sessions(SessionFilter(unfinished=True))
+        return [each for each in found if not folders.is_alive(self.sessions_folder / each.id)]
 
     def tracks(self, session: str) -> list[TrackRecord]:
         """The tracks of a session, by number."""
-        return self._read(
+        return self.read(
             "SELECT number, name, source, host_api, kind, origin, samples, lost FROM tracks"
             " WHERE session = ? ORDER BY number",
             (self._key(session),),
             TrackRecord,
         )
 
-    def lines(self, session: str, *, words: bool = True) -> list[LineRecord]:
-        """The lines of a session in tape order; without their words where these are not needed."""
-        return self._read(
-            'SELECT id, track, "start", "end", text, kind, heard AS original, speaker, language, engine, connection,'
+    def lines(self, session: str, *, words: bool = True, version: int | None = None) -> list[LineRecord]:
+        """The lines of a session in tape order; without their words where these are not needed.
+
+        A mark that was made in another version of the text is on the line at its place.
+        """
+        key = self._key(session)
+        shown = self.version(key) if version is None else version
+        lines = self.read(
+            'SELECT id, track, "start", "end", text, kind, original, speaker, language, engine, connection,'
             f" turn, {'words' if words else 'NULL AS words'}, note AS mark"
             " FROM lines LEFT JOIN marks ON marks.session = lines.session AND marks.line = lines.id"
-            ' WHERE lines.session = ? ORDER BY "start", id',
-            (self._key(session),),
+            ' WHERE lines.session = ? AND version IN (0, ?) ORDER BY "start", id',
+            (key, shown),
             LineRecord,
         )
+        notes: dict[int, list[str]] = {}
+        for _, at, note in self._marks_elsewhere(key, shown):
+            if (line := _line_at(lines, at)) is not None:
+                notes.setdefault(line.id, [line.mark] if line.mark else []).append(note)
+        return [
+            msgspec.structs.replace(line, mark=" · ".join(filter(None, notes[line.id]))) if line.id in notes else line
+            for line in lines
+        ]
+
+    def _marks_elsewhere(self, key: int, version: int) -> list[tuple[int, int, str]]:
+        """Marks on lines of other versions: key, session time and note."""
+        return [
+            (mark, at, note)
+            for mark, at, note in self.rows(
+                "SELECT marks.key, marks.at, marks.note FROM marks"
+                " JOIN lines ON lines.session = marks.session AND lines.id = marks.line"
+                " WHERE marks.session = ? AND lines.version NOT IN (0, ?) ORDER BY marks.at, marks.key",
+                key,
+                version,
+            )
+        ]
+
+    def version(self, key: int) -> int:
+        """The version of the text of a session that is shown, by the session's key."""
+        [(version,)] = self.rows("SELECT version FROM sessions WHERE key = ?", key)
+        return version
+
+    def first_texts(self, session: str) -> list[str]:
+        """The texts of its first lines of speech, enough for a title."""
+        key = self._key(session)
+        return [
+            text
+            for (text,) in self.rows(
+                'SELECT text FROM lines WHERE session = ? AND version = ? AND kind = ? ORDER BY "start", id LIMIT 5',
+                *(key, self.version(key), int(SPEECH)),
+            )
+        ]
+
+    def notes(self, session: str) -> int:
+        """How many notes of the person's it has."""
+        [(count,)] = self.rows(
+            "SELECT count(*) FROM lines WHERE session = ? AND version = 0 AND kind = ?", self._key(session), int(NOTE)
+        )
+        return count
 
     def unsure(self, session: str, lines: Sequence[int]) -> dict[int, tuple[Span, ...]]:
         """Where in the texts of lines the words stand that the engine was unsure of, for those lines that have any.
@@ -363,7 +444,7 @@ class Store:
         with database.sqlite_errors(self._path):
             rows: list[tuple[int, str, bytes]] = self._db.execute(
                 "SELECT id, text, words FROM lines WHERE session = ? AND id IN (SELECT value FROM json_each(?))"
-                " AND heard IS NULL AND words IS NOT NULL",
+                " AND original IS NULL AND words IS NOT NULL",
                 (self._key(session), msgspec.json.encode(tuple(lines)).decode()),
             ).fetchall()
         spans = ((id, unsure_spans(text, _words(words) or ())) for id, text, words in rows)
@@ -371,16 +452,25 @@ class Store:
 
     def coverage(self, session: str, track: int) -> list[CoverageRecord]:
         """How it stands with a track's tape, in tape order."""
-        return self._read(
+        return self.read(
             'SELECT "start", "end", what, why FROM coverage WHERE session = ? AND track = ? ORDER BY "start"',
             (self._key(session), track),
             CoverageRecord,
         )
 
-    def _read(self, query: str, values: tuple[object, ...], kind: type[T]) -> list[T]:
+    def read(self, query: str, values: tuple[object, ...], kind: type[T]) -> list[T]:
+        """The rows of a query as records whose fields are its columns."""
+        return [msgspec.convert(_unpacked(row), kind) for row in self.rows(query, *values)]
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """The rows of a query. Raises MictapeError; `sqlite3.Error` for what is a mistake of this program."""
         with database.sqlite_errors(self._path):
-            rows: list[sqlite3.Row] = self._db.execute(query, values).fetchall()
-        return [msgspec.convert(_unpacked(row), kind) for row in rows]
+            return self._db.execute(query, values).fetchall()
+
+    def rebuild_indexes(self) -> None:
+        """Make the search indexes again from the rows that there are."""
+        with database.sqlite_errors(self._path):
+            schema.rebuild_indexes(self._db)
 
     def _key(self, session: str) -> int:
         """The key of the session with exactly this id."""
@@ -389,6 +479,22 @@ class Store:
         if row is None:
             raise MictapeError(_not_one(session, []))
         return row[0]
+
+
+def line_row(key: int, line: LineRecord) -> tuple[SQLValue, ...]:
+    """The values of a line's columns, from `session` to `created_utc_s`."""
+    return storable(
+        *(key, line.id, line.track, line.start, line.end, line.text, int(line.kind)),
+        *(line.original, line.speaker, line.language, line.engine, line.connection, line.turn),
+        *(_packed(line.words), time.time()),
+    )
+
+
+def _line_at(lines: Sequence[LineRecord], at: int) -> LineRecord | None:
+    """The last line of speech that begins no later than `at`, else the first; None without any."""
+    speech = [line for line in lines if line.kind is SPEECH]
+    index = bisect_right(speech, at, key=lambda line: line.start)
+    return speech[max(0, index - 1)] if speech else None
 
 
 def _packed(words: tuple[Word, ...] | None) -> bytes | None:
@@ -406,10 +512,15 @@ def _unpacked(row: sqlite3.Row) -> dict[str, object]:
         columns["words"] = msgspec.msgpack.decode(packed)
     if isinstance(packed := columns.get("settings"), bytes):
         columns["settings"] = msgspec.json.decode(packed)
+    for name in LISTS:
+        if isinstance(packed := columns.get(name), str):
+            columns[name] = [each for each in msgspec.json.decode(packed) if each]
+    if "titled" in columns:
+        columns["titled"] = bool(columns["titled"])
     return columns
 
 
-def _storable(*values: SQLValue) -> tuple[SQLValue, ...]:
+def storable(*values: SQLValue) -> tuple[SQLValue, ...]:
     """Values for a row. Half a surrogate pair in a text, which UTF-8 cannot hold, becomes a question mark.
 
     An engine's JSON and the names of files may contain them, and no line may be lost for it.
@@ -417,10 +528,12 @@ def _storable(*values: SQLValue) -> tuple[SQLValue, ...]:
     return tuple(value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values)
 
 
-def _not_one(which: str, found: list[str]) -> Failure:
+def _not_one(which: str, found: list[str], *, trash: bool = False) -> Failure:
     """The sentence for a session that is not there or not the only one."""
     if found:
-        what, remedy = f"{which} may be {', '.join(found)}", "Say more of its id"
+        what, remedy = f"{which} may be {', '.join(found)}", "Give more of its id"
+    elif trash:
+        what, remedy = f"There is no session {which} in the trash", "`mictape sessions list --trash` shows what is"
     elif which == "last":
         what, remedy = "There is no session yet", "Start Mictape to record one"
     else:

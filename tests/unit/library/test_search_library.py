@@ -1,0 +1,257 @@
+"""Search over all sessions: what is found, where, and that the index never leaves the text behind."""
+
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mictape.failure import ExitCode, MictapeError
+from mictape.library import labels, trash
+from mictape.library.library import Store
+from mictape.library.query import parse
+from mictape.library.records import LineRecord, TrackRecord
+from mictape.library.search import Hit, find
+from mictape.transcript.model import Kind
+from mictape.units import RATE
+
+NOON = datetime(2026, 11, 23, 12, 0, 0).astimezone()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "library.db") as opened:
+        yield opened
+
+
+def session(store: Store, *texts: str | LineRecord, started: datetime = NOON, title: str = "") -> str:
+    """A closed session with these lines, a second each."""
+    with store.create_session(started=started, title=title) as folder:
+        store.add_track(folder.session, TrackRecord(1, "You", "Yeti"))
+        for id, text in enumerate(texts):
+            given = LineRecord(id, 1, 0, 0, text) if isinstance(text, str) else text
+            line = msgspec.structs.replace(given, id=id, start=id * RATE, end=(id + 1) * RATE)
+            store.add_line(folder.session, line)
+        store.close_session(folder.session)
+    return folder.session
+
+
+def hits(store: Store, typed: str, *, typing: bool = False) -> list[Hit]:
+    return [hit for group in find(store, parse(typed, typing=typing)).sessions for hit in group.hits]
+
+
+def texts(store: Store, typed: str, *, typing: bool = False) -> list[str]:
+    return [hit.text for hit in hits(store, typed, typing=typing)]
+
+
+def shown(hit: Hit) -> list[str]:
+    return [hit.text[start:end] for start, end in hit.spans]
+
+
+FOX, DOG, LAZY = "The quick brown fox jumps.", "A dog sleeps.", "The lazy dog is not quick."
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("quick", [FOX, LAZY]),
+        ("QUICK dog", [LAZY]),
+        ('"quick brown"', [FOX]),
+        ('"brown quick"', []),
+        ("dog -lazy", [DOG]),
+        ('dog -"dog is"', [DOG]),
+        ("sle*", [DOG]),
+        ("sle", []),
+        ("-dog", []),
+        ("", []),
+        ("!!! ...", []),
+        ("AND", []),
+        ("NEAR(quick fox)", []),
+        ("quick OR dog", []),
+        ('"quick', [FOX, LAZY]),
+        ("text:quick", []),
+        ("^quick", [FOX, LAZY]),
+    ],
+)
+def test_words_phrases_and_what_must_not_be_there(store: Store, typed: str, found: list[str]) -> None:
+    session(store, FOX, DOG, LAZY)
+    assert texts(store, typed) == found
+
+
+def test_the_word_that_is_being_typed_may_go_on(store: Store) -> None:
+    session(store, FOX, DOG)
+    assert texts(store, "bro", typing=True) == [FOX]
+    assert texts(store, "bro ", typing=True) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "spans"),
+    [
+        ("Ein Café in Zürich.", "cafe zurich", ["Café", "Zürich"]),
+        ("Ein Cafe\u0301.", "café", ["Cafe\u0301"]),
+        ("İstanbul", "istanbul", ["İstanbul"]),
+        ("Die Straße", "STRASSE", ["Straße"]),
+        ("明日の会議は十時からです。", "会議", ["会議"]),
+        ("明日の会議は十時からです。", "会", ["会"]),
+        ("明天开会讨论预算", "预算", ["预算"]),
+        ("回의는 회의는 열 시입니다", "회의", ["회의"]),
+        ("พรุ่งนี้มีประชุม", "ประชุม", ["ประชุม"]),
+        ("मैं हिन्दी बोलता हूँ", "हिन्दी", ["हिन्दी"]),
+        ("[laughs] at /etc/hosts", "laughs etc hosts", ["laughs", "etc", "hosts"]),
+    ],
+)
+def test_any_script_is_found_and_shown(store: Store, text: str, typed: str, spans: list[str]) -> None:
+    session(store, text, "something else")
+    [hit] = hits(store, typed)
+    assert hit.text == text
+    assert shown(hit) == spans
+
+
+def test_hits_have_their_neighbours_voice_and_place(store: Store) -> None:
+    id = session(
+        store, "one", LineRecord(0, 1, 0, 0, "two", speaker="Anna"), LineRecord(0, 1, 0, 0, "gap", Kind.GAP), "four"
+    )
+    store.set_mark(id, 1, "why")
+    [hit] = hits(store, "two")
+    assert (hit.line, hit.start, hit.voice, hit.before, hit.after, hit.mark) == (1, RATE, "Anna", "one", "four", "why")
+    assert texts(store, "gap") == [], "only what was said or written"
+
+
+def test_titles_tags_and_notes_of_marks_are_found(store: Store) -> None:
+    id = session(store, "one", LineRecord(0, 1, 0, 0, "ask Anna", Kind.NOTE), title="Budget meeting")
+    labels.tag_session(store, id, add=["Quarterly"])
+    store.set_mark(id, 0, "opening hours")
+    assert [(hit.what, hit.text, hit.line) for hit in hits(store, "budget")] == [("title", "Budget meeting", None)]
+    assert [(hit.what, hit.text) for hit in hits(store, "quarterly")] == [("tag", "Quarterly")]
+    assert [(hit.what, hit.text, hit.line) for hit in hits(store, "hours")] == [("mark", "opening hours", 0)]
+    assert [(hit.what, hit.text) for hit in hits(store, "anna")] == [("note", "ask Anna")]
+    labels.rename_session(store, id, "Plans")
+    labels.tag_session(store, id, remove=["QUARTERLY"])
+    store.set_mark(id, 0, None)
+    assert [texts(store, typed) for typed in ("budget", "quarterly", "hours", "plans")] == [[], [], [], ["Plans"]]
+
+
+def test_filters(store: Store) -> None:
+    early = session(store, "word", LineRecord(0, 1, 0, 0, "word", speaker="Anna"), title="First talk")
+    late = session(store, "word", "word", started=NOON + timedelta(days=3), title="Second talk")
+    labels.tag_session(store, late, add=["work"])
+    store.set_mark(early, 1, "")
+
+    def where(typed: str) -> list[tuple[str, int | None]]:
+        page = find(store, parse(f"word {typed}", now=lambda: NOON + timedelta(days=4)))
+        return [(group.session.id, hit.line) for group in page.sessions for hit in group.hits]
+
+    both = [(late, 0), (late, 1), (early, 0), (early, 1)]
+    assert where("") == both
+    assert where("speaker:anna") == [(early, 1)]
+    assert where("speaker:you") == both
+    assert where("after:2026-11-24") == both[:2]
+    assert where("before:2026-11-24") == both[2:]
+    assert where("after:yesterday") == both[:2]
+    assert where("after:2026-12") == []
+    assert where("after:0:01") == [(late, 1), (early, 1)]
+    assert where("in:second") == both[:2]
+    assert where('in:"first talk"') == both[2:]
+    assert where("in:20261123") == both[2:]
+    assert where("tag:WORK") == both[:2]
+    assert where("marked") == [(early, 1)]
+    assert [hit.line for hit in hits(store, "marked")] == [1], "without a word"
+    assert [hit.line for hit in hits(store, "speaker:anna -word")] == []
+    with pytest.raises(MictapeError, check=lambda error: error.failure.code is ExitCode.USAGE):
+        parse("before:soon")
+
+
+def test_pages_together_are_everything_once_the_newest_first(store: Store) -> None:
+    ids = [session(store, *["word"] * 5, started=NOON + timedelta(days=day)) for day in range(3)]
+    seen: list[tuple[str, int | None]] = []
+    page, pages = find(store, parse("word"), limit=4), 1
+    while True:
+        seen += [(group.session.id, hit.line) for group in page.sessions for hit in group.hits]
+        if page.following is None:
+            break
+        page, pages = find(store, parse("word"), page=page.following, limit=4), pages + 1
+    assert sorted(seen) == sorted((id, line) for id in ids for line in range(5))
+    assert [id for id, _ in seen] == sorted((id for id, _ in seen), reverse=True)
+    assert pages == 4
+
+
+def test_the_index_follows_every_change_of_a_line(store: Store) -> None:
+    id = session(store, "old")
+    store.edit_line(id, 0, "edited", "old")
+    assert (texts(store, "old"), texts(store, "edited")) == ([], ["edited"])
+    store.revise_line(id, LineRecord(0, 1, 0, RATE, "late"))
+    assert texts(store, "edited") == ["edited"], "what the person wrote stays"
+    trash.delete(store, id)
+    assert texts(store, "edited") == []
+    trash.restore(store, id)
+    assert texts(store, "edited") == ["edited"]
+    trash.purge(store, trash.delete(store, id))
+    assert texts(store, "edited") == []
+
+
+@given(typed=st.text(max_size=30) | st.text(alphabet='ab"-*:()^ speakrinftgmd', max_size=40))
+def test_nothing_that_is_typed_is_an_error_of_the_database(typed: str) -> None:
+    with Store(None) as store:
+        session(store, "a b word")
+        try:
+            query = parse(typed)
+        except MictapeError:
+            return
+        find(store, query)
+
+
+# Scripts that FTS5 has known for long: its tables of letters are older than Python's.
+_latin_to_arabic = st.characters(max_codepoint=0x6FF, categories=["L", "Nd", "P", "Zs"])
+_texts = st.text(alphabet=_latin_to_arabic | st.sampled_from("あの会議한국ไทयहेç"), min_size=1, max_size=12)
+
+
+@given(said=st.lists(_texts, min_size=1, max_size=6))
+def test_every_line_is_found_by_its_own_words(said: list[str]) -> None:
+    with Store(None) as store:
+        session(store, *said)
+        for text in said:
+            words = "".join(char if char.isalnum() else " " for char in unicodedata.normalize("NFC", text)).split()
+            for word in words:
+                assert text in texts(store, f'"{word}"')
+
+
+@pytest.mark.parametrize("damage", ["dropped", "emptied", "overwritten"])
+def test_an_index_that_is_missing_or_damaged_is_made_again(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "library.db"
+    with Store(path) as store:
+        session(store, *[f"word{number}" for number in range(500)], title="Talk")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        match damage:
+            case "dropped":
+                other.execute("DROP TABLE line_index")
+                other.execute("DROP TABLE session_index")
+            case "emptied":
+                other.execute("DELETE FROM line_index_data")
+            case _:
+                other.execute("UPDATE line_index_data SET block = randomblob(length(block))")
+    with Store(path) as store:
+        assert texts(store, "word321") == ["word321"]
+        assert texts(store, "talk") == ["Talk"]
+        id = session(store, "more")
+        assert texts(store, "more") == ["more"]
+        assert store.lines(id)
+
+
+def test_an_index_that_breaks_while_it_is_open_costs_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with Store(path) as store, store.create_session() as folder:
+        store.add_line(folder.session, LineRecord(0, 1, 0, RATE, "word"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("UPDATE line_index_data SET block = x'00' WHERE id = 10")
+        line = LineRecord(1, 1, RATE, 2 * RATE, "more")
+        with pytest.raises(MictapeError, match="damaged search index"):
+            store.add_line(folder.session, line)
+        store.add_line(folder.session, line)  # as `SessionWrites` does
+        assert texts(store, "more") == ["more"]
+        assert texts(store, "word") == ["word"]

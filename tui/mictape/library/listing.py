@@ -1,0 +1,87 @@
+"""Which sessions a list shows, and in what order."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from mictape.transcript.model import SPEECH
+
+SESSIONS: Final = f"""
+    SELECT id, started_utc_s, ended_utc_s, state, title, app_version, settings, titled, version, deleted_utc_s,
+           (SELECT coalesce(max(origin + samples), 0) FROM tracks WHERE session = sessions.key) AS samples,
+           (SELECT count(*) FROM lines
+            WHERE session = sessions.key AND version = sessions.version AND kind = {SPEECH:d}) AS lines,
+           (SELECT json_group_array(source) FROM tracks WHERE session = sessions.key) AS devices,
+           (SELECT json_group_array(engine) FROM (
+                SELECT json_extract(CAST(settings AS TEXT), '$.engine') AS engine
+                UNION SELECT engine FROM versions WHERE session = sessions.key
+            ) WHERE engine IS NOT NULL) AS engines,
+           (SELECT json_group_array(tag) FROM (
+                SELECT tag FROM tags WHERE session = sessions.key ORDER BY tag
+            )) AS tags,
+           (SELECT count(*) FROM marks WHERE session = sessions.key) AS marks,
+           (SELECT coalesce(sum("end" - "start"), 0) FROM coverage
+            WHERE session = sessions.key AND what = 'gap') AS gaps,
+           coalesce((SELECT substr(text, 1, 200) FROM lines
+            WHERE session = sessions.key AND version = sessions.version AND kind = {SPEECH:d}
+            ORDER BY "start", id LIMIT 1), '') AS first_words
+    FROM sessions
+"""
+
+LISTS: Final = ("devices", "engines", "tags")
+"""Columns of it that are JSON arrays."""
+
+Order = Literal["newest", "oldest", "title", "longest"]
+
+ORDERS: Final[dict[Order, str]] = {
+    "newest": "started_utc_s DESC, key DESC",
+    "oldest": "started_utc_s, key",
+    "title": "title = '', title COLLATE NOCASE, started_utc_s DESC",
+    "longest": "samples DESC, started_utc_s DESC",
+}
+
+
+class SessionFilter(msgspec.Struct, frozen=True):
+    """Which sessions are meant: all that fit everything that is set."""
+
+    trash: bool = False
+    """Those in the trash; else those that are not."""
+    unfinished: bool = False
+    """Only those that were never closed."""
+    tag: str | None = None
+    """A tag, in any case."""
+    device: str | None = None
+    """Part of the name of a device or file, in any case of ASCII."""
+    engine: str | None = None
+    """The name of an engine."""
+    after_utc_s: float | None = None
+    """Begun then or later."""
+    before_utc_s: float | None = None
+    """Begun earlier than that."""
+
+    def where(self) -> tuple[str, tuple[object, ...]]:
+        """The condition on `sessions` in SQL, and its values."""
+        parts: list[tuple[str, object]] = []
+        if self.tag is not None:
+            parts.append(("EXISTS (SELECT 1 FROM tags WHERE session = sessions.key AND tag = ?)", self.tag))
+        if self.device is not None:
+            # instr and not LIKE, in which % and _ mean something else
+            device = "EXISTS (SELECT 1 FROM tracks WHERE session = sessions.key AND instr(lower(source), lower(?)) > 0)"
+            parts.append((device, self.device))
+        if self.engine is not None:
+            engine = (
+                "? IN (SELECT json_extract(CAST(settings AS TEXT), '$.engine')"
+                " UNION SELECT engine FROM versions WHERE session = sessions.key)"
+            )
+            parts.append((engine, self.engine))
+        if self.after_utc_s is not None:
+            parts.append(("started_utc_s >= ?", self.after_utc_s))
+        if self.before_utc_s is not None:
+            parts.append(("started_utc_s < ?", self.before_utc_s))
+        fixed = ["deleted_utc_s IS NOT NULL" if self.trash else "deleted_utc_s IS NULL"]
+        fixed += ["state = 'open'"] if self.unfinished else []
+        return " AND ".join([*fixed, *(sql for sql, _ in parts)]), tuple(value for _, value in parts)
+
+
+KEPT: Final = SessionFilter()
+"""All sessions that are not in the trash."""

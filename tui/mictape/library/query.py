@@ -1,0 +1,131 @@
+"""What is typed to search the library: `budget "opening hours" -draft speaker:Anna after:2026-11 marked`. Pure."""
+
+import contextlib
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library.words import has_words, search_words
+from mictape.transcript import times
+
+_TOKENS: Final = re.compile(
+    r"""(?P<minus>-?)(?:(?P<name>speaker|after|before|in|tag):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))""",
+    re.IGNORECASE,
+)
+
+
+class Term(msgspec.Struct, frozen=True):
+    """A word or a phrase."""
+
+    text: str
+    prefix: bool = False
+    """Whether its last word is only the beginning of one."""
+
+    def match(self) -> str:
+        """The term in FTS5's own query language, in which everything in double quotes is literal."""
+        literal = search_words(self.text).replace('"', " ").replace("\0", " ")
+        return f'"{literal}"' + ("*" if self.prefix else "")
+
+
+class LibraryQuery(msgspec.Struct, frozen=True):
+    """What is searched for: every term and every filter has to hold."""
+
+    terms: tuple[Term, ...] = ()
+    without: tuple[Term, ...] = ()
+    """Terms that must not be there."""
+    speaker: str | None = None
+    """Part of the name of a speaker or track."""
+    after_utc_s: float | None = None
+    """Said then or later, by the clock on the wall."""
+    before_utc_s: float | None = None
+    """Said earlier than that."""
+    after: int | None = None
+    """Lines that start there or later in their session, samples at 16 kHz."""
+    before: int | None = None
+    """Lines that start earlier than that."""
+    title: str | None = None
+    """Part of the session's title, or how its id begins."""
+    tag: str | None = None
+    marked: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing, so that nothing is found."""
+        return self == LibraryQuery(without=self.without)
+
+    @property
+    def of_lines(self) -> bool:
+        """Whether only lines can be found: it asks for something that titles and tags do not have."""
+        return self.marked or (self.speaker, self.after, self.before) != (None, None, None)
+
+    def match(self) -> str:
+        """The terms in FTS5's query language; empty without any."""
+        if not self.terms:
+            return ""
+        wanted = " AND ".join(term.match() for term in self.terms)
+        return f"({wanted})" + "".join(f" NOT {term.match()}" for term in self.without)
+
+
+def parse(line: str, *, typing: bool = False, now: Callable[[], datetime] = datetime.now) -> LibraryQuery:
+    """Take apart what was typed. In quotes nothing is a filter; a filter without a value is not one yet.
+
+    Args:
+        line: Words, `"a phrase"`, `begin*`, `-without`, `speaker:`, `after:` and `before:` (a date, `today`,
+            `yesterday`, `7d`, or a time in the session), `in:` (title or id), `tag:`, `marked`.
+        typing: Whether it is being typed: then the last word may go on.
+        now: Gives the present local time.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) a date or time is none.
+    """
+    fields: dict[str, object] = {}
+    terms: list[Term] = []
+    without: list[Term] = []
+    tokens = list(_TOKENS.finditer(line))
+    for token in tokens:
+        quoted, plain = token["quoted"], token["plain"]
+        value = plain if quoted is None else quoted
+        name = (token["name"] or "").lower()
+        if name in ("after", "before"):
+            fields |= _bound(name, value, now())
+        elif name:
+            fields["title" if name == "in" else name] = value
+        elif plain is not None and plain.lower() == "marked" and not token["minus"]:
+            fields["marked"] = True
+        elif plain is not None and re.fullmatch("(?:speaker|after|before|in|tag):", plain, re.IGNORECASE):
+            continue
+        elif has_words(value):
+            last = typing and token is tokens[-1] and not line[-1:].isspace() and not (token[0].endswith('"'))
+            term = Term(value.rstrip("*") if quoted is None else value, last or (quoted is None and value[-1:] == "*"))
+            (without if token["minus"] else terms).append(term)
+    return msgspec.convert({**fields, "terms": tuple(terms), "without": tuple(without)}, LibraryQuery)
+
+
+def _bound(name: str, value: str, now: datetime) -> dict[str, object]:
+    """What `after:` or `before:` means: a date, or a time in the session."""
+    if (day := _day(value.lower(), now)) is not None:
+        return {f"{name}_utc_s": day.timestamp()}
+    with contextlib.suppress(MictapeError):
+        if isinstance(wish := times.parse(value), times.OnTape):
+            return {name: wish.samples}
+    what = f"{name}:{value} is neither a date nor a time"
+    raise MictapeError(
+        Failure(what, "Write 2026-11-23, yesterday, 7d, or a time in the session: 1:02:03", ExitCode.USAGE)
+    )
+
+
+def _day(value: str, now: datetime) -> datetime | None:
+    """The local midnight at which a day, month or year begins; None when it is none."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if value in ("today", "yesterday"):
+        return midnight - timedelta(days=value == "yesterday")
+    if ago := re.fullmatch(r"(\d{1,5})d", value):
+        return midnight - timedelta(days=int(ago[1]))
+    if date := re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", value):
+        with contextlib.suppress(ValueError):
+            return datetime(int(date[1]), int(date[2] or 1), int(date[3] or 1))
+    return None

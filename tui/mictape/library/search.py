@@ -1,0 +1,224 @@
+"""Full-text search over all sessions: page by page, the newest lines first."""
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final, Literal
+
+import msgspec
+
+from mictape.library.query import LibraryQuery
+from mictape.library.records import SessionRecord
+from mictape.library.store import Store
+from mictape.library.words import places_of
+from mictape.transcript.model import NOTE, SPEECH, Kind, voice_of
+from mictape.units import RATE, Span
+
+PAGE: Final = 50
+"""Lines that are found at a time."""
+
+What = Literal["line", "note", "mark", "title", "tag"]
+"""Where something was found: in a line of speech, a note, the note of a mark, the title or a tag of a session."""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One place at which it was found."""
+
+    what: What
+    text: str
+    spans: tuple[Span, ...] = ()
+    """Where in the text; nothing when only filters were asked for."""
+    line: int | None = None
+    """The id of the line in its session; None for titles and tags."""
+    start: int | None = None
+    """Session time of the line, samples at 16 kHz."""
+    voice: str = ""
+    """Who speaks: track, where there are several, and speaker."""
+    mark: str | None = None
+    """The note on the line's mark, empty without one; None when it is not marked."""
+    before: str = ""
+    """The text of the line before it."""
+    after: str = ""
+    """The text of the line after it."""
+
+
+class SessionHits(msgspec.Struct, frozen=True):
+    """What was found in one session, in tape order."""
+
+    session: SessionRecord
+    hits: tuple[Hit, ...]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of what was found, by session, the newest first; a session may go on on the next page."""
+
+    sessions: tuple[SessionHits, ...]
+    following: int | None
+    """Asks for the next page; None when this is the last one."""
+
+
+def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: int = PAGE) -> Page:
+    """Search titles, tags and marks' notes, then lines, page by page.
+
+    Args:
+        store: The library.
+        query: What to search for.
+        page: `following` of the page before; None: the first page, which also has titles, tags and marks.
+        limit: How many lines a page has at most.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) the library cannot be read.
+    """
+    if query.empty:
+        return Page((), None)
+    rows = _lines(store, query, page, limit)
+    found = [] if page is not None or query.of_lines or not query.terms else _labels(store, query)
+    found += [(row["session"], _line_hit(store, row, query)) for row in rows]
+    following = rows[-1]["key"] if len(rows) == limit else None
+    return Page(tuple(_grouped(store, found)), following)
+
+
+def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> list[sqlite3.Row]:
+    """The rows of lines, the newest first."""
+    where, values = _filters(query)
+    if query.terms:
+        source = "line_index JOIN lines ON lines.key = line_index.rowid"
+        where, values = ["line_index MATCH ?", *where], [query.match(), *values]
+        key = "line_index.rowid"  # in the index's own order, so that a page reads no more than it shows
+    else:
+        source, key = "lines", "lines.key"
+        for term in query.without:
+            where.append("lines.key NOT IN (SELECT rowid FROM line_index WHERE line_index MATCH ?)")
+            values.append(term.match())
+    if page is not None:
+        where.append(f"{key} < ?")
+        values.append(page)
+    return store.rows(
+        'SELECT lines.key, lines.session, lines.id, lines.track, lines."start", lines.text, lines.kind, lines.speaker,'
+        " (SELECT note FROM marks WHERE marks.session = lines.session AND marks.line = lines.id) AS mark,"
+        " (SELECT name FROM tracks WHERE session = lines.session AND number = lines.track"
+        " AND (SELECT count(*) FROM tracks WHERE session = lines.session) > 1) AS track_name"
+        f" FROM {source} JOIN sessions ON sessions.key = lines.session"
+        f" WHERE {' AND '.join(where)} ORDER BY {key} DESC LIMIT ?",
+        *values,
+        limit,
+    )
+
+
+def _filters(query: LibraryQuery) -> tuple[list[str], list[object]]:
+    """The conditions on `lines` and `sessions`, and their values."""
+    spoken_at = f'(sessions.started_utc_s + lines."start" / {RATE:d}.0)'
+    conditions: list[tuple[str, Sequence[object] | None]] = [
+        (f"lines.kind IN ({SPEECH:d}, {NOTE:d}) AND lines.version IN (0, sessions.version)", ()),
+        ("sessions.deleted_utc_s IS NULL", ()),
+        (
+            "(instr(search_words(lower(lines.speaker)), search_words(?)) > 0 OR EXISTS (SELECT 1 FROM tracks"
+            " WHERE tracks.session = lines.session AND number = lines.track"
+            " AND instr(search_words(lower(name)), search_words(?)) > 0))",
+            None if query.speaker is None else (query.speaker.lower(), query.speaker.lower()),
+        ),
+        (f"{spoken_at} >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
+        (f"{spoken_at} < ?", None if query.before_utc_s is None else (query.before_utc_s,)),
+        ('lines."start" >= ?', None if query.after is None else (query.after,)),
+        ('lines."start" < ?', None if query.before is None else (query.before,)),
+        *_of_session(query),
+        (
+            "EXISTS (SELECT 1 FROM marks WHERE marks.session = lines.session AND marks.line = lines.id)",
+            () if query.marked else None,
+        ),
+    ]
+    used = [(sql, values) for sql, values in conditions if values is not None]
+    return [sql for sql, _ in used], [value for _, values in used for value in values]
+
+
+def _of_session(query: LibraryQuery) -> list[tuple[str, Sequence[object] | None]]:
+    title = query.title
+    return [
+        (
+            "(instr(search_words(lower(sessions.title)), search_words(?)) > 0 OR instr(sessions.id, ?) = 1)",
+            None if title is None else (title.lower(), title),
+        ),
+        (
+            "EXISTS (SELECT 1 FROM tags WHERE tags.session = sessions.key AND tag = ?)",
+            None if query.tag is None else (query.tag,),
+        ),
+    ]
+
+
+def _labels(store: Store, query: LibraryQuery) -> list[tuple[int, Hit]]:
+    """What is found in titles, tags and the notes of marks, the newest first: keys of sessions, and hits."""
+    conditions = [
+        ("sessions.deleted_utc_s IS NULL", ()),
+        # A title that was proposed from what was said would only repeat a line.
+        (
+            "(session_index.rowid % 4 <> 0 OR sessions.titled"
+            " OR EXISTS (SELECT 1 FROM tracks WHERE session = sessions.key AND kind = 'file'))",
+            (),
+        ),
+        ("sessions.started_utc_s >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
+        ("sessions.started_utc_s < ?", None if query.before_utc_s is None else (query.before_utc_s,)),
+        *_of_session(query),
+    ]
+    used = [(sql, values) for sql, values in conditions if values is not None]
+    rows = store.rows(
+        "SELECT sessions.key AS session, session_index.rowid % 4 AS what, sessions.title, tags.tag, marks.note,"
+        " marks.line, marks.at FROM session_index"
+        " LEFT JOIN tags ON session_index.rowid % 4 = 1 AND tags.key = session_index.rowid / 4"
+        " LEFT JOIN marks ON session_index.rowid % 4 = 2 AND marks.key = session_index.rowid / 4"
+        " JOIN sessions ON sessions.key = CASE session_index.rowid % 4 WHEN 0 THEN session_index.rowid / 4"
+        " ELSE coalesce(tags.session, marks.session) END"
+        f" WHERE session_index MATCH ? AND {' AND '.join(sql for sql, _ in used)}"
+        " ORDER BY sessions.started_utc_s DESC",
+        query.match(),
+        *(value for _, values in used for value in values),
+    )
+    return [(row["session"], _label_hit(row, query)) for row in rows]
+
+
+def _label_hit(row: sqlite3.Row, query: LibraryQuery) -> Hit:
+    kinds: tuple[tuple[What, str], ...] = (("title", "title"), ("tag", "tag"), ("mark", "note"))
+    number: int = row["what"]
+    what, column = kinds[number]
+    text: str = row[column]
+    return Hit(what, text, _spans(text, query), line=row["line"], start=row["at"])
+
+
+def _line_hit(store: Store, row: sqlite3.Row, query: LibraryQuery) -> Hit:
+    return Hit(
+        "note" if row["kind"] == Kind.NOTE else "line",
+        row["text"],
+        _spans(row["text"], query),
+        line=row["id"],
+        start=row["start"],
+        voice=voice_of(row["track_name"], row["speaker"]),
+        mark=row["mark"],
+        before=_neighbour(store, row, "<", "DESC"),
+        after=_neighbour(store, row, ">", "ASC"),
+    )
+
+
+def _neighbour(store: Store, row: sqlite3.Row, side: Literal["<", ">"], order: Literal["ASC", "DESC"]) -> str:
+    """The text of the line before or after a line; empty without one."""
+    found = store.rows(
+        "SELECT text FROM lines WHERE session = ?"
+        f' AND ("start", id) {side} (?, ?) AND kind IN ({SPEECH:d}, {NOTE:d})'
+        " AND version IN (0, (SELECT version FROM sessions WHERE key = ?))"
+        f' ORDER BY "start" {order}, id {order} LIMIT 1',
+        *(row["session"], row["start"], row["id"], row["session"]),
+    )
+    return found[0]["text"] if found else ""
+
+
+def _spans(text: str, query: LibraryQuery) -> tuple[Span, ...]:
+    return places_of(text, ((term.text, term.prefix) for term in query.terms))
+
+
+def _grouped(store: Store, found: Sequence[tuple[int, Hit]]) -> list[SessionHits]:
+    """Hits by session, in the order in which sessions come up first; within one, titles first, then tape order."""
+    order = {key: place for place, key in enumerate(dict.fromkeys(key for key, _ in found))}
+    sessions = store.sessions_of(order)
+    ordered = sorted(found, key=lambda each: (order[each[0]], each[1].start is not None, each[1].start or 0))
+    return [
+        SessionHits(sessions[key], tuple(hit for _, hit in hits))
+        for key, hits in groupby(ordered, key=lambda each: each[0])
+    ]

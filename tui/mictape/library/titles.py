@@ -1,0 +1,37 @@
+"""Proposes a title for a session. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import Final
+
+from mictape.library.records import SessionRecord, TrackRecord
+
+LONGEST_PROPOSAL: Final = 50
+"""Characters of a proposed title, which has to fit beside the other columns of a list."""
+
+_SENTENCE_END: Final = re.compile("[.!?](?=\\s|$)|[\u3002\uff01\uff1f]")
+
+
+def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:
+    """A title for a session without one: its file's name, else its first words; empty without either.
+
+    Args:
+        tracks: Its tracks; the first one that is a file gives the name.
+        texts: The texts of its first lines.
+    """
+    file = next((track.source for track in tracks if track.kind == "file"), "")
+    if stem := PurePath(file).stem:
+        return stem
+    said = " ".join(" ".join(texts).split())
+    if (end := _SENTENCE_END.search(said)) and end.start() <= LONGEST_PROPOSAL:
+        return said[: end.start()]
+    if len(said) <= LONGEST_PROPOSAL:
+        return said
+    cut = said[: LONGEST_PROPOSAL + 1]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut else said[:LONGEST_PROPOSAL]}…"
+
+
+def title_of(session: SessionRecord) -> str:
+    """What a list calls a session: its title, else its first words; empty without either."""
+    return session.title or proposed_title((), [session.first_words])
