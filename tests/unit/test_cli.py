@@ -57,9 +57,13 @@ def test_what_is_kept_can_be_listed_shown_and_deleted(speech: Speech, home: Path
     assert json.loads(mictape("sessions", "show", "last", "--format", "json").stdout)["id"] == session.name
     with wave.open(str(speech.beckett)) as file:
         assert abs(tape_seconds(session) - file.getnframes() / file.getframerate()) < 0.001
-    assert mictape("sessions", "delete", session.name).returncode == 0
-    assert list((home / "sessions").iterdir()) == []
+    assert mictape("sessions", "delete", session.name).returncode == 2, "there is no terminal to ask on"
+    assert mictape("sessions", "delete", "--yes", session.name).returncode == 0
+    assert session.exists()
     assert mictape("sessions").stdout == ""
+    assert session.name in mictape("sessions", "restore", session.name).stdout
+    assert mictape("sessions", "delete", "--yes", "--for-good", session.name).returncode == 0
+    assert list((home / "sessions").iterdir()) == []
     missing = mictape("sessions", "show", session.name)
     assert missing.returncode == 2
     assert session.name in missing.stderr

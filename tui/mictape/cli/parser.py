@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from mictape import __version__
-from mictape.cli import config, devices, engines, importing, live, models, sessions
+from mictape.cli import config, devices, engines, importing, live, models, search, sessions
 from mictape.cli.options import RECORDING, add_settings, settings_of
 from mictape.paths import Places
 
-COMMANDS: Final = (live, importing, sessions, devices, engines, models, config)
+COMMANDS: Final = (live, importing, sessions, search, devices, engines, models, config)
 """In the order of `--help`."""
 
 EPILOG: Final = """\

@@ -1,58 +1,174 @@
 """The command `sessions`: what was recorded before."""
 
 import argparse
-import contextlib
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from mictape.cli import audio
 from mictape.cli.export import add_export, add_style, style_of
 from mictape.cli.live import GIVE_UP, run_headless
-from mictape.cli.options import ENGINE, Commands, add_settings
-from mictape.failure import ExitCode
+from mictape.cli.options import ENGINE, Commands, add_settings, settings_of
+from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import NAMES
 from mictape.paths import Places
+
+if TYPE_CHECKING:  # the library is loaded by the commands that use it
+    from mictape.library.library import Store
+    from mictape.library.records import SessionRecord
+
+WHICH = "its id, how that begins, its title, or last"
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
     sessions = commands.add_parser("sessions", help="list and use finished sessions")
-    sessions.set_defaults(run=_sessions)
-    what = sessions.add_subparsers(dest="action", metavar="list|show|export|complete|delete")
-    what.add_parser("list", help="all of them, the newest first (also without a word)")
-    show = what.add_parser("show", help="the text of one")
-    show.add_argument("session", metavar="ID", nargs="?", default="last", help="its id or how it begins; default last")
+    sessions.set_defaults(run=_list, trash=False, tag=None, json=False)
+    what = sessions.add_subparsers(dest="action", metavar="list|show|export|complete|rename|tag|delete|restore")
+    each = what.add_parser("list", help="list them, the newest first (also without a word)")
+    each.add_argument("--trash", action="store_true", help="those that were deleted and can be restored")
+    each.add_argument("--tag", metavar="TAG", help="only those with this tag")
+    each.add_argument("--json", action="store_true", help="one JSON array")
+    show = what.add_parser("show", help="print the text of one")
+    show.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")
     show.add_argument("--format", choices=NAMES, default="txt")
+    show.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     add_style(show)
+    show.set_defaults(run=_show)
     add_export(what)
     complete = what.add_parser("complete", help="transcribe what has no text yet")
     add_settings(complete, *ENGINE)
-    complete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
+    complete.add_argument("session", metavar="ID", help=WHICH)
     complete.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
     complete.set_defaults(run=run_headless)
     audio.add_to(what)
-    delete = what.add_parser("delete", help="remove all of one, its sound too")
-    delete.add_argument("session", metavar="ID", help="its id, how it begins, or last")
+    rename = what.add_parser("rename", help="give one a title")
+    rename.add_argument("session", metavar="ID", help=WHICH)
+    rename.add_argument("title", metavar="TITLE", help="an empty one brings the proposed title back")
+    rename.set_defaults(run=_rename)
+    tag = what.add_parser("tag", help="add tags to one, or remove them")
+    tag.add_argument("session", metavar="ID", help=WHICH)
+    tag.add_argument("tags", metavar="TAG", nargs="*", help="a tag to add")
+    tag.add_argument("--remove", metavar="TAG", action="append", default=[], help="a tag to remove; may be repeated")
+    tag.set_defaults(run=_tag)
+    delete = what.add_parser("delete", help="move some to the trash, sound and text")
+    delete.add_argument("sessions", metavar="ID", nargs="+", help=WHICH)
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument("--for-good", action="store_true", help="remove them at once; nothing can be restored")
+    delete.set_defaults(run=_delete)
+    restore = what.add_parser("restore", help="take one out of the trash")
+    restore.add_argument("session", metavar="ID", help=WHICH)
+    restore.set_defaults(run=_restore)
 
 
-def _sessions(arguments: argparse.Namespace, where: Places) -> int:
-    from mictape.library.export import FORMATS, visible
-    from mictape.library.store import Store
+def reading(where: Places) -> "AbstractContextManager[Store]":
+    """The library, to be read: one that is not there is not made. Raises MictapeError."""
+    from mictape.library.library import Store
+
+    return Store.to_read(where.library, where.sessions)
+
+
+def _writing(where: Places) -> "AbstractContextManager[Store]":
+    from mictape.library.library import Store
+
+    return Store(where.library, where.sessions) if where.library.exists() else reading(where)
+
+
+def _list(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library import export
+    from mictape.library.listing import SessionFilter
+
+    with reading(where) as store:
+        sessions = store.sessions(SessionFilter(trash=arguments.trash, tag=arguments.tag))
+        if arguments.json:
+            print(export.json_list(sessions))
+            return ExitCode.DONE
+        interrupted = {session.id for session in store.unfinished()}
+    for session in sessions:
+        print(line_of(session, interrupted=session.id in interrupted))
+    if not sessions:
+        print("The trash is empty." if arguments.trash else "No sessions.", file=sys.stderr)
+    return ExitCode.DONE
+
+
+def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
+    """A session as one line of a list: id, length, lines, title, tags, state."""
+    from mictape.library import export
+    from mictape.library.titles import title_of
+    from mictape.units import clock
+
+    state = "interrupted" if interrupted else "recording" if session.state == "open" else ""
+    gaps = f"{clock(session.gaps)} without text" if session.gaps and not state else ""
+    more = [export.visible(title_of(session)), " ".join(f"#{export.visible(tag)}" for tag in session.tags), state, gaps]
+    return "  ".join(filter(None, [session.id, clock(session.samples), f"{session.lines:>5} lines", *more]))
+
+
+def _print_one(store: "Store", session: str) -> None:
+    interrupted = {each.id for each in store.unfinished()}
+    print(line_of(store.session(session), interrupted=session in interrupted))
+
+
+def _show(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library.export import FORMATS
     from mictape.session.documents import read_document
 
-    if arguments.action == "delete":
-        with Store(where.library, where.sessions) as store:
-            print(f"deleted {store.delete_session(arguments.session)}")
-        return ExitCode.DONE
-    with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
-        if arguments.action != "show":
-            cut_off = {session.id for session in store.unfinished()}
-            for session in store.sessions():
-                length = str(session.duration).partition(".")[0]
-                state = "  cut off" if session.id in cut_off else "  recording" if session.state == "open" else ""
-                title = f"  {visible(session.title)}" if session.title else ""
-                print(f"{session.id}  {length:>8}  {session.lines:>5} lines{title}{state}")
-            return ExitCode.DONE
+    with reading(where) as store:
         id = store.session(arguments.session).id
         document = read_document(store, id, where.sessions / id, style_of(arguments))
-        sys.stdout.writelines(FORMATS[arguments.format].write(document))
+    sys.stdout.writelines(FORMATS[arguments.format].write(document))
+    return ExitCode.DONE
+
+
+def _rename(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library.labels import rename_session
+
+    with _writing(where) as store:
+        _print_one(store, rename_session(store, arguments.session, arguments.title))
+    return ExitCode.DONE
+
+
+def _tag(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library.labels import tag_session
+
+    with _writing(where) as store:
+        _print_one(store, tag_session(store, arguments.session, add=arguments.tags, remove=arguments.remove))
+    return ExitCode.DONE
+
+
+def _delete(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library import trash
+
+    settings = settings_of(arguments, where)
+    with _writing(where) as store:
+        chosen = [store.session(which) for which in arguments.sessions]
+        if not arguments.yes:
+            _confirm(chosen, for_good=arguments.for_good)
+        for session in chosen:
+            if arguments.for_good:
+                trash.purge(store, session.id, trash=False)
+                print(f"{session.id} is removed")
+            else:
+                trash.delete(store, session.id)
+                print(f"{session.id} is in the trash; mictape sessions restore {session.id} brings it back")
+        trash.expire(store, settings.trash_days)
+    return ExitCode.DONE
+
+
+def _confirm(sessions: Iterable["SessionRecord"], *, for_good: bool) -> None:
+    """Ask on the terminal. Raises MictapeError (`ExitCode.USAGE`) without one, or when the answer is no."""
+    if not sys.stdin.isatty():
+        raise MictapeError(Failure("Deleting asks on a terminal, and there is none", "Add --yes", ExitCode.USAGE))
+    for session in sessions:
+        print(line_of(session), file=sys.stderr)
+    print("Remove for good? [y/N] " if for_good else "Move to the trash? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise MictapeError(Failure("Nothing was deleted", code=ExitCode.USAGE))
+
+
+def _restore(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.library import trash
+
+    with _writing(where) as store:
+        _print_one(store, trash.restore(store, arguments.session))
     return ExitCode.DONE

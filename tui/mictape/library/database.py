@@ -59,38 +59,39 @@ def connect(path: Path | None, *, busy_s: float) -> sqlite3.Connection:
         if path is not None:
             # SQLite gives its -wal and -shm files the mode of the database.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
-        db = sqlite3.connect(path or ":memory:", timeout=busy_s, isolation_level=None)
         try:
-            db.row_factory = sqlite3.Row
-            db.create_function("search_words", 1, _search_words, deterministic=True)
-            db.execute("PRAGMA trusted_schema = ON")  # the triggers of the search indexes call it
-            _set_journal(db, shares_memory=_refuse_newer(db))
-            if path is not None and 0 < schema.version_of(db) < len(schema.STEPS):
-                _copy(db, path)
-            schema.migrate(db)
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only forgotten
-            _mend_indexes(db)
-        except BaseException:
-            db.close()
-            raise
+            return _opened(path, busy_s)
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith(_NO_SHARED_MEMORY):
+                raise
+            return _opened(path, busy_s, shares_memory=False)
+
+
+def _opened(path: Path | None, busy_s: float, *, shares_memory: bool = True) -> sqlite3.Connection:
+    """Open the database once, as `connect`."""
+    db = sqlite3.connect(path or ":memory:", timeout=busy_s, isolation_level=None)
+    try:
+        db.row_factory = sqlite3.Row
+        db.create_function("search_words", 1, _search_words, deterministic=True)
+        db.execute("PRAGMA trusted_schema = ON")  # the triggers of the search indexes call it
+        if not shares_memory:  # before anything is read: a lone process needs no shared memory for a write-ahead log
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        schema.refuse_newer(db)  # before anything is written: such a library must not be touched
+        _set_journal(db, shares_memory=shares_memory)
+        if path is not None and 0 < schema.version_of(db) < len(schema.STEPS):
+            _copy(db, path)
+        schema.migrate(db)
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only forgotten
+        _mend_indexes(db)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
 def _search_words(text: str | None) -> str:
     return search_words(text or "")
-
-
-def _refuse_newer(db: sqlite3.Connection) -> bool:
-    """Refuse a library of a newer Mictape before anything touches it; whether memory can be shared as far as seen."""
-    try:
-        schema.refuse_newer(db)
-    except sqlite3.OperationalError as error:
-        _expect_no_shared_memory(error)
-        _have_alone(db)
-        schema.refuse_newer(db)
-        return False
-    return True
 
 
 def _set_journal(db: sqlite3.Connection, *, shares_memory: bool) -> None:
@@ -100,32 +101,12 @@ def _set_journal(db: sqlite3.Connection, *, shares_memory: bool) -> None:
     machine, without an fsync each (https://www.sqlite.org/pragma.html#pragma_synchronous).
     """
     if shares_memory:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            _read(db)  # the first read is what maps the memory
-        except sqlite3.OperationalError as error:
-            _expect_no_shared_memory(error)
-            _have_alone(db)
-            shares_memory = False
-    if not shares_memory:
+        db.execute("PRAGMA journal_mode = WAL")
+    else:
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("PRAGMA locking_mode = NORMAL")
-        _read(db)  # gives the exclusive lock back
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()  # maps the memory, or gives the exclusive lock back
     db.execute("PRAGMA synchronous = NORMAL")
-
-
-def _expect_no_shared_memory(error: sqlite3.OperationalError) -> None:
-    if not getattr(error, "sqlite_errorname", "").startswith(_NO_SHARED_MEMORY):
-        raise error
-
-
-def _have_alone(db: sqlite3.Connection) -> None:
-    """Lock out other processes: then a write-ahead log needs no shared memory, and can be turned off."""
-    db.execute("PRAGMA locking_mode = EXCLUSIVE")
-
-
-def _read(db: sqlite3.Connection) -> None:
-    db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _copy(db: sqlite3.Connection, path: Path) -> None:

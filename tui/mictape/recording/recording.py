@@ -13,7 +13,7 @@ from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
 from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library import sound_storage
+from mictape.library import sound_storage, trash
 from mictape.library.library import Library, Store
 from mictape.paths import Places
 from mictape.recognition.live import Plan
@@ -117,7 +117,16 @@ class Recording:
             await self._engines.close()
             await self._listening.close()
             if self._library is not None:
-                await self._library.close()
+                try:
+                    await self._tidy_up()
+                finally:
+                    await self._library.close()
+
+    async def _tidy_up(self) -> None:
+        """Discard the session if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
+        if self._session is not None:
+            await self.library.run(trash.discard_if_empty, self._session.folder.session)
+        await self.library.run(trash.expire, self.settings.trash_days)
 
     # What there is.
 

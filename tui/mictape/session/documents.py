@@ -26,6 +26,7 @@ def read_document(
     """
     tracks = store.tracks(session)
     wanted = [line for line in store.lines(session) if lines is None or line.id in lines]
-    sounds = [part.path for track in tracks for part in find_parts(folder, track.number)]
+    # Text can be read when the sound is gone.
+    sounds = [part.path for track in tracks for part in find_parts(folder, track.number)] if folder.exists() else []
     utc_of = TapeClock(folder, FIRST).now().utc if style.wall_clock else None
     return Document(store.session(session), tracks, wanted, style, utc_of, sounds)

@@ -145,6 +145,9 @@ class Settings:
             "all once their text is complete"
         ),
     ] = "wav"
+    trash_days: Annotated[
+        int, Meta(ge=0, le=3650), Setting("Days for which a deleted session stays in the trash, to be restored")
+    ] = 30
     backfill: Annotated[
         Backfill,
         Setting(

@@ -7,6 +7,7 @@ format lets it become markup, a formula, a command for a terminal or the end of 
 from mictape.library.export.document import Document, Style, visible
 from mictape.library.export.file import placed, write
 from mictape.library.export.formats import FORMATS, NAMES, Format, FormatName, endings, format_of
+from mictape.library.export.lists import json_hits, json_list
 from mictape.library.export.objects import json_line
 from mictape.library.export.text import plain
 
@@ -19,7 +20,9 @@ __all__ = [
     "Style",
     "endings",
     "format_of",
+    "json_hits",
     "json_line",
+    "json_list",
     "placed",
     "plain",
     "visible",

@@ -88,12 +88,13 @@ class SessionObject(msgspec.Struct, frozen=True):
     tracks: tuple[TrackObject, ...]
     lines: tuple[LineObject, ...]
     events: tuple[EventObject, ...]
+    tags: tuple[str, ...] = ()
     version: int = VERSION
 
 
 def json_line(line: LineRecord, track_name: str | None = None) -> str:
     """A final line as one JSON object on one line, without its end: a `LineObject`."""
-    return _json(_line(line, track_name))
+    return to_json(_line(line, track_name))
 
 
 def json_document(document: Document) -> Iterator[str]:
@@ -104,13 +105,14 @@ def json_document(document: Document) -> Iterator[str]:
         id=session.id if session else None,
         title=session.title if session else "",
         started=datetime.fromtimestamp(session.started_utc_s, UTC).isoformat() if session else None,
-        duration_s=_seconds(session.samples) if session else 0.0,
+        duration_s=in_seconds(session.samples) if session else 0.0,
         engines=document.engines,
         tracks=tuple(map(_track, document.tracks)),
         lines=tuple(_line(line, names.get(line.track)) for line in document.lines if line.kind == SPEECH),
         events=tuple(map(_event, (line for line in document.lines if line.kind != SPEECH))),
+        tags=session.tags if session else (),
     )
-    yield _json(value, indent=2) + "\n"
+    yield to_json(value, indent=2) + "\n"
 
 
 def _track(track: TrackRecord) -> TrackObject:
@@ -119,9 +121,9 @@ def _track(track: TrackRecord) -> TrackObject:
         name=track.name,
         source=track.source,
         kind=track.kind,
-        origin_s=_seconds(track.origin),
-        duration_s=_seconds(track.samples),
-        lost_s=_seconds(track.lost),
+        origin_s=in_seconds(track.origin),
+        duration_s=in_seconds(track.samples),
+        lost_s=in_seconds(track.lost),
     )
 
 
@@ -129,8 +131,8 @@ def _line(line: LineRecord, track_name: str | None) -> LineObject:
     return LineObject(
         id=line.id,
         track=line.track,
-        start_s=_seconds(line.start),
-        end_s=_seconds(line.end),
+        start_s=in_seconds(line.start),
+        end_s=in_seconds(line.end),
         text=line.text,
         original=line.original,
         speaker=line.speaker,
@@ -142,26 +144,27 @@ def _line(line: LineRecord, track_name: str | None) -> LineObject:
 
 
 def _event(line: LineRecord) -> EventObject:
-    return EventObject(line.kind.name.lower(), line.track, _seconds(line.start), _seconds(line.end), line.text)
+    return EventObject(line.kind.name.lower(), line.track, in_seconds(line.start), in_seconds(line.end), line.text)
 
 
 def _word(word: Word) -> WordObject:
     return WordObject(
         text=word.text,
-        start_s=None if word.start is None else _seconds(word.start),
-        end_s=None if word.end is None else _seconds(word.end),
+        start_s=None if word.start is None else in_seconds(word.start),
+        end_s=None if word.end is None else in_seconds(word.end),
         confidence=word.confidence,
         speaker=word.speaker,
         estimated=word.estimated,
     )
 
 
-def _seconds(samples: int) -> float:
+def in_seconds(samples: int) -> float:
     """Seconds to the millisecond, which is finer than any engine's times."""
     return round(samples / RATE, 3)
 
 
-def _json(value: object, indent: int = 0) -> str:
+def to_json(value: object, indent: int = 0) -> str:
+    """A value as JSON that no terminal obeys; on one line without `indent`."""
     packed = msgspec.json.encode(value)
     text = (msgspec.json.format(packed, indent=indent) if indent else packed).decode()
     return text.translate(_UNSAFE_IN_JSON)
