@@ -6,6 +6,7 @@
 from pathlib import Path
 from typing import Final
 
+from mictape import keys
 from mictape.engines import documentation as engines
 from mictape.settings import documentation as settings
 
@@ -14,7 +15,7 @@ FOLDER: Final = Path(__file__).parents[1] / "docs"
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file name in `docs`."""
-    return {"configuration.md": settings.markdown(), "engines.md": engines.markdown()}
+    return {"configuration.md": settings.markdown(), "engines.md": engines.markdown(), "keys.md": keys.markdown()}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def help_screen(*, offline: bool) -> HelpScreen:
 
 
 async def test_help_names_every_command_every_place_and_what_leaves() -> None:
-    async with (stage := Stage()).run_test(size=(120, 80)) as pilot:
+    async with (stage := Stage()).run_test(size=(120, 130)) as pilot:
         await stage.push_screen(help_screen(offline=True))
         await pilot.pause()
         for command in COMMANDS:
@@ -43,10 +43,10 @@ async def test_help_names_every_command_every_place_and_what_leaves() -> None:
 
 
 async def test_help_does_not_promise_what_the_engine_does_not_keep() -> None:
-    async with (stage := Stage()).run_test(size=(120, 80)) as pilot:
+    async with (stage := Stage()).run_test(size=(120, 130)) as pilot:
         await stage.push_screen(help_screen(offline=False))
         await pilot.pause()
-        assert stage.sees("the sound is sent to this service")
+        assert stage.sees("audio is sent to this service")
         assert not stage.sees("Nothing leaves")
 
 
@@ -55,7 +55,7 @@ async def test_all_of_help_can_be_reached_on_a_small_screen(size: tuple[int, int
     async with (stage := Stage()).run_test(size=size) as pilot:
         await stage.push_screen(help_screen(offline=True))
         await pilot.pause()
-        assert stage.sees("Keys") and not stage.sees("Privacy")
+        assert stage.sees("Recording") and not stage.sees("Privacy")
         await pilot.press("end")
         box = stage.screen.query_one(VerticalScroll)
         await until_async(lambda: box.is_vertical_scroll_end and stage.sees("Privacy"))

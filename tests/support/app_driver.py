@@ -28,13 +28,15 @@ def recording(path: Path, words: list[int] | None = None) -> Path:
 
 @asynccontextmanager
 async def handled(
-    home: Path, engine: ScriptedEngine | None = None, lines: int = len(WORDS)
+    home: Path, engine: ScriptedEngine | None = None, lines: int = len(WORDS), settings: Settings | None = None
 ) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
     """The app once it shows as many lines, its cursor on the last one; left as `q` does."""
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
-    app = MictapeApp(Recording(where, Settings(), make_engine=lambda _: used), recording(home / "words.wav"))
+    app = MictapeApp(
+        Recording(where, settings or Settings(), make_engine=lambda _: used), recording(home / "words.wav")
+    )
     async with app.run_test(size=(100, 24)) as pilot:
         await until_async(lambda: len(app.transcript) == lines)
         await until_async(lambda: app._main.view.cursor_id is not None)

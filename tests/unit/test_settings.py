@@ -17,6 +17,7 @@ from mictape.failure import ExitCode, MictapeError
 from mictape.paths import Places
 from mictape.settings import (
     DECLARATIONS,
+    PRESET,
     Choices,
     ChosenDevice,
     Document,
@@ -74,9 +75,11 @@ def test_each_source_beats_the_ones_below(where: Places) -> None:
 _values: Final[Mapping[str, tuple[str, object]]] = {
     "device": ('"Yeti"', "Yeti"),
     "also": ('["a, b", "c"]', ("a, b", "c")),
+    "names": ('["Me"]', ("Me",)),
     "engine": ('"vosk"', "vosk"),
     "language": ('"pt-BR"', "pt-BR"),
     "theme": ('"mine"', "mine"),
+    "keymap": ('"vim"', "vim"),
     "keep": ("false", False),
     "backfill": ('"off"', "off"),
     "send": ('"all"', "all"),
@@ -185,7 +188,7 @@ def test_a_typo_is_told_with_its_line_and_a_proposal(where: Places) -> None:
 
 def test_a_name_like_nothing_known_gets_the_list(where: Places) -> None:
     names = ", ".join(dict.fromkeys(each.keys[0] for each in DECLARATIONS.values()))
-    assert mistake(where, "zzz = 1\n").endswith(f"Known names: {names}, engines.")
+    assert mistake(where, "zzz = 1\n").endswith(f"Known names: {names}, keys, engines, presets.")
 
 
 def test_an_engine_that_does_not_exist_is_told_wherever_it_is_named(where: Places) -> None:
@@ -292,6 +295,38 @@ def test_config_is_never_written(where: Places) -> None:
     remember(where.state_file, theme="other")
     assert where.config_file.read_text() == 'theme = "mine"\n'
     assert read_config(where.config_file).values == {"theme": "mine"}
+
+
+# Presets.
+
+
+def test_a_preset_goes_before_the_environment_and_after_options(where: Places) -> None:
+    where.config_file.write_text(
+        'device = "desk"\ntheme = "mine"\n[presets.meeting]\ndevice = "room"\nengine = "vosk"\nkeep = false\n'
+        "also = ['Monitor']\n[presets.meeting.audio]\nchannel = 2\n"
+    )
+    given = [Given("--preset", PRESET, "meeting"), Given("--keep", "keep", True)]
+    settings = load(where, given, {"MICTAPE_DEVICE": "environment", "MICTAPE_THEME": "other"})
+    assert (settings.device, settings.also, settings.engine, settings.channel) == ("room", ("Monitor",), "vosk", 2)
+    assert (settings.keep, settings.theme) == (True, "other")
+    assert settings.place("device") == f"{where.config_file}, line 4"
+    assert settings.place("audio", "channel") == f"{where.config_file}, line 9"
+    assert load(where, environ={}).device == "desk"
+
+
+def test_mistakes_in_presets_are_told_though_none_is_chosen(where: Places) -> None:
+    said = mistake(where, '[presets.meeting]\n\ndevise = "x"\n')
+    assert said == f"Unknown setting presets.meeting.devise ({where.config_file}, line 3). Did you mean device?"
+    said = mistake(where, "[presets.meeting]\nkeep = 1\n")
+    assert said == f"Invalid value for presets.meeting.keep in {where.config_file}, line 2: 1. Use true or false."
+    assert "Use a table: [presets.meeting]" in mistake(where, "[presets]\nmeeting = 1\n")
+    assert "Unknown setting presets.meeting.engines" in mistake(where, "[presets.meeting.engines.vosk]\nurl = 'x'\n")
+
+
+def test_a_preset_that_does_not_exist_is_told_with_those_that_do(where: Places) -> None:
+    where.config_file.write_text("[presets.meeting]\n")
+    with pytest.raises(MictapeError, match=r'There is no preset "meting"\. Did you mean meeting\?'):
+        load(where, [Given("--preset", PRESET, "meting")], environ={})
 
 
 # The documentation.

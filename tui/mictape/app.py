@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
-from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerError
@@ -18,12 +19,13 @@ from mictape.audio.device_monitor import Lookout
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.source import FileSource, SourceSpec
 from mictape.cli import output
-from mictape.commands import COMMANDS, bindings
+from mictape.commands import Command, Owner, bindings
 from mictape.credentials import log_in, standing_of
 from mictape.engines import catalog
 from mictape.engines.readiness import Standing
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
+from mictape.keys import keymap_of
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Download, Downloads
 from mictape.models.choice import suggestion
@@ -39,6 +41,7 @@ from mictape.screens.help import HelpScreen
 from mictape.screens.language import LanguageScreen
 from mictape.screens.main.screen import Level, MainScreen
 from mictape.screens.models import ModelsScreen
+from mictape.screens.palette import CommandProvider
 from mictape.screens.prompt import Ask
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.events import SourceEnded, Trouble
@@ -84,11 +87,9 @@ class MictapeApp(TerminalApp):
     TITLE = "Mictape"
     CSS_PATH = "app.tcss"
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(),
-        Binding("ctrl+c", "copy_or_stop", show=False, priority=True),
-        Binding("ctrl+z", "suspend_process", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings()
+
+    COMMANDS: ClassVar[set[type[Provider]]] = {CommandProvider}  # pyright: ignore[reportIncompatibleVariableOverride]  (Textual takes a function as well)
 
     def __init__(self, recording: Recording, file: Path | None = None, *, ticking: bool = True) -> None:
         """Prepare the app.
@@ -99,6 +100,9 @@ class MictapeApp(TerminalApp):
             ticking: Whether a clock calls `tick`; tests call it by hand.
         """
         super().__init__()
+        self.keymap = keymap_of(recording.settings)
+        """The keys in force, as far as they differ from the table of commands."""
+        self.set_keymap(self.keymap)
         self.transcript = recording.transcript
         self._recording = recording
         self._where = recording.where
@@ -133,11 +137,15 @@ class MictapeApp(TerminalApp):
         """Mictape's own colours for every theme."""
         return theme_variables(self.current_theme)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: the table of commands."""
-        for command in COMMANDS:
-            owner = self if command.of == "app" else self._main
-            yield SystemCommand(command.title, command.help, getattr(owner, f"action_{command.id}"))
+    def run_command(self, command: Command) -> None:
+        """Carry out a command by name, as its key would on the main screen."""
+        owners: Mapping[Owner, DOMNode] = {
+            "app": self,
+            "screen": self._main,
+            "view": self._main.view,
+            "search": self._main.search_bar,
+        }
+        self.run_worker(self.run_action(command.id, owners[command.of]), group="command", exit_on_error=False)
 
     def on_mount(self) -> None:
         """Colours, clock, and the session."""

@@ -1,9 +1,22 @@
-"""Every command once: bindings, footer, palette, help screen and docs are made from this table."""
+"""Every command once: bindings, footer, palette, help screen and docs/keys.md are made from this table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import chain
+from typing import Final, Literal, cast
 
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.keys import format_key
+
+Owner = Literal["app", "screen", "view", "search"]
+"""What carries a command out: the app what concerns the session, the main screen what concerns the text, the transcript
+what only moves in it, the search bar what is typed there."""
+
+FOOTER: Final = 9
+
+KeyMap = Mapping[str, str]
+"""Keys by command id, as Textual names them, separated by commas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,80 +24,142 @@ class Command:
     """One thing the person can do."""
 
     id: str
-    """Stable name: the binding's id in keymaps; the action is `action_` + id."""
+    """Stable name: in `[keys]` of config.toml and in keymaps; the action is `action_` + id."""
     key: str
-    """Textual key names, separated by commas."""
+    """Textual key names, separated by commas. The first one is shown where there is room for one."""
     title: str
     """A word or two for the footer and the palette."""
     help: str
     """One sentence for the help screen and the palette."""
     footer: int = 0
-    """Its place in the footer, from 1; 0: the footer does not show it. A narrow terminal shows the first ones."""
-    of: Literal["app", "screen"] = "app"
-    """Who carries it out: the app what concerns the session, the main screen what concerns the text."""
+    """Its place among the usual ones, from 1; 0: it is none. The footer shows the first `FOOTER`, and of those a narrow
+    terminal the first ones; the palette begins with all of them."""
+    of: Owner = "screen"
 
     @property
     def action(self) -> str:
         """What a binding runs. A command of the main screen does nothing while another screen asks something."""
-        return self.id if self.of == "app" else f"screen.{self.id}"
+        return f"screen.{self.id}" if self.of == "screen" else self.id
 
 
-COMMANDS: Final = (
-    Command("pause", "space", "pause", "Pause or resume the recording; a pause writes nothing to the tape.", 1),
-    Command("choose_device", "d", "device", "Choose the microphone or computer sound to record.", 2),
-    Command("rename_track", "R", "name the track", "Say what the track of the line under the cursor is called."),
-    Command("choose_engine", "e", "engine", "Choose who recognises; tape, clock and text stay, nothing is lost.", 6),
-    Command("follow", "end", "to the end", "Go to the end of the transcript and follow it.", of="screen"),
-    Command("to_start", "home", "to the start", "Go to the first line of the transcript.", of="screen"),
-    Command("mark", "m", "mark", "Mark the line under the cursor, or take its mark away.", 7, of="screen"),
-    Command("mark_with_note", "M", "mark with a note", "Mark the line and say why.", of="screen"),
-    Command("note", "t", "note", "Write a note at the present time of the tape.", of="screen"),
-    Command("open_line", "enter", "edit", "Open the line: its text, its speaker's name, a key term.", of="screen"),
-    Command("play", "p", "play", "Play the line from the tape, from 2 s before it; again: stop.", 8, of="screen"),
-    Command("play_previous", "comma", "play the line before", "Go to the line before and play it.", of="screen"),
-    Command("play_next", "full_stop", "play the next line", "Go to the next line and play it.", of="screen"),
-    Command("jump", "g", "go to a time", "Go to a time: 12:30, -5m, +30s, @14:05 by the wall clock.", of="screen"),
-    Command("toggle_clock", "w", "wall clock", "Show wall-clock times (@14:05:12) or tape times.", of="screen"),
-    Command("next_mark", "right_curly_bracket", "next mark", "Go to the next marked line.", of="screen"),
-    Command("previous_mark", "left_curly_bracket", "mark before", "Go to the marked line before.", of="screen"),
-    Command("next_speaker", "right_parenthesis", "next speaker", "Go to where somebody else speaks.", of="screen"),
-    Command("previous_speaker", "left_parenthesis", "speaker before", "Go back to another speaker.", of="screen"),
-    Command("next_unsure", "right_square_bracket", "next unsure word", "Go to the next unsure word.", of="screen"),
-    Command("previous_unsure", "left_square_bracket", "unsure word before", "Go to the one before it.", of="screen"),
-    Command("next_gap", "greater_than_sign", "next gap", "Go to the next gap.", of="screen"),
-    Command("previous_gap", "less_than_sign", "gap before", "Go to the gap before.", of="screen"),
-    Command("complete_gap", "c", "complete the gap", "Have the gap under the cursor turned into text.", of="screen"),
-    Command("select_up", "shift+up", "select up", "Select lines with the keys, upwards.", of="screen"),
-    Command("select_down", "shift+down", "select down", "Select lines with the keys, downwards.", of="screen"),
-    Command("copy", "y", "copy", "Copy what is selected, or the line under the cursor.", of="screen"),
-    Command("copy_with_times", "Y", "copy with times", "Copy lines with their times and speakers.", of="screen"),
-    Command(
-        "export", "x", "export", "Write the text to a file: all, what is selected, marked or found.", 9, of="screen"
+GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
+    "Recording": (
+        Command("pause", "space", "pause", "Pause or resume the recording; a pause records nothing.", 1, of="app"),
+        Command("choose_device", "d", "device", "Choose the microphone or computer sound to record.", 2, of="app"),
+        Command("rename_track", "R", "rename track", "Rename the track of the line under the cursor.", of="app"),
+        Command("choose_engine", "e", "engine", "Choose the speech engine; nothing recorded is lost.", 6, of="app"),
+        Command("complete_gap", "c", "transcribe gap", "Transcribe the gap under the cursor."),
+        Command("clear_clip", "C", "clear clip", "Clear the clip indicator; so does a click on the meter.", of="app"),
     ),
-    Command(
-        "clear_clip", "C", "clear clip lamp", "Put out the clip lamp and its count; a click on the meter does it, too."
+    "Editing": (
+        Command("mark", "m", "mark", "Mark the line under the cursor, or remove its mark.", 7),
+        Command("mark_with_note", "M", "mark with note", "Mark the line with a note.", 13),
+        Command("note", "t", "note", "Write a note at the present time of the recording.", 12),
+        Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),
     ),
-    Command("search", "slash", "search", "Search the text while it grows; Esc goes back, Enter stays.", 3, of="screen"),
-    Command("next_hit", "n", "next hit", "Go to the next line that was found.", of="screen"),
-    Command("previous_hit", "N", "previous hit", "Go to the line found before this one.", of="screen"),
-    Command("end_search", "escape", "end the search", "Close the search and stay where you are.", of="screen"),
-    Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered."),
-    Command("show_help", "question_mark,f1", "help", "Show the keys and where things are kept.", 4),
-    Command("stop", "q", "quit", "Stop recording, finish the text and leave; a second press leaves at once.", 5),
-)
+    "Moving": (
+        Command("cursor_up", "up", "line up", "Go to the line above.", of="view"),
+        Command("cursor_down", "down", "line down", "Go to the line below.", of="view"),
+        Command("page_up", "pageup", "page up", "Scroll up by a screen.", of="view"),
+        Command("page_down", "pagedown", "page down", "Scroll down by a screen.", of="view"),
+        Command("half_page_up", "shift+pageup", "half page up", "Scroll up by half a screen.", of="view"),
+        Command("half_page_down", "shift+pagedown", "half page down", "Scroll down by half a screen.", of="view"),
+        Command("to_start", "home", "start", "Go to the first line of the transcript.", of="view"),
+        Command("follow", "end", "end", "Go to the end of the transcript and follow it.", of="view"),
+        Command("jump", "g", "go to time", "Go to a time: 12:30, -5m, +30s, @14:05 by the wall clock.", 11),
+        Command("next_mark", "right_curly_bracket,b", "next mark", "Go to the next marked line."),
+        Command("previous_mark", "left_curly_bracket,B", "previous mark", "Go to the previous marked line."),
+        Command("next_speaker", "right_parenthesis", "next speaker", "Go to the next change of speaker."),
+        Command("previous_speaker", "left_parenthesis", "previous speaker", "Go to the previous change of speaker."),
+        Command("next_unsure", "right_square_bracket,v", "next unsure word", "Go to the next unsure word."),
+        Command("previous_unsure", "left_square_bracket,V", "previous unsure word", "Go to the previous unsure word."),
+        Command("next_gap", "greater_than_sign", "next gap", "Go to the next gap."),
+        Command("previous_gap", "less_than_sign", "previous gap", "Go to the previous gap."),
+        Command("toggle_clock", "w", "wall clock", "Show wall-clock times (@14:05:12) or recording times."),
+    ),
+    "Playing": (
+        Command("play", "p", "play", "Play the line, from 2 s before it; again: stop.", 8),
+        Command("play_previous", "comma", "play previous line", "Go to the previous line and play it."),
+        Command("play_next", "full_stop", "play next line", "Go to the next line and play it."),
+    ),
+    "Searching": (
+        Command("search", "slash", "search", "Search the text while it grows; Esc goes back, Enter stays.", 3),
+        Command("next_hit", "n", "next hit", "Go to the next line that was found."),
+        Command("previous_hit", "N", "previous hit", "Go to the previous line that was found."),
+        Command("end_search", "escape", "end search", "Close the search and stay where you are."),
+        Command("search_regex", "f2", "regular expression", "In the search: a regular expression.", of="search"),
+        Command("search_whole", "f3", "whole words", "In the search: whole words only.", of="search"),
+        Command("search_accents", "f4", "accents count", "In the search: tell accents apart.", of="search"),
+    ),
+    "Selecting and exporting": (
+        Command("select_up", "shift+up", "select up", "Extend the selection by the line above."),
+        Command("select_down", "shift+down", "select down", "Extend the selection by the line below."),
+        Command("copy", "y", "copy", "Copy the selection, or the line under the cursor.", 14),
+        Command("copy_with_times", "Y", "copy with times", "Copy lines with their times and speakers."),
+        Command("export", "x", "export", "Export all, selected, marked or found lines to a file.", 9),
+    ),
+    "Mictape": (
+        Command("show_help", "question_mark,f1", "help", "Show the keys and where files are kept.", 4, of="app"),
+        Command("command_palette", "ctrl+p", "palette", "Find any command by name.", 15, of="app"),
+        Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered.", of="app"),
+        Command("suspend_process", "ctrl+z", "suspend", "Go to the shell; fg comes back. Recording goes on.", of="app"),
+        Command(
+            "copy_or_stop",
+            "ctrl+c",
+            "copy or quit",
+            "Copy the selection; without one, quit.",
+            of="app",
+        ),
+        Command("stop", "q", "quit", "Finish the text and quit; a second press quits now.", 5, of="app"),
+    ),
+}
 """In the order the help screen shows them."""
 
+COMMANDS: Final = tuple(chain(*GROUPS.values()))
 
-def bindings() -> list[BindingType]:
-    """The table as an app's bindings, in the footer's order; each has an id, so that a keymap can change its key."""
+_EVERYWHERE: Final = ("command_palette", "copy_or_stop")
+"""These come before what a field that has the focus does with their keys."""
+
+
+def bindings(*owners: Owner) -> list[BindingType]:
+    """The bindings of commands, in the footer's order; each has its command's id, so that a keymap finds it.
+
+    Args:
+        owners: Whose commands; without any, those that an app binds.
+    """
+    commands = [command for command in COMMANDS if command.of in (owners or ("app", "screen"))]
     return [
         Binding(
             command.key,
             command.action,
             command.title,
-            show=command.footer > 0,
+            show=0 < command.footer <= FOOTER,
             tooltip=command.help,
             id=command.id,
+            priority=command.id in _EVERYWHERE,
         )
-        for command in sorted(COMMANDS, key=lambda command: command.footer)
+        for command in sorted(commands, key=lambda command: command.footer)
     ]
+
+
+def keymap_in(node: DOMNode) -> KeyMap:
+    """The keys in force, as far as they differ from the table: its app's attribute `keymap`, if it has one."""
+    app = cast("object", node.app)  # pyright: ignore[reportUnknownMemberType]  (Textual does not say what an app returns)
+    keymap: KeyMap = getattr(app, "keymap", {})
+    return keymap
+
+
+def keys_of(command: Command, keymap: KeyMap) -> tuple[str, ...]:
+    """A command's keys, as Textual names them."""
+    return tuple(keymap.get(command.id, command.key).split(","))
+
+
+def shown_key(id: str, keymap: KeyMap) -> str:
+    """The first key of a command, as it is written on the keyboard, for a hint."""
+    [command] = [command for command in COMMANDS if command.id == id]
+    return format_key(keys_of(command, keymap)[0])
+
+
+def shown_keys(command: Command, keymap: KeyMap) -> str:
+    """A command's keys, as they are written on the keyboard: `?  f1`."""
+    return "  ".join(map(format_key, keys_of(command, keymap)))

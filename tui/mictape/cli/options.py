@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from mictape.paths import Places
-from mictape.settings import DECLARATIONS, Given, Settings, assignment, check_engines, load
+from mictape.settings import DECLARATIONS, PRESET, Given, Settings, assignment, check_engines, load
 
 
 class Commands(Protocol):
@@ -20,10 +20,10 @@ class Commands(Protocol):
         ...
 
 
-ENGINE: Final = ("engine", "model", "language", "set")
+ENGINE: Final = ("engine", "model", "language", "set", PRESET)
 """What concerns who recognises."""
 
-RECORDING: Final = (*ENGINE, "device", "also", "audio.backend", "audio.channel", "backfill", "keep")
+RECORDING: Final = (*ENGINE, "device", "also", "names", "audio.backend", "audio.channel", "backfill", "keep")
 """What concerns a recording, too."""
 
 _BEFORE: Final = "settings_before"
@@ -60,6 +60,11 @@ def _add(parser: argparse.ArgumentParser, name: str, dest: str) -> None:
     if name == "model":
         help = "the engine's model; of the local engine one of `mictape models`"
         parser.add_argument("--model", dest=dest, action="append", type=_model, metavar="NAME", help=help)
+        return
+    if name == PRESET:
+        help = "settings chosen together, from [presets.NAME] of config.toml; `mictape NAME` is short for it"
+        give = partial(Given, "--preset", PRESET)
+        parser.add_argument("--preset", dest=dest, action="append", type=give, metavar="NAME", help=help)
         return
     each = DECLARATIONS[name]
     option, help = each.about.option, each.about.help[0].lower() + each.about.help[1:]

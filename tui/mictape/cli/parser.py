@@ -5,13 +5,16 @@ carries it out (`set_defaults(run=…)`), and naming the module in `COMMANDS`. M
 """
 
 import argparse
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from mictape import __version__
 from mictape.cli import config, devices, engines, importing, live, models, search, sessions
-from mictape.cli.options import RECORDING, add_settings, settings_of
+from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
 from mictape.paths import Places
+from mictape.settings import PRESET, PRESETS, Given
 
 COMMANDS: Final = (live, importing, sessions, search, devices, engines, models, config)
 """In the order of `--help`."""
@@ -23,8 +26,12 @@ exit codes: 0 done, 2 bad usage, 3 device or file, 4 engine or network, 130 inte
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options and commands. `run` of the parsed namespace carries the command line out."""
+def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """The options and commands. `run` of the parsed namespace carries the command line out.
+
+    Args:
+        presets: The names of presets, each a command of its own. One that is named like a command of Mictape's is not.
+    """
     top = argparse.ArgumentParser(
         prog="mictape",
         description="Live speech recognition in the terminal.",
@@ -38,14 +45,35 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for module in COMMANDS:
         module.add(commands)
+    for name in presets:
+        if name not in commands.choices:
+            _add_preset(commands, name)
     return top
+
+
+def preset_names(path: Path) -> list[str]:
+    """The names of the presets in `config.toml`; none when it is broken, which `settings.load` reports."""
+    try:
+        presets = tomllib.loads(path.read_text(encoding="utf-8")).get(PRESETS, {})
+    except (OSError, ValueError):
+        return []
+    names = list(cast("dict[str, object]", presets)) if isinstance(presets, dict) else []
+    return [name for name in names if name and not name.startswith("-")]
+
+
+def _add_preset(commands: Commands, name: str) -> None:
+    """`mictape NAME`: full-screen with the settings of a preset."""
+    preset = commands.add_parser(name, help=f"full-screen, with [presets.{name}] of config.toml")
+    preset.set_defaults(run=_full_screen, preset=name)
+    add_settings(preset, *RECORDING, "theme")
 
 
 def _full_screen(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.app import run_app
     from mictape.themes import check_theme
 
-    settings = settings_of(arguments, where)
+    preset: str | None = getattr(arguments, "preset", None)
+    settings = settings_of(arguments, where, *([Given("mictape", PRESET, preset)] if preset else []))
     if place := settings.place("theme"):  # one that is only remembered may have gone: the app takes another one
         check_theme(settings.theme, place, where.themes)
     return run_app(where, settings, arguments.input)

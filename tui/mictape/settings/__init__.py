@@ -6,13 +6,25 @@ Imported by the command line, the screens and what is above the session; the ses
 from mictape.settings.document import Document
 from mictape.settings.loading import Given, assignment, check_engines, load, read_config
 from mictape.settings.remembered import Choices, ChosenDevice, recall, remember
-from mictape.settings.schema import DECLARATIONS, DEFAULT_ENGINE, DEFAULT_THEME, MIX, Audio, Origin, Settings
+from mictape.settings.schema import (
+    DECLARATIONS,
+    DEFAULT_ENGINE,
+    DEFAULT_THEME,
+    MIX,
+    PRESET,
+    PRESETS,
+    Audio,
+    Origin,
+    Settings,
+)
 
 __all__ = [
     "DECLARATIONS",
     "DEFAULT_ENGINE",
     "DEFAULT_THEME",
     "MIX",
+    "PRESET",
+    "PRESETS",
     "Audio",
     "Choices",
     "ChosenDevice",

@@ -22,6 +22,24 @@ errors that name the file and the line.
 """
 
 ENGINES_PART: Final = """\
+## `[keys]`
+
+The keys of single commands of the full-screen app, by the command's id: `mark = "f6"`, `copy = ["y", "ctrl+y"]`.
+[keys.md](keys.md) lists the ids and the keys of both maps. One key for two commands is an error.
+
+## `[presets.NAME]`
+
+Settings that are chosen together. With
+
+    [presets.meeting]
+    device = "Blue Yeti"
+    also = ["Monitor"]
+    names = ["Me", "Client"]
+    language = "en"
+
+`mictape meeting` starts with all of them, and `mictape listen --preset meeting` does so without the screen. A preset
+takes every setting above; it goes before the environment, and options go before it.
+
 ## `[engines.NAME]`
 
 The options of an engine, one table for each. `mictape engines` lists the engines. API keys do not belong here:

@@ -23,6 +23,10 @@ from mictape.settings.schema import (
     DECLARATIONS,
     DEFAULT_ENGINE,
     ENGINES,
+    FREE,
+    KEYS,
+    PRESET,
+    PRESETS,
     TABLES,
     Audio,
     Declaration,
@@ -75,9 +79,17 @@ def load(places: Places, given: Sequence[Given] = (), environ: Mapping[str, str]
         MictapeError: (`ExitCode.USAGE`) a value is wrong; the message says where it was given and what it can be.
     """
     document = read_config(places.config_file)
-    found = {**_remembered(places.state_file), **_configured(document), **_from_environment(environ), **_given(given)}
-    settings = _made(found, document)
-    return _with_engines(settings, [each for each in given if each.name not in DECLARATIONS])
+    preset = next((str(value) for _, name, value in reversed(given) if name == PRESET), None)
+    found = {
+        **_remembered(places.state_file),
+        **_configured(document),
+        **_from_environment(environ),
+        **(_of_preset(document, preset) if preset is not None else {}),
+        **_given(given),
+    }
+    settings = replace(_made(found, document), preset=preset)
+    options = [each for each in given if each.name not in DECLARATIONS and each.name != PRESET]
+    return _with_keys(_with_engines(settings, options))
 
 
 def read_config(path: Path) -> Document:
@@ -89,10 +101,18 @@ def read_config(path: Path) -> Document:
     document = read(path)
     _check_names(document, document.values)
     _configured(document)
-    for name, options in _table(document, ENGINES).items():
-        if not isinstance(options, dict):
+    for table in (ENGINES, PRESETS):
+        for name, options in _table(document, table).items():
+            if not isinstance(options, dict):
+                place = f"{table}.{name} in {document.where(table, name)}"
+                raise _invalid(place, options, f"a table: [{table}.{name}]")
+    for name, options in _table(document, PRESETS).items():
+        _check_names(document, cast("_Table", options), (PRESETS, name), within=2)
+        _of_preset(document, name)
+    for id, keys in _table(document, KEYS).items():
+        if _keys(keys) is None:
             raise _invalid(
-                f"{ENGINES}.{name} in {document.where(ENGINES, name)}", options, f"a table: [{ENGINES}.{name}]"
+                f"{KEYS}.{id} in {document.where(KEYS, id)}", keys, 'a key or a list of keys, like "x" or ["x", "f5"]'
             )
     return document
 
@@ -174,19 +194,27 @@ def _with_engines(settings: Settings, given: Sequence[Given]) -> Settings:
     )
 
 
-def _check_names(document: Document, table: _Table, above: tuple[str, ...] = ()) -> None:
-    """See that every key is a setting or a table of settings."""
-    inside = [each.keys for each in DECLARATIONS.values() if each.keys[: len(above)] == above]
-    known = dict.fromkeys(keys[len(above)] for keys in inside) | ({} if above else {ENGINES: None})
+def _check_names(document: Document, table: _Table, above: tuple[str, ...] = (), within: int = 0) -> None:
+    """See that every key is a setting or a table of settings.
+
+    Args:
+        document: For the message.
+        table: What is looked at.
+        above: The tables that it is in.
+        within: How many of those are not part of a setting's name.
+    """
+    inside = above[within:]
+    names = [each.keys for each in DECLARATIONS.values() if each.keys[: len(inside)] == inside]
+    known = dict.fromkeys(keys[len(inside)] for keys in names) | ({} if above else dict.fromkeys(FREE))
     for key, value in table.items():
         keys = (*above, key)
         if key not in known:
             raise mistake(f"Unknown setting {'.'.join(keys)} ({document.where(*keys)})", nearest(key, known))
-        if ".".join(keys) not in DECLARATIONS:
+        if ".".join((*inside, key)) not in DECLARATIONS:
             if not isinstance(value, dict):
                 raise _invalid(f"{'.'.join(keys)} in {document.where(*keys)}", value, f"a table: [{'.'.join(keys)}]")
-            if keys != (ENGINES,):
-                _check_names(document, cast("_Table", value), keys)
+            if above or key not in FREE:
+                _check_names(document, cast("_Table", value), keys, within)
 
 
 def _table(document: Document, *keys: str) -> _Table:
@@ -197,17 +225,44 @@ def _table(document: Document, *keys: str) -> _Table:
     return cast("_Table", table)
 
 
-def _configured(document: Document) -> dict[str, _Found]:
+def _configured(document: Document, *above: str, origin: Origin = Origin.CONFIG) -> dict[str, _Found]:
+    """The settings in a table of the configuration; without a name in all of it."""
     found: dict[str, _Found] = {}
     for name, each in DECLARATIONS.items():
-        table = _table(document, *each.keys[:-1])
-        if each.keys[-1] in table:
+        keys = (*above, *each.keys)
+        table = _table(document, *keys[:-1])
+        if keys[-1] in table:
 
-            def label(each: Declaration = each) -> str:
-                return f"{each.name} in {document.where(*each.keys)}"
+            def label(keys: tuple[str, ...] = keys) -> str:
+                return f"{'.'.join(keys)} in {document.where(*keys)}"
 
-            found[name] = _Found(_checked(each, table[each.keys[-1]], label), Origin.CONFIG)
+            found[name] = _Found(_checked(each, table[keys[-1]], label), origin)
     return found
+
+
+def _of_preset(document: Document, preset: str) -> dict[str, _Found]:
+    """The settings of a preset. Raises MictapeError when there is none of that name."""
+    presets = _table(document, PRESETS)
+    if preset not in presets:
+        remedy = nearest(preset, presets) if presets else f"Add [{PRESETS}.{preset}] to {document.path}"
+        raise mistake(f"There is no preset {shown(preset)}", remedy)
+    return _configured(document, PRESETS, preset, origin=Origin.PRESET)
+
+
+def _keys(value: object) -> tuple[str, ...] | None:
+    """The keys of a command: one or a list of them; None when it is something else."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list):
+        return None
+    keys = cast("list[object]", values)
+    return tuple(cast("list[str]", keys)) if all(isinstance(each, str) for each in keys) else None
+
+
+def _with_keys(settings: Settings) -> Settings:
+    """Add the keys of commands."""
+    keys = {id: _keys(value) or () for id, value in _table(settings.document, KEYS).items()}
+    origins = {f"{KEYS}.{id}": Origin.CONFIG for id in keys}
+    return replace(settings, keys=keys, origins={**settings.origins, **origins})
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:

@@ -23,6 +23,14 @@ MIX: Final = "mix"
 
 ENGINES: Final = "engines"
 """The table with one table per engine, which only the engine itself can check."""
+KEYS: Final = "keys"
+"""The table with the keys of commands, which the table of commands can check."""
+PRESETS: Final = "presets"
+"""The table with one table per preset: settings that are chosen together."""
+PRESET: Final = "preset"
+"""What chooses a preset, as the name of a `Given`."""
+FREE: Final = (KEYS, ENGINES, PRESETS)
+"""The tables whose own keys are no settings."""
 
 LANGUAGE: Final = Meta(
     pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", description="a language code like en, de or pt-BR"
@@ -34,6 +42,7 @@ class Origin(StrEnum):
     """Where a value comes from, the strongest first."""
 
     OPTION = "option"
+    PRESET = "preset"
     ENVIRONMENT = "environment"
     CONFIG = "config.toml"
     REMEMBERED = "remembered"
@@ -115,6 +124,15 @@ class Settings:
             example='["Monitor"]',
         ),
     ] = ()
+    names: Annotated[
+        tuple[str, ...],
+        Setting(
+            "The names of the tracks: of the device, then of each of `also`",
+            "--name",
+            "NAME",
+            example='["Me", "Client"]',
+        ),
+    ] = ()
     engine: Annotated[
         str,
         Setting("The speech engine; `mictape engines` lists them", "--engine", "NAME", remembered=True),
@@ -137,6 +155,10 @@ class Settings:
         str,
         Setting("The colour theme of the full-screen app", "--theme", "NAME", remembered=True),
     ] = DEFAULT_THEME
+    keymap: Annotated[
+        Literal["default", "vim"],
+        Setting("The keys of the full-screen app; `[keys]` changes single ones, docs/keys.md lists both maps"),
+    ] = "default"
     keep: Annotated[bool, Setting("Keep the sound and the text", "--keep")] = True
     keep_audio: Annotated[
         KeepAudio,
@@ -170,8 +192,12 @@ class Settings:
     ] = 10
     audio: Audio = Audio()
     models: Models = Models()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """`[keys]`: the keys of commands by id, as they are written in `config.toml`."""
     engines: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     """`[engines.NAME]` as in `config.toml`, with what `--set` adds: only the engine can check it."""
+    preset: str | None = None
+    """The preset that was chosen."""
     origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
     """Where each value comes from, by its dotted name; what is not in it is the default."""
     options: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -190,6 +216,8 @@ class Settings:
         match self.origins.get(name):
             case Origin.OPTION:
                 return self.options[name]
+            case Origin.PRESET:
+                return self.document.where(PRESETS, self.preset or "", *keys)
             case Origin.ENVIRONMENT:
                 return variable(keys)
             case Origin.CONFIG:

@@ -10,10 +10,11 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from mictape.commands import bindings, keymap_in, shown_key
 from mictape.transcript.query import Query
 from mictape.widgets.survives import SurvivesErrors
 
-_TOGGLES = (("regex", "F2"), ("word", "F3"), ("accents", "F4"))
+_TOGGLES = (("regex", "search_regex"), ("word", "search_whole"), ("accents", "search_accents"))
 
 
 class SearchBar(SurvivesErrors, Vertical):
@@ -39,9 +40,7 @@ class SearchBar(SurvivesErrors, Vertical):
         Binding("escape", "leave", "back"),
         Binding("down", "move(1)", "next", show=False),
         Binding("up,shift+enter", "move(-1)", "previous", show=False),
-        Binding("f2", "turn('regex')", "regular expression", show=False),
-        Binding("f3", "turn('whole')", "whole words", show=False),
-        Binding("f4", "turn('accents')", "accents count", show=False),
+        *bindings("search"),
     ]
 
     @dataclass
@@ -137,16 +136,29 @@ class SearchBar(SurvivesErrors, Vertical):
         """Back to where one was."""
         self.post_message(self.Left(stay=False))
 
-    def action_turn(self, name: str) -> None:
-        """Turn one of the three round."""
-        self._toggles = replace(self._toggles, **{name: not getattr(self._toggles, name)})
+    def action_search_regex(self) -> None:
+        """A regular expression, or plain text again."""
+        self._turn(regex=not self._toggles.regex)
+
+    def action_search_whole(self) -> None:
+        """Whole words only, or parts of them too."""
+        self._turn(whole=not self._toggles.whole)
+
+    def action_search_accents(self) -> None:
+        """Tell accents apart, or not."""
+        self._turn(accents=not self._toggles.accents)
+
+    def _turn(self, **toggles: bool) -> None:
+        self._toggles = replace(self._toggles, **toggles)
         self._show_toggles()
         self._tell()
 
     def _show_toggles(self) -> None:
         toggles = self._toggles
         on_off = (toggles.regex, toggles.whole, toggles.accents)
+        keymap = keymap_in(self)
         text = " ".join(
-            f"{key}{'●' if is_on else '○'}{name}" for (name, key), is_on in zip(_TOGGLES, on_off, strict=True)
+            f"{shown_key(id, keymap).upper()}{'●' if is_on else '○'}{name}"
+            for (name, id), is_on in zip(_TOGGLES, on_off, strict=True)
         )
         self._toggles_text.update(text)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from mictape.commands import bindings
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
@@ -68,14 +69,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "cursor_up", "Line up", show=False),
-        Binding("down", "cursor_down", "Line down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "to_start", "To the start", show=False),
-        Binding("end", "to_end", "To the end", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("view")
 
     def __init__(
         self, transcript: Transcript, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -222,7 +216,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._cursor = self._transcript.id_at(0) if len(self._transcript) else None
         self._place()
 
-    def action_to_end(self) -> None:
+    def action_follow(self) -> None:
         """`to_end`, as a key."""
         self.to_end()
 
@@ -230,10 +224,25 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """`to_start`, as a key."""
         self.to_start()
 
-    def action_page(self, direction: int) -> None:
-        """Scroll by a screen less one row, down (1) or up (-1)."""
+    def action_page_up(self) -> None:
+        """Scroll up by a screen less one row."""
+        self._scroll_by(-max(1, self._port.height - 1))
+
+    def action_page_down(self) -> None:
+        """Scroll down by a screen less one row."""
+        self._scroll_by(max(1, self._port.height - 1))
+
+    def action_half_page_up(self) -> None:
+        """Scroll up by half a screen."""
+        self._scroll_by(-max(1, self._port.height // 2))
+
+    def action_half_page_down(self) -> None:
+        """Scroll down by half a screen."""
+        self._scroll_by(max(1, self._port.height // 2))
+
+    def _scroll_by(self, rows: int) -> None:
         self._take_changes()
-        self._scroll_rows(direction * max(1, self._port.height - 1))
+        self._scroll_rows(rows)
 
     def action_cursor_up(self) -> None:
         """Move the cursor to the line above."""

@@ -43,6 +43,7 @@ class MainScreen(SurvivesErrors, Searching, Handwork):
     status = getters.query_one(StatusLine)
     meters = getters.query_one("#meters", Vertical)
     view = getters.query_one(TranscriptView)
+    search_bar = getters.query_one(SearchBar)
 
     def __init__(self, transcript: Transcript) -> None:
         super().__init__()
@@ -85,13 +86,3 @@ class MainScreen(SurvivesErrors, Searching, Handwork):
         """A click on a meter puts its clip lamp out."""
         if isinstance(event.widget, LevelMeter):
             await self.run_action("app.clear_clip")
-
-    # What the person does with the text.
-
-    def action_follow(self) -> None:
-        """Go to the end of the transcript."""
-        self.view.to_end()
-
-    def action_to_start(self) -> None:
-        """Go to the first line."""
-        self.view.to_start()

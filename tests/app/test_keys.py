@@ -1,0 +1,69 @@
+"""Keys of one's own in the real app: what they do, and that help, footer and palette show them."""
+
+from pathlib import Path
+
+from textual.command import CommandPalette
+from textual.widgets import Input
+
+from mictape.commands import COMMANDS
+from mictape.screens.help import HelpScreen
+from mictape.settings import Settings
+from support.app_driver import handled
+from support.waiting import until_async
+
+VIM = Settings(keymap="vim", keys={"mark": ("f6",), "export": ("m",)})
+
+
+async def test_the_vim_map_moves_and_own_keys_act(home: Path) -> None:
+    async with handled(home, settings=VIM) as (app, pilot):
+        view = app._main.view
+        ids = [app.transcript.id_at(index) for index in range(len(app.transcript))]
+        await pilot.press("g")
+        assert view.cursor_id == ids[0]
+        await pilot.press("j", "j", "k")
+        assert view.cursor_id == ids[1]
+        await pilot.press("f6")
+        assert list(app.transcript.marks) == [ids[1]]
+        await pilot.press("G")
+        assert view.cursor_id == ids[-1]
+        await pilot.press("B")
+        assert view.cursor_id == ids[1]
+        await pilot.press("x")
+        assert app.screen is app._main, "x was given away"
+
+
+async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None:
+    async with handled(home, settings=VIM) as (app, pilot):
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        rows = {row.name: row for row in app.screen.query(".row")}
+        assert "f6 Mark the line under the cursor, or remove its mark." in rows
+        assert any(name is not None and name.startswith("j  ↓ ") for name in rows)
+        await pilot.press("slash", *"remove mark")
+        await until_async(lambda: sum(row.display for row in rows.values()) == 1)
+        await pilot.press("escape")
+        await until_async(lambda: all(row.display for row in rows.values()))
+        await pilot.press("escape")
+        assert app.screen is app._main
+
+
+async def test_the_palette_has_every_command_with_its_keys_and_runs_it(home: Path) -> None:
+    async with handled(home, settings=VIM) as (app, pilot):
+        await pilot.press("ctrl+p")
+        await until_async(lambda: isinstance(app.screen, CommandPalette))
+        app.screen.query_one(Input).value = "mark"
+        await pilot.pause()
+        await until_async(lambda: "f6" in app.export_screenshot())
+        app.screen.query_one(Input).value = "start"
+        await pilot.pause()
+        await until_async(lambda: "home" in app.export_screenshot())
+        await pilot.press("enter")
+        await until_async(lambda: app._main.view.cursor_id == app.transcript.id_at(0))
+
+
+async def test_every_command_has_an_action_where_it_belongs(home: Path) -> None:
+    async with handled(home) as (app, _):
+        main = app._main
+        owners = {"app": app, "screen": main, "view": main.view, "search": main.search_bar}
+        for command in COMMANDS:
+            assert callable(getattr(owners[command.of], f"action_{command.id}", None)), command.id

@@ -1,0 +1,52 @@
+"""The command palette: every command by name, with its keys; the usual ones first."""
+
+from functools import partial
+from typing import Protocol, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from mictape.commands import COMMANDS, Command, KeyMap, shown_keys
+
+ORDER = sorted(
+    (command for command in COMMANDS if command.of != "search"), key=lambda each: each.footer or len(COMMANDS)
+)
+"""The commands as they are offered: as in the footer, then the others. Those of the search bar need it to be open."""
+
+
+class _Runner(Protocol):
+    """What the palette needs of the app."""
+
+    keymap: KeyMap
+
+    def run_command(self, command: Command) -> None:
+        """Carry out a command."""
+        ...
+
+
+class CommandProvider(Provider):
+    """Offers the table of commands."""
+
+    @property
+    def _runner(self) -> _Runner:
+        return cast("_Runner", self.app)
+
+    async def discover(self) -> Hits:
+        """All of them, while nothing is typed."""
+        for command in ORDER:
+            if command.id != "command_palette":
+                run = partial(self._runner.run_command, command)
+                yield DiscoveryHit(self._shown(command, Content(command.title)), run, command.title, command.help)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose name fits."""
+        matcher = self.matcher(query)
+        for command in ORDER:
+            if (score := matcher.match(command.title)) > 0:
+                title = matcher.highlight(command.title)
+                run = partial(self._runner.run_command, command)
+                yield Hit(score, self._shown(command, title), run, command.title, command.help)
+
+    def _shown(self, command: Command, title: Content) -> Content:
+        """The name with the keys beside it."""
+        return Content.assemble(title, "  ", (shown_keys(command, self._runner.keymap), "dim"))
