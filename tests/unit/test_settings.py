@@ -87,6 +87,8 @@ _values: Final[Mapping[str, tuple[str, object]]] = {
     "audio.backend": ('"parec"', "parec"),
     "audio.channel": ("3", 3),
     "models.mirror": ('"https://mirror.example"', "https://mirror.example"),
+    "export.folder": ('"~/out"', "~/out"),
+    "export.format": ('"srt"', "srt"),
 }
 """A value of each setting, other than its default: in TOML, and what it is then."""
 

@@ -108,6 +108,9 @@ class MictapeApp(TerminalApp):
         self._where = recording.where
         self._settings = recording.settings
         self._main = MainScreen(self.transcript)
+        if folder := recording.settings.export.folder:
+            self._main.export_folder = Path(folder).expanduser()
+        self._main.export_format = recording.settings.export.format
         self._file = file
         self._ticking = ticking
         self._clock = FrameClock(lambda: self.attempt(self.tick, None), lambda: self.attempt(self._what_moves, None))

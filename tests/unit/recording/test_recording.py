@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,11 +27,18 @@ from support.waiting import until_async
 UNATTENDED = Policy(unattended=True)
 
 
-def made(home: Path, engine: ScriptedEngine, policy: Policy = UNATTENDED, **others: ScriptedEngine) -> Recording:
+def made(
+    home: Path,
+    engine: ScriptedEngine,
+    policy: Policy = UNATTENDED,
+    *,
+    settings: Settings | None = None,
+    **others: ScriptedEngine,
+) -> Recording:
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     engines = {"local": engine, **others}
-    return Recording(where, Settings(), policy, make_engine=engines.__getitem__)
+    return Recording(where, settings or Settings(), policy, make_engine=engines.__getitem__)
 
 
 async def shown(session: Session, events: list[Event]) -> None:
@@ -47,6 +54,29 @@ class Counted(ScriptedEngine):
 
     async def close(self) -> None:
         self.closed += 1
+
+
+@dataclass
+class Asked(ScriptedEngine):
+    """Keeps what its connections were asked for."""
+
+    asked: list[Request] = field(default_factory=list[Request])
+
+    async def connect(self, request: Request) -> Connection:
+        self.asked.append(request)
+        return await super().connect(request)
+
+
+async def test_the_language_and_the_names_of_the_settings_are_used(home: Path, tmp_path: Path) -> None:
+    engine = Asked()
+    settings = Settings(language="pt-BR", names=("Anna", "nobody"))
+    async with made(home, engine, settings=settings) as recording:
+        session = await recording.begin(FileSource(sound_file(tmp_path / "a.wav"), "fast"))
+        await asyncio.wait_for(recording.run(shown(session, [])), 60)
+        tracks = await recording.library.run(Store.tracks, session.folder.session)
+    assert {request.language for request in engine.asked} == {"pt-BR"}
+    assert [track.name for track in tracks] == ["Anna"]
+    assert recording.transcript.line(0).track_name == "Anna"
 
 
 Where = Literal["connect", "send", "iterate", "finish"]

@@ -217,7 +217,7 @@ class Recording:
         self._session = session = await self._open(start)
         if continued is None:
             for spec in specs:
-                session.add_track(spec)
+                self._name(session.add_track(spec))
         return session
 
     async def complete(self, which: str) -> Session:
@@ -371,7 +371,14 @@ class Recording:
     async def add(self, device: Device) -> None:
         """Record another device on a track of its own. Raises MictapeError when it cannot be opened."""
         if self._session is not None:
-            self._start(await self._session.join(source_for(device, self.settings, added=True)))
+            track = await self._session.join(source_for(device, self.settings, added=True))
+            self._name(track)
+            self._start(track)
+
+    def _name(self, track: Track) -> None:
+        """Give a new track the name that the settings have for it."""
+        if self._session is not None and track.number <= len(self.settings.names):
+            self._session.writer.rename_track(track, self.settings.names[track.number - 1])
 
     async def remove(self, device: Device) -> None:
         """Stop recording an added device; its track stays. Raises MictapeError."""

@@ -122,10 +122,10 @@ def _keys_of(bindings: Iterable[BindingType]) -> Iterator[tuple[str, str]]:
 
 
 def _group(title: str, rows: _Rows) -> Vertical:
-    """A title and its rows in two columns; the second one wraps under itself."""
+    """A title and its rows in two columns, of which the second one wraps under itself; without a key in one column."""
     lines = [
         Horizontal(
-            Static(key, classes="name", markup=False),
+            *([Static(key, classes="name", markup=False)] if key else []),
             Static(what, classes="what", markup=False),
             name=f"{key} {what}",
             classes="row",

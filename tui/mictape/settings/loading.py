@@ -28,9 +28,7 @@ from mictape.settings.schema import (
     PRESET,
     PRESETS,
     TABLES,
-    Audio,
     Declaration,
-    Models,
     Origin,
     Settings,
 )
@@ -163,15 +161,11 @@ def assignment(text: str) -> Given:
 def _made(found: Mapping[str, _Found], document: Document) -> Settings:
     """The settings, without those of engines."""
     values: dict[str, Any] = {name: each.value for name, each in found.items() if "." not in name}
-    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-    for name, each in found.items():
-        if "." in name:
-            table, key = DECLARATIONS[name].keys
-            tables[table][key] = each.value
+    for table, kind in TABLES.items():
+        of_table = {name.removeprefix(f"{table}."): each.value for name, each in found.items()}
+        values[table] = kind(**{key: value for key, value in of_table.items() if f"{table}.{key}" in found})
     return Settings(
         **values,
-        audio=Audio(**tables["audio"]),
-        models=Models(**tables["models"]),
         origins={name: each.origin for name, each in found.items()},
         options={name: each.option for name, each in found.items() if each.option},
         document=document,

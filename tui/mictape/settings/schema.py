@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from msgspec import Meta
 
 from mictape.audio.messages import Backend
+from mictape.library.export import FormatName
 from mictape.settings.document import Document
 from mictape.settings.remembered import ChosenDevice
 
@@ -95,6 +96,16 @@ class Models:
         Meta(pattern="^(https://.+)?$", description="an address that begins with https://, or nothing"),
         Setting("The address to download models from instead of https://huggingface.co"),
     ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What the export dialog proposes."""
+
+    folder: Annotated[
+        str, Setting("The folder that exports go to; empty: the current one", example='"~/Documents"')
+    ] = ""
+    format: Annotated[FormatName, Setting("The format of exports")] = "md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +203,7 @@ class Settings:
     ] = 10
     audio: Audio = Audio()
     models: Models = Models()
+    export: Export = Export()
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """`[keys]`: the keys of commands by id, as they are written in `config.toml`."""
     engines: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
@@ -268,7 +280,7 @@ class Declaration:
         return described(self.type)
 
 
-TABLES: Final[Mapping[str, type[Audio] | type[Models]]] = {"audio": Audio, "models": Models}
+TABLES: Final[Mapping[str, type[Any]]] = {"audio": Audio, "export": Export, "models": Models}
 """The tables of `config.toml` that hold settings, by name."""
 
 
@@ -305,11 +317,11 @@ def either(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _declared(table: type, above: tuple[str, ...] = ()) -> list[Declaration]:
+def _declared(table: type[Any], above: tuple[str, ...] = ()) -> list[Declaration]:
     found: list[Declaration] = []
     for each in fields(table):
-        if each.name in TABLES:
-            found += _declared(TABLES[each.name], (*above, each.name))
+        if each.name in TABLES and not above:
+            found += _declared(TABLES[each.name], (each.name,))
         elif (declared := _setting(each)) is not None:
             default = each.default if each.default is not MISSING else None
             found.append(Declaration((*above, each.name), declared[0], default, declared[1]))

@@ -10,7 +10,7 @@ from typing import Final
 from textual import work
 
 from mictape.audio.player import Player
-from mictape.library.export import Style, format_of, write
+from mictape.library.export import FORMATS, FormatName, Style, format_of, write
 from mictape.paths import working_folder
 from mictape.screens.edit_line import EditLine, LineEdit
 from mictape.screens.export import ExportScreen, ExportWish
@@ -27,6 +27,9 @@ LEAD: Final = 2 * RATE
 class Handwork(Reading):
     """What a screen with a transcript does to its text."""
 
+    export_folder: Path | None = None
+    """The folder that is proposed for exports; None: the current one."""
+    export_format: FormatName = "md"
     _player: Player | None = None
 
     def begin(self, session: Session, *, log: Path, spare: Path) -> None:
@@ -160,8 +163,9 @@ class Handwork(Reading):
             document = await session.document(Style(times=True), set(parts[wish.part]))
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
 
-        name = f"mictape-{datetime.now():%Y%m%d-%H%M}.md"
-        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, working_folder() / name, export)
+        name = f"mictape-{datetime.now():%Y%m%d-%H%M}{FORMATS[self.export_format].endings[0]}"
+        folder = self.export_folder or working_folder()
+        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, folder / name, export)
         path = await self.app.push_screen_wait(question)
         if path is not None:
             self.say(f"Exported to {path}.")
