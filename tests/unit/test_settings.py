@@ -81,6 +81,8 @@ _values: Final[Mapping[str, tuple[str, object]]] = {
     "theme": ('"mine"', "mine"),
     "keymap": ('"vim"', "vim"),
     "keep": ("false", False),
+    "keep_audio": ('"flac"', "flac"),
+    "trash_days": ("7", 7),
     "backfill": ('"off"', "off"),
     "send": ('"all"', "all"),
     "idle_close_min": ("0", 0),
