@@ -66,14 +66,23 @@ def fluent(speech: Speech) -> bytes:
     return samples_of(speech.two_cities)[: 2 * 20 * RATE]
 
 
-def reports(model: StreamingCpp, pcm: bytes, *, block: int = RATE // 10, partials: bool = True) -> list[ipc.Report]:
+def reports(
+    model: StreamingCpp,
+    pcm: bytes,
+    *,
+    block: int = RATE // 10,
+    partials: bool = True,
+    second_pass: ipc.SecondPass = "off",
+) -> list[ipc.Report]:
     heard: list[ipc.Report] = []
-    driver = StreamDriver(1, model, SpeechDetector.load(), heard.append, second_pass="off")
+    driver = StreamDriver(1, model, SpeechDetector.load(), heard.append, second_pass=second_pass)
     for at in range(0, len(pcm), 2 * block):
         driver.feed(pcm[at : at + 2 * block])
         driver.report_progress()
         if partials:
             driver.update_partial()
+        if driver.has_deferred and driver.line_is_open:  # as late as on a machine that has other work
+            driver.step_deferred()
     driver.finish()
     driver.report_progress()
     return heard
@@ -81,6 +90,13 @@ def reports(model: StreamingCpp, pcm: bytes, *, block: int = RATE // 10, partial
 
 def final_texts(heard: list[ipc.Report]) -> list[str]:
     return [report.text for report in heard if isinstance(report, ipc.Turn) and report.final]
+
+
+def test_without_a_second_model_there_is_no_second_pass(file: Path, speech: Speech) -> None:
+    # The model would be asked for two things at once: for lines before, and for the one that is spoken.
+    pcm = samples_of(speech.beckett) * 4
+    once = final_texts(reports(StreamingCpp(file, "de"), pcm))
+    assert final_texts(reports(StreamingCpp(file, "de"), pcm, second_pass="live")) == once
 
 
 @pytest.mark.parametrize("block", [160, 1600, 9999])

@@ -33,6 +33,8 @@ class StreamDriver(SegmentDriver):
         self, number: int, model: StreamModel, voice: Network, report: Report, **options: Unpack[Options]
     ) -> None:
         """Begin the connection `number`; see `SegmentDriver`. The model is this connection's alone."""
+        if options.get("second_model") is None:
+            options["second_pass"] = "off"  # the model is busy with a stream, whose text knew what came before it
         super().__init__(number, model, voice, report, **options)
         self.model = model
         self._stream: Stream | None = None
