@@ -14,7 +14,7 @@ from textual.visual import VisualType
 from textual.widgets import Input
 
 from mictape.audio import devices
-from mictape.audio.device_monitor import Levels, Lookout
+from mictape.audio.device_monitor import DeviceMonitor, Levels
 from mictape.audio.devices import Device
 from mictape.failure import Failure, MictapeError
 from mictape.screens.device_picker import Choice, DevicePicker
@@ -326,7 +326,7 @@ async def test_a_muted_microphone_is_unmuted_from_the_picker(
         monkeypatch.setenv(name, value)
     pulse.set_muted("vmic2")
     async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
-        seen = await opened(pilot, DevicePicker(devices.list_devices, Lookout()))
+        seen = await opened(pilot, DevicePicker(devices.list_devices, DeviceMonitor()))
         await until_async(lambda: seen.chosen_name == "Virtual_Mic")
         await pilot.press("ctrl+u")
         assert not stage.sees("unmute"), "it is not muted: the key is the filter's own"

@@ -15,7 +15,7 @@ from textual.theme import Theme
 from textual.worker import Worker, WorkerError
 
 from mictape import __version__
-from mictape.audio.device_monitor import Lookout
+from mictape.audio.device_monitor import DeviceMonitor
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.source import FileSource, SourceSpec
 from mictape.cli import output
@@ -324,7 +324,7 @@ class MictapeApp(TerminalApp):
         return await self.push_screen_wait(
             DevicePicker(
                 list_devices,
-                Lookout(self._where.log),
+                DeviceMonitor(self._where.log),
                 in_use=[key_of(device) for device in devices_of(tracks[:1])],
                 added=devices_of(tracks[1:]),
                 last_used=(remembered.name, remembered.host_api) if isinstance(remembered, ChosenDevice) else None,

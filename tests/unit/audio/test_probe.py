@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mictape.audio.device_monitor import Levels, Lookout, Refused
+from mictape.audio.device_monitor import DeviceMonitor, Levels, Refused
 from mictape.audio.devices import Device, Listing
 from support.pulse import PulseServer
 from support.waiting import until, until_async
@@ -23,10 +23,10 @@ PEAK = 8_000 / 32_768
 
 
 class Seen:
-    """What a lookout has told so far."""
+    """What a monitor has reported so far."""
 
-    def __init__(self, lookout: Lookout) -> None:
-        self.lookout = lookout
+    def __init__(self, monitor: DeviceMonitor) -> None:
+        self.monitor = monitor
         self.listings: list[Listing] = []
         self.levels: dict[str, float] = {}
         self.refused: list[str] = []
@@ -36,8 +36,8 @@ class Seen:
         return {device.target: device for device in self.listings[-1].devices} if self.listings else {}
 
     async def collect(self) -> None:
-        async for sight in self.lookout:
-            match sight:
+        async for event in self.monitor:
+            match event:
                 case Levels(peaks):
                     self.levels |= peaks
                 case Refused(failure):
@@ -48,7 +48,7 @@ class Seen:
 
 @asynccontextmanager
 async def looking() -> AsyncGenerator[Seen]:
-    seen = Seen(Lookout())
+    seen = Seen(DeviceMonitor())
     collecting = asyncio.create_task(seen.collect())
     try:
         yield seen
@@ -58,8 +58,8 @@ async def looking() -> AsyncGenerator[Seen]:
             await collecting
 
 
-def pid_of(lookout: Lookout) -> int:
-    process = lookout._process
+def pid_of(monitor: DeviceMonitor) -> int:
+    process = monitor._process
     assert process is not None
     return process.pid
 
@@ -105,11 +105,11 @@ async def test_a_muted_microphone_is_unmuted_and_one_that_is_gone_is_refused(ser
         await until_async(lambda: seen.devices and seen.devices["vmic2"].muted)
         muted = seen.devices["vmic2"]
         await until_async(lambda: seen.levels.get(muted.id) == 0)
-        seen.lookout.unmute(muted)
+        seen.monitor.unmute(muted)
         await until_async(lambda: not seen.devices["vmic2"].muted)
         await until_async(lambda: seen.levels[muted.id] > 0)
         server.remove("vmic2")
-        seen.lookout.unmute(muted)
+        seen.monitor.unmute(muted)
         await until_async(lambda: seen.refused)
         assert seen.refused[0].startswith("Virtual_Mic_Two stays muted")
 
@@ -117,10 +117,10 @@ async def test_a_muted_microphone_is_unmuted_and_one_that_is_gone_is_refused(ser
 async def test_killed_it_is_started_again_and_looks_at_the_same(server: PulseServer) -> None:
     async with looking() as seen:
         await until_async(lambda: seen.levels)
-        first = pid_of(seen.lookout)
+        first = pid_of(seen.monitor)
         os.kill(first, signal.SIGKILL)
         await until_async(lambda: len(seen.listings) == 2)
-        assert pid_of(seen.lookout) != first
+        assert pid_of(seen.monitor) != first
         seen.levels.clear()
         await until_async(lambda: seen.levels)
 
@@ -131,13 +131,13 @@ async def test_a_probe_that_cannot_run_is_given_up_quietly(monkeypatch: pytest.M
         "mictape.audio.device_monitor.children.environment", lambda _: os.environ | {"PYTHONPATH": str(tmp_path)}
     )
     monkeypatch.setattr("mictape.audio.device_monitor.BACK_OFF_S", 0.01)
-    assert [sight async for sight in Lookout()] == []
+    assert [event async for event in DeviceMonitor()] == []
 
 
 async def test_it_ends_with_whoever_listens(server: PulseServer) -> None:
     async with looking() as seen:
         await until_async(lambda: seen.levels)
-        probe = pid_of(seen.lookout)
+        probe = pid_of(seen.monitor)
     with pytest.raises(ProcessLookupError):
         os.kill(probe, 0)
     until(lambda: not server.recorders())
@@ -192,14 +192,14 @@ async def test_without_a_server_the_device_under_the_cursor_is_heard(
     async with looking() as seen:
         await until_async(lambda: "desk" in seen.devices)
         assert seen.levels == {}
-        seen.lookout.look(seen.devices["desk"])
+        seen.monitor.look(seen.devices["desk"])
         await until_async(lambda: seen.levels.get("ALSA:desk", 0) > 0)
         plug_in(desk="vmic2", headset="vmic")
         await until_async(lambda: "headset" in seen.devices)
-        seen.lookout.look(seen.devices["headset"])
+        seen.monitor.look(seen.devices["headset"])
         await until_async(lambda: seen.levels.get("ALSA:headset") == 0)
         seen.levels.clear()
         await until_async(lambda: seen.levels)
         assert seen.levels.keys() == {"ALSA:headset"}, "one at a time"
-        seen.lookout.unmute(seen.devices["desk"])
+        seen.monitor.unmute(seen.devices["desk"])
         await until_async(lambda: seen.refused)

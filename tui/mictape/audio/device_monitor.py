@@ -1,7 +1,7 @@
 """The app's side of the probe process: what can be recorded, how loud each device is, and switching a mute off.
 
-A `Lookout` lives as long as the device picker is open. What the probe says is a help and never a condition: when it
-dies it is started again, and when that is of no use there are no levels and nothing else is wrong.
+A `DeviceMonitor` lives as long as the device picker is open. What the probe reports is optional: when it dies it is
+started again, and when that does not help, there are no levels and everything else works.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ class Refused(msgspec.Struct, tag="refused", frozen=True):
     failure: Failure
 
 
-Sight = Listing | Levels | Refused
+MonitorEvent = Listing | Levels | Refused
 """Everything the probe process says."""
 
 
-class Look(msgspec.Struct, tag="look", frozen=True):
+class MeasureLevel(msgspec.Struct, tag="look", frozen=True):
     """Where one device at a time can be heard, it is to be this one."""
 
     device: Device
@@ -55,14 +55,14 @@ class Unmute(msgspec.Struct, tag="unmute", frozen=True):
     device: Device
 
 
-Order = Look | Unmute
+MonitorCommand = MeasureLevel | Unmute
 """Everything the probe process is told."""
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(Sight)
+_decoder: Final = msgspec.json.Decoder(MonitorEvent)
 
 
-class Lookout:
+class DeviceMonitor:
     """Starts the probe process when it is iterated over, and ends it with the iteration."""
 
     def __init__(self, log: Path | None = None) -> None:
@@ -71,7 +71,7 @@ class Lookout:
         self._process: Process | None = None
         self._looked_at: Device | None = None
 
-    async def __aiter__(self) -> AsyncIterator[Sight]:
+    async def __aiter__(self) -> AsyncIterator[MonitorEvent]:
         """What the probe says; ends only when the probe is of no use here."""
         silent = 0
         while silent < TRIES:
@@ -93,13 +93,13 @@ class Lookout:
     def look(self, device: Device) -> None:
         """Hear this device, where only one at a time can be heard."""
         self._looked_at = device
-        self._say(Look(device))
+        self._say(MeasureLevel(device))
 
     def unmute(self, device: Device) -> None:
         """Let a device be heard again; the next `Listing` shows it, or `Refused` says why not."""
         self._say(Unmute(device))
 
-    def _say(self, order: Order) -> None:
+    def _say(self, order: MonitorCommand) -> None:
         pipe = self._process.stdin if self._process else None
         if pipe is not None and not pipe.is_closing():
             pipe.write(_encoder.encode(order) + b"\n")

@@ -1,8 +1,8 @@
 """The probe process: what can be recorded as it comes and goes, and how loud each device is. It writes nothing to disk.
 
 Started by `device_monitor.py` as `python -m mictape.audio.probe` while the device picker is open. It prints `Listing`,
-`Levels` and `Refused`, one JSON object per line, takes `Look` and `Unmute` the same way, and ends when its command pipe
-closes. It may be killed at any time.
+`Levels` and `Refused`, one JSON object per line, takes `MeasureLevel` and `Unmute` the same way, and ends when its
+command pipe closes. It may be killed at any time.
 
 A sound server tells of every change and reads all levels at once. Elsewhere the list is asked for again and again in a
 fresh child, and one device is open at a time, the one under the cursor.
@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from mictape.audio import pulse
-from mictape.audio.device_monitor import Levels, Look, Order, Refused, Sight, Unmute
+from mictape.audio.device_monitor import Levels, MeasureLevel, MonitorCommand, MonitorEvent, Refused, Unmute
 from mictape.audio.devices import Device, Listing, list_devices_now
 from mictape.audio.listing import of_server, portaudio_inputs
 from mictape.failure import Failure, MictapeError
@@ -30,7 +30,7 @@ AGAIN_S: Final = 1.5
 """Without a sound server, how long after one list the next is made: a device is shown within 2 s."""
 
 _encoder: Final = msgspec.json.Encoder()
-_Orders = SimpleQueue[Order]
+_Orders = SimpleQueue[MonitorCommand]
 
 
 def main() -> None:
@@ -47,13 +47,13 @@ def main() -> None:
 
 def _obey(orders: _Orders) -> None:
     """Take in orders; without anybody who gives them there is nothing to do."""
-    decoder = msgspec.json.Decoder(Order)
+    decoder = msgspec.json.Decoder(MonitorCommand)
     for line in sys.stdin.buffer:
         orders.put(decoder.decode(line))
     os._exit(0)
 
 
-def _say(sight: Sight) -> None:
+def _say(sight: MonitorEvent) -> None:
     try:
         sys.stdout.buffer.write(_encoder.encode(sight) + b"\n")
         sys.stdout.buffer.flush()
@@ -61,7 +61,7 @@ def _say(sight: Sight) -> None:
         os._exit(0)
 
 
-def _next(orders: _Orders) -> Order | None:
+def _next(orders: _Orders) -> MonitorCommand | None:
     try:
         return orders.get_nowait()
     except Empty:
@@ -157,13 +157,13 @@ def _watch_portaudio(orders: _Orders) -> None:
     threading.Thread(target=_list_again_and_again, daemon=True).start()
     loudness = _Loudness()
     while True:
-        order: Order | None
+        order: MonitorCommand | None
         try:
             order = orders.get(timeout=TICK_S)
         except Empty:
             order = None
         match order:
-            case Look(device):
+            case MeasureLevel(device):
                 loudness.look(device)
             case Unmute(device):
                 _say(Refused(_not_unmuted(device)))

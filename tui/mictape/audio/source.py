@@ -166,8 +166,8 @@ class Source:
         self._tape = tape
         self._log = log
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._told = SourceChanged("opening")
-        self._went = isinstance(spec, StdinSource)
+        self._reported = SourceChanged("opening")
+        self._writes = isinstance(spec, StdinSource)
         self._once = isinstance(spec, StdinSource) or (isinstance(spec, FileSource) and is_pipe(spec.path))
         """What is read from it is gone: it can wait long for more, and cannot be read again."""
         self._stuck = _Stuck()
@@ -198,26 +198,26 @@ class Source:
             raise MictapeError(trouble.failure) from trouble
         if isinstance(self.spec, DeviceSource):
             self._twins = opened.twins
-        self._tell("open")
+        self._report("open")
         self._keeper = asyncio.create_task(self._keep(), name=f"source of track {self._track}")
         return opened
 
     def go(self) -> None:
         """Begin to write, unless it is paused."""
-        self._went = True
+        self._writes = True
         if not self._paused:
-            self._say("go")
+            self._command("go")
 
     def pause(self) -> None:
         """Write nothing from here on; levels go on. Answered by `Paused`."""
         self._paused = True
-        self._say("pause")
+        self._command("pause")
 
     def resume(self) -> None:
         """Write again."""
         self._paused = False
-        if self._went:
-            self._say("resume")
+        if self._writes:
+            self._command("resume")
 
     async def close(self) -> Ended:
         """Close the tape and end the process, in about two seconds at most; says where the tape ends."""
@@ -225,7 +225,7 @@ class Source:
         if self._keeper is not None:
             if isinstance(self.spec, StdinSource):
                 self._terminate()
-            self._say("close")
+            self._command("close")
             _, late = await asyncio.wait({self._keeper}, timeout=CLOSE_S)
             if late:
                 self._kill()
@@ -263,7 +263,7 @@ class Source:
 
     async def _wait_to_restart(self, trouble: _SourceError, restarts: int) -> bool:
         """Tell the trouble and wait as long as the back-off says; False when there is to be no restart."""
-        self._tell(trouble.state, trouble.failure)
+        self._report(trouble.state, trouble.failure)
         if trouble.restart and not self._closing.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), BACK_OFF_S[min(restarts, len(BACK_OFF_S) - 1)])
@@ -278,7 +278,7 @@ class Source:
         except _SourceError as trouble:
             return trouble
         if self._broken_at is None:  # else a device that opens proves nothing: only a tape that grows does
-            self._tell("open")
+            self._report("open")
         return None
 
     async def _first_start(self) -> Opened:
@@ -307,8 +307,8 @@ class Source:
             raise
         if isinstance(message, Opened):
             self._opened = True
-            if self._went and not self._paused:
-                self._say("go")
+            if self._writes and not self._paused:
+                self._command("go")
             return message
         self._kill()
         await process.wait()
@@ -369,11 +369,11 @@ class Source:
         looks = samples = 0
         while True:
             await asyncio.sleep(WATCH_S)
-            if self._paused or not self._went or self._latest.samples != samples:
+            if self._paused or not self._writes or self._latest.samples != samples:
                 looks, samples = 0, self._latest.samples
                 if self._broken_at is None or samples > self._broken_at:
                     self._broken_at = None
-                    self._tell("open")
+                    self._report("open")
                 continue
             looks += 1
             if looks * WATCH_S >= GIVE_UP_S:
@@ -381,7 +381,7 @@ class Source:
                 return
             if looks * WATCH_S >= STALL_S and self._broken_at is None:  # else it is known why nothing comes
                 remedy = "Wait a moment, plug it in again or choose another device"
-                self._tell("stalled", Failure("No sound arrives any more", remedy))
+                self._report("stalled", Failure("No sound arrives any more", remedy))
 
     def _trouble(self, failed: Failed | None) -> _SourceError:
         """What is wrong after the process has said `failed`, or has ended without a word."""
@@ -396,23 +396,23 @@ class Source:
 
     def _ended_without_a_word(self) -> _SourceError:
         """It crashed or was killed; by this source itself, when it stood still."""
-        stalled = self._told.state in {"stalled", "disk full"} and self._told.failure is not None
-        if isinstance(self.spec, FileSource) and self._went and not self._paused:
+        stalled = self._reported.state in {"stalled", "disk full"} and self._reported.failure is not None
+        if isinstance(self.spec, FileSource) and self._writes and not self._paused:
             weight = 2 if self._opened and not stalled else 1
             if self._stuck.at(self._tape.samples, weight) and self._broken_at is None:
                 where = f"{self.spec.name} cannot be read beyond {clock(self._tape.samples)}"
                 failure = Failure(where, "Convert the file to another format, or choose another one")
                 return _SourceError("lost", failure, restart=False)
-        if stalled and self._told.failure is not None:
-            return _SourceError(self._told.state, self._told.failure)
+        if stalled and self._reported.failure is not None:
+            return _SourceError(self._reported.state, self._reported.failure)
         again = "Start again from the beginning" if self._once else "It is started again by itself"
         failure = Failure("The capture process ended unexpectedly", again)
         return _SourceError("lost", failure, restart=not self._once, died=True)
 
-    def _tell(self, state: SourceState, failure: Failure | None = None) -> None:
+    def _report(self, state: SourceState, failure: Failure | None = None) -> None:
         changed = SourceChanged(state, failure)
-        if changed != self._told and self._ended is None:
-            self._told = changed
+        if changed != self._reported and self._ended is None:
+            self._reported = changed
             self._events.put_nowait(changed)
 
     def _finish(self, why: Literal["exhausted", "closed"], warning: str = "") -> Ended:
@@ -445,11 +445,11 @@ class Source:
 
     def _after(self) -> Literal["start", "pause", "hole"]:
         """What lies between the last sample on the tape and the next process's first."""
-        if not self._went or self._keeper is None:
+        if not self._writes or self._keeper is None:
             return "start"
         return "pause" if self._paused else "hole"
 
-    def _say(self, word: str) -> None:
+    def _command(self, word: str) -> None:
         pipe = self._process.stdin if self._process else None
         if pipe is not None and not pipe.is_closing():
             pipe.write(f"{word}\n".encode())

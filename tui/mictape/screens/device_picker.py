@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from mictape.audio.device_monitor import Levels, Lookout, Refused, Sight
+from mictape.audio.device_monitor import DeviceMonitor, Levels, MonitorEvent, Refused
 from mictape.audio.devices import Device, Listing
 from mictape.failure import Failure, MictapeError
 from mictape.screens.modal import Question
@@ -31,7 +31,7 @@ class DevicePicker(Question[Choice | None]):
     """Choose what to record. The result is the choice, or None when it was left.
 
     `load` lists the devices; it is called when the picker opens and when the person looks again, and may
-    raise `MictapeError`. A `Lookout` keeps the list true meanwhile and gives the levels.
+    raise `MictapeError`. A `DeviceMonitor` keeps the list true meanwhile and gives the levels.
     """
 
     CSS_PATH = "device_picker.tcss"
@@ -59,7 +59,7 @@ class DevicePicker(Question[Choice | None]):
     def __init__(
         self,
         load: Callable[[], Awaitable[list[Device]]],
-        lookout: Lookout | None = None,
+        monitor: DeviceMonitor | None = None,
         *,
         in_use: Collection[DeviceKey] = (),
         added: Sequence[Device] = (),
@@ -70,7 +70,7 @@ class DevicePicker(Question[Choice | None]):
 
         Args:
             load: Lists the devices once.
-            lookout: Tells what changes while the picker is open; None: nobody does.
+            monitor: Reports what changes while the picker is open; None: nothing does.
             in_use: The device of the session's first track.
             added: Those of its other tracks; listed even while they are unplugged, so that they can be removed.
             last_used: The device that was chosen last.
@@ -78,7 +78,7 @@ class DevicePicker(Question[Choice | None]):
         """
         super().__init__()
         self._load = load
-        self._lookout = lookout
+        self._monitor = monitor
         self._can_add = can_add
         self._added = {key_of(device): device for device in added}
         self._in_use = {*in_use, *self._added}
@@ -98,8 +98,8 @@ class DevicePicker(Question[Choice | None]):
     def on_mount(self) -> None:
         """Look for devices at once, and go on looking."""
         self.action_look_again()
-        if self._lookout is not None:
-            self._keep_looking(self._lookout)
+        if self._monitor is not None:
+            self._keep_looking(self._monitor)
 
     def action_look_again(self) -> None:
         """List the devices afresh."""
@@ -116,7 +116,7 @@ class DevicePicker(Question[Choice | None]):
         if action == "beside":
             return self._can_add and device is not None
         if action == "unmute":
-            return self._lookout is not None and device is not None and device.muted
+            return self._monitor is not None and device is not None and device.muted
         return True
 
     def action_beside(self) -> None:
@@ -133,8 +133,8 @@ class DevicePicker(Question[Choice | None]):
 
     def action_unmute(self) -> None:
         """Let the device under the cursor be heard again."""
-        if self._list.device is not None and self._lookout is not None:
-            self._lookout.unmute(self._list.device)
+        if self._list.device is not None and self._monitor is not None:
+            self._monitor.unmute(self._list.device)
 
     def action_leave(self) -> None:
         """Leave without choosing."""
@@ -157,12 +157,12 @@ class DevicePicker(Question[Choice | None]):
         except MictapeError as error:
             self.take(Listing(failure=error.failure))
 
-    @work(group="lookout")
-    async def _keep_looking(self, lookout: Lookout) -> None:
-        async for sight in lookout:
+    @work(group="monitor")
+    async def _keep_looking(self, monitor: DeviceMonitor) -> None:
+        async for sight in monitor:
             self.take(sight)
 
-    def take(self, sight: Sight) -> None:
+    def take(self, sight: MonitorEvent) -> None:
         """Show what there is to record now, how loud it is, or why something was refused."""
         match sight:
             case Levels(peaks):
@@ -210,8 +210,8 @@ class DevicePicker(Question[Choice | None]):
     @on(DeviceList.OptionHighlighted)
     def _look_at(self) -> None:
         """Another device is under the cursor: hear it where one at a time can be heard, and offer what fits it."""
-        if self._lookout is not None and self._list.device is not None:
-            self._lookout.look(self._list.device)
+        if self._monitor is not None and self._list.device is not None:
+            self._monitor.look(self._list.device)
         self._show_keys()
 
     def _say(self, sentence: str, *, trouble: bool = False) -> None:
