@@ -11,6 +11,7 @@ from textual.widgets import Footer, Static
 import mictape
 from mictape.audio.ballistics import Reading
 from mictape.commands import COMMANDS, bindings
+from mictape.failure import Advice
 from mictape.screens.help import HelpScreen
 from mictape.screens.main.screen import MainScreen
 from mictape.screens.recover import Interrupted, RecoverScreen
@@ -132,7 +133,9 @@ class WholeStage(Stage):
 async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int]) -> None:
     line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), Footer()
     async with WholeStage(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
-        line.show(Status(State.PAUSED, "Blue Yeti", "local", 0, hint="Press space to go on."))
+        line.show(
+            Status(State.PAUSED, "Blue Yeti", "local", 0, hint=Advice("Nothing is recorded", "Resume", action="pause"))
+        )
         meter.pull(Reading(), 0)
         await pilot.pause()
         assert [widget.region.y for widget in (line, meter, text, footer)] == [0, 3, 6, size[1] - 1]

@@ -15,6 +15,7 @@ import mictape
 from mictape.audio.ballistics import Meter
 from mictape.audio.messages import LevelCell
 from mictape.commands import bindings
+from mictape.failure import Advice
 from mictape.screens.main.screen import Level, MainScreen
 from mictape.session.state import State, Status
 from mictape.themes import load_themes, shipped_folder, theme_variables
@@ -53,7 +54,7 @@ class Still(App[None]):
         return theme_variables(self.current_theme)
 
 
-def shown(state: State, hint: str = "") -> Callable[[Pilot[None]], object]:
+def shown(state: State, hint: Advice | None = None) -> Callable[[Pilot[None]], object]:
     """Brings the screen to one moment."""
 
     async def show(pilot: Pilot[None]) -> None:
@@ -87,5 +88,6 @@ def test_listening(snap_compare: Callable[..., bool], theme: str, size: tuple[in
 
 
 def test_trouble_says_what_to_do_on_a_small_screen(snap_compare: Callable[..., bool]) -> None:
-    run_before = shown(State.DEVICE_LOST, "Blue Yeti is gone. Plug it in again, or press d to choose another.")
+    hint = Advice("Blue Yeti is gone", "Plug it in again, or choose another device", action="choose_device")
+    run_before = shown(State.DEVICE_LOST, hint)
     assert snap_compare(Still("mictape-contrast"), terminal_size=(60, 20), run_before=run_before)

@@ -19,11 +19,11 @@ from mictape.audio.device_monitor import DeviceMonitor
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.source import FileSource, SourceSpec
 from mictape.cli import output
-from mictape.commands import Command, Owner, bindings
+from mictape.commands import Command, Owner, bindings, explained
 from mictape.credentials import log_in, standing_of
 from mictape.engines import catalog
 from mictape.engines.readiness import Standing
-from mictape.failure import ExitCode, Failure, MictapeError, unexpected
+from mictape.failure import Advice, ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.keys import keymap_of
 from mictape.models import catalogue as catalogues
@@ -58,7 +58,7 @@ from mictape.units import RATE
 from mictape.widgets.device_list import key_of
 from mictape.widgets.level_meter import visible_steps
 
-"""How often the screen looks at the session; it draws only what changed."""
+NO_DEVICE: Final = Advice("No device is chosen", "Choose what to record", action="choose_device")
 
 POLICY: Final = Policy(offline_drain_s=3.0)
 """Leaving waits for the engine, but not long for one that cannot be reached."""
@@ -167,7 +167,7 @@ class MictapeApp(TerminalApp):
             self._say(problem)
         known = self._settings.theme in self.available_themes
         if not known:
-            self._say(Failure(f"There is no theme {self._settings.theme}", "Press T to choose one"))
+            self._say(Failure(f"There is no theme {self._settings.theme}", "Choose another", action="choose_theme"))
         self.theme = self._settings.theme if known else DEFAULT_THEME
         self.theme_changed_signal.subscribe(self, self._on_theme)
 
@@ -194,12 +194,12 @@ class MictapeApp(TerminalApp):
         recording, session = self._recording, self.session
         status = recording.status()
         if status is None or session is None:
-            hint = "Press d to choose what to record." if self._waiting_for_device else ""
+            hint = NO_DEVICE if self._waiting_for_device else None
             self._main.show(Status(State.LOADING, device="", engine=recording.engine.title, position=0, hint=hint))
             return
         if recording.stopping:
-            going_on = "q leaves now; what is missing can be completed later."
-            status = replace(status, hint=f"Finishing: {recording.behind_s:.0f} s of sound to go. {going_on}")
+            what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"
+            status = replace(status, hint=Advice(what, "Leave now", action="stop"))
         names = self.transcript.track_names
         first, *added = recording.tracks
         shown = [first, *(track for track in added if not track.tape.ended)]
@@ -207,7 +207,7 @@ class MictapeApp(TerminalApp):
         self._main.show(status, levels, paused=session.paused)
 
     def _say(self, failure: Failure) -> None:
-        self.notify(str(failure), severity="warning", markup=False)
+        self.notify(explained(failure, self.keymap), severity="warning", markup=False)
 
     @contextlib.contextmanager
     def _saying(self) -> Generator[None]:

@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.keys import format_key
 
+from mictape.failure import Action, Advice
+
 Owner = Literal["app", "screen", "view", "search"]
 """What carries a command out: the app what concerns the session, the main screen what concerns the text, the transcript
 what only moves in it, the search bar what is typed there."""
@@ -116,6 +118,30 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
 """In the order the help screen shows them."""
 
 COMMANDS: Final = tuple(chain(*GROUPS.values()))
+
+_STEPS: Final[Mapping[Action, tuple[str, ...]]] = {
+    "add_device": ("choose_device", "+"),
+    "remove_device": ("choose_device", "+"),
+    "unmute_device": ("choose_device", "^u"),
+}
+"""The actions that are not a command of their own: the command that opens a dialog, and the key in it."""
+
+
+def keys_for(action: Action, keymap: Mapping[str, str] | None = None) -> str:
+    """The keys that carry out an action, as they are shown: `d`, or `d, then +`.
+
+    Args:
+        action: The action.
+        keymap: The keys of commands that differ from the table, by command id, as Textual names them.
+    """
+    first, *others = _STEPS.get(action, (action,))
+    return ", then ".join([shown_key(first, keymap or {}), *others])
+
+
+def explained(advice: Advice, keymap: Mapping[str, str] | None = None) -> str:
+    """An advice in words, with the keys that carry out its remedy."""
+    return advice.explained(keys_for(advice.action, keymap) if advice.action is not None else "")
+
 
 _EVERYWHERE: Final = ("command_palette", "copy_or_stop")
 """These come before what a field that has the focus does with their keys."""

@@ -1,9 +1,9 @@
 """What went wrong, in words for the person: every failure has a sentence and a next step."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal
 
 SHORTEST_SECRET: Final = 8
 """Characters. Nobody's key is shorter, and hiding a short text would hide innocent words."""
@@ -43,17 +43,33 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+Action = Literal[
+    "add_device",
+    "choose_device",
+    "choose_engine",
+    "choose_theme",
+    "complete_gap",
+    "export",
+    "mark",
+    "next_gap",
+    "pause",
+    "remove_device",
+    "stop",
+    "unmute_device",
+]
+"""What can be done about something, by name: the app knows the key for it, the command line the option."""
+
+
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """One failure, told: what happened and the one thing to do about it."""
+class Advice:
+    """What is the case, and the one thing to do about it."""
 
     what: str
-    """What happened: a sentence without its full stop."""
+    """What is the case: a sentence without its full stop."""
     remedy: str = ""
-    """The one thing to do: a sentence without its full stop; empty when nothing can be done."""
-    code: ExitCode = ExitCode.SOUND
-    needs_key: bool = False
-    """Whether an API key is missing or refused, so that another one would help."""
+    """The one thing to do: a sentence without its full stop; empty when nothing can be done. It names no key."""
+    action: Action | None = field(default=None, kw_only=True)
+    """What carries out the remedy; the app adds the key to it, the command line the option."""
 
     def __post_init__(self) -> None:
         """A failure is shown, logged and stored: no secret gets so far."""
@@ -62,7 +78,21 @@ class Failure:
 
     def __str__(self) -> str:
         """Both sentences, for a line of output."""
-        return " ".join(f"{each}{'' if each.endswith('?') else '.'}" for each in (self.what, self.remedy) if each)
+        return self.explained()
+
+    def explained(self, means: str = "") -> str:
+        """Both sentences; `means` is the key or the option that carries out the remedy."""
+        remedy = f"{self.remedy} ({means})" if self.remedy and means else self.remedy
+        return " ".join(f"{each}{'' if each.endswith('?') else '.'}" for each in (self.what, remedy) if each)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(Advice):
+    """One failure: what happened, the one thing to do about it, and the exit code of a command that it ends."""
+
+    code: ExitCode = ExitCode.SOUND
+    needs_key: bool = False
+    """Whether an API key is missing or refused, so that another one would help."""
 
 
 LONGEST_DETAIL: Final = 200

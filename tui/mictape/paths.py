@@ -105,7 +105,7 @@ def typed_path(text: str) -> Path:
         raise MictapeError(Failure(f"This is not a path: {text!r}", "Name another one")) from error
     except OSError as error:  # from the current folder
         what = f"{text} cannot be found: the current folder does not exist any more"
-        raise MictapeError(Failure(what, "Name a path that begins with /")) from error
+        raise MictapeError(Failure(what, "Name a full path")) from error
 
 
 def working_folder() -> Path:

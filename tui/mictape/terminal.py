@@ -219,7 +219,7 @@ def copy(text: str, osc_52: Callable[[str], None], spare: Path, environ: Mapping
             file.write(text.encode("utf-8", "replace"))
     except OSError as error:
         what = f"There is no clipboard here, and {spare} cannot be written: {error.strerror}"
-        raise MictapeError(Failure(what, "Write it to a file with x")) from error
+        raise MictapeError(Failure(what, "Export it to a file", action="export")) from error
     return f"There is no clipboard here that takes it; written to {spare}."
 
 

@@ -140,6 +140,6 @@ def test_merged_cells_of_one_level_say_the_same_about_zeros_and_speech(
     ],
 )
 def test_no_signal_names_the_setting_of_the_system(platform: str, setting: str) -> None:
-    hint = no_signal_hint(platform)
+    hint = str(no_signal_hint(platform))
     assert "no microphone permission" in hint
     assert setting in hint

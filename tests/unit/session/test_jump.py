@@ -103,7 +103,7 @@ async def test_a_gap_is_completed_beside_the_session(home: Path) -> None:
         transcript.remove(transcript.id_at(1))
         track.coverage.covered.remove(SLOT, 2 * SLOT)
         track.coverage.give_up(SLOT, 2 * SLOT, "network was down")
-        gap = transcript.add(1, SLOT, 2 * SLOT, "0 s not transcribed · c to complete", kind=Kind.GAP)
+        gap = transcript.add(1, SLOT, 2 * SLOT, "0 s not transcribed", kind=Kind.GAP)
         app._main.view.go_to(gap)
         await pilot.press("c")
         await until_async(lambda: gap not in transcript)

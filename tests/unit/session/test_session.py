@@ -188,7 +188,7 @@ async def test_a_source_that_cannot_be_opened_is_said_and_nothing_is_lost(librar
     with pytest.raises(MictapeError):
         await session.capture(track)
     assert track.status("x", paused=False).state is State.DEVICE_LOST
-    assert "missing.wav" in track.status("x", paused=False).hint
+    assert "missing.wav" in str(track.status("x", paused=False).hint)
     await session.close()
 
 

@@ -23,7 +23,7 @@ from mictape.audio.clock import Anchor, Clock
 from mictape.audio.source import DeviceSource, FileSource
 from mictape.audio.tape import count_samples, read_journal
 from mictape.engines.base import Request
-from mictape.failure import MictapeError
+from mictape.failure import Advice, MictapeError
 from mictape.library.export import plain
 from mictape.library.library import Library, Store
 from mictape.session.recovery import load_session
@@ -261,9 +261,11 @@ LISTENING = Status(State.LISTENING, "Blue Yeti", "local", 32_000, behind_s=0.4, 
 
 
 def test_the_state_line_tells_the_worst_track_by_its_name() -> None:
-    lost = replace(LISTENING, state=State.DEVICE_LOST, device="Speakers", hint="Look.", track="Computer", lost_ms=100)
+    lost = replace(
+        LISTENING, state=State.DEVICE_LOST, device="Speakers", hint=Advice("Look"), track="Computer", lost_ms=100
+    )
     worst = worst_of([LISTENING, lost])
-    assert (worst.state, worst.track, worst.hint, worst.lost_ms) == (State.DEVICE_LOST, "Computer", "Look.", 120)
+    assert (worst.state, worst.track, worst.hint, worst.lost_ms) == (State.DEVICE_LOST, "Computer", lost.hint, 120)
     assert worst.device == "Blue Yeti + Speakers"
     assert worst.recording
 

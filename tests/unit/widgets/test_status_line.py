@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Region
 
+from mictape.failure import Advice
 from mictape.session.state import State, Status
 from mictape.units import RATE, clock
 from mictape.widgets.status_line import LAMPS, StatusLine, span
@@ -124,24 +125,25 @@ async def test_a_hint_has_a_row_of_its_own_while_there_is_one() -> None:
         line.show(LISTENING)
         await pilot.pause()
         assert line.size.height == 1
-        line.show(replace(LISTENING, state=State.DEVICE_LOST, hint="Plug it in again or press d."))
+        gone = Advice("It is gone", "Choose another", action="choose_device")
+        line.show(replace(LISTENING, state=State.DEVICE_LOST, hint=gone))
         await pilot.pause()
         assert line.size.height == 2
         assert stage.rows[0].startswith(" ! DEVICE LOST")
-        assert stage.rows[1].strip() == "Plug it in again or press d."
+        assert stage.rows[1].strip() == "It is gone. Choose another (d)."
         line.show(LISTENING)
         await pilot.pause()
         assert line.size.height == 1
 
 
 async def test_a_hint_longer_than_the_row_goes_on_below() -> None:
-    rows = await rows_at(60, replace(LISTENING, hint="word " * 30))
+    rows = await rows_at(60, replace(LISTENING, hint=Advice("word " * 30)))
     assert " ".join(rows).count("word") == 30
     assert all(len(row) <= 60 for row in rows)
 
 
 async def test_a_hint_that_would_fill_the_screen_ends_in_an_ellipsis() -> None:
-    rows = await rows_at(60, replace(LISTENING, hint="word " * 300))
+    rows = await rows_at(60, replace(LISTENING, hint=Advice("word " * 300)))
     assert sum("word" in row for row in rows) == 4
     assert rows[4].endswith("…")
 

@@ -4,12 +4,13 @@ Everything is counted in sample time, in cells of the meters' grid; nothing here
 """
 
 import sys
-from enum import StrEnum
+from enum import Enum
 from math import exp
 from typing import Final, Literal
 
 from mictape.audio.ballistics import AES17_DB, decibels
 from mictape.audio.messages import GRID_MS, LevelCell
+from mictape.failure import Advice
 
 ZEROS_AT_START_MS: Final = 500
 """Exact zeros from the start of a stream for as long as this are no signal.
@@ -35,25 +36,32 @@ SPEECH_TIME_MS: Final = 3_000
 """Time constant of the level of speech, and how much speech there has to be before it is judged."""
 
 
-class Trouble(StrEnum):
-    """What is wrong with the sound, and what to do about it; the first that holds is told."""
+class Trouble(Enum):
+    """What is wrong with the sound, and what to do about it; the first that holds is shown."""
 
-    NO_SPEECH = "There is sound but no speech: is this the right microphone? The device picker shows all levels."
-    CLIPPING = "Too loud, it clips: turn the microphone's level down, or move away from it."
-    TOO_QUIET = "Speech is very quiet: turn the microphone's level up, or move closer to it."
+    NO_SPEECH = Advice(
+        "There is sound, but no speech in it: is this the right microphone?",
+        "The device picker shows the level of every one",
+        action="choose_device",
+    )
+    CLIPPING = Advice("It is too loud and clips", "Turn the microphone's level down, or move away from it")
+    TOO_QUIET = Advice("Speech is very quiet", "Turn the microphone's level up, or move closer to it")
 
 
 _SETTING: Final = {
-    "darwin": "System Settings, Privacy & Security, Microphone",
-    "win32": "Settings, Privacy & security, Microphone, Let desktop apps access your microphone",
+    "darwin": "See System Settings, Privacy & Security, Microphone",
+    "win32": "See Settings, Privacy & security, Microphone, Let desktop apps access your microphone",
 }
-_SETTING_ON_LINUX: Final = "the sound settings under Input, or unmute it in the device picker"
 
 
-def no_signal_hint(platform: str = sys.platform) -> str:
+def no_signal_hint(platform: str = sys.platform) -> Advice:
     """What to do when only zeros arrive, with the path to the setting on this system."""
-    setting = _SETTING.get(platform, _SETTING_ON_LINUX)
-    return f"No signal: muted, or the terminal has no microphone permission. See {setting}."
+    what = "No signal: muted, or the terminal has no microphone permission"
+    if platform in _SETTING:
+        return Advice(what, _SETTING[platform])
+    return Advice(
+        what, "See the sound settings under Input, or unmute the device in the picker", action="unmute_device"
+    )
 
 
 class SignalWatch:

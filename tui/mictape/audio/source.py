@@ -381,13 +381,13 @@ class Source:
                 return
             if looks * WATCH_S >= STALL_S and self._broken_at is None:  # else it is known why nothing comes
                 remedy = "Wait a moment, plug it in again or choose another device"
-                self._report("stalled", Failure("No sound arrives any more", remedy))
+                self._report("stalled", Failure("No sound arrives any more", remedy, action="choose_device"))
 
     def _trouble(self, failed: Failed | None) -> _SourceError:
         """What is wrong after the process has said `failed`, or has ended without a word."""
         if failed is None:
             return self._ended_without_a_word()
-        failure = Failure(failed.what, failed.remedy)
+        failure = Failure(failed.what, failed.remedy, action="choose_device" if failed.kind == "device" else None)
         restart = failed.kind in {"device", "disk"} and not self._once
         if failed.kind == "disk":
             self._broken_at = self._tape.samples

@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 from mictape.audio.devices import Device
 from mictape.audio.source import SourceSpec
-from mictape.failure import ExitCode, MictapeError
+from mictape.cli import output
+from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Style, json_line, plain
 from mictape.library.records import LineRecord
 from mictape.paths import Places
@@ -133,7 +134,7 @@ async def _say_what_is_missing(session: Session) -> None:
         for track in session.tracks:
             follower = track.follower
             failure = follower.failure if follower is not None and follower.state == "offline" else None
-            now = f"mictape: {failure} Trying again …" if failure else ""
+            now = f"mictape: {output.explained(failure)} Trying again …" if failure else ""
             if now != said:
                 print(now or "mictape: Connected.", file=sys.stderr, flush=True)
                 said = now
@@ -184,9 +185,9 @@ async def _show(recording: Recording, session: Session, job: Job) -> None:
                 case LineRevised(line):
                     lines.revise(line)
                 case Trouble(failure):
-                    print(f"mictape: {failure}", file=sys.stderr, flush=True)
+                    output.say(failure)
                 case SourceEnded(_, warning) if warning:
-                    print(f"mictape: {warning}", file=sys.stderr, flush=True)
+                    output.say(Failure(warning.rstrip(".")))
                 case _:
                     pass
             update()

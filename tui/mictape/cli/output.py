@@ -4,12 +4,23 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable
-from typing import BinaryIO, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, Final, TypeVar, cast
 
-from mictape.failure import Failure
+from mictape.failure import Action, Advice, Failure
 
 T = TypeVar("T")
+
+_OPTIONS: Final[Mapping[Action, str]] = {
+    "add_device": "--also NAME",
+    "choose_device": "--device NAME",
+    "choose_engine": "--engine NAME",
+    "choose_theme": "--theme NAME",
+    "complete_gap": "mictape sessions complete",
+    "export": "mictape sessions show",
+    "stop": "Ctrl-C",
+}
+"""What carries out an action on the command line; the others are of the full-screen app alone."""
 
 
 class Output(io.TextIOWrapper):
@@ -37,8 +48,13 @@ def say(failure: Failure) -> int:
     """Print a failure on stderr; its exit code."""
     with contextlib.suppress(OSError):  # nothing reads it any more
         if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  (None when it was closed)
-            print(f"mictape: {failure}", file=sys.stderr, flush=True)
+            print(f"mictape: {explained(failure)}", file=sys.stderr, flush=True)
     return failure.code
+
+
+def explained(advice: Advice) -> str:
+    """An advice in words, with the option or the command that carries out its remedy."""
+    return advice.explained(_OPTIONS.get(advice.action, "") if advice.action is not None else "")
 
 
 def watched(run: Callable[[], int]) -> int:

@@ -38,7 +38,9 @@ async def devices_named(wishes: Sequence[str]) -> list[Device]:
 def present(devices: Sequence[Device], name: str, host_api: str) -> Device:
     """The device of that name. Raises MictapeError (`ExitCode.SOUND`) when it is not connected."""
     if (device := find(devices, name, host_api)) is None:
-        raise MictapeError(Failure(f"{name} is not connected", "Connect it, or choose another device"))
+        raise MictapeError(
+            Failure(f"{name} is not connected", "Connect it, or choose another device", action="choose_device")
+        )
     return device
 
 

@@ -63,7 +63,7 @@ class GapCompletion:
             MictapeError: it is no gap.
         """
         if self._transcript.line_of(id).kind is not GAP:
-            raise MictapeError(Failure("This line is not a gap", "Move to a gap first"))
+            raise MictapeError(Failure("This line is not a gap", "Move to one first", action="next_gap"))
         if id not in self._running:
             self._running[id] = asyncio.create_task(self._complete(track, id, engine, request), name=f"gap {id}")
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from mictape.audio.source import SourceState
+from mictape.failure import Advice
 from mictape.recognition.live import EngineState
 
 
@@ -81,8 +82,8 @@ class Status:
     """What a billed engine has cost so far by its public price, US dollars; None where there is no price."""
     lost_ms: int = 0
     """Milliseconds of tape that are holes."""
-    hint: str = ""
-    """What to do next: about the state, or about sound that is too loud, too quiet or no speech. One sentence."""
+    hint: Advice | None = None
+    """What to do next: about the state, or about sound that is too loud, too quiet or no speech."""
     recording: bool = False
     """Whether sound is being written to the tape right now."""
     track: str = ""

@@ -13,7 +13,7 @@ from mictape.audio.messages import GRID_MS, Progress
 from mictape.audio.source import DeviceSource, FileSource, Source, SourceSpec, SourceState
 from mictape.audio.tape import Tape
 from mictape.engines.base import Word
-from mictape.failure import Failure
+from mictape.failure import Advice, Failure
 from mictape.library.records import TrackKind, TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
@@ -28,14 +28,14 @@ MINUTE_S: Final = 60.0
 SPEAKS: Final = RATE * 3 // 2
 """So long after new text somebody still speaks: engines write a word or two a second."""
 
-HINTS: Final[Mapping[State, str]] = {
-    State.DEVICE_LOST: "Looking for the device; press d to choose another.",
-    State.DEVICE_STALLED: "Waiting for the device; press d to choose another.",
+HINTS: Final[Mapping[State, Advice]] = {
+    State.DEVICE_LOST: Advice("Looking for the device", "Wait, or choose another one", action="choose_device"),
+    State.DEVICE_STALLED: Advice("Waiting for the device", "Wait, or choose another one", action="choose_device"),
     State.NO_SIGNAL: no_signal_hint(),
-    State.PAUSED: "Nothing is recorded; space resumes.",
-    State.LOADING: "Sound is recorded already; the words come when the model is loaded.",
-    State.CATCHING_UP: "The engine is behind; nothing is lost.",
-    State.ENDED: "The file has ended; q leaves.",
+    State.PAUSED: Advice("Nothing is recorded", "Resume", action="pause"),
+    State.LOADING: Advice("Sound is recorded already; the words come when the model is loaded"),
+    State.CATCHING_UP: Advice("The engine is behind; nothing is lost"),
+    State.ENDED: Advice("The file has ended", "Quit", action="stop"),
 }
 """What to do in a state that has no failure to tell of."""
 
@@ -250,17 +250,19 @@ class Track:
         silent = self.follower.left_out if self.follower else 0
         return f"{clock(silent)} of {clock(self.end)} was silence and was not sent" if silent >= RATE else ""
 
-    def _hint(self, state: State) -> str:
-        """What to do next in this state; empty when there is nothing to do."""
+    def _hint(self, state: State) -> Advice | None:
+        """What to do next in this state; None when there is nothing to do."""
         if state in (State.DISK_FULL, State.DEVICE_LOST, State.DEVICE_STALLED) and self.failure is not None:
             if state is State.DEVICE_LOST and self.number != FIRST:
-                return str(Failure(self.failure.what, "Plug it in again, or press d, then + on it to remove it"))
-            return str(self.failure)
+                return Advice(self.failure.what, "Plug it in again, or remove it", action="remove_device")
+            return self.failure
         if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
-            return f"{self.follower.failure} The recording goes on."
+            failure = self.follower.failure
+            return Advice(f"The recording goes on. {failure.what}", failure.remedy, action=failure.action)
         if state is State.PAUSED or self.source_state != "open":
-            return HINTS.get(state, "")
-        return HINTS.get(state) or str(self._watch.trouble or "")
+            return HINTS.get(state)
+        trouble = self._watch.trouble
+        return HINTS.get(state) or (trouble.value if trouble is not None else None)
 
     def record(self) -> TrackRecord:
         """The track as the library stores it."""

@@ -1,5 +1,6 @@
 """The state line: the state word, what is recorded and by what it is recognised, and how far it is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar, Final
@@ -11,6 +12,8 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mictape.commands import explained
+from mictape.failure import Advice
 from mictape.session.state import State, Status
 from mictape.units import RATE, clock
 from mictape.widgets.survives import SurvivesErrors
@@ -117,15 +120,15 @@ class StatusLine(SurvivesErrors, Widget):
         self._status: Status | None = None
         self._shown: _Shown | None = None
 
-    def show(self, status: Status) -> None:
-        """Show a status; draws only if the words change."""
+    def show(self, status: Status, explain: Callable[[Advice], str] = explained) -> None:
+        """Show a status, its hint in the words of `explain`; draws only if the words change."""
         before, self._status = self._status, status
         moved_within_quarter = (
             before is not None
             and before.position != status.position
             and before.position // _QUARTER == status.position // _QUARTER
         )
-        shown = _in_words(status, keep=self._shown if moved_within_quarter else None)
+        shown = _in_words(status, explain, keep=self._shown if moved_within_quarter else None)
         if shown == self._shown:
             return
         grows = self._shown is None or self._shown.hint != shown.hint
@@ -159,7 +162,7 @@ _Part = tuple[str, str]
 """Text, and the component class it is drawn with."""
 
 
-def _in_words(status: Status, keep: _Shown | None) -> _Shown:
+def _in_words(status: Status, explain: Callable[[Advice], str], keep: _Shown | None) -> _Shown:
     """The words for a status; of `keep` the delay, which must not change yet."""
     behind = "" if status.behind_s is None else f"{span(status.behind_s)} behind"
     return _Shown(
@@ -172,7 +175,7 @@ def _in_words(status: Status, keep: _Shown | None) -> _Shown:
         latency="" if status.latency_s is None else f"latency {status.latency_s:.1f} s",
         cost="" if status.cost_usd is None else f"${status.cost_usd:.2f}",
         lost=f"lost {span(max(status.lost_ms / 1000, 0.1))}" if status.lost_ms else "",
-        hint=status.hint,
+        hint=explain(status.hint) if status.hint is not None else "",
         recording=status.recording,
     )
 

@@ -14,7 +14,8 @@ from textual.screen import Screen
 from textual.selection import Selection
 
 from mictape.audio.tape import TapeError
-from mictape.failure import Failure, MictapeError
+from mictape.commands import explained, keymap_in
+from mictape.failure import Advice, Failure, MictapeError
 from mictape.library.export import plain
 from mictape.screens.prompt import Ask
 from mictape.session.goto import sample_of
@@ -37,6 +38,9 @@ _Finder = Callable[[list[Line]], Awaitable[Line | None]]
 """Gives the first of some lines that is looked for; None when it is none of them."""
 
 TIMES: Final = "12:30 or 1:02:03 on the tape · -5m or +30s from here · @14:05 on the wall"
+
+
+NOTHING_YET: Final = Failure("Nothing is recorded yet", "Choose a device", action="choose_device")
 
 
 class Reading(Screen[None]):
@@ -66,11 +70,14 @@ class Reading(Screen[None]):
         try:
             yield
         except MictapeError as error:
-            self.say(str(error.failure), trouble=True)
+            self.say(error.failure)
 
-    def say(self, what: str, *, trouble: bool = False) -> None:
-        """Say something that goes by itself."""
-        self.notify(what, severity="warning" if trouble else "information", markup=False)
+    def say(self, what: str | Advice) -> None:
+        """Say something that goes by itself; a failure as a warning."""
+        severity = "warning" if isinstance(what, Failure) else "information"
+        self.notify(
+            explained(what, keymap_in(self)) if isinstance(what, Advice) else what, severity=severity, markup=False
+        )
 
     # Going somewhere.
 
@@ -86,7 +93,7 @@ class Reading(Screen[None]):
     def _sample_of(self, answer: str) -> int:
         """Session time of what was typed. Raises MictapeError."""
         if self.session is None or not self.session.tracks:
-            raise MictapeError(Failure("Nothing is recorded yet", "Choose a device with d"))
+            raise MictapeError(NOTHING_YET)
         here = self.line.start if self.line is not None else 0
         return sample_of(parse(answer), self.session.tracks[0], here)
 
@@ -101,7 +108,7 @@ class Reading(Screen[None]):
         if self.text.on_wall:
             self.text.tell_time(None)
         elif self.session is None:
-            self.say("Nothing is recorded yet; d chooses a device.")
+            self.say(NOTHING_YET)
         else:
             self.text.tell_time(partial(_utc_of, TapeClock(self.session.folder.path, FIRST)))
 
@@ -119,7 +126,7 @@ class Reading(Screen[None]):
         places = sorted(transcript.index_of(id) for id in transcript.marks if id in transcript)
         ahead = [place for place in places if (place - here) * step > 0]
         if not ahead:
-            self.say("There is no marked line that way; m marks one.")
+            self.say(Advice("There is no marked line that way", "Mark a line", action="mark"))
             return
         id = transcript.id_at(ahead[0] if step > 0 else ahead[-1])
         self.text.go_to(id)
@@ -152,7 +159,7 @@ class Reading(Screen[None]):
 
     def _seek_unsure(self, step: int) -> None:
         if (session := self.session) is None:
-            self.say("Nothing is recorded yet; d chooses a device.")
+            self.say(NOTHING_YET)
             return
 
         async def first_of(lines: list[Line]) -> Line | None:
