@@ -12,7 +12,7 @@ import pytest
 from servers.openai import KEY, OpenAIServer, Utterance, openai_server
 from support.judges import environment_with, judged
 
-PACKAGE: Final = "openai[realtime]==3.54.0"
+PACKAGE: Final = "openai[realtime]==3.57.0"
 """In an environment of its own because the extra keeps websockets below 16."""
 
 JUDGE: Final = """
@@ -22,6 +22,7 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
 url, key, detection = sys.argv[1:]
+model = "gpt-transcribe" if detection == "vad" else "gpt-live-transcribe"
 events = TypeAdapter(RealtimeServerEvent)
 speech, silence = b"\\1\\0" * 2400, bytes(4800)
 session = {
@@ -30,7 +31,7 @@ session = {
         "input": {
             "format": {"type": "audio/pcm", "rate": 24000},
             "noise_reduction": {"type": "near_field"},
-            "transcription": {"model": "gpt-live-transcribe", "language": "en", "keywords": ["kettle"]},
+            "transcription": {"model": model, "languages": ["en"], "keywords": ["kettle"]},
             "turn_detection": {"type": "server_vad", "silence_duration_ms": 400} if detection == "vad" else None,
         }
     },
@@ -108,3 +109,12 @@ async def test_the_sdk_ends_utterances_itself(python: Path) -> None:
     assert server.violations == []
     assert [end - start for start, end in server.talks[0].items] == [24 * 2100]
     assert not [kind for kind, _ in told if "Speech" in kind]
+
+
+async def test_what_the_service_refuses_of_its_default_model_the_server_refuses_in_its_words(python: Path) -> None:
+    chosen = 'model = "gpt-transcribe" if detection == "vad" else "gpt-live-transcribe"'
+    script = JUDGE.replace(chosen, 'model = "gpt-live-transcribe"').replace('"input_audio_buffer.cleared"', '"error"')
+    async with openai_server(SCRIPT) as server:
+        told = await judged(python, script, place_of(server), KEY, "vad")
+    (error,) = (message["error"] for kind, message in told if kind == "RealtimeErrorEvent")
+    assert error["message"] == "Turn detection is not supported for this transcription model"

@@ -205,7 +205,6 @@ async def test_an_end_that_may_pass_costs_no_word(tmp_path: Path) -> None:
         (closes(4002), "funds"),
         (fails(3006, "Invalid Message"), "could not use"),
         (closes(1003), "kind of data"),
-        (closes(1007), "could not read"),
         (closes(1009), "too large"),
     ],
 )

@@ -1,6 +1,7 @@
 """What servers hear in real sound: samples that are not zero are speech, and a pause ends an utterance."""
 
 from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,6 +51,19 @@ class Ear:
     def ms(self) -> int:
         """How much sound there was."""
         return len(self.sound) * 1000 // RATE
+
+
+Script = Sequence[str] | Callable[["array[int]"], str]
+"""What utterances are said to be: one after the other, or by what sounds in them."""
+
+
+def text_of(script: Script, number: int, sound: "array[int]", stretch: Stretch) -> str:
+    """What an utterance is said to be; nothing where there is no sound or no more script."""
+    if stretch[0] >= stretch[1]:
+        return ""
+    if callable(script):
+        return script(sound[stretch[0] : stretch[1]])
+    return script[number] if number < len(script) else ""
 
 
 def spread(text: str, stretch: Stretch) -> list[tuple[str, float, float]]:

@@ -1,7 +1,7 @@
 """A server that speaks ElevenLabs' Scribe v2 Realtime, strict about its client. It hears real sound (`servers.ear`)."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from servers.base import Asked, Peer, Refusal, Wrong
-from servers.ear import RATE, Ear, spread
+from servers.ear import RATE, Ear, Script, spread, text_of
 
 KEY: Final = "elevenlabs-key-of-the-tests"
 SHORTEST_COMMIT: Final = RATE * 3 // 10
@@ -28,13 +28,14 @@ class Chunk(msgspec.Struct, forbid_unknown_fields=True):
     audio_base_64: str
     commit: bool
     sample_rate: Literal[16000]
+    previous_text: str | None = None
 
 
 @dataclass
 class ScribeServer:
     """Says the texts of a script, one an utterance."""
 
-    script: Sequence[str] = ()
+    script: Script = ()
     fails: str | None = None
     """A message type that the first chunk is answered with."""
     queries: list[Mapping[str, list[str]]] = field(default_factory=list[Mapping[str, list[str]]])
@@ -78,11 +79,10 @@ class ScribeServer:
                 ended = ear.cut() or [(len(ear.sound), len(ear.sound))]
             for stretch in ended:
                 committed = len(ear.sound)
-                spoken = stretch[0] < stretch[1] and said < len(self.script)
-                await self._commit(peer, self.script[said] if spoken else "", stretch)
-                said += spoken
-            if ear.start is not None and not ended and said < len(self.script):
-                words = self.script[said].split()
+                await self._commit(peer, text_of(self.script, said, ear.sound, stretch), stretch)
+                said += stretch[0] < stretch[1]
+            if ear.start is not None and not ended:
+                words = text_of(self.script, said, ear.sound, (ear.start, len(ear.sound))).split()
                 await peer.send({"message_type": "partial_transcript", "text": " ".join(words[:-1])})
 
     async def _commit(self, peer: Peer, text: str, stretch: tuple[int, int]) -> None:

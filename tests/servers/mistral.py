@@ -1,14 +1,13 @@
 """A server that speaks Mistral's realtime transcription, strict about its client; it hears real sound."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
 
 from servers.base import Asked, Peer, Refusal
-from servers.ear import Ear, Stretch, spread
+from servers.ear import Ear, Script, Stretch, spread, text_of
 
 KEY: Final = "mistral-key-of-the-tests"
 LONGEST_APPEND: Final = 262_144
@@ -21,17 +20,23 @@ class Format(msgspec.Struct, forbid_unknown_fields=True):
 
 class Turns(msgspec.Struct, forbid_unknown_fields=True):
     start_threshold: float = 0.5
+    eager_end_threshold: float = 0.5
     end_threshold: float = 0.33
     min_silence_ms: int = 500
 
 
 class Session(msgspec.Struct, forbid_unknown_fields=True):
-    audio_format: Format
+    audio_format: Format | None = None
     turn_detection: Turns | None = None
     target_streaming_delay_ms: int | None = None
     language: str | None = None
     context_bias: list[str] | None = None
     diarize: bool | None = None
+
+    def updated(self, changes: "Session") -> "Session":
+        """The same with everything that a later message has set."""
+        given = {name: value for name, value in msgspec.structs.asdict(changes).items() if value is not None}
+        return msgspec.structs.replace(self, **given)
 
 
 class Update(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="session.update"):
@@ -57,7 +62,7 @@ _CLIENT: Final = msgspec.json.Decoder(Update | Append | Flush | End)
 class VoxtralServer:
     """Says the texts of a script, one an utterance."""
 
-    script: Sequence[str] = ()
+    script: Script = ()
     fails: int | None = None
     """The first sound is answered with this error."""
     sessions: list[Session] = field(default_factory=list[Session])
@@ -73,6 +78,7 @@ class VoxtralServer:
     async def __call__(self, peer: Peer) -> None:
         said = 0
         ear: Ear | None = None
+        asked: Session | None = None
         await peer.send({"type": "session.created", "session": _described(None)})
         while True:
             try:
@@ -85,21 +91,23 @@ class VoxtralServer:
                     if ear is not None:
                         await self._fail(peer, 422, "the session cannot be updated after audio")
                         return
-                    self.sessions.append(session)
-                    await peer.send({"type": "session.updated", "session": _described(session)})
+                    first = not asked
+                    asked = session if asked is None else asked.updated(session)
+                    self.sessions[len(self.sessions) - (not first) :] = [asked]
+                    await peer.send({"type": "session.updated", "session": _described(asked)})
                 case Append(audio=audio):
                     pcm = base64.b64decode(audio, validate=True)
-                    if not self.sessions or not pcm or len(pcm) > LONGEST_APPEND:
+                    if asked is None or not pcm or len(pcm) > LONGEST_APPEND:
                         await self._fail(peer, 400, f"{len(pcm)} bytes")
                         return
                     if self.fails is not None:
                         await self._fail(peer, self.fails, "as the test wants it")
                         return
-                    turns = self.sessions[-1].turn_detection
+                    turns = asked.turn_detection
                     ear = ear or Ear(turns.min_silence_ms if turns else None)
                     began = ear.start
                     for stretch in ear.hear(pcm):
-                        await self._turn(peer, said, stretch)
+                        await self._turn(peer, text_of(self.script, said, ear.sound, stretch), stretch)
                         said += 1
                         await peer.send({"type": "turn.end", "time_s": len(ear.sound) / 16_000})
                     if ear.start is not None and began is None:
@@ -107,17 +115,17 @@ class VoxtralServer:
                 case Flush():
                     pass
                 case _:
-                    for stretch in ear.cut() if ear else []:
-                        await self._turn(peer, said, stretch)
+                    ear = ear or Ear()
+                    for stretch in ear.cut():
+                        await self._turn(peer, text_of(self.script, said, ear.sound, stretch), stretch)
                         said += 1
                     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-                    done = {"model": "voxtral", "text": " ".join(self.script), "language": "en", "segments": []}
+                    done = {"model": "voxtral", "text": "", "language": "en", "segments": []}
                     await peer.send({"type": "transcription.done", "usage": usage, **done})
                     await peer.close()
                     return
 
-    async def _turn(self, peer: Peer, number: int, stretch: Stretch) -> None:
-        text = self.script[number] if number < len(self.script) else ""
+    async def _turn(self, peer: Peer, text: str, stretch: Stretch) -> None:
         words = spread(text, stretch)
         for word, _, _ in words:
             await peer.send({"type": "transcription.text.delta", "text": f" {word}"})
@@ -134,5 +142,6 @@ class VoxtralServer:
 def _described(session: Session | None) -> dict[str, Any]:
     """A session as the service describes it."""
     known: dict[str, Any] = msgspec.to_builtins(session) if session else {}
+    known.pop("audio_format", None)
     format_ = {"encoding": "pcm_s16le", "sample_rate": 16000}
     return {"request_id": "r", "model": "voxtral", "audio_format": format_, **known}

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final
 
-from servers.ear import Ear, spread
+from servers.ear import Ear, Script, spread, text_of
 
 KEY: Final = "http-key-of-the-tests"
 
@@ -36,7 +36,7 @@ class Answer:
 class TranscriptionServer:
     """Says the texts of a script, one a request in which there is sound."""
 
-    script: Sequence[str] = ()
+    script: Script = ()
     key: str | None = KEY
     """The only one that it accepts; None: it needs none."""
     answers: list[Answer] = field(default_factory=list[Answer])
@@ -70,8 +70,8 @@ class TranscriptionServer:
         ear.hear(pcm)
         text = ""
         stretch = ear.cut()
-        if stretch and self.said < len(self.script):
-            text, self.said = self.script[self.said], self.said + 1
+        if stretch:
+            text, self.said = text_of(self.script, self.said, ear.sound, stretch[0]), self.said + 1
         body: dict[str, Any] = {"text": f" {text}"}
         if self.requests[-1].get("response_format") == "verbose_json":
             words = spread(text, stretch[0]) if stretch else []
@@ -81,7 +81,7 @@ class TranscriptionServer:
 
 
 @contextmanager
-def transcription_server(script: Sequence[str] = (), **more: Any) -> Generator[TranscriptionServer]:
+def transcription_server(script: Script = (), **more: Any) -> Generator[TranscriptionServer]:
     """Serve until the block ends; its `url` is for the setting of that name."""
     made = TranscriptionServer(script, **more)
 

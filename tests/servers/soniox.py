@@ -1,13 +1,13 @@
 """A server that speaks Soniox's protocol, strict about its client. It hears real sound (`servers.ear`)."""
 
-from collections.abc import Sequence
+from array import array
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from servers.base import Asked, Peer, Refusal
-from servers.ear import Ear, spread
+from servers.ear import Ear, Script, Stretch, spread, text_of
 
 KEY: Final = "soniox-key-of-the-tests"
 
@@ -35,7 +35,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True):
 class SonioxServer:
     """Says the texts of a script, one an utterance."""
 
-    script: Sequence[str] = ()
+    script: Script = ()
     fails_after_ms: int | None = None
     """After so much sound it asks for a new session."""
     configs: list[Config] = field(default_factory=list[Config])
@@ -75,25 +75,27 @@ class SonioxServer:
                 await self._fail(peer, 503, "Cannot continue request (code 7). Please restart the request.")
                 return
             for stretch in ended:
-                tokens = self._tokens(said, stretch, config, final=True)
+                tokens = self._tokens(said, ear.sound, stretch, config, final=True)
                 said += 1
                 await self._say(peer, ear, [*tokens, {"text": marker, "is_final": True}], until=stretch[1])
             if marker == "<fin>" and not ended:
                 await self._say(peer, ear, [{"text": "<fin>", "is_final": True}])
             elif ear.start is not None:
                 stretch = (ear.start, len(ear.sound))
-                await self._say(peer, ear, self._tokens(said, stretch, config, final=False), until=ear.start)
+                await self._say(peer, ear, self._tokens(said, ear.sound, stretch, config, final=False), until=ear.start)
         if not ear.sound:
             await self._fail(peer, 400, "No audio received.")
             return
         for stretch in ear.cut():
-            await self._say(peer, ear, self._tokens(said, stretch, config, final=True))
+            await self._say(peer, ear, self._tokens(said, ear.sound, stretch, config, final=True))
         await self._say(peer, ear, [], finished=True)
         await peer.close()
 
-    def _tokens(self, number: int, stretch: tuple[int, int], config: Config, *, final: bool) -> list[dict[str, Any]]:
+    def _tokens(
+        self, number: int, sound: "array[int]", stretch: Stretch, config: Config, *, final: bool
+    ) -> list[dict[str, Any]]:
         """The utterance's words in two pieces each; of one that goes on all but the last word."""
-        text = self.script[number] if number < len(self.script) else ""
+        text = text_of(self.script, number, sound, stretch)
         words = spread(text, stretch)[: None if final else -1]
         return [
             {

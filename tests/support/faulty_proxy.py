@@ -25,6 +25,8 @@ class Line:
     """Each chunk comes so much later."""
     bytes_per_s: float | None = None
     """What goes through in either direction."""
+    cut_after: int | None = None
+    """After so many bytes, both directions together, it is closed."""
     swallow_after: int | None = None
     """After so many bytes, both directions together, nothing goes through any more, and neither end is told."""
     garble_up_after: int | None = None
@@ -46,6 +48,8 @@ class Line:
         while chunk := await reader.read(CHUNK):
             await asyncio.sleep(self.delay_s + (len(chunk) / self.bytes_per_s if self.bytes_per_s else 0.0))
             chunk = self._pass(chunk, up=up)
+            if self.cut_after is not None and self.up + self.down > self.cut_after:
+                return
             if not self.swallows:
                 writer.write(chunk)
                 await writer.drain()

@@ -43,6 +43,12 @@ def spoken(words: Sequence[int]) -> bytes:
     return b"".join((struct.pack("<h", LOUD + word * STEP) * SOUND if word else silence) + silence for word in words)
 
 
+def words_in(sound: "array[int]") -> str:
+    """The words that sound there."""
+    values = [value for value, before in zip(sound, [0, *sound], strict=False) if value and value != before]
+    return " ".join(f"w{(value - LOUD) // STEP}" for value in values)
+
+
 @dataclass
 class ScriptedEngine:
     """Answers turns of `turn_words` words; may be told to fail."""

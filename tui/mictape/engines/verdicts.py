@@ -50,7 +50,7 @@ HTTP: Final[Mapping[int, Verdict]] = {
 CODES: Final[Mapping[int, Verdict]] = {
     1002: Verdict("The server found the protocol broken", "Check the engine's url"),  # a garbled line looks the same
     1003: Verdict("The server does not take this kind of data", "Check the engine's settings", retry=False),
-    1007: Verdict("The server could not read what it was sent", "Check the engine's settings", retry=False),
+    1007: Verdict("The server could not read what it was sent", "Check the network"),  # as with a garbled line
     1008: Verdict("The service does not accept the key", "Set the right one with mictape login", False, needs_key=True),
     1009: Verdict("The server found a message too large", "Check the engine's settings", retry=False),
 }
