@@ -167,7 +167,12 @@ def test_a_session_in_which_nothing_happened_is_not_kept(store: Store) -> None:
         session(store, line(0, "Yes.", 0, 1), seconds=1),
         session(store, line(0, "my note", 0, 0, kind=Kind.NOTE), seconds=1),
     ]
-    assert [trash.discard_if_empty(store, id) for id in (empty, *kept)] == [True, False, False, False]
+    with store.create_session() as file:
+        store.add_track(file.session, TrackRecord(1, "File", "short.wav", kind="file", samples=RATE))
+        store.close_session(file.session)
+    kept.append(file.session)
+    assert [trash.discard_if_empty(store, id) for id in (empty, *kept)] == [True, False, False, False, False]
+    assert not trash.discard_if_empty(store, empty), "it is gone already"
     assert not (store.sessions_folder / empty).exists()
     assert sorted(each.id for each in store.sessions()) == sorted(kept)
 

@@ -13,7 +13,7 @@ from mictape.audio.source import FileSource, is_pipe, source_of
 from mictape.cli.headless import progress_bar, taking_signals
 from mictape.cli.output import say
 from mictape.failure import ExitCode, MictapeError
-from mictape.library import imported
+from mictape.library import imported, trash
 from mictape.library.library import Store
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
@@ -84,7 +84,7 @@ async def _import(what: _Import, name: str, label: str) -> int:
             await recording.run(_show(session, label, whole))
         id = session.folder.session
         if not whole.is_set():  # the file has all of it still
-            await recording.library.run(Store.delete_session, id)
+            await recording.library.run(trash.purge, id, trash=False)
             print(f"mictape: {name} was not read to its end. Import it again.", file=sys.stderr)
         elif file is not None:
             imported.note(session.folder.path, file)
