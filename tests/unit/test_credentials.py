@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from support import file_keyring
 from support.example_service import Done, Parrot, environment, installed, mictape, sound
 from support.file_keyring import FileKeyring, keyring_env
 from support.screen_app import ScreenApp
-from support.waiting import until_async
+from support.waiting import until, until_async
 
 KEY = "pk-0123456789abcdef"
 ANOTHER = "pk-fedcba9876543210"
@@ -73,6 +74,19 @@ def test_an_engine_that_needs_no_key_has_none() -> None:
         with pytest.raises(MictapeError) as caught:
             act("local")
         assert failure_text(caught, ExitCode.USAGE) == "The engine local needs no key. Use it as it is."
+
+
+@pytest.mark.usefixtures("ring")
+def test_a_keyring_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(credentials, "KEYRING_S", 0.1)
+    monkeypatch.setattr(FileKeyring, "get_password", lambda *_: answer.wait() and None)
+    for _ in range(2):  # the first one still holds the lock
+        with pytest.raises(MictapeError, match="did not answer") as caught:
+            credentials.key_for("parrot", {})
+        assert "PARROT_API_KEY" in failure_text(caught, ExitCode.ENGINE)
+    answer.set()
+    until(lambda: not credentials._one_at_a_time.locked())
 
 
 @pytest.mark.usefixtures("ring")

@@ -30,7 +30,13 @@ def ready():
 ORDERLY = """
 async def main(watch):
     end = asyncio.Event()
-    watch.attach(asyncio.get_running_loop(), lambda number: (print("took", int(number), flush=True), end.set()))
+
+    def take(number):
+        print("took", int(number), flush=True)
+        end.set()
+        return True
+
+    watch.attach(asyncio.get_running_loop(), take)
     ready()
     await end.wait()
 
@@ -60,12 +66,32 @@ with signals.watched(log) as watch:
 
 NO_END = """
 async def main(watch):
-    watch.attach(asyncio.get_running_loop(), lambda number: None)
+    watch.attach(asyncio.get_running_loop(), lambda number: True)
     ready()
     await asyncio.Event().wait()
 
 with signals.watched(log) as watch:
     asyncio.run(main(watch))
+"""
+
+DEALT_WITH = """
+async def main(watch):
+    end = asyncio.Event()
+    numbers = []
+
+    def take(number):
+        numbers.append(number)
+        if len(numbers) == 1:
+            asyncio.get_running_loop().call_later(5 * signals.NOT_TAKEN_S, end.set)
+        return False
+
+    watch.attach(asyncio.get_running_loop(), take)
+    ready()
+    await end.wait()
+
+with signals.watched(log) as watch:
+    asyncio.run(main(watch))
+print("in order", flush=True)
 """
 
 CLOSED_AND_STUCK = """
@@ -78,7 +104,13 @@ with signals.watched(log) as watch:
 HANG_UP = """
 async def main(watch):
     end = asyncio.Event()
-    watch.attach(asyncio.get_running_loop(), lambda number: (print("took", int(number), flush=True), end.set()))
+
+    def take(number):
+        print("took", int(number), flush=True)
+        end.set()
+        return True
+
+    watch.attach(asyncio.get_running_loop(), take)
     threading.Thread(target=watch.send, args=[signal.SIGHUP]).start()
     await end.wait()
 
@@ -147,6 +179,11 @@ def test_a_process_without_a_loop_yet_ends(log: Path) -> None:
 def test_a_loop_that_takes_the_signal_and_does_not_end_is_ended(log: Path) -> None:
     with running(NO_END, log) as process:
         assert after(process, signal.SIGHUP) == (129, [])
+
+
+def test_a_signal_that_does_not_end_the_process_gives_it_all_the_time_it_needs(log: Path) -> None:
+    with running(DEALT_WITH, log) as process:
+        assert after(process, signal.SIGINT) == (0, ["in order"])
 
 
 def test_what_is_stuck_after_all_is_kept_is_ended_with_its_own_code(log: Path) -> None:

@@ -7,10 +7,11 @@ variable that could hold it, so engines that share a variable share what `mictap
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from queue import Empty, SimpleQueue
+from typing import Final, NoReturn, TypeVar
 
 from mictape.engines import catalog
 from mictape.engines.base import Engine, Lost
@@ -20,6 +21,11 @@ from mictape.settings import Settings
 
 SERVICE: Final = "mictape"
 """What our entries of the keyring are filed under."""
+
+KEYRING_S: Final = 20.0
+"""How long a keyring may take: time enough to type its password. Some never answer."""
+
+T = TypeVar("T")
 
 _one_at_a_time: Final = threading.Lock()
 """Engines are looked at side by side, but a keyring that is locked should ask for its password once."""
@@ -177,13 +183,42 @@ def _from_keyring(name: str, variable: str) -> str | None:
     import keyring
     from keyring.errors import NoKeyringError
 
-    try:
+    def ask() -> str | None:
         with _one_at_a_time:
             return keyring.get_password(SERVICE, variable)
+
+    try:
+        return _within(KEYRING_S, ask)
     except NoKeyringError:
         return None
+    except TimeoutError as error:
+        raise _refused(f"did not answer within {KEYRING_S:.0f} s", variable, error) from None
     except Exception as error:  # a back end raises what it likes
         raise _refused(f"does not give the key for {name}", variable, error) from None
+
+
+def _within(limit_s: float, work: Callable[[], T]) -> T:
+    """What `work` returns, done in a thread. Raises what it raises, or TimeoutError after the limit."""
+    outcomes: SimpleQueue[Callable[[], T]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            outcomes.put(partial(_raise, error))
+        else:
+            outcomes.put(lambda: result)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        outcome = outcomes.get(timeout=limit_s)
+    except Empty:
+        raise TimeoutError from None
+    return outcome()
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def _refused(what: str, variable: str, error: Exception) -> MictapeError:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Literal
 
+from mictape.plain_text import one_line
+
 SHORTEST_SECRET: Final = 8
 """Characters. Nobody's key is shorter, and hiding a short text would hide innocent words."""
 
@@ -72,9 +74,9 @@ class Advice:
     """What carries out the remedy; the app adds the key to it, the command line the option."""
 
     def __post_init__(self) -> None:
-        """A failure is shown, logged and stored: no secret gets so far."""
-        object.__setattr__(self, "what", discreet(self.what))
-        object.__setattr__(self, "remedy", discreet(self.remedy))
+        """A failure is shown, logged and stored: no secret gets so far, and nothing that a terminal would obey."""
+        object.__setattr__(self, "what", one_line(discreet(self.what)))
+        object.__setattr__(self, "remedy", one_line(discreet(self.remedy)))
 
     def __str__(self) -> str:
         """Both sentences, for a line of output."""

@@ -57,7 +57,7 @@ class SignalWatch:
         for descriptor in (self._read, self._write):
             os.set_blocking(descriptor, False)
         self._lock = threading.Lock()
-        self._taker: tuple[asyncio.AbstractEventLoop, Callable[[signal.Signals], None]] | None = None
+        self._taker: tuple[asyncio.AbstractEventLoop, Callable[[signal.Signals], bool]] | None = None
         self._waiting: list[signal.Signals] = []
         """Came before there was a loop to take them."""
         self._stage = _Stage.RUNNING
@@ -66,8 +66,11 @@ class SignalWatch:
         self._done = False
         self._thread = threading.Thread(target=self._watch, name="signal-watch", daemon=True)
 
-    def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[signal.Signals], None]) -> None:
-        """From now on the loop calls `take` for each signal; also for those that came before."""
+    def attach(self, loop: asyncio.AbstractEventLoop, take: Callable[[signal.Signals], bool]) -> None:
+        """From now on the loop calls `take` for each signal; also for those that came before.
+
+        `take` returns whether it ends the process now; if not, the signal has been dealt with.
+        """
         with self._lock:
             self._taker = (loop, take)
             waiting, self._waiting = self._waiting, []
@@ -113,6 +116,12 @@ class SignalWatch:
                 self._deadline = time.monotonic() + limit_s
                 self._code = code
 
+    def _back(self) -> None:
+        """A signal was taken that does not end the process."""
+        with self._lock:
+            if self._stage is _Stage.SIGNALLED:
+                self._stage, self._deadline = _Stage.RUNNING, None
+
     def _watch(self) -> None:
         while not self._done:
             with self._lock:
@@ -140,9 +149,11 @@ class SignalWatch:
         loop, take = taker
 
         def taken() -> None:
-            self._reach(_Stage.TAKEN, NOT_ENDED_S, 128 + number)
+            if take(number):
+                self._reach(_Stage.TAKEN, NOT_ENDED_S, 128 + number)
+            else:
+                self._back()
             self._wake()
-            take(number)
 
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(taken)

@@ -82,8 +82,9 @@ class TerminalApp(SurvivesErrors, App[None]):
         if self.signal_watch is not None:
             self.signal_watch.attach(asyncio.get_running_loop(), self._on_signal)
 
-    def _on_signal(self, number: signal.Signals) -> None:
+    def _on_signal(self, number: signal.Signals) -> bool:
         self.leave(128 + number)
+        return True
 
     async def _shutdown(self) -> None:
         await self.closed()

@@ -7,9 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from mictape.plain_text import visible
 from mictape.transcript.layout import BLOCK, Layout
 from mictape.transcript.model import FEED, Transcript
-from mictape.transcript.wrapping import visible, wrap
+from mictape.transcript.wrapping import wrap
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 FLAGS = "\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7"

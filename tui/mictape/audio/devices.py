@@ -18,6 +18,7 @@ import msgspec
 from mictape import subprocesses as children
 from mictape.audio.packages import PORTAUDIO, install_command
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.plain_text import one_line
 
 PAREC: Final = "parec"
 """PulseAudio's own recorder, which PipeWire's PulseAudio server serves as well: it needs no PortAudio."""
@@ -50,6 +51,11 @@ class Device(msgspec.Struct, frozen=True):
     target: str
     """What opens it: the name of a PulseAudio source, or PortAudio's name of the device."""
     muted: bool = False
+
+    def __post_init__(self) -> None:
+        """Whoever makes a device chooses its name, and a Bluetooth device's owner may be anybody."""
+        for field in ("id", "name", "host_api"):
+            msgspec.structs.force_setattr(self, field, one_line(getattr(self, field)))
 
 
 class Listing(msgspec.Struct, tag="listing", frozen=True):

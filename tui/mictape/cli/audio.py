@@ -108,8 +108,8 @@ def _pack(arguments: argparse.Namespace, where: Places) -> int:
 
 def _prune(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library import sound_storage
-    from mictape.library.export.document import visible
     from mictape.library.store import Store
+    from mictape.plain_text import one_line
 
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         sound = [_Sound.of(store, session, where.sessions / session.id) for session in store.sessions()]
@@ -126,7 +126,7 @@ def _prune(arguments: argparse.Namespace, where: Places) -> int:
             f"{_sessions(kept)} would go, too, but {'has' if kept == 1 else 'have'} parts without text", file=sys.stderr
         )
     for each in chosen:
-        title = f"  {visible(each.session.title)}" if each.session.title else ""
+        title = f"  {one_line(each.session.title)}" if each.session.title else ""
         print(f"{each.session.id}  {clock(each.session.samples)}  {_readable(each.weight.total):>8}{title}")
     freed = sum(each.weight.total for each in chosen)
     if not chosen:

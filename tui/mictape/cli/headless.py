@@ -22,6 +22,7 @@ from mictape.recording.files import specs_of
 from mictape.session.events import LineAdded, LineRevised, SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.settings import Settings
+from mictape.signals import watched
 from mictape.terminal import set_up_log
 from mictape.units import RATE
 
@@ -59,14 +60,19 @@ class Signals:
     live: bool
     code: int = ExitCode.DONE
 
-    def on(self, number: signal.Signals) -> None:
-        """End the recording: the first SIGINT finishes the text of a live one, everything else leaves it."""
+    def on(self, number: signal.Signals) -> bool:
+        """End the recording: the first SIGINT finishes the text of a live one, everything else leaves it.
+
+        Returns:
+            Whether it is left at once.
+        """
         interrupted = number is signal.SIGINT
         if interrupted and self.live and not self.recording.stopping:
             self.recording.stop()
-            return
+            return False
         self.code = ExitCode.INTERRUPTED if interrupted else 128 + number
         self.recording.leave()
+        return True
 
 
 def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
@@ -221,15 +227,6 @@ def progress_bar(session: Session, *, shown: bool, what: str = "transcribing") -
 def taking_signals(recording: Recording, *, live: bool) -> Generator[Signals]:
     """Take the signals as events of this loop, and put back what was there."""
     signals = Signals(recording, live)
-    loop = asyncio.get_running_loop()
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
-    taken: list[signal.Signals] = []
-    with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C stays a KeyboardInterrupt
-        for number in numbers:
-            loop.add_signal_handler(number, signals.on, number)
-            taken.append(number)
-    try:
+    with watched(recording.where.log) as watch:
+        watch.attach(asyncio.get_running_loop(), signals.on)
         yield signals
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)

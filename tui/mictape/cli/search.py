@@ -9,6 +9,7 @@ from mictape.cli.options import Commands
 from mictape.cli.sessions import reading
 from mictape.failure import ExitCode
 from mictape.paths import Places
+from mictape.plain_text import one_line
 
 if TYPE_CHECKING:  # the library is loaded by the commands that use it
     from mictape.library.search import Hit, SessionHits
@@ -66,22 +67,20 @@ def _quoted(word: str) -> str:
 
 def _text_of(session: "SessionHits") -> str:
     """A session and what was found in it, as lines of text."""
-    from mictape.library import export
     from mictape.library.titles import title_of
 
     record = session.session
-    head = "  ".join(filter(None, [record.id, f"{record.started:%a %Y-%m-%d %H:%M}", export.visible(title_of(record))]))
+    head = "  ".join(filter(None, [record.id, f"{record.started:%a %Y-%m-%d %H:%M}", one_line(title_of(record))]))
     return "\n".join([head, *(f"  {_hit(hit)}" for hit in session.hits), ""])
 
 
 def _hit(hit: "Hit") -> str:
-    from mictape.library import export
     from mictape.library.export.text import STAR
     from mictape.units import clock
 
     if hit.start is None:
         return f"{hit.what}: {_marked_up(hit)}"
-    voice = f"{export.visible(hit.voice)}: " if hit.voice else ""
+    voice = f"{one_line(hit.voice)}: " if hit.voice else ""
     what = f"{hit.what}: " if hit.what != "line" else ""
     star = f"{STAR} " if hit.mark is not None else ""
     return f"{star}{clock(hit.start)}  {what}{voice}{_marked_up(hit)}"
@@ -89,12 +88,10 @@ def _hit(hit: "Hit") -> str:
 
 def _marked_up(hit: "Hit") -> str:
     """The text, on a terminal with what was found in bold."""
-    from mictape.library import export
-
     bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     parts: list[str] = []
     at = 0
     for start, end in hit.spans if bold else ():
-        parts += [export.visible(hit.text[at:start]), f"\x1b[1m{export.visible(hit.text[start:end])}\x1b[0m"]
+        parts += [one_line(hit.text[at:start]), f"\x1b[1m{one_line(hit.text[start:end])}\x1b[0m"]
         at = end
-    return "".join([*parts, export.visible(hit.text[at:])])
+    return "".join([*parts, one_line(hit.text[at:])])

@@ -12,7 +12,8 @@ from mictape.cli.live import GIVE_UP, run_headless
 from mictape.cli.options import ENGINE, Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import NAMES
-from mictape.paths import Places
+from mictape.paths import Places, is_there
+from mictape.plain_text import one_line
 
 if TYPE_CHECKING:  # the library is loaded by the commands that use it
     from mictape.library.library import Store
@@ -72,7 +73,7 @@ def reading(where: Places) -> "AbstractContextManager[Store]":
 def _writing(where: Places) -> "AbstractContextManager[Store]":
     from mictape.library.library import Store
 
-    return Store(where.library, where.sessions) if where.library.exists() else reading(where)
+    return Store(where.library, where.sessions) if is_there(where.library) else reading(where)
 
 
 def _list(arguments: argparse.Namespace, where: Places) -> int:
@@ -94,13 +95,12 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
 
 def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
     """A session as one line of a list: id, length, lines, title, tags, state."""
-    from mictape.library import export
     from mictape.library.titles import title_of
     from mictape.units import clock
 
     state = "interrupted" if interrupted else "recording" if session.state == "open" else ""
     gaps = f"{clock(session.gaps)} without text" if session.gaps and not state else ""
-    more = [export.visible(title_of(session)), " ".join(f"#{export.visible(tag)}" for tag in session.tags), state, gaps]
+    more = [one_line(title_of(session)), " ".join(f"#{one_line(tag)}" for tag in session.tags), state, gaps]
     return "  ".join(filter(None, [session.id, clock(session.samples), f"{session.lines:>5} lines", *more]))
 
 

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from mictape.failure import Failure
+from mictape.plain_text import one_line
 
 
 class Word(msgspec.Struct, array_like=True, frozen=True):
@@ -90,6 +91,10 @@ class Notice:
     """Something the engine wants the person to know."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        """Services write what they like."""
+        object.__setattr__(self, "text", one_line(self.text))
 
 
 EngineEvent = Partial | FinalTurn | Speakers | Received | Answered | Unrecognized | Notice

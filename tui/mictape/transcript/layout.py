@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections import OrderedDict
 from typing import Final
 
+from mictape.plain_text import visible
 from mictape.transcript.model import Change, Transcript
-from mictape.transcript.wrapping import visible, wrap
+from mictape.transcript.wrapping import wrap
 
 BLOCK: Final = 128
 """Lines of a block when it is made; one that grows to twice this is split."""

@@ -11,27 +11,6 @@ from rich.cells import split_graphemes
 
 from mictape.units import Span
 
-OBEYED: Final[dict[int, int]] = {
-    **{code: 0x2400 + code for code in range(0x20)},
-    0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
-    **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD),
-}
-"""What a terminal would obey, or could not be sent, to what stands for it; always one character for one.
-
-C0 controls and DEL to the Unicode block Control Pictures (U+2400); C1 controls, direction overrides (which
-could reorder a whole row) and lone surrogates to the replacement character."""
-
-_PICTURES: Final[dict[int, int | str]] = {
-    **OBEYED,
-    0x09: " ",
-    0xAD: "-",
-    **dict.fromkeys((0x2028, 0x2029), 0x2424),
-}
-"""For rows of the screen: line separators to a picture, too; soft hyphens, whose width terminals do not agree on,
-to hyphens."""
-
 _one_cell_each = re.compile("[ -~\xa0-\xac\xae-\u02ff]*").fullmatch
 """Characters that take one cell each, never join, and break at spaces only."""
 
@@ -50,11 +29,6 @@ _NOT_LAST: Final = frozenset("（「『【〈《〔［｛〖〘〚“‘([{")  #
 
 _Cluster = tuple[int, int, int]
 """What is seen as one character: start, end, cells."""
-
-
-def visible(text: str) -> str:
-    """The text with everything a terminal might obey made visible; as long as before, character by character."""
-    return text if text.isprintable() else text.translate(_PICTURES)
 
 
 def wrap(text: str, width: int) -> list[Span]:

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mictape.audio.ballistics import HISTORY_STEPS, Reading
-from mictape.transcript.wrapping import visible
+from mictape.plain_text import visible
 from mictape.units import RATE
 from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_at, zone_of
 from mictape.widgets.survives import SurvivesErrors

@@ -4,8 +4,8 @@ from typing import Final
 
 from textual.selection import Selection
 
+from mictape.plain_text import visible
 from mictape.transcript.model import Transcript
-from mictape.transcript.wrapping import visible
 from mictape.units import Span
 
 _ENDLESS: Final = 1 << 60

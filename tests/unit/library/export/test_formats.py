@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from mictape.engines.base import Word
 from mictape.failure import MictapeError
-from mictape.library.export import FORMATS, Document, Style, endings, format_of, json_line, plain, visible
+from mictape.library.export import FORMATS, Document, Style, endings, format_of, json_line, plain
 from mictape.library.export.formats import NAMES
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
+from mictape.plain_text import one_line
 from mictape.transcript.model import Kind
 from mictape.units import RATE
 from support.export_texts import HOSTILE, hostile
@@ -158,7 +159,7 @@ def test_a_page_is_made_of_our_tags_only() -> None:
         "i",
     }
     for text in HOSTILE:
-        assert visible(text) in page.text
+        assert one_line(text) in page.text
 
 
 def test_a_table_has_a_row_a_line_and_no_formula() -> None:
@@ -166,7 +167,7 @@ def test_a_table_has_a_row_a_line_and_no_formula() -> None:
     assert len(rows) == len(HOSTILE)
     for row, text in zip(rows, HOSTILE, strict=True):
         assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in (row["text"], row["mark_note"]))
-        assert row["text"].removeprefix("'") == visible(text)
+        assert row["text"].removeprefix("'") == one_line(text)
 
 
 @given(st.lists(st.text()))
@@ -201,18 +202,18 @@ def test_markdown() -> None:
 
 
 def test_escape_codes_are_seen_not_obeyed() -> None:
-    assert visible("\x1b[31mred\x00\x7f") == "␛[31mred␀␡"
-    assert visible("\x9b31m") == "\ufffd31m", "the C1 control that is short for ESC ["
-    assert visible("\u202eabc\ud800") == "\ufffdabc\ufffd", "no row is reordered, nothing fails to print"
-    assert visible("one\r\ntwo\tthree\u2028four\x85five") == "one  two three four five"
+    assert one_line("\x1b[31mred\x00\x7f") == "␛[31mred␀␡"
+    assert one_line("\x9b31m") == "\ufffd31m", "the C1 control that is short for ESC ["
+    assert one_line("\u202eabc\ud800") == "\ufffdabc\ufffd", "no row is reordered, nothing fails to print"
+    assert one_line("one\r\ntwo\tthree\u2028four\x85five") == "one  two three four five"
 
 
 @given(st.text())
 def test_any_text_is_one_line_without_controls(text: str) -> None:
-    shown = visible(text)
+    shown = one_line(text)
     assert len(shown.splitlines()) <= 1
     assert not any(map(is_control, shown))
-    assert visible(shown) == shown
+    assert one_line(shown) == shown
 
 
 def test_a_line_in_json() -> None:

@@ -4,7 +4,7 @@
 format lets it become markup, a formula, a command for a terminal or the end of a record.
 """
 
-from mictape.library.export.document import Document, Style, visible
+from mictape.library.export.document import Document, Style
 from mictape.library.export.file import placed, write
 from mictape.library.export.formats import FORMATS, NAMES, Format, FormatName, endings, format_of
 from mictape.library.export.lists import json_hits, json_list
@@ -25,6 +25,5 @@ __all__ = [
     "json_list",
     "placed",
     "plain",
-    "visible",
     "write",
 ]

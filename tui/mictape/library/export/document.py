@@ -7,17 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
+from mictape.plain_text import one_line
 from mictape.transcript.model import SPEECH, voice_of
-from mictape.transcript.wrapping import OBEYED
 from mictape.units import clock
-
-_VISIBLE = {**OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20)}
-"""For lines of output: what a terminal would obey made visible, and a space for what begins a line or jumps."""
-
-
-def visible(text: str) -> str:
-    """Text as one line in which nothing is obeyed by a terminal; all line breaks and tabs become spaces."""
-    return text if text.isprintable() else text.translate(_VISIBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Document:
         shown = self._several if self.style.speakers is None else self.style.speakers
         if line.kind != SPEECH or not shown:
             return ""
-        return visible(voice_of(self._track_names.get(line.track), line.speaker))
+        return one_line(voice_of(self._track_names.get(line.track), line.speaker))
 
     def time(self, samples: int) -> str:
         """A session time for people: `00:12:24`; with `wall_clock`, where it is known, `14:05:12`."""
@@ -80,7 +72,7 @@ class Document:
     @property
     def title(self) -> str:
         """What the session is called, as one visible line."""
-        return visible(self.session.title if self.session else "") or "Recording"
+        return one_line(self.session.title if self.session else "") or "Recording"
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """What the head of a page says: a name and a text each."""
@@ -89,9 +81,9 @@ class Document:
             yield "Date", f"{started:%A}, {started.day} {started:%B %Y, %H:%M}"
             yield "Length", clock(self.session.samples)
         if self.tracks:
-            yield "Recorded from", ", ".join(visible(_source(track)) for track in self.tracks)
+            yield "Recorded from", ", ".join(one_line(_source(track)) for track in self.tracks)
         if self.engines:
-            yield "Transcribed by", visible(", ".join(self.engines))
+            yield "Transcribed by", one_line(", ".join(self.engines))
 
 
 def _source(track: TrackRecord) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from mictape.library.export.document import Document, visible
+from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
+from mictape.plain_text import one_line
 from mictape.transcript.model import NOTE, SPEECH
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; media-src *"
@@ -45,11 +46,11 @@ def page(document: Document) -> Iterator[str]:
 def _paragraph(document: Document, line: LineRecord) -> str:
     time = f"<time>{escape(document.time(line.start))}</time>" if document.shows_times(True) else ""
     voice = f"<b>{escape(name)}:</b> " if (name := document.voice(line)) else ""
-    text = escape(visible(line.text))
+    text = escape(one_line(line.text))
     if line.kind == NOTE:
         return f'<p class="note">{time}<i>Note:</i> {text}</p>\n'
     if line.kind != SPEECH:
         return f'<p class="other">{time}{text}</p>\n'
     kind, star = (' class="marked"', "★ ") if line.mark is not None else ("", "")
-    note = f" <i>({escape(visible(line.mark))})</i>" if line.mark else ""
+    note = f" <i>({escape(one_line(line.mark))})</i>" if line.mark else ""
     return f"<p{kind}>{star}{time}{voice}{text}{note}</p>\n"

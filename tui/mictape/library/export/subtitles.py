@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mictape.library.export.document import Document, visible
+from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
+from mictape.plain_text import one_line
 from mictape.transcript.model import NOTE, SPEECH
 from mictape.units import RATE
 
@@ -127,7 +128,7 @@ def cues(document: Document, clean: Callable[[str], str], *, names_in_text: bool
 
 def _tokens(line: LineRecord, clean: Callable[[str], str]) -> list[_Token]:
     """A line's text in pieces with their times: of its words where they are those of the text, else by length."""
-    text = clean(visible(line.text).strip())
+    text = clean(one_line(line.text).strip())
     pieces = text.split()
     start, end = (at * 1000 // RATE for at in (line.start, max(line.start, line.end)))
     words = [word for word in line.words or () if word.text.strip()]
@@ -277,8 +278,8 @@ def width_of(text: str) -> int:
 
 def _comment(line: LineRecord) -> str:
     if line.kind == NOTE:
-        return visible(line.text)
-    return f"marked {visible(line.mark)}".rstrip() if line.mark is not None else ""
+        return one_line(line.text)
+    return f"marked {one_line(line.mark)}".rstrip() if line.mark is not None else ""
 
 
 def _escaped(text: str) -> str:

@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
-from mictape.library.export.document import Document, visible
+from mictape.library.export.document import Document
+from mictape.plain_text import one_line
 from mictape.units import RATE
 
 COLUMNS: Final = ("start_s", "end_s", "time", "track", "speaker", "kind", "text", "marked", "mark_note")
@@ -42,5 +43,5 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def _cell(text: str) -> str:
     """Text of which no spreadsheet makes a formula."""
-    text = visible(text)
+    text = one_line(text)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

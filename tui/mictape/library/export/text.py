@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from mictape.library.export.document import Document, visible
+from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
+from mictape.plain_text import one_line
 from mictape.transcript.model import NOTE, SPEECH, Kind
 
 STAR: Final = "★"
@@ -46,12 +47,12 @@ def txt(document: Document) -> Iterator[str]:
 
 def plain(line: Shown, *, time: str = "", voice: str = "") -> str:
     """A line as plain text without its end: mark, time, who speaks, what was said, the note on the mark."""
-    text = visible(line.text)
+    text = one_line(line.text)
     if line.kind != SPEECH:
         text = f"[note: {text}]" if line.kind == NOTE else f"[{text}]"
     star = f"{STAR} " if line.mark is not None else ""
-    note = f" [{visible(line.mark)}]" if line.mark else ""
-    return f"{star}{f'{time}  ' if time else ''}{f'{visible(voice)}: ' if voice else ''}{text}{note}"
+    note = f" [{one_line(line.mark)}]" if line.mark else ""
+    return f"{star}{f'{time}  ' if time else ''}{f'{one_line(voice)}: ' if voice else ''}{text}{note}"
 
 
 def markdown(document: Document) -> Iterator[str]:
@@ -81,4 +82,4 @@ def _paragraph(document: Document, line: LineRecord) -> str:
 
 def _escaped(text: str) -> str:
     """Text of which Markdown makes nothing else."""
-    return _MARKDOWN.sub(r"\\\g<0>", visible(text).strip())
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text).strip())

@@ -1,0 +1,40 @@
+"""Text from elsewhere, made safe to show: names of devices and files, what servers answer, what was said.
+
+A terminal obeys control characters: such a text could set its title, fill the clipboard, or turn a row around.
+"""
+
+from typing import Final
+
+_OBEYED: Final[dict[int, int]] = {
+    **{code: 0x2400 + code for code in range(0x20)},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
+    **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD),
+}
+"""What a terminal would obey, or could not be sent, to what stands for it; always one character for one.
+
+C0 controls and DEL to the Unicode block Control Pictures (U+2400); C1 controls, direction overrides (which
+could reorder a whole row) and lone surrogates to the replacement character."""
+
+_PICTURES: Final[dict[int, int | str]] = {
+    **_OBEYED,
+    0x09: " ",
+    0xAD: "-",
+    **dict.fromkeys((0x2028, 0x2029), 0x2424),
+}
+"""For rows of the screen: line separators to a picture, too; soft hyphens, whose width terminals do not agree on,
+to hyphens."""
+
+_ONE_LINE: Final = {**_OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20)}
+"""For lines of output and for sentences: a space for what begins a line or jumps."""
+
+
+def visible(text: str) -> str:
+    """The text with everything a terminal might obey made visible; as long as before, character by character."""
+    return text if text.isprintable() else text.translate(_PICTURES)
+
+
+def one_line(text: str) -> str:
+    """Text as one line in which nothing is obeyed by a terminal; all line breaks and tabs become spaces."""
+    return text if text.isprintable() else text.translate(_ONE_LINE)
