@@ -235,7 +235,7 @@ async def test_a_microphone_that_claims_another_rate_is_noticed(
         run.source.go()
         odd = await run.until_told(SourceChanged, lambda event: event.failure is not None)
         assert odd.state == "open"
-        assert "says 48000 samples a second and delivers 44100" in str(odd.failure)
+        assert "claims 48000 samples a second and delivers 44100" in str(odd.failure)
 
 
 async def test_an_honest_microphone_is_not_suspected(tmp_path: Path, mics: ClockedMics, portaudio: Backend) -> None:
