@@ -5,18 +5,20 @@ carries it out (`set_defaults(run=…)`), and naming the module in `COMMANDS`. M
 """
 
 import argparse
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, cast
 
 from mictape import __version__
-from mictape.cli import config, devices, engines, importing, live, models, search, sessions
+from mictape.cli import completion, config, devices, doctor, engines, importing, live, models, search, sessions
 from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
+from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 from mictape.settings import PRESET, PRESETS, Given
 
-COMMANDS: Final = (live, importing, sessions, search, devices, engines, models, config)
+COMMANDS: Final = (live, importing, sessions, search, devices, engines, models, config, doctor, completion)
 """In the order of `--help`."""
 
 EPILOG: Final = """\
@@ -74,6 +76,9 @@ def _full_screen(arguments: argparse.Namespace, where: Places) -> int:
 
     preset: str | None = getattr(arguments, "preset", None)
     settings = settings_of(arguments, where, *([Given("mictape", PRESET, preset)] if preset else []))
+    if os.environ.get("TERM") == "dumb":
+        what = "This terminal cannot show full screens: TERM is dumb"
+        raise MictapeError(Failure(what, "Use mictape listen", ExitCode.USAGE))
     if place := settings.place("theme"):  # one that is only remembered may have gone: the app takes another one
         check_theme(settings.theme, place, where.themes)
     return run_app(where, settings, arguments.input)

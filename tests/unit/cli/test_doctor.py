@@ -1,0 +1,69 @@
+"""`mictape doctor`: it looks at everything, goes on where one thing fails, and tells no secrets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mictape import bundled
+from mictape.cli.doctor import without_login
+from mictape.cli.main import run as mictape
+from support.file_keyring import NO_KEYRING
+
+PARTS = {
+    *("Mictape", "Folders", "Settings", "Programs", "Devices", "Model files", "Keyring", "Engines", "Network"),
+    *("Terminal", "Log"),
+}
+
+
+@pytest.fixture(autouse=True)
+def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sound server, no keyring, a proxy with a password, a key in the environment, and a log."""
+    home.mkdir()
+    (home / "mictape.log").write_text("2026 1 WARNING mictape: odd\n2026 1 INFO mictape: fine\n")
+    variables = {
+        "PULSE_SERVER": "unix:/none",
+        "HTTPS_PROXY": "http://me:geheim@proxy.example:3128",
+        "DEEPGRAM_API_KEY": "dg-secret-0123456789",
+        **NO_KEYRING,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_everything_is_looked_at_and_no_secret_is_told(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    assert mictape(["doctor", "--json"]) == 0
+    out = capsys.readouterr().out
+    findings = json.loads(out)
+    assert {each["part"] for each in findings} == PARTS
+    assert "geheim" not in out and "dg-secret" not in out
+    told = {(each["part"], each["name"]): each for each in findings}
+    assert told["Network", "https_proxy"]["value"] == "http://…@proxy.example:3128"
+    assert str(home) in told["Folders", "data"]["value"]
+    assert told["Log", "last 1"]["value"].endswith("odd")
+    assert ("Engines", "local") in told and told["Engines", "local"]["ok"]
+
+
+def test_what_is_broken_is_marked_and_the_rest_is_looked_at(
+    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "config.toml").write_text("keep = 1\n")
+    monkeypatch.setattr(bundled, "FOLDER", tmp_path)
+    assert mictape(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "! not available: Invalid value for keep" in out
+    assert "! moonshine-tiny-en/encoder_model.ort: missing or damaged" in out
+    assert "Terminal:" in out and "problems found" in out
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("http://me:p%40ss@proxy", "http://…@proxy"),
+        ("socks5h://me@[::1]:1080", "socks5h://…@::1:1080"),
+        ("http://me:pass@proxy:port", "not an address"),
+    ],
+)
+def test_an_address_is_shown_without_its_login(url: str, shown: str) -> None:
+    assert without_login(url) == shown
