@@ -9,7 +9,7 @@ from typing import Final
 
 from mictape.cli.options import Commands
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.export import FORMATS, NAMES, Document, Format, Style, endings, format_of, write
+from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
 from mictape.paths import Places
 
 STDOUT: Final = "-"
@@ -61,7 +61,8 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     if len(arguments.sessions) > 1 and arguments.output != STDOUT and not output.is_dir():
         what = f"{output} is not a folder"
         raise MictapeError(Failure(what, "For several sessions use a folder that exists", ExitCode.USAGE))
-    format = _format(arguments, output)
+    to_files = arguments.output != STDOUT
+    format = format_for(output if to_files and not output.is_dir() else None, arguments.format)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
         for id in ids:
@@ -75,14 +76,22 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     return ExitCode.DONE
 
 
-def _format(arguments: argparse.Namespace, output: Path) -> Format:
-    """The format that is asked for. Raises MictapeError when the ending is of no format, or of another one."""
-    asked = FORMATS[arguments.format] if arguments.format else None
-    if arguments.output == STDOUT or output.is_dir():
+def format_for(file: Path | None, name: FormatName | None) -> Format:
+    """The format that is asked for.
+
+    Args:
+        file: What it is written to; None: stdout or a folder.
+        name: What `--format` says.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) the file's ending is of no format, or of another one than `name`.
+    """
+    asked = FORMATS[name] if name is not None else None
+    if file is None:
         return asked or FORMATS["txt"]
-    named = format_of(output)
+    named = format_of(file)
     if asked not in (None, named):
-        what = f"{output.name} ends as {named.name} does, and --format says {asked.name}"
+        what = f"{file.name} ends as {named.name} does, and --format says {asked.name}"
         raise MictapeError(Failure(what, f"Let it end in {asked.endings[0]}", ExitCode.USAGE))
     return named
 

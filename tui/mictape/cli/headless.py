@@ -7,13 +7,15 @@ import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
 from mictape.audio.source import SourceSpec
 from mictape.cli import output
+from mictape.cli.export import STDOUT, format_for
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.export import FORMATS, Style, json_line, plain
+from mictape.library.export import FORMATS, FormatName, Style, json_line, plain, write
 from mictape.library.records import LineRecord
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
@@ -24,7 +26,7 @@ from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.signals import watched
 from mictape.terminal import set_up_log
-from mictape.units import RATE
+from mictape.units import RATE, clock
 
 LOOK_S: Final = 0.25
 
@@ -43,8 +45,12 @@ class Job:
     """What to record, each on a track of its own; nothing: complete `session` instead."""
     policy: Policy
     keep: bool
-    format: Literal["txt", "json", "lines"]
-    """`json` is one document at the end, `lines` one JSON object a line."""
+    format: FormatName | Literal["lines"]
+    """`txt` is printed line by line, `lines` as one JSON object per line; any other is one document at the end."""
+    times: bool = False
+    """Whether lines of `txt` begin with their times."""
+    target: Path | None = None
+    """The file that gets the document; None: it is printed."""
     session: str = "last"
     also: tuple[Device, ...] = ()
     """Devices to record beside it, each on a track of its own."""
@@ -96,8 +102,8 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
             await recording.run(_show(recording, session, job))
         if recording.failure is not None:
             raise MictapeError(recording.failure)
-        if job.format == "json" and signals.code == ExitCode.DONE:
-            await _print_document(session, kept=job.keep)
+        if (job.target is not None or job.format not in ("txt", "lines")) and signals.code == ExitCode.DONE:
+            await _write_document(session, job)
         return signals.code
 
 
@@ -105,7 +111,9 @@ async def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
     match arguments.command:
         case "transcribe":
             specs = await specs_of(arguments.file, arguments.pace, apart=arguments.tracks == "channels")
-            return Job(specs, _give_up(arguments), arguments.keep, arguments.format)
+            target = _target(arguments)
+            format = format_for(target, arguments.format).name
+            return Job(specs, _give_up(arguments), arguments.keep, format, arguments.times, target)
         case "sessions":
             return Job((), _give_up(arguments), True, "txt", session=arguments.session)
         case _:
@@ -117,19 +125,29 @@ async def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
                 Policy(unattended=True, drain_s=DRAIN_S),
                 settings.keep,
                 "lines" if arguments.json else "txt",
+                arguments.times,
                 also=also,
                 greeting=f"Listening to {names}. Ctrl-C ends it.",
             )
+
+
+def _target(arguments: argparse.Namespace) -> Path | None:
+    return None if arguments.output == STDOUT else Path(arguments.output).expanduser()
 
 
 def _give_up(arguments: argparse.Namespace) -> Policy:
     return Policy(unattended=True, give_up_s=arguments.give_up)
 
 
-async def _print_document(session: Session, *, kept: bool) -> None:
-    document = await session.document(Style())
-    document = document if kept else replace(document, session=None)
-    sys.stdout.writelines(FORMATS["json"].write(document))
+async def _write_document(session: Session, job: Job) -> None:
+    """Write all of it at once. Raises MictapeError when the file cannot be written."""
+    document = await session.document(Style(times=job.times or None))
+    document = document if job.keep else replace(document, session=None)
+    text = FORMATS["json" if job.format == "lines" else job.format].write(document)
+    if job.target is None:
+        sys.stdout.writelines(text)
+    else:
+        await asyncio.to_thread(write, text, job.target, over=True)
 
 
 async def _say_what_is_missing(session: Session) -> None:
@@ -149,8 +167,9 @@ async def _say_what_is_missing(session: Session) -> None:
 class _Lines:
     """Puts finals out as text: live at once, of a recording when the engine has had the time for second thoughts."""
 
-    def __init__(self, session: Session, settles: int) -> None:
+    def __init__(self, session: Session, settles: int, *, times: bool) -> None:
         """`settles`: a line is put out when another one ends so many samples later; 0 is at once."""
+        self._times = times
         self._names = session.transcript.track_names
         self._settles = settles
         # Each track of a file is transcribed at its own pace: only at the end it is known what comes first.
@@ -173,20 +192,21 @@ class _Lines:
         for line in sorted(self._waiting.values(), key=lambda line: (line.start, line.id)):
             if before is None or line.end <= before:
                 del self._waiting[line.id]
-                print(plain(line, voice=self._names.get(line.track, "")), flush=True)
+                time = clock(line.start) if self._times else ""
+                print(plain(line, time=time, voice=self._names.get(line.track, "")), flush=True)
 
 
 async def _show(recording: Recording, session: Session, job: Job) -> None:
     """Print what happens until the session is closed."""
     recording.tasks.start(_say_what_is_missing(session), "The output")
     names = session.transcript.track_names
-    lines = _Lines(session, 0 if job.greeting else SETTLES)
+    lines = _Lines(session, 0 if job.greeting else SETTLES, times=job.times)
     with progress_bar(session, shown=not job.greeting) as update:
         async for event in session.events():
             match event:
                 case LineAdded(line) if job.format == "lines":
                     print(json_line(line, names.get(line.track)), flush=True)
-                case LineAdded(line) if job.format == "txt":
+                case LineAdded(line) if job.format == "txt" and job.target is None:
                     lines.add(line)
                 case LineRevised(line):
                     lines.revise(line)

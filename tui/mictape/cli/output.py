@@ -17,7 +17,7 @@ _OPTIONS: Final[Mapping[Action, str]] = {
     "choose_engine": "--engine NAME",
     "choose_theme": "--theme NAME",
     "complete_gap": "mictape sessions complete",
-    "export": "mictape sessions show",
+    "export": "mictape sessions export",
     "stop": "Ctrl-C",
 }
 """What carries out an action on the command line; the others are of the full-screen app alone."""

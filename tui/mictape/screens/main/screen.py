@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from textual import events, getters
@@ -10,6 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Footer
 
 from mictape.audio.ballistics import Meter
+from mictape.commands import explained, keymap_in
 from mictape.screens.main.editing import Handwork
 from mictape.screens.main.searching import Searching
 from mictape.session.state import Status
@@ -70,7 +72,7 @@ class MainScreen(SurvivesErrors, Searching, Handwork):
             levels: For the meters, one a track; none when there is no track yet.
             paused: Whether the recording is paused.
         """
-        self.status.show(status)
+        self.status.show(status, partial(explained, keymap=keymap_in(self)))
         for _ in range(max(len(levels), 1) - len(self.meters.children)):
             self.meters.mount(LevelMeter())
         if len(self.meters.children) > max(len(levels), 1):
