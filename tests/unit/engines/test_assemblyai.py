@@ -390,6 +390,8 @@ async def test_warnings_are_told_and_the_connection_goes_on() -> None:
     [
         (1008, "Not authorized", False, 0),
         (1008, "Too many concurrent sessions", True, 15),
+        (1008, "Account related issue: insufficient account balance", False, 0),
+        (1008, "Account temporarily disabled", False, 0),
         (1009, "Message too big", False, 0),
         (1011, "Internal error", True, 0),
         (1013, "Temporary server condition", True, 5),
@@ -612,3 +614,40 @@ def test_the_engine_says_what_it_can() -> None:
     assert engine.capabilities.connections_per_minute == 5
     assert not engine.capabilities.offline
     assert not engine.capabilities.speakers
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "needs_key"),
+    [
+        ("Not authorized", "does not accept the key", True),
+        ("insufficient account balance", "has no funds", False),
+        ("account temporarily disabled", "has disabled the account", False),
+    ],
+)
+async def test_a_bad_key_is_told_apart_from_an_account_in_trouble(text: str, part: str, needs_key: bool) -> None:
+    lost = await lost_to(lambda session: session.fail(1008, text))
+    assert part in lost.cause.what
+    assert lost.cause.needs_key is needs_key
+
+
+async def test_a_temporary_token_that_is_used_up_is_no_bad_key() -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.close(1008, "Not authorized")
+
+    async with serve(refuse) as server:
+        with pytest.raises(Lost, match="temporary token: it opens one connection") as lost:
+            await engine_at(server, authorize="token").connect(Request())
+    assert not lost.value.cause.needs_key, "another key would not help"
+
+
+async def test_a_server_of_one_s_own_may_have_other_models() -> None:
+    lost = await lost_to(lambda session: session.fail(3006, "Unknown model"))
+    assert "universal-3-5-pro" in lost.cause.remedy
+
+
+async def test_a_language_that_the_model_does_not_know_is_refused_beforehand() -> None:
+    engine = AssemblyAIEngine(AssemblyAIOptions(), Path("unused"), "k" * 32)
+    failure = await engine.check(Request("pl"))
+    assert failure is not None
+    assert "does not know the language pl" in failure.what
+    assert await engine.check(Request("zh-TW")) is None

@@ -826,3 +826,54 @@ async def test_ten_thousand_messages_are_read() -> None:
         await connection.close()
     assert len(partials(heard)) == 10_001
     assert partials(heard)[-1] == (0, ""), "it was never frozen"
+
+
+# Servers of others that speak a part of the protocol: QuentinFuxa/WhisperLiveKit 0.2.26.
+
+
+def word_of(text: str, start: float, **more: Any) -> dict[str, Any]:
+    return {"word": text, "start": start, "end": start + 0.1, "confidence": 0.0, "speaker": 0, **more}
+
+
+async def like_whisperlivekit(peer: Peer) -> None:
+    """Rates no word, says a speaker unasked, and ends the connection at `Finalize`."""
+    await peer.receive()
+    words = [word_of("the", 0.0), word_of("kettle", 0.1)]
+    best = {"transcript": "the kettle", "confidence": 0.0, "words": words}
+    times = {"start": 0.0, "duration": 0.2, "is_final": True, "speech_final": True}
+    await peer.send({"type": "Results", **times, "channel": {"alternatives": [best]}})
+    while True:
+        message = await peer.receive()
+        if message == '{"type":"Finalize"}':
+            await peer.close(4400, "Finalize is unsupported")
+            return
+        if message == CLOSE_STREAM:
+            await peer.send({"type": "Metadata", "duration": 0.4})
+            await peer.close()
+            return
+
+
+async def test_words_that_nobody_rated_and_speakers_nobody_asked_for_are_unknown() -> None:
+    async with serve(like_whisperlivekit) as server:
+        heard = await hear(engine(server.url, None), 0.4)
+        with_speakers = await hear(engine(server.url, None, diarize=True), 0.4)
+    assert "authorization" not in server.asked[0].headers, "a server of one's own needs no key"
+    (final,) = finals(heard)
+    assert final.words is not None
+    assert {(word.confidence, word.speaker) for word in final.words} == {(None, None)}
+    assert finals(with_speakers)[0].speaker == "0"
+
+
+async def test_an_order_that_a_server_does_not_know_is_sent_once() -> None:
+    async with serve(like_whisperlivekit) as server:
+        asked = engine(server.url, None)
+        with pytest.raises(Lost, match="does not know how to end an utterance") as lost:
+            await hear(asked, 0.4, endpoints=[1600])
+        assert lost.value.retry
+        assert [final.text for final in finals(await hear(asked, 0.4, endpoints=[1600]))] == ["the kettle"]
+
+
+async def test_a_token_of_its_grant_is_shown_as_one() -> None:
+    async with serve(like_whisperlivekit) as server:
+        await hear(engine(server.url, "eyJhbGciOi.eyJzdWIi.c2ln"), 0.4)
+    assert server.asked[0].headers["authorization"] == "Bearer eyJhbGciOi.eyJzdWIi.c2ln"
