@@ -78,6 +78,7 @@ _values: Final[Mapping[str, tuple[str, object]]] = {
     "names": ('["Me"]', ("Me",)),
     "engine": ('"vosk"', "vosk"),
     "language": ('"pt-BR"', "pt-BR"),
+    "key_terms": ('["Ada Lovelace", "mictape"]', ("Ada Lovelace", "mictape")),
     "theme": ('"mine"', "mine"),
     "keymap": ('"vim"', "vim"),
     "keep": ("false", False),
@@ -114,8 +115,36 @@ def test_every_setting_comes_from_every_source(where: Places, name: str) -> None
     variable = f"MICTAPE_{name.replace('.', '_').upper()}"
     assert value_of(load(where, environ={variable: text}), name) == value
     assert value_of(load(where, [assignment(f"{name}={toml}")], environ={variable: ""}), name) == value
+    if declared.about.from_file:
+        text = str(where.config_file.with_name("values.txt"))
+        Path(text).write_text("\n".join(tomllib.loads(f"it = {toml}")["it"]), "utf-8")
     option = [Given(declared.about.option, name, text)]
     assert value_of(load(where, option, environ={}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "terms"),
+    [
+        (b"Ada Lovelace\n\n  mictape \r\n", ("Ada Lovelace", "mictape")),
+        (b"\xef\xbb\xbfna\xc3\xafve", ("na\u00efve",)),
+        (b"", ()),
+    ],
+)
+def test_key_terms_are_the_lines_of_a_file(where: Places, content: bytes, terms: tuple[str, ...]) -> None:
+    file = where.config_file.with_name("terms.txt")
+    file.write_bytes(content)
+    assert load(where, [Given("--key-terms", "key_terms", str(file))], environ={}).key_terms == terms
+
+
+def test_key_terms_that_cannot_be_read_are_a_sentence(where: Places) -> None:
+    file = where.config_file.with_name("terms.txt")
+    given = [Given("--key-terms", "key_terms", str(file))]
+    with pytest.raises(MictapeError, match=r"terms.txt \(--key-terms\) cannot be read: No such file"):
+        load(where, given, environ={})
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(MictapeError, match=r"terms.txt \(--key-terms\) is not UTF-8 text") as wrong:
+        load(where, given, environ={})
+    assert wrong.value.failure.code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize(("text", "keep"), [("1", True), ("Yes", True), ("off", False), ("0", False)])

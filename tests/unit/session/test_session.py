@@ -13,7 +13,7 @@ from mictape.engines.assemblyai.v3 import AssemblyAIEngine
 from mictape.engines.base import Capabilities, Request
 from mictape.failure import ExitCode, MictapeError
 from mictape.library.library import Library, Store
-from mictape.session.events import LineAdded
+from mictape.session.events import LineAdded, Trouble
 from mictape.session.recovery import close_as_is, load_session
 from mictape.session.session import Session
 from mictape.session.state import State
@@ -112,6 +112,29 @@ async def test_whom_an_engine_makes_up_is_nobody_whom_the_person_has_named(libra
         await until_async(lambda: len(session.transcript) > 0)
         session.writer.name_speaker(session.transcript.id_at(0), "B")
     assert session.transcript.speakers == ("B", "B (2)")
+
+
+async def test_key_terms_that_do_not_reach_the_engine_are_reported(library: Library, tmp_path: Path) -> None:
+    deaf, keen = ScriptedEngine(title="deaf"), ScriptedEngine(Capabilities(offline=True, takes_key_terms=True))
+    session, track = await begun(library, deaf, recording(tmp_path / "a.wav", WORDS), "real")
+    troubles: list[str] = []
+    note = troubles.append
+
+    async def collect() -> None:
+        async for event in session.events():
+            if isinstance(event, Trouble):
+                note(event.failure.what)
+
+    collecting = asyncio.create_task(collect())
+    async with running(session, track):
+        await session.expect("kettle")
+        await until_async(lambda: len(troubles) == 1)
+        await session.use(keen)
+        await session.expect("tape")
+        await session.use(deaf)
+        await until_async(lambda: len(troubles) == 2)
+    await collecting
+    assert troubles == ["deaf takes no key terms; it will not favour them"] * 2
 
 
 async def test_another_engine_goes_on_where_the_first_one_was(library: Library, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Commands(Protocol):
         ...
 
 
-ENGINE: Final = ("engine", "model", "language", "set", "send", PRESET)
+ENGINE: Final = ("engine", "model", "language", "key_terms", "set", "send", PRESET)
 """What concerns who recognises."""
 
 RECORDING: Final = (*ENGINE, "device", "also", "names", "audio.backend", "audio.channel", "backfill", "keep")

@@ -37,7 +37,7 @@ class Partial:
     text: str
     words: tuple[Word, ...] | None = None
     stable: int = 0
-    """Characters at the front of `text` that will not change."""
+    """Characters at the front of `text` that will not change, as far as the engine can tell."""
     start: int | None = None
 
 
@@ -136,6 +136,8 @@ class Capabilities:
     """Language codes; empty when the engine does not say."""
     takes_language: bool = False
     """Whether the language of a `Request` reaches the engine; a model with one language needs none."""
+    takes_key_terms: bool = False
+    """Whether the key terms of a `Request` reach the engine; where they do not, the person is told."""
     billed: bool = False
     usd_per_hour: float | None = None
     """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""

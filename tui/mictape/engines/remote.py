@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
@@ -64,7 +65,7 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         self.url = self._url()
         self.at_vendor = bool(self.domain) and within(self.url, self.domain)
         self.title = f"{self.name} · {self._describe()}"
-        self.capabilities = self._able()
+        self.capabilities = replace(self._able(), takes_key_terms=self.key_terms is not None)
 
     def _url(self) -> str:
         """Where to connect, without parameters."""

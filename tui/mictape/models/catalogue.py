@@ -82,6 +82,8 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether it says when a word was spoken; else times are guessed from the length of words."""
     confidence: bool = False
     """Whether it says how sure it is of a word."""
+    key_terms: bool = False
+    """Whether it favours words that are expected."""
     memory_mb: int | None = None
     """Peak memory of a process with it, MiB."""
     cpu: float | None = None

@@ -240,7 +240,7 @@ class Recording:
     @property
     def _request(self) -> Request:
         """What every connection is asked for."""
-        return Request(self.settings.language)
+        return Request(self.settings.language, self.settings.key_terms)
 
     def _plan(self) -> Plan:
         """How tapes are followed: what fills in behind the engine, and when a billed connection rests."""

@@ -83,6 +83,7 @@ class Session:
         self._completion = GapCompletion(
             self.transcript, self.writer, self.report, numbers=self._numbers, listening=listening
         )
+        self._check_key_terms()
 
     @classmethod
     async def begin(
@@ -369,6 +370,7 @@ class Session:
         self._plan = plan or self._plan
         self._request = replace(self._request, language=language or self._request.language)
         self.writer.add_divider(self.tracks[0], f"engine: {engine.title}")
+        self._check_key_terms()
         for track in self.tracks:
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
@@ -379,9 +381,16 @@ class Session:
         """Have the engine expect a word, on the connections that live and on those to come."""
         if term not in self._request.key_terms:
             self._request = replace(self._request, key_terms=(*self._request.key_terms, term))
+            self._check_key_terms()
             for track in self.tracks:
                 if track.follower is not None:
                     await track.follower.change_request(self._request)
+
+    def _check_key_terms(self) -> None:
+        """Report key terms that do not reach the engine."""
+        if self._request.key_terms and not self.engine.capabilities.takes_key_terms:
+            what = f"{self.engine.title} takes no key terms; it will not favour them"
+            self.report(Failure(what, "Choose another engine to use them"))
 
     def complete_gap(self, id: int) -> None:
         """Have the engine of now turn a gap's sound into text, beside what goes on.

@@ -269,14 +269,31 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
 
 def _given(given: Sequence[Given]) -> dict[str, _Found]:
     found: dict[str, _Found] = {}
-    for option, name, value in given:
+    for option, name, typed in given:
         if (each := DECLARATIONS.get(name)) is None:
             continue  # an option of an engine
+        from_file = each.about.from_file and option == each.about.option
+        value = lines_of(Path(str(typed)), option) if from_file else typed
         new = _read(each, value, option if option != SET else f"{name} ({SET})")
         if each.many and name in found:
             new = (*cast("tuple[object, ...]", found[name].value), *cast("tuple[object, ...]", new))
         found[name] = _Found(new, Origin.OPTION, option)
     return found
+
+
+def lines_of(path: Path, option: str) -> list[str]:
+    """The lines of a text file that have something on them, without the space around it.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) it cannot be read.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise mistake(f"{path} ({option}) cannot be read: {error.strerror or error}", "Give a text file") from None
+    except UnicodeDecodeError:
+        raise mistake(f"{path} ({option}) is not UTF-8 text", "Save it as UTF-8, with one value on each line") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _remembered(path: Path) -> dict[str, _Found]:

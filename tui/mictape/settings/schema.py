@@ -69,6 +69,8 @@ class Setting:
     """A value for a configuration to begin with, in TOML; empty: the default."""
     remembered: bool = False
     """Whether a choice made in the app is remembered."""
+    from_file: bool = False
+    """Whether the option takes a file with one value per line, and not a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,17 @@ class Settings:
         ]
         | None
     ) = None
+    key_terms: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Words that the engine is to expect, names above all, spelled as they are to be written; the option names "
+            "a text file with one on each line",
+            "--key-terms",
+            "FILE",
+            example='["Mictape", "Ada Lovelace"]',
+            from_file=True,
+        ),
+    ] = ()
     theme: Annotated[
         str,
         Setting("The colour theme of the full-screen app", "--theme", "NAME", remembered=True),

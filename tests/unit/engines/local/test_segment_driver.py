@@ -135,6 +135,13 @@ def test_speech_without_pauses_is_understood_as_well(reading: bytes, once: Heard
     assert words_in_order(TWO_CITIES, hear(gapless).text) >= words_in_order(TWO_CITIES, once.text) - 2
 
 
+def test_a_key_term_is_found_and_spelled_as_the_person_spells_it(two_cities: bytes) -> None:
+    spring = two_cities[2 * 17 * RATE : 2 * 20 * RATE]
+    assert "spring" not in hear(spring).text
+    assert "the Spring of Hope" in hear(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
+    assert "Tellson" not in hear(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
+
+
 # Looking again
 
 

@@ -27,6 +27,8 @@ class Chosen:
     """What the state line says: `moonshine tiny-en · English`."""
     confidence: bool
     """Whether it says how sure it is of a word."""
+    takes_key_terms: bool = False
+    """Whether it favours key terms."""
     languages: tuple[str, ...] = ("en",)
     """All that something installed knows."""
 
@@ -35,7 +37,7 @@ def embedded() -> Chosen:
     """The model that every Mictape carries."""
     folder = str(bundled.FOLDER / bundled.MOONSHINE)
     model = ModelSpec("moonshine tiny-en", "moonshine", (folder,), ENGLISH)
-    return Chosen(model, None, "moonshine tiny-en · English", confidence=True)
+    return Chosen(model, None, "moonshine tiny-en · English", confidence=True, takes_key_terms=True)
 
 
 def choose_model(where: Places, language: str | None, name: str, second_name: str) -> Chosen:
@@ -59,7 +61,7 @@ def choose_model(where: Places, language: str | None, name: str, second_name: st
     if found is not None:
         spoken = language or (ENGLISH if found.model.knows(ENGLISH) else found.model.languages[0])
         title = f"{found.model.title} · {name_of(spoken)}"
-        chosen = Chosen(_spec(found, spoken), None, title, found.model.confidence)
+        chosen = Chosen(_spec(found, spoken), None, title, found.model.confidence, found.model.key_terms)
     if second_name and (second := choose(catalogue, installed, chosen.model.language, second_name, None)) is not None:
         chosen = replace(chosen, second=_spec(second, chosen.model.language))
     return replace(chosen, languages=languages)

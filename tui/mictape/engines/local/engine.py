@@ -139,6 +139,7 @@ class LocalEngine:
             block_ms=(1, 1000),
             confidence=chosen is not None and chosen.confidence,
             languages=chosen.languages if chosen is not None else (),
+            takes_key_terms=chosen is not None and chosen.takes_key_terms,
             offline=True,
             loads=True,
         )

@@ -61,6 +61,7 @@ class Bias:
         for number, term in enumerate(terms):
             for spelled in {term, term.lower(), term[:1].upper() + term[1:].lower()}:
                 self._add(number, encode(spelled))
+        self._first = np.array(list(self._nodes[0].following), np.int64)
         self._starts_word = np.array([piece.startswith("\u2581".encode()) for piece in pieces])
         # What may follow a whole term: a space, punctuation, an apostrophe, the end; "Ann" is not whole in "Anna".
         self._may_follow = self._starts_word | np.array([not _text(piece)[:1].isalnum() for piece in pieces])
@@ -85,8 +86,10 @@ class Bias:
             # A term that is whole keeps its bonus in front of what may follow one.
             scores -= np.where(self._may_follow, 0.0, owed) if node.term is not None else owed
         outside = self._outside(state, whole=node.term is not None)
-        for token, child in self._nodes[0].following.items():
-            scores[token] += self._bonus(child, outside.last)
+        scores[self._first] += BONUS
+        if outside.last is not None:
+            for token, child in self._nodes[0].following.items():
+                scores[token] += self._bonus(child, outside.last) - BONUS
         for token, child in node.following.items() if state.node else ():
             scores[token] = log_probs[token] + self._bonus(child, state.last) - self._bonus(state.node, state.last)
         return scores

@@ -1,0 +1,67 @@
+"""Sound that makes a recognizer invent text: no speech, several voices at once, one syllable again and again."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from conftest import Speech
+from mictape.engines.local.recognizer.loops import repetitive
+from mictape.units import RATE
+from mictape.vad.onnx import Samples
+from support.local_engine import samples_of
+from support.noises import clatter, hum, laughter, mixed, music, siren
+from support.recognizing import floats_of, hear
+from support.references import TWO_CITIES, words_in_order
+
+WORDS_PER_S = 4
+"""Nobody says more for long."""
+
+
+@pytest.fixture(scope="module")
+def reading(speech: Speech) -> Samples:
+    return floats_of(samples_of(speech.two_cities))[: 14 * RATE]
+
+
+@pytest.fixture(scope="module")
+def aphorism(speech: Speech) -> Samples:
+    return floats_of(samples_of(speech.beckett))
+
+
+def assert_no_loop(sound: Samples) -> str:
+    """The text of a sound, which is not longer than speech, and does not repeat itself."""
+    text = hear(sound, second_pass="live").text
+    assert not repetitive(text)
+    assert len(text.split()) <= WORDS_PER_S * len(sound) / RATE
+    return text
+
+
+@pytest.mark.parametrize("sound", [hum, clatter, music, siren, laughter])
+def test_what_is_no_speech_gives_no_text(sound: Callable[[int], Samples]) -> None:
+    assert hear(sound(8), partials=True, second_pass="live").text == ""
+
+
+def test_six_voices_at_once_are_no_loop(speech: Speech) -> None:
+    whole = floats_of(samples_of(speech.two_cities))
+    voices = [np.roll(whole, at * 6 * RATE)[: 14 * RATE] for at in range(6)]
+    assert_no_loop(mixed(voices))
+
+
+def test_a_second_voice_5_db_below_is_no_loop_and_hides_little_of_a_clear_one(
+    reading: Samples, aphorism: Samples
+) -> None:
+    beside = np.resize(aphorism, len(reading))
+    below = np.sqrt(np.mean(reading**2) / np.mean(beside**2)) * 10 ** (-5 / 20)
+    text = assert_no_loop((reading + beside * below).astype(np.float32))
+    assert words_in_order(TWO_CITIES, text) >= 20
+
+
+def test_speech_played_backwards_is_no_loop(reading: Samples) -> None:
+    assert_no_loop(reading[::-1].copy())
+
+
+@pytest.mark.parametrize("at_s", [0.3, 0.6, 0.9, 2.2])
+def test_a_syllable_forty_times_is_no_loop(aphorism: Samples, at_s: float) -> None:
+    syllable = aphorism[int(at_s * RATE) : int((at_s + 0.18) * RATE)]
+    text = assert_no_loop(np.tile(np.concatenate([syllable, np.zeros(400, np.float32)]), 40))
+    assert len(text.split()) <= 12, "once or twice what was understood of it"
