@@ -32,6 +32,8 @@ from support.references import normal
 OFFSETS: Final = tuple(range(0, 1310, 131))
 DRIVERS: Final = ("library", "first pass", "second pass")
 NOISE_S: Final = 30
+LONG_WORD: Final = 8
+DISTRACTORS: Final = 100
 NEAR_MS: Final = 200
 """So far off, the start of a word is still good enough to play it from there."""
 
@@ -106,7 +108,10 @@ def _taken_back(heard: Sequence[tuple[float, EngineEvent]]) -> int:
 
 
 def driven(
-    pcm: bytes, second_pass: wire.SecondPass, word_times: wire.WordTimes = "estimated"
+    pcm: bytes,
+    second_pass: wire.SecondPass,
+    word_times: wire.WordTimes = "estimated",
+    key_terms: tuple[str, ...] = (),
 ) -> tuple[Listened, float]:
     """Our driver on a virtual clock: blocks of 100 ms arrive, and the CPU time of the work moves the clock."""
     model, voice = models()
@@ -121,6 +126,7 @@ def driven(
     driver = SegmentDriver(
         1, model, voice, report, second_pass=second_pass, word_times=word_times, clock=time.process_time
     )
+    driver.key_terms = key_terms
     for at in range(0, len(pcm), 2 * BLOCK):
         spoken_s = (at // 2 + BLOCK) / RATE
         while driver.has_deferred and clock_s < spoken_s:
@@ -231,6 +237,29 @@ def measure_harmed(report: Report) -> None:
             _add_wer(report, f"{name}, {driver}", score(clips, driver, harm))
 
 
+def measure_key_terms(report: Report) -> None:
+    """What a list of key terms gains where its words are said, and what it harms where they are not."""
+    clips = _clips(report)
+    rare = [_rare_words(clip.reference) for clip in clips]
+    for name, said, others in (("none", False, False), ("said, and others", True, True), ("others only", False, True)):
+        result, wrong, total, invented = Score(), 0, 0, 0
+        for at, clip in enumerate(clips):
+            elsewhere = sorted(set().union(*rare[:at], *rare[at + 1 :]) - rare[at])[:DISTRACTORS] if others else []
+            listened, cpu_s = driven(clip.pcm(), "live", key_terms=(*(sorted(rare[at]) if said else ()), *elsewhere))
+            result.add(clip, listened, cpu_s)
+            text = set(_parts(listened.text))
+            wrong += len(rare[at] - text)
+            total += len(rare[at])
+            invented += len((set(elsewhere) & text) - set(_parts(clip.reference)))
+        _add_wer(report, f"key terms: {name}", result)
+        report.add(f"long words wrong, {name}", wrong, "words", f"of {total}; {invented} of the list that nobody said")
+
+
+def _rare_words(reference: str) -> set[str]:
+    """The long words of a reference, which stand for names and terms."""
+    return {word for word in _parts(reference) if len(word) >= LONG_WORD}
+
+
 def measure_times(report: Report) -> None:
     """Where words begin, guessed and measured, beside another recogniser that was given the text."""
     clips = _clips(report)
@@ -303,6 +332,7 @@ PARTS: Final = (
     Part("Recordings as they are", measure_clean),
     Part("Ten first samples", measure_offsets),
     Part("Harmed", measure_harmed),
+    Part("Key terms", measure_key_terms),
     Part("Word starts", measure_times),
     Part("Is there speech", measure_speech),
 )

@@ -9,6 +9,9 @@ from typing import Final
 
 import jiwer
 
+from mictape.engines.local.recognizer.model import RecognizedWord
+from mictape.engines.local.recognizer.numbers import written
+
 TWO_CITIES: Final = """
 It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness,
 it was the epoch of belief, it was the epoch of incredulity, it was the season of light, it was the season of
@@ -25,8 +28,9 @@ _DIGITS: Final = dict(zip("0123456789", _NAMES, strict=True))
 
 
 def normal(text: str) -> str:
-    """Lower case, single digits as words, no punctuation, single spaces."""
-    spoken = re.sub(r"\d", lambda digit: f" {_DIGITS[digit[0]]} ", text.lower())
+    """Lower case, numbers in their written form with every digit as a word, no punctuation, single spaces."""
+    one_form = " ".join(word.text for word in written([RecognizedWord(word) for word in text.lower().split()]))
+    spoken = re.sub(r"\d", lambda digit: f" {_DIGITS[digit[0]]} ", one_form.lower())
     return " ".join(re.sub(r"[^\w\s']", " ", spoken).split())
 
 
