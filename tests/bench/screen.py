@@ -98,7 +98,7 @@ async def run(folder: Path) -> tuple[Marked, Watch]:
         env = os.environ | {"MICTAPE_HOME": str(folder / "home"), "ASSEMBLYAI_API_KEY": KEY}
         options = ["--engine", "assemblyai", "--set", f"url={server.url}", "--input", str(sound)]
         app = ScreenApp([sys.executable, "-m", "mictape", *options], env)
-        watch = Watch(app._master)
+        watch = Watch(app.master)
         try:
             async with asyncio.timeout(120):
                 await script.over.wait()

@@ -59,7 +59,7 @@ class ScreenApp:
         """Whether the app has asked for reports of the terminal's focus."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
-        self._master, slave = pty.openpty()
+        self.master, slave = pty.openpty()
         self._size(slave, columns, rows)
         self.before = termios.tcgetattr(slave)
         self.slave = slave
@@ -89,7 +89,7 @@ class ScreenApp:
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size, as dragging its window does."""
-        self._size(self._master, columns, rows)
+        self._size(self.master, columns, rows)
         self._screen.resize(rows, columns)
         self.signal(signal.SIGWINCH)
 
@@ -100,13 +100,13 @@ class ScreenApp:
 
     def send(self, data: bytes) -> None:
         """Type bytes as they are."""
-        os.write(self._master, data)
+        os.write(self.master, data)
 
     def hang_up(self) -> None:
         """Close the terminal, as closing its window does."""
         self.closed = True
         os.close(self.slave)
-        os.close(self._master)
+        os.close(self.master)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the app a signal."""
@@ -114,9 +114,9 @@ class ScreenApp:
 
     def read(self) -> str:
         """Everything on the screen now, rows joined by newlines."""
-        while not self.closed and select.select([self._master], [], [], 0)[0]:
+        while not self.closed and select.select([self.master], [], [], 0)[0]:
             try:
-                data = os.read(self._master, 65536)
+                data = os.read(self.master, 65536)
             except OSError:
                 break
             if not data:
@@ -137,7 +137,7 @@ class ScreenApp:
         end = time.monotonic() + timeout_s
         while not condition(text := self.read()):
             assert time.monotonic() < end, f"not in {timeout_s} s; the screen:\n{text}"
-            select.select([self._master], [], [], 0.05)
+            select.select([self.master], [], [], 0.05)
         return text
 
     def sees(self, *words: str, timeout_s: float = 30.0) -> str:
@@ -149,7 +149,7 @@ class ScreenApp:
         end = time.monotonic() + timeout_s
         while (code := self.process.poll()) is None:
             assert time.monotonic() < end, f"still running after {timeout_s} s; the screen:\n{self.read()}"
-            select.select([] if self.closed else [self._master], [], [], 0.05)
+            select.select([] if self.closed else [self.master], [], [], 0.05)
             self.read()
         self.read()
         return code
@@ -164,7 +164,7 @@ class ScreenApp:
             self.process.kill()
             self.process.wait()
         if not self.closed:
-            os.close(self._master)
+            os.close(self.master)
             os.close(self.slave)
 
 

@@ -1,11 +1,13 @@
 """Text from elsewhere is cleaned where it comes in."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from mictape.audio.devices import Device
+from mictape.audio.source import FileSource
 from mictape.engines.base import Notice
 from mictape.failure import Failure
 from mictape.plain_text import one_line, visible
@@ -38,7 +40,8 @@ def test_a_line_break_becomes_a_space_in_one_line() -> None:
 def test_failures_devices_and_notices_are_clean_from_the_start() -> None:
     failure = Failure(HOSTILE, HOSTILE)
     device = Device(HOSTILE, HOSTILE, HOSTILE, 1, 48_000, False, "microphone", HOSTILE)
+    file = FileSource(Path(HOSTILE))
     sent = msgspec.json.decode(msgspec.json.encode({**msgspec.to_builtins(device), "target": "t"}), type=Device)
-    for text in (str(failure), device.name, device.id, device.host_api, sent.name, Notice(HOSTILE).text):
+    for text in (str(failure), device.name, device.id, device.host_api, sent.name, Notice(HOSTILE).text, file.name):
         assert obeyed(text) == set()
     assert device.target == HOSTILE, "what opens the device stays as it is"

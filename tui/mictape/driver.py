@@ -5,6 +5,7 @@ UTF-8. Textual's own driver then blocks the event loop for ever (its queue of wr
 (it reads the end of input again and again) or ends the app. POSIX only.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -16,6 +17,7 @@ import time
 from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from functools import partial
 from threading import Condition, Thread
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
@@ -23,6 +25,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from mictape.terminal import RESTORE, to_log
 
@@ -35,8 +38,9 @@ FLUSH_S: Final = 0.3
 
 _POLL_S: Final = 0.1
 _READ_BYTES: Final = 4096
-_QUEUE_LIMIT: Final = 1000
-"""No more keys are read while so many messages wait: a flood of input waits in the terminal, not in memory."""
+_QUEUE_LIMIT: Final = 30
+"""No more keys are taken while so many messages wait for the app."""
+_ROOM_S: Final = 0.005
 
 _log = logging.getLogger(__name__)
 
@@ -215,6 +219,8 @@ class TerminalDriver(LinuxDriver):
         self._terminal = sys.__stderr__.fileno() if sys.__stderr__ is not None else self.fileno
         self._size = size or self._get_terminal_size()
         self._writer: TerminalWriter | None = None
+        self._last: Future[bool] | None = None
+        """Of the latest message to the app."""
         self._switching = False
         """Whether what is written now changes the terminal's modes: no frame, so it is never dropped."""
 
@@ -277,6 +283,20 @@ class TerminalDriver(LinuxDriver):
 
     # Input.
 
+    def _wait_for_room(self) -> None:
+        """Hold the input thread up while the app is behind: a flood of input waits in the terminal, not before the end."""
+        while not self.exit_event.is_set() and (not self._posted() or self._messages_waiting() > _QUEUE_LIMIT):
+            self.exit_event.wait(_ROOM_S)
+
+    def _posted(self) -> bool:
+        """Whether the loop has taken the message before."""
+        return self._last is None or self._last.done()
+
+    def send_message(self, message: Message) -> None:
+        """Send a message to the app, from the input thread."""
+        post = self._app._post_message(message)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportUnknownVariableType]
+        self._last = asyncio.run_coroutine_threadsafe(post, loop=self._loop)
+
     def _messages_waiting(self) -> int:
         # Textual has no public way to ask.
         return self._app._message_queue.qsize()  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportUnknownVariableType]
@@ -287,9 +307,6 @@ class TerminalDriver(LinuxDriver):
         parser = XTermParser(self._debug)
         while not self.exit_event.is_set():
             data = b""
-            if self._messages_waiting() > _QUEUE_LIMIT:
-                self.exit_event.wait(_POLL_S)
-                continue
             if select.select([self.fileno], [], [], _POLL_S)[0]:
                 try:
                     data = os.read(self.fileno, _READ_BYTES)
@@ -302,6 +319,7 @@ class TerminalDriver(LinuxDriver):
                     return
             try:
                 for message in (*(parser.feed(decode(data)) if data else ()), *parser.tick()):
+                    self._wait_for_room()
                     self.process_message(message)
             except Exception as error:  # whatever it is, it is the terminal's, and must not end the app
                 to_log(error, "keys that cannot be understood")

@@ -83,6 +83,8 @@ class TerminalApp(SurvivesErrors, App[None]):
             self.signal_watch.attach(asyncio.get_running_loop(), self._on_signal)
 
     def _on_signal(self, number: signal.Signals) -> bool:
+        if self._driver is not None:
+            self._driver.disable_input()  # keys that wait to be read must not stand before the end
         self.leave(128 + number)
         return True
 

@@ -38,6 +38,7 @@ from mictape.audio.messages import (
 )
 from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
+from mictape.plain_text import one_line
 from mictape.units import clock
 
 OPEN_S: Final = 15.0
@@ -90,8 +91,8 @@ class FileSource:
 
     @property
     def name(self) -> str:
-        """The file's name, as text that UTF-8 can hold."""
-        return os.fsencode(self.path.name).decode(errors="replace")
+        """The file's name, as text that UTF-8 can hold and no terminal obeys."""
+        return one_line(os.fsencode(self.path.name).decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
