@@ -284,7 +284,7 @@ class TerminalDriver(LinuxDriver):
     # Input.
 
     def _wait_for_room(self) -> None:
-        """Hold the input thread up while the app is behind: a flood of input waits in the terminal, not before the end."""
+        """Hold the input thread up while the app is behind: a flood of input then waits in the terminal."""
         while not self.exit_event.is_set() and (not self._posted() or self._messages_waiting() > _QUEUE_LIMIT):
             self.exit_event.wait(_ROOM_S)
 
