@@ -161,7 +161,7 @@ def test_what_breaks_while_drawing_ends_in_a_sentence_and_is_in_the_log(pulse: P
     try:
         assert app.ends(60) == 1
         screen = " ".join(app.read().split())
-        assert "Mictape had to stop. What was recorded is kept; the log tells more" in screen
+        assert "The screen failed unexpectedly: division by zero. The log has the details" in screen
         assert "ZeroDivisionError" not in screen
         assert app.modes() == app.before
     finally:

@@ -44,6 +44,13 @@ class SlowMachine:
     said: list[Said] = field(default_factory=list[Said])
     received: list[int] = field(default_factory=list[int])
     """Of each track, samples."""
+    language: str = "en"
+    takes_key_terms: bool = True
+
+    @property
+    def shortest(self) -> int:
+        """As the model's."""
+        return models()[0].shortest
 
     def decoding(self, samples: Samples, key_terms: tuple[str, ...]) -> Decoding:
         """As the model's, and it takes time."""
