@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import pytest
 
 from mictape.audio.tape import Tape, TapeWriter
-from mictape.engines import websocket
+from mictape.engines import network, remote, websocket
 from mictape.engines.assemblyai.options import AssemblyAIOptions
 from mictape.engines.assemblyai.v3 import AssemblyAIEngine
 from mictape.engines.base import FinalTurn, Lost, Partial, Request
@@ -130,7 +130,7 @@ class Sitting:
     async def until_offline(self) -> Lost:
         """Follow until it is said that nobody can be reached, and why; then leave."""
         async with self.following():
-            await until_async(lambda: self.follower.state == "offline")
+            await until_async(lambda: self.follower.state in {"offline", "stopped"})
             assert self.follower.failure == self.losses[-1].cause
         return self.losses[0]
 
@@ -322,7 +322,8 @@ async def test_something_else_answers(tmp_path: Path, answer: bytes) -> None:
 
 @pytest.mark.parametrize("greets", ["not at all", "with an upgrade"])
 async def test_somebody_listens_and_says_nothing(tmp_path: Path, greets: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "OPEN_S", 0.3)
+    for module, limit in ((network, "OPEN_S"), (websocket, "OPEN_S"), (remote, "OWN_SERVER_S")):
+        monkeypatch.setattr(module, limit, 0.3)
     if greets == "not at all":
         with socket.create_server(("127.0.0.1", 0)) as mute:
             lost = await Sitting(tmp_path, f"ws://127.0.0.1:{mute.getsockname()[1]}").until_offline()
@@ -436,8 +437,8 @@ async def test_a_slow_line_only_takes_longer(tmp_path: Path, line: Line) -> None
 async def test_a_line_that_breaks_unseen_is_found_out(
     tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for limit in ("PING_S", "SEND_S", "OPEN_S"):
-        monkeypatch.setattr(websocket, limit, 0.4)
+    for module, limit in ((remote, "OWN_SERVER_S"), (websocket, "SEND_S"), (network, "OPEN_S")):
+        monkeypatch.setattr(module, limit, 0.4)
     async with serve(V3Server(Hearing(), fastest=None)) as server, proxy(server.url, line) as lines:
         sitting = Sitting(tmp_path, lines.url)
         await sitting.follow()

@@ -41,6 +41,7 @@ def test_a_signal_closes_the_session_and_the_terminal(
             app.process.pid, "mictape.engines.local.process"
         )
         assert len(children) == 2
+        has_recorded(app, home, 4)  # a shorter session without text is not kept
         app.signal(number)
         assert app.ends() == code
         assert app.modes() == app.before
@@ -99,6 +100,7 @@ def test_a_killed_session_may_be_left_as_it_is(pulse: PulseServer, home: Path) -
         app.sees("cut off", timeout_s=60)
         app.press("n")
         app.sees(LISTENING, timeout_s=60)
+        app.until(lambda _: tape_seconds(sessions_of(home)[-1]) >= 4, timeout_s=60)  # a shorter one is not kept
         app.press("q")
         assert app.ends() == 0
     assert len(sessions_of(home)) == 2

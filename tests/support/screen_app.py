@@ -21,7 +21,8 @@ import pyte
 
 KEYS: Final = {
     "enter": "\r",
-    "escape": "\x1b",
+    # As a terminal with unambiguous keys sends it: a bare ESC and the next letter can be read as Alt and that letter.
+    "escape": "\x1b[27u",
     "down": "\x1b[B",
     "up": "\x1b[A",
     "pageup": "\x1b[5~",

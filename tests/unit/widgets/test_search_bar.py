@@ -186,7 +186,7 @@ async def test_the_scrollbar_has_ticks_where_the_hits_are() -> None:
 async def test_what_cannot_be_searched_for_is_said_in_the_bar() -> None:
     async with shown(talk(10, 5)) as (main, pilot):
         await press(main, pilot, "slash", "f2", *"k(")
-        assert "character 2" in str(main.query_one("#problem", Static).render())
+        assert "character 3" in str(main.query_one("#problem", Static).render())
         await press(main, pilot, "f2")
         assert count(main) == "nothing found"
         await press(main, pilot, "f2", "backspace", ".")
