@@ -127,10 +127,10 @@ class Sitting:
         async with asyncio.timeout(2 * TIMEOUT_S):
             await self.follower.run()
 
-    async def until_offline(self) -> Lost:
-        """Follow until it is said that nobody can be reached, and why; then leave."""
+    async def until_offline(self, state: str = "offline") -> Lost:
+        """Follow until it is said that nobody can be reached, and why; then leave. A fatal cause is `stopped`."""
         async with self.following():
-            await until_async(lambda: self.follower.state in {"offline", "stopped"})
+            await until_async(lambda: self.follower.state == state)
             assert self.follower.failure == self.losses[-1].cause
         return self.losses[0]
 
@@ -299,7 +299,7 @@ async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
 
 async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     async with hearing(tls=True) as server:
-        lost = await Sitting(tmp_path, server.url).until_offline()
+        lost = await Sitting(tmp_path, server.url).until_offline("stopped")
         assert server.peers == []
     assert not lost.retry, "it never was accepted, so it will not be"
     assert "SSL_CERT_FILE" in lost.cause.remedy
