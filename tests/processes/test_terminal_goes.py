@@ -2,7 +2,6 @@
 
 import os
 import random
-import select
 import shutil
 import signal
 import subprocess
@@ -51,11 +50,6 @@ def is_closed(home: Path) -> None:
     assert "cut off" not in listed.stdout
 
 
-def is_full(app: ScreenApp) -> None:
-    """Wait until the terminal that nobody reads takes nothing more."""
-    until(lambda: not select.select([], [app.slave], [], 0)[1], 60, what="a full terminal")
-
-
 @needs_tmux
 @pytest.mark.parametrize("how", ["kill-pane", "kill-session", "kill-server"])
 def test_a_closed_tmux_window_leaves_no_process(how: str, home: Path, speech: Speech) -> None:
@@ -84,7 +78,7 @@ def test_a_frozen_terminal_blocks_neither_the_recording_nor_the_end(how: str, ho
     with screen_app("--input", str(speech.two_cities), env=os.environ, columns=200, rows=60) as app:
         app.sees("REC", timeout_s=60)
         processes = everything(app)
-        is_full(app)
+        app.freeze()
         if how == "hang-up":
             app.hang_up()
         else:
@@ -97,7 +91,7 @@ def test_a_frozen_terminal_blocks_neither_the_recording_nor_the_end(how: str, ho
 def test_a_terminal_that_thaws_shows_what_is_true_then(speech: Speech) -> None:
     with screen_app("--input", str(speech.beckett), env=os.environ, columns=200, rows=60) as app:
         app.sees("REC", timeout_s=60)
-        is_full(app)
+        app.freeze()
         app.sees("tried", "q quit", timeout_s=60)
         app.press("q", "q")
         assert app.ends() == 0

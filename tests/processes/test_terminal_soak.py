@@ -1,17 +1,28 @@
-"""A hundred terminals are closed, frozen and flooded, one after the other: nothing stays, and nothing is lost."""
+"""A hundred terminals are frozen, flooded, resized and closed: no process stays, and no sample is lost.
+
+Twenty for each thing that a terminal may do, each a test that can be run alone (`-k flooded`). They record a microphone
+with a clock that plays speech round and round, so a tape that lacks anything is no part of that sound.
+"""
 
 import os
 import select
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from conftest import Speech
-from mictape.audio.tape import read_journal
-from support.child_processes import alive, descendants_of
+from mictape.audio.tape import Tape, count_samples
+from mictape.units import RATE
+from support.child_processes import descendants_of, with_variable
+from support.clocked_mic import ClockedMics, Microphone
+from support.local_engine import samples_of
+from support.lossless import assert_no_loss_reported
 from support.screen_app import ScreenApp, screen_app
 from support.sessions import sessions_of
 from support.waiting import until
@@ -19,20 +30,25 @@ from support.waiting import until
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX", allow_module_level=True)
 
-TERMINALS = 100
+TERMINALS: Final = 20
+"""For each thing that a terminal may do."""
 
-FLOOD = b"\xff\xe9\x1b[<35;10;10M\x1b[I\x1b[O" * 2000
+KEPT: Final = 3 * RATE
+"""Shorter sessions without text are discarded."""
+
+FLOOD: Final = b"\xff\xe9\x1b[<35;10;10M\x1b[I\x1b[O" * 2000
 """Bytes that are no UTF-8, moves of the mouse, changes of the focus: input that asks for nothing."""
 
 
-def descriptors(pid: int) -> int:
-    """How many files a process holds open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def leave_alone(app: ScreenApp) -> None:
+    """Do nothing to the terminal."""
+    app.sees("REC")
 
 
-def freeze(app: ScreenApp) -> None:
-    """Read nothing until the terminal is full."""
-    until(lambda: not select.select([], [app.slave], [], 0)[1], 60, what="a full terminal")
+def freeze_and_thaw(app: ScreenApp) -> None:
+    """Read nothing until the terminal is full, and then read again."""
+    app.freeze()
+    app.sees("REC", "q quit", timeout_s=60)
 
 
 def flood(app: ScreenApp) -> None:
@@ -46,31 +62,68 @@ def flood(app: ScreenApp) -> None:
             rest = rest[os.write(app.master, rest[:1024]) :]
 
 
+def resize(app: ScreenApp) -> None:
+    """Give the terminal one size after the other."""
+    for columns, rows in ((20, 3), (300, 80), (1, 1), (10, 60), (160, 50)):
+        app.resize(columns, rows)
+        app.read()
+    app.sees("REC", "q quit", timeout_s=60)
+
+
+ENDS: Final[list[Callable[[ScreenApp], None]]] = [
+    ScreenApp.hang_up,
+    lambda app: app.signal(signal.SIGTERM),
+    lambda app: app.signal(signal.SIGHUP),
+    lambda app: app.press("q", "q"),
+]
+
+
+def descriptors(pid: int) -> int:
+    """How many files a process holds open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@pytest.fixture
+def speaking(clocked_mics: ClockedMics, speech: Speech, tmp_path: Path) -> tuple[dict[str, str], bytes]:
+    """An environment with a microphone that plays speech, and that sound once."""
+    once = samples_of(speech.beckett)
+    infile = tmp_path / "speech.raw"
+    infile.write_bytes(once)
+    return clocked_mics.configure(Microphone("speaking", rate=RATE, channels=1, infile=infile)), once
+
+
 @pytest.mark.proof
-@pytest.mark.timeout(3600)
-def test_a_hundred_terminals_leave_nothing_and_lose_nothing(home: Path, speech: Speech) -> None:
-    ends = [ScreenApp.hang_up, lambda app: app.signal(signal.SIGTERM), lambda app: app.signal(signal.SIGHUP)]
-    for turn in range(TERMINALS):
-        with screen_app("--input", str(speech.two_cities), env=os.environ, columns=160, rows=50) as app:
-            app.sees("REC", timeout_s=60)
-            processes = [app.process.pid, *descendants_of(app.process.pid)]
-            match turn % 4:
-                case 0:
-                    freeze(app)
-                case 1:
-                    flood(app)
-                case 2:
-                    freeze(app)
-                    held = descriptors(app.process.pid)
-                    app.sees("REC", "q quit", timeout_s=60)
-                    assert descriptors(app.process.pid) <= held
-                case _:
-                    pass
-            ends[turn % len(ends)](app)
-            until(lambda left=processes: not any(map(alive, left)), what=f"the end of terminal {turn}")
-    sessions = sessions_of(home)
-    assert len(sessions) == TERMINALS
-    assert [hole for session in sessions for hole in read_journal(session, 1).holes] == []
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(leave_alone, id="left-alone"),
+        pytest.param(ScreenApp.freeze, id="frozen"),
+        pytest.param(freeze_and_thaw, id="thawed"),
+        pytest.param(flood, id="flooded"),
+        pytest.param(resize, id="resized"),
+    ],
+)
+def test_twenty_terminals_leave_nothing_and_lose_nothing(
+    what: Callable[[ScreenApp], None], speaking: tuple[dict[str, str], bytes], home: Path
+) -> None:
+    env, once = speaking
+    for turn, end in enumerate(islice(cycle(ENDS), TERMINALS), 1):
+        with screen_app("--device", "ALSA:speaking", env=env, columns=160, rows=50) as app:
+            app.until(lambda text: "REC" in text and "LOADING" not in text, timeout_s=60)
+            assert len(descendants_of(app.process.pid)) >= 2, "its capture process and its engine"
+            session = sessions_of(home)[-1]
+            held = descriptors(app.process.pid)
+            what(app)
+            until(lambda most=held: descriptors(app.process.pid) <= most, what="an end of what was opened")
+            until(lambda tape=session: count_samples(tape, 1) >= KEPT, 60, what="a tape that is kept")
+            end(app)
+            until(lambda: app.process.poll() is not None, what=f"the end of terminal {turn}")
+            until(lambda: not with_variable("MICTAPE_HOME", str(home)), what="the end of its children")
+        tape = Tape.finished(session, 1).read(0, count_samples(session, 1))
+        assert tape in once * (len(tape) // len(once) + 2), "not a sample of it is missing"
+        assert_no_loss_reported(session)
+    assert len(sessions_of(home)) == TERMINALS
     with sqlite3.connect(home / "library.db") as library:
         states = library.execute("SELECT state, count(*) FROM sessions GROUP BY state").fetchall()
         lost = library.execute("SELECT sum(lost) FROM tracks").fetchone()

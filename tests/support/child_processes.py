@@ -40,3 +40,17 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def with_variable(name: str, value: str) -> list[int]:
+    """The process ids of all living processes that were started with a variable, whoever their parents are now."""
+    entry = f"{name}={value}".encode()
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and alive(pid := int(folder.name)):
+            try:
+                if entry in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(pid)
+            except OSError:
+                continue
+    return found

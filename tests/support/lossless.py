@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from mictape.audio.tape import count_samples
+from mictape.audio.tape import count_samples, read_journal
 from mictape.units import RATE
 from support.child_processes import alive, children_of
 from support.clocked_mic import ClockedMics
@@ -70,3 +70,11 @@ def hold_up(app: ScreenApp, session: Path, how: signal.Signals, seconds: int) ->
         return samples >= seconds * RATE
 
     app.until(is_long_enough, timeout_s=seconds + 60)
+
+
+def assert_no_loss_reported(session: Path) -> None:
+    """The journal of the first track knows of no hole and of no sample that did not come."""
+    journal = read_journal(session, 1)
+    assert journal.holes == ()
+    assert journal.account is not None
+    assert (journal.account.overflows, journal.account.lost, journal.account.missing) == (0, 0, 0)

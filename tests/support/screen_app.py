@@ -5,6 +5,7 @@ The screen is kept by pyte, a terminal emulator, so a test reads what a person w
 
 import contextlib
 import fcntl
+import itertools
 import os
 import pty
 import select
@@ -18,6 +19,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Final
 
 import pyte
+
+from support.waiting import until
 
 KEYS: Final = {
     "enter": "\r",
@@ -93,6 +96,18 @@ class ScreenApp:
         self._size(self.master, columns, rows)
         self._screen.resize(rows, columns)
         self.signal(signal.SIGWINCH)
+
+    def freeze(self) -> None:
+        """Read nothing until the terminal is full; it is given other sizes, so that there is much to draw."""
+        columns, rows = self._screen.columns, self._screen.lines
+        sizes = itertools.cycle((columns - 1, columns))
+
+        def is_full() -> bool:
+            self.resize(next(sizes), rows)
+            return not select.select([], [self.slave], [], 0)[1]
+
+        until(is_full, 60, what="a full terminal")
+        self.resize(columns, rows)
 
     def press(self, *keys: str) -> None:
         """Type: names of KEYS, or text as it is."""
