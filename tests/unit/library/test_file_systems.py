@@ -1,7 +1,6 @@
-"""A library on a file system that cannot share memory, as 9p and some NFS cannot."""
+"""A library on a file system that cannot share memory or lock files, as 9p, shared folders and some NFS cannot."""
 
-import os
-import shutil
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from mictape.library.library import Store
-
-SOURCE = Path(__file__).parents[2] / "support" / "no_shared_memory.c"
+from support.poor_file_system import poor_file_system
 
 USE = """
 import sys
@@ -23,27 +21,76 @@ with Store(path) as store, store.create_session() as folder:
         print(store.rows("PRAGMA journal_mode")[0][0], [line.text for line in beside.lines(folder.session)])
 """
 
+HOLD = """
+import sys
+from pathlib import Path
+from mictape.library.folders import SessionFolder
+folder = SessionFolder(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
 
-@pytest.fixture
-def shim(tmp_path: Path) -> Path:
-    """A library to preload, in whose world SQLite's shared memory cannot be mapped."""
-    if sys.platform != "linux" or shutil.which("cc") is None:
-        pytest.skip("needs a C compiler and LD_PRELOAD")
-    built = tmp_path / "no_shared_memory.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", built, SOURCE, "-ldl"], check=True)
-    return built
+TRY = """
+import sys
+from pathlib import Path
+from mictape.failure import MictapeError
+from mictape.library.folders import SessionFolder, is_alive
+folder = Path(sys.argv[1])
+print(is_alive(folder))
+try:
+    SessionFolder(folder).release()
+except MictapeError as error:
+    print(error)
+"""
+
+
+def run(code: str, path: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, path], env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["new", "made with shared memory"])
-def test_a_library_works_without_shared_memory(tmp_path: Path, shim: Path, there: bool) -> None:
+def test_a_library_works_without_shared_memory(tmp_path: Path, there: bool) -> None:
     path = tmp_path / "library.db"
     if there:
         with Store(path) as store:
             store.create_session().release()
-    env = {**os.environ, "LD_PRELOAD": str(shim)}
+    env = poor_file_system(tmp_path, "shm")
     for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", USE, path], env=env, capture_output=True, text=True, check=False)
+        done = run(USE, path, env)
         assert (done.stdout, done.stderr) == ("delete ['word']\n", "")
     with Store(path) as store:
         assert store.rows("PRAGMA journal_mode")[0][0] == "wal", "elsewhere it is as fast as ever"
         assert len(store.sessions()) == 2 + there
+
+
+@pytest.mark.parametrize("lacking", [errno.ENOLCK, errno.EOPNOTSUPP], ids=errno.errorcode.get)
+def test_a_session_is_held_without_locks_of_files_and_is_free_once_its_process_was_killed(
+    tmp_path: Path, lacking: int
+) -> None:
+    env = poor_file_system(tmp_path, f"flock={lacking}")
+    session = tmp_path / "session"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, session], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        alive, refused = run(TRY, session, env).stdout.splitlines()
+        assert alive == "True"
+        assert "is being recorded by another Mictape" in refused
+        holder.kill()
+    assert run(TRY, session, env).stdout == "False\n"
+
+
+@pytest.mark.parametrize("lacking", [errno.ENOLCK, errno.EOPNOTSUPP], ids=errno.errorcode.get)
+def test_a_file_system_that_sqlite_cannot_lock_is_not_taken_for_another_program(home: Path, lacking: int) -> None:
+    with Store(home / "library.db"):
+        pass
+    env = poor_file_system(home.parent, f"fcntl={lacking}")
+    done = subprocess.run(
+        [sys.executable, "-m", "mictape", "sessions"], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"mictape: The library {home / 'library.db'} lies on a file system that cannot lock files. "
+        "Name a folder on a local disk in MICTAPE_HOME.\n"
+    )

@@ -4,13 +4,14 @@ import logging
 import os
 import sqlite3
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import schema
 from mictape.library.words import search_words
+from mictape.locks import has_record_locks
 from mictape.paths import PRIVATE_FILE, make_folder
 
 _log = logging.getLogger(__name__)
@@ -170,11 +171,20 @@ def sqlite_errors(path: Path | None) -> Generator[None]:
         raise
     except sqlite3.Error as error:
         name: str = getattr(error, "sqlite_errorname", "")
+        if name.startswith("SQLITE_BUSY") and path is not None and not _has_locks(path.parent):
+            name = "SQLITE_IOERR_LOCK"
         known = (trouble for front, trouble in _TROUBLES.items() if name.startswith(front))
         what, remedy = next(known, (f"fails: {error}", ""))
         raise MictapeError(_failure(path, what, remedy)) from error
     except OSError as error:
         raise MictapeError(_failure(path, f"cannot be opened: {(error.strerror or str(error)).lower()}", "")) from error
+
+
+def _has_locks(folder: Path) -> bool:
+    """Whether the file system of a folder has locks: for SQLite, one that has none is one where all is locked."""
+    with suppress(OSError):
+        return has_record_locks(folder)
+    return True
 
 
 def _failure(path: Path | None, what: str, remedy: str) -> Failure:

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.paths import PRIVATE_FILE, PRIVATE_FOLDER, is_there, make_folder
+from mictape.locks import SOFT, take_lock
+from mictape.paths import PRIVATE_FOLDER, is_there, make_folder
 
 LOCK_NAME: Final = "lock"
 PASSING_PREFIX: Final = "mictape-passing-"
@@ -39,9 +40,8 @@ class SessionFolder:
         """
         make_folder(path)
         self.path = path
-        self._lock = _lock_of(path)
         try:
-            self._lock.acquire(timeout=_PROBE_WAIT_S, poll_interval=0.02)
+            self._lock = take_lock(path / LOCK_NAME, wait_s=_PROBE_WAIT_S)
         except Timeout as error:
             raise MictapeError(_held(path.name)) from error
         except OSError as error:
@@ -90,14 +90,12 @@ def is_alive(folder: Path) -> bool:
     """Whether a living process holds the session in `folder`."""
     if not is_there(folder / LOCK_NAME):
         return False
-    lock = _lock_of(folder)
     try:
-        lock.acquire(timeout=0)
+        take_lock(folder / LOCK_NAME).release()
     except Timeout:
         return True
     except OSError:  # nobody can take a lock there, so nobody has
-        return False
-    lock.release()
+        pass
     return False
 
 
@@ -114,7 +112,7 @@ def remove(folder: Path) -> None:
             for entry in folder.iterdir():
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
-                elif entry.name != LOCK_NAME:
+                elif entry.name not in (LOCK_NAME, LOCK_NAME + SOFT):
                     entry.unlink()
         except OSError as error:
             raise MictapeError(_unusable(folder, error)) from error
@@ -142,11 +140,6 @@ def _is_ours(folder: Path) -> bool:
         found = folder.lstat()
         return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
     return False
-
-
-def _lock_of(folder: Path) -> FileLock:
-    # Held by the process, whichever of its threads took it.
-    return FileLock(folder / LOCK_NAME, mode=PRIVATE_FILE, thread_local=False)
 
 
 def _held(session: str) -> Failure:

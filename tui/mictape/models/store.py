@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from mictape.failure import Failure, MictapeError
+from mictape.locks import take_lock
 from mictape.models.catalogue import Catalogue, Model, ModelFile
 from mictape.paths import Places
 
@@ -127,10 +128,9 @@ class Store:
         folder = self.folder / model.name
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / f".{model.name}.lock", timeout=0)
         with writing(folder):
             try:
-                lock.acquire()
+                lock = take_lock(self.folder / f".{model.name}.lock")
             except Timeout:
                 busy = Failure(f"Another Mictape is at work on the model {model.name}", "Wait until it has finished")
                 raise MictapeError(busy) from None
