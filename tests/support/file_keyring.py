@@ -8,8 +8,11 @@ from typing import Final
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
+from support.waiting import until
+
 VARIABLE: Final = "MICTAPE_TEST_KEYRING"
-"""The environment variable that names the file. With `locked` in the file, nothing is given away."""
+"""The environment variable that names the file. With `locked` in the file, nothing is given away; with `silent`,
+there is no answer until the file says something else."""
 
 
 class FileKeyring(KeyringBackend):
@@ -35,6 +38,7 @@ class FileKeyring(KeyringBackend):
 
     def _entries(self) -> dict[str, str]:
         path = Path(os.environ[VARIABLE])
+        until(lambda: not path.exists() or path.read_text(encoding="utf-8") != "silent", timeout_s=60)
         text = path.read_text(encoding="utf-8") if path.exists() else "{}"
         if text == "locked":
             raise KeyringLocked("hunter2, the password of the collection, is wrong")

@@ -45,18 +45,25 @@ def _engines(arguments: argparse.Namespace, where: Places) -> int:
     values = settings_of(arguments, where)
 
     async def look() -> list["Standing"]:
-        return await asyncio.gather(*(credentials.standing_of(name, values, where.log) for name in catalog.names()))
+        looks = [credentials.standing_of(name, values, where.log) for name in catalog.names()]
+        known: list[Standing] = []
+        for look in asyncio.as_completed(looks):
+            known.append(await look)
+            if not arguments.json:  # each as soon as it is known: a keyring or a distant service may take long
+                _print_row(known[-1])
+        return known
 
-    known = usable_first(asyncio.run(look()))
+    known = asyncio.run(look())
     if arguments.json:
-        print(json.dumps([_as_json(one) for one in known], indent=2, ensure_ascii=False))
-        return ExitCode.DONE
-    for one in known:
-        facts = "; ".join(filter(None, (one.leaves, one.price)))
-        print(f"{one.name:<15} {one.readiness:<20} {facts}".rstrip())
-        if one.failure is not None:
-            print(f"    {one.failure}")
+        print(json.dumps([_as_json(one) for one in usable_first(known)], indent=2, ensure_ascii=False))
     return ExitCode.DONE
+
+
+def _print_row(one: "Standing") -> None:
+    facts = "; ".join(filter(None, (one.leaves, one.price)))
+    print(f"{one.name:<15} {one.readiness:<20} {facts}".rstrip(), flush=True)
+    if one.failure is not None:
+        print(f"    {one.failure}", flush=True)
 
 
 def _as_json(one: "Standing") -> dict[str, object]:
