@@ -47,3 +47,45 @@ def test_an_output_that_cannot_be_is_refused_before_anything_starts(
     assert mictape(["transcribe", str(file), "--keep", *options]) == 2
     assert words in capsys.readouterr().err
     assert not list(home.glob("sessions/*")), "no session was begun"
+
+
+async def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name in ("a.wav", "b.wav", "b.WAVE"):
+        sound(tmp_path / name)
+    files = [str(tmp_path / name) for name in ("a.wav", "gone.wav", "b.wav", "b.WAVE")]
+    async with Parrot(KEY).serve() as server:
+        options = ("--engine", "parrot", "--set", f"url={server.url}", "-o", str(folder), "--format", "srt")
+        done = await started("transcribe", *options, *files, env=environment(PARROT_API_KEY=KEY))
+    assert (done.code, done.out) == (3, "")
+    assert "gone.wav cannot be opened" in done.err
+    assert sorted(each.name for each in folder.iterdir()) == ["a.srt", "b.WAVE.srt", "b.wav.srt"]
+    assert all("second 1" in each.read_text() for each in folder.iterdir())
+
+
+async def test_several_files_are_printed_under_their_names_with_who_speaks(tmp_path: Path) -> None:
+    files = [str(sound(tmp_path / name)) for name in ("a.wav", "b.wav")]
+    async with Parrot(KEY).serve() as server:
+        options = ("--engine", "parrot", "--set", f"url={server.url}", "--speakers")
+        done = await started("transcribe", *options, *files, env=environment(PARROT_API_KEY=KEY))
+    assert done.code == 0, done.err
+    first, second = done.out.split("\n\n")[:2]
+    assert first.splitlines()[:2] == [f"==> {files[0]} <==", "File: second 1"]
+    assert second.splitlines()[0] == f"==> {files[1]} <=="
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-o", "nosuch/"], "is not a folder"),
+        (["--json"], "Several files cannot be printed as json. Add -o FOLDER."),
+        (["-"], "Give - alone"),
+    ],
+)
+def test_an_output_that_does_not_fit_several_files_is_refused(
+    options: list[str], words: str, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(sound(tmp_path / name)) for name in ("a.wav", "b.wav")]
+    assert mictape(["transcribe", *files, *options]) == 2
+    assert words in capsys.readouterr().err

@@ -35,16 +35,18 @@ def add_export(actions: Commands) -> None:
     )
     export.add_argument("--format", choices=NAMES, help="the format; default: as the file's ending says, or txt")
     export.add_argument("--force", action="store_true", help="replace files that exist")
-    add_style(export)
+    add_style(export, wall_clock=True)
     export.set_defaults(run=_export)
 
 
-def add_style(parser: argparse.ArgumentParser) -> None:
-    """Add the options for what is shown beside the text."""
+def add_style(parser: argparse.ArgumentParser, *, wall_clock: bool = False) -> None:
+    """Add the options for what is shown beside the text; with `wall_clock` the one for times of day, too."""
     yes_or_no = argparse.BooleanOptionalAction
     parser.add_argument("--times", action=yes_or_no, help="times beside the text")
     parser.add_argument("--speakers", action=yes_or_no, help="who speaks; by itself where there are several")
-    parser.add_argument("--wall-clock", action="store_true", help="times of day instead of times in the recording")
+    parser.set_defaults(wall_clock=False)
+    if wall_clock:
+        parser.add_argument("--wall-clock", action="store_true", help="times of day instead of times in the recording")
 
 
 def style_of(arguments: argparse.Namespace) -> Style:

@@ -3,35 +3,37 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
 from mictape.audio.source import SourceSpec
 from mictape.cli import output
-from mictape.cli.export import STDOUT, format_for
+from mictape.cli.export import STDOUT, format_for, style_of
+from mictape.cli.line_command import LineCommand
+from mictape.cli.printing import Printer, printer_for
+from mictape.cli.several import each_of
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.export import FORMATS, FormatName, Style, json_line, plain, write
-from mictape.library.records import LineRecord
+from mictape.library.export import FORMATS, Format, FormatName, Style, json_line, write
 from mictape.paths import Places
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
-from mictape.recording.files import specs_of
-from mictape.session.events import LineAdded, LineRevised, SourceEnded, Trouble
+from mictape.recording.files import files_in, specs_of
+from mictape.session.events import LineAdded, SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.signals import watched
 from mictape.terminal import set_up_log
-from mictape.units import RATE, clock
+from mictape.units import RATE
 
 LOOK_S: Final = 0.25
-
-SETTLES: Final = 60 * RATE
-"""How much further a recording has to be before a line of it is printed: the second pass joins up to 28 s."""
+STDIN: Final = "-"
 
 DRAIN_S: Final = 60.0
 """How long `listen` waits, after Ctrl-C, for the engine to finish; another Ctrl-C ends the wait."""
@@ -47,8 +49,14 @@ class Job:
     keep: bool
     format: FormatName | Literal["lines"]
     """`txt` is printed line by line, `lines` as one JSON object per line; any other is one document at the end."""
-    times: bool = False
-    """Whether lines of `txt` begin with their times."""
+    style: Style = field(default_factory=Style)
+    """What is shown beside the text."""
+    partials: bool = False
+    """Whether unfinished text is printed."""
+    command: str | None = None
+    """A shell command to run for each final line."""
+    heading: str = ""
+    """Printed before the text, and after it a blank line; for one file of several."""
     target: Path | None = None
     """The file that gets the document; None: it is printed."""
     session: str = "last"
@@ -65,6 +73,8 @@ class Signals:
     recording: Recording
     live: bool
     code: int = ExitCode.DONE
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once nothing more is to be waited for."""
 
     def on(self, number: signal.Signals) -> bool:
         """End the recording: the first SIGINT finishes the text of a live one, everything else leaves it.
@@ -77,6 +87,7 @@ class Signals:
             self.recording.stop()
             return False
         self.code = ExitCode.INTERRUPTED if interrupted else 128 + number
+        self.left.set()
         self.recording.leave()
         return True
 
@@ -89,7 +100,20 @@ def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int
 
 
 async def _run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
-    job = await _job(arguments, settings)
+    match arguments.command:
+        case "transcribe":
+            jobs = _transcriptions(arguments)
+            return await each_of(jobs, lambda job: _do(job, where, settings))
+        case "sessions":
+            return await _do(Job((), _give_up(arguments), True, "txt", session=arguments.session), where, settings)
+        case _:
+            return await _do(await _live(arguments, settings), where, settings)
+
+
+async def _do(job: "Job | _File", where: Places, settings: Settings) -> int:
+    """Do one job; the exit code. Raises MictapeError."""
+    if isinstance(job, _File):
+        job = replace(job.job, specs=await specs_of(job.name, job.pace, apart=job.apart))
     async with Recording(where, replace(settings, keep=job.keep), job.policy) as recording:
         await recording.check()
         if job.specs:
@@ -99,7 +123,7 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
         if job.greeting:
             print(job.greeting, file=sys.stderr, flush=True)
         with taking_signals(recording, live=bool(job.greeting)) as signals:
-            await recording.run(_show(recording, session, job))
+            await recording.run(_show(recording, session, job, signals.left))
         if recording.failure is not None:
             raise MictapeError(recording.failure)
         if (job.target is not None or job.format not in ("txt", "lines")) and signals.code == ExitCode.DONE:
@@ -107,32 +131,71 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
         return signals.code
 
 
-async def _job(arguments: argparse.Namespace, settings: Settings) -> Job:
-    match arguments.command:
-        case "transcribe":
-            specs = await specs_of(arguments.file, arguments.pace, apart=arguments.tracks == "channels")
-            target = _target(arguments)
-            format = format_for(target, arguments.format).name
-            return Job(specs, _give_up(arguments), arguments.keep, format, arguments.times, target)
-        case "sessions":
-            return Job((), _give_up(arguments), True, "txt", session=arguments.session)
-        case _:
-            device = await chosen_device(settings) or await default_device()
-            also = tuple(await devices_named(settings.also))
-            names = " and ".join(each.name for each in (device, *also))
-            return Job(
-                [source_for(device, settings)],
-                Policy(unattended=True, drain_s=DRAIN_S),
-                settings.keep,
-                "lines" if arguments.json else "txt",
-                arguments.times,
-                also=also,
-                greeting=f"Listening to {names}. Ctrl-C ends it.",
-            )
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to transcribe; what its tracks are is looked up when it is its turn."""
+
+    name: str
+    pace: Literal["real", "fast"]
+    apart: bool
+    job: Job
 
 
-def _target(arguments: argparse.Namespace) -> Path | None:
-    return None if arguments.output == STDOUT else Path(arguments.output).expanduser()
+def _transcriptions(arguments: argparse.Namespace) -> list[_File]:
+    """The jobs of `transcribe`, one a file. Raises MictapeError."""
+    names: list[str] = arguments.files
+    if STDIN not in names:
+        names = [str(path) for path in files_in(names)]
+    elif len(names) > 1:
+        raise MictapeError(Failure("Standard input is one file", "Give - alone", ExitCode.USAGE))
+    style, policy = style_of(arguments), _give_up(arguments)
+    output = None if arguments.output == STDOUT else Path(arguments.output).expanduser()
+    folder = output if output is not None and (output.is_dir() or len(names) > 1) else None
+    format = format_for(output if folder is None else None, arguments.format)
+    if folder is not None and not folder.is_dir():
+        what = f"{folder} is not a folder"
+        raise MictapeError(Failure(what, "For several files use a folder that exists", ExitCode.USAGE))
+    if output is None and len(names) > 1 and format.name != "txt":
+        what = f"Several files cannot be printed as {format.name}"
+        raise MictapeError(Failure(what, "Add -o FOLDER", ExitCode.USAGE))
+    targets = [output] * len(names) if folder is None else _targets(folder, names, format)
+    job = Job((), policy, arguments.keep, format.name, style)
+    headings = [f"==> {name} <==" if output is None and len(names) > 1 else "" for name in names]
+    return [
+        _File(name, arguments.pace, arguments.tracks == "channels", replace(job, target=target, heading=heading))
+        for name, target, heading in zip(names, targets, headings, strict=True)
+    ]
+
+
+def _targets(folder: Path, names: Sequence[str], format: Format) -> list[Path]:
+    """A file in the folder for each: its name with another ending, or with both where two would be the same."""
+    stems = Counter(Path(name).stem for name in names)
+    kept = [path.stem if stems[path.stem] == 1 else path.name for path in map(Path, names)]
+    targets = [folder / f"{name}{format.endings[0]}" for name in kept]
+    if len(set(targets)) < len(targets):
+        what = "Two of the files have the same name"
+        raise MictapeError(Failure(what, "Transcribe them into different folders", ExitCode.USAGE))
+    return targets
+
+
+async def _live(arguments: argparse.Namespace, settings: Settings) -> Job:
+    if arguments.partials and not arguments.json and not (sys.stdout.isatty() and os.environ.get("TERM") != "dumb"):
+        what = "Partial text cannot be taken back where the output is no terminal"
+        raise MictapeError(Failure(what, "Add --json, or leave --partials out", ExitCode.USAGE))
+    device = await chosen_device(settings) or await default_device()
+    also = tuple(await devices_named(settings.also))
+    names = " and ".join(each.name for each in (device, *also))
+    return Job(
+        [source_for(device, settings)],
+        Policy(unattended=True, drain_s=DRAIN_S),
+        settings.keep,
+        "lines" if arguments.json else "txt",
+        style_of(arguments),
+        arguments.partials,
+        arguments.exec,
+        also=also,
+        greeting=f"Listening to {names}. Ctrl-C ends it.",
+    )
 
 
 def _give_up(arguments: argparse.Namespace) -> Policy:
@@ -141,7 +204,7 @@ def _give_up(arguments: argparse.Namespace) -> Policy:
 
 async def _write_document(session: Session, job: Job) -> None:
     """Write all of it at once. Raises MictapeError when the file cannot be written."""
-    document = await session.document(Style(times=job.times or None))
+    document = await session.document(job.style)
     document = document if job.keep else replace(document, session=None)
     text = FORMATS["json" if job.format == "lines" else job.format].write(document)
     if job.target is None:
@@ -150,7 +213,7 @@ async def _write_document(session: Session, job: Job) -> None:
         await asyncio.to_thread(write, text, job.target, over=True)
 
 
-async def _say_what_is_missing(session: Session) -> None:
+async def _say_what_is_missing(session: Session, printer: Printer) -> None:
     """A line on stderr whenever the engine cannot be reached, and when it can again."""
     said = ""
     while True:
@@ -160,64 +223,41 @@ async def _say_what_is_missing(session: Session) -> None:
             failure = follower.failure if follower is not None and follower.state == "offline" else None
             now = f"mictape: {output.explained(failure)} Trying again …" if failure else ""
             if now != said:
+                printer.clear()
                 print(now or "mictape: Connected.", file=sys.stderr, flush=True)
                 said = now
 
 
-class _Lines:
-    """Puts finals out as text: live at once, of a recording when the engine has had the time for second thoughts."""
+async def _show(recording: Recording, session: Session, job: Job, left: asyncio.Event) -> None:
+    """Print what happens until the session is closed; once `left` is set no command is waited for."""
+    format = job.format if job.target is None or job.format != "txt" else ""
+    printer = printer_for(session, format, job.style, live=bool(job.greeting), partials=job.partials)
+    recording.tasks.start(_say_what_is_missing(session, printer), "The output")
 
-    def __init__(self, session: Session, settles: int, *, times: bool) -> None:
-        """`settles`: a line is put out when another one ends so many samples later; 0 is at once."""
-        self._times = times
-        self._names = session.transcript.track_names
-        self._settles = settles
-        # Each track of a file is transcribed at its own pace: only at the end it is known what comes first.
-        self._sorts = settles > 0 and len(session.tracks) > 1
-        self._waiting: dict[int, LineRecord] = {}
+    def say(failure: Failure) -> None:
+        printer.clear()
+        output.say(failure)
 
-    def add(self, line: LineRecord) -> None:
-        """A new final, in the order of the tape."""
-        self._waiting[line.id] = line
-        if not self._sorts:
-            self.put(line.end - self._settles)
-
-    def revise(self, line: LineRecord) -> None:
-        """A better text for a final; one that is out already stays as it is."""
-        if line.id in self._waiting:
-            self._waiting[line.id] = line
-
-    def put(self, before: int | None = None) -> None:
-        """Print the lines that end there or earlier, session time; without a time all of them."""
-        for line in sorted(self._waiting.values(), key=lambda line: (line.start, line.id)):
-            if before is None or line.end <= before:
-                del self._waiting[line.id]
-                time = clock(line.start) if self._times else ""
-                print(plain(line, time=time, voice=self._names.get(line.track, "")), flush=True)
-
-
-async def _show(recording: Recording, session: Session, job: Job) -> None:
-    """Print what happens until the session is closed."""
-    recording.tasks.start(_say_what_is_missing(session), "The output")
-    names = session.transcript.track_names
-    lines = _Lines(session, 0 if job.greeting else SETTLES, times=job.times)
-    with progress_bar(session, shown=not job.greeting) as update:
-        async for event in session.events():
-            match event:
-                case LineAdded(line) if job.format == "lines":
-                    print(json_line(line, names.get(line.track)), flush=True)
-                case LineAdded(line) if job.format == "txt" and job.target is None:
-                    lines.add(line)
-                case LineRevised(line):
-                    lines.revise(line)
-                case Trouble(failure):
-                    output.say(failure)
-                case SourceEnded(_, warning) if warning:
-                    output.say(Failure(warning.rstrip(".")))
-                case _:
-                    pass
-            update()
-    lines.put()
+    command = LineCommand(job.command, say) if job.command else None
+    if job.heading:
+        print(job.heading, flush=True)
+    async with command.running(left) if command else contextlib.nullcontext():
+        with progress_bar(session, shown=not job.greeting) as update:
+            async for event in session.events():
+                match event:
+                    case LineAdded(line) if command is not None:
+                        command.add(json_line(line, session.transcript.track_names.get(line.track)))
+                    case Trouble(failure):
+                        say(failure)
+                    case SourceEnded(_, warning) if warning:
+                        say(Failure(warning.rstrip(".")))
+                    case _:
+                        pass
+                printer.show(event)
+                update()
+        printer.finish()
+    if job.heading:
+        print(flush=True)
     for track in session.tracks:
         if track.left_out:
             print(f"mictape: {track.left_out}.", file=sys.stderr, flush=True)

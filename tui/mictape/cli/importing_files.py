@@ -12,6 +12,7 @@ from mictape.audio.file_info import file_info
 from mictape.audio.source import FileSource, is_pipe, source_of
 from mictape.cli.headless import progress_bar, taking_signals
 from mictape.cli.output import say
+from mictape.cli.several import each_of
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import imported, trash
 from mictape.library.library import Store
@@ -50,19 +51,10 @@ def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int
 
 
 async def _import_all(what: _Import, names: Sequence[str]) -> int:
-    first_code = ExitCode.DONE
-    for number, name in enumerate(names, 1):
-        label = f"{number} of {len(names)}: {Path(name).name}" if len(names) > 1 else Path(name).name
-        try:
-            code = await _import(what, name, label)
-        except MictapeError as error:  # the other files are none the worse for it
-            code = say(error.failure)
-            if error.failure.code == ExitCode.ENGINE:
-                return code
-        if code >= ExitCode.INTERRUPTED:
-            return code
-        first_code = first_code or code
-    return first_code
+    def label(number: int, name: str) -> str:
+        return f"{number} of {len(names)}: {Path(name).name}" if len(names) > 1 else Path(name).name
+
+    return await each_of(enumerate(names, 1), lambda each: _import(what, each[1], label(*each)))
 
 
 async def _import(what: _Import, name: str, label: str) -> int:

@@ -3,6 +3,7 @@
 import argparse
 from typing import Final
 
+from mictape.cli.export import add_style
 from mictape.cli.options import ENGINE, RECORDING, Commands, add_settings, settings_of
 from mictape.library.export import NAMES, endings
 from mictape.paths import Places
@@ -14,17 +15,23 @@ def add(commands: Commands) -> None:
     """Add the commands."""
     listen = commands.add_parser("listen", help="live, as plain lines on stdout, until Ctrl-C")
     add_settings(listen, *RECORDING)
-    listen.add_argument("--times", action="store_true", help="begin each line with its time")
-    listen.add_argument("--json", action="store_true", help="one JSON object per line")
+    add_style(listen)
+    listen.add_argument("--json", action="store_true", help="one JSON object per line: finals and their revisions")
+    listen.add_argument("--partials", action="store_true", help="unfinished text, too: on a terminal, or with --json")
+    what = "a shell command to run for each final line, with the line as JSON on its stdin"
+    listen.add_argument("--exec", metavar="CMD", help=what)
     listen.set_defaults(run=run_headless)
 
-    transcribe = commands.add_parser("transcribe", help="a sound file to text on stdout")
+    transcribe = commands.add_parser("transcribe", help="sound files to text")
     add_settings(transcribe, *ENGINE)
-    transcribe.add_argument("file", metavar="FILE", help="a sound file of any kind; - for stdin")
+    what = "sound files of any kind, folders, patterns; - for stdin"
+    transcribe.add_argument("files", metavar="FILE|FOLDER", nargs="+", help=what)
     transcribe.add_argument("--format", choices=NAMES, help="default: as the ending of the output says, or txt")
-    what = f"the file to write, at the end; its ending ({endings()}) names the format; - or nothing: stdout"
-    transcribe.add_argument("-o", "--output", metavar="FILE", default="-", help=what)
-    transcribe.add_argument("--times", action="store_true", help="begin each line with its time")
+    json = "the same as --format json"
+    transcribe.add_argument("--json", dest="format", action="store_const", const="json", help=json)
+    what = f"where to; a file's ending ({endings()}) names the format; of several files a folder; - or nothing: stdout"
+    transcribe.add_argument("-o", "--output", metavar="FILE|FOLDER", default="-", help=what)
+    add_style(transcribe)
     transcribe.add_argument("--pace", choices=["fast", "real"], default="fast", help="real: as if it were live")
     add_tracks(transcribe)
     transcribe.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)

@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
     show.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")
     show.add_argument("--format", choices=NAMES, default="txt")
     show.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
-    add_style(show)
+    add_style(show, wall_clock=True)
     show.set_defaults(run=_show)
     add_export(what)
     complete = what.add_parser("complete", help="transcribe what has no text yet")

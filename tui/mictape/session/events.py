@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mictape.failure import Failure
 from mictape.library.records import LineRecord
+from mictape.transcript.model import PartialText
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +16,17 @@ class LineAdded:
 
 @dataclass(frozen=True, slots=True)
 class LineRevised:
-    """The engine has a better text for a line that was final already."""
+    """The engine has a better text or another speaker for a line that was final already; it may lack its words."""
 
     line: LineRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PartialChanged:
+    """The unfinished text of a track is another one; None: there is none any more."""
+
+    track: int
+    partial: PartialText | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +45,4 @@ class Trouble:
     failure: Failure
 
 
-Event = LineAdded | LineRevised | SourceEnded | Trouble
+Event = LineAdded | LineRevised | PartialChanged | SourceEnded | Trouble

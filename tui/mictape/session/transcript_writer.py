@@ -15,7 +15,7 @@ from mictape.library.records import CoverageRecord, LineRecord, TrackChange
 from mictape.recognition.coverage import Gap
 from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
-from mictape.session.events import Event, LineAdded, LineRevised, Trouble
+from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.track import Track
 from mictape.transcript.model import NOTE, SPEECH, Kind, Line, PartialText, Transcript
 from mictape.units import RATE
@@ -112,13 +112,18 @@ class TranscriptWriter:
 
     def clear_partial(self, track: Track) -> None:
         """Show no unfinished turn of a track any more."""
-        self._transcript.set_partial(track.number, None)
+        self._set_partial(track, None)
 
     def _show_partial(self, track: Track, partial: Partial) -> None:
         track.time_words(partial.words)
         start = track.coverage.reached(track.end) if partial.start is None else partial.start
         text = PartialText(track.session_time(start), partial.text, partial.stable) if partial.text else None
-        self._transcript.set_partial(track.number, text)
+        self._set_partial(track, text)
+
+    def _set_partial(self, track: Track, partial: PartialText | None) -> None:
+        if self._transcript.partials.get(track.number) != partial:
+            self._transcript.set_partial(track.number, partial)
+            self._report(PartialChanged(track.number, partial))
 
     def _write_turn(self, track: Track, said: FollowerEvent, turn: FinalTurn) -> None:
         if said.live:
@@ -145,8 +150,10 @@ class TranscriptWriter:
         for turn, speaker in turns.items():
             if (id := lines.get(turn)) is not None:
                 self._transcript.revise(id, speaker=speaker)
+                line = self._transcript.line_of(id)
                 # By the name that the person has given, if there is one.
-                self._writes.post(Store.set_speaker, id, self._transcript.line_of(id).speaker or speaker)
+                self._writes.post(Store.set_speaker, id, line.speaker or speaker)
+                self._report(LineRevised(self._record(self.track_of(id), line)))
 
     # What the person does.
 

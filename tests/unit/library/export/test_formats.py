@@ -218,6 +218,7 @@ def test_any_text_is_one_line_without_controls(text: str) -> None:
 
 def test_a_line_in_json() -> None:
     assert json.loads(json_line(HELLO)) == {
+        "type": "final",
         "id": 1,
         "track": 1,
         "start_s": 0.0,
@@ -228,8 +229,17 @@ def test_a_line_in_json() -> None:
             {"text": "there."},
         ],
     }
-    assert json.loads(json_line(BYE, "Computer")) == {
-        **{"id": 3, "track": 1, "start_s": 1.062, "end_s": 2.0, "text": "Bye.", "speaker": "Anna", "language": "en"},
+    assert json.loads(json_line(BYE, "Computer", revised=True)) == {
+        **{
+            "type": "revision",
+            "id": 3,
+            "track": 1,
+            "start_s": 1.062,
+            "end_s": 2.0,
+            "text": "Bye.",
+            "speaker": "Anna",
+            "language": "en",
+        },
         **{"original": "By.", "mark": "why", "track_name": "Computer"},
     }
 

@@ -8,7 +8,7 @@ from mictape.library.export.document import Document, Style
 from mictape.library.export.file import placed, write
 from mictape.library.export.formats import FORMATS, NAMES, Format, FormatName, endings, format_of
 from mictape.library.export.lists import json_hits, json_list
-from mictape.library.export.objects import json_line
+from mictape.library.export.objects import json_line, json_partial
 from mictape.library.export.text import plain
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "json_hits",
     "json_line",
     "json_list",
+    "json_partial",
     "placed",
     "plain",
     "write",

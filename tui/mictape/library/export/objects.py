@@ -12,7 +12,7 @@ import msgspec
 from mictape.engines.base import Word
 from mictape.library.export.document import Document
 from mictape.library.records import LineRecord, TrackRecord
-from mictape.transcript.model import SPEECH
+from mictape.transcript.model import SPEECH, PartialText
 from mictape.units import RATE
 
 VERSION: Final = 1
@@ -50,6 +50,25 @@ class LineObject(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the track is called, where there are several or somebody named it."""
     mark: str | None = None
     """The note on its mark, empty without one; left out when it is not marked."""
+
+
+class FinalObject(LineObject, frozen=True, omit_defaults=True, tag_field="type", tag="final"):
+    """A final line, as `listen --json` prints it."""
+
+
+class RevisionObject(LineObject, frozen=True, omit_defaults=True, tag_field="type", tag="revision"):
+    """What has changed in the line with this id since it was printed; what is left out stays as it was."""
+
+
+class PartialObject(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="partial"):
+    """The unfinished text of a track, in place of the one before; `text` is empty once there is none."""
+
+    track: int
+    text: str
+    start_s: float | None = None
+    stable: int = 0
+    """Characters at the front of `text` that will not change."""
+    track_name: str | None = None
 
 
 class EventObject(msgspec.Struct, frozen=True):
@@ -92,9 +111,16 @@ class SessionObject(msgspec.Struct, frozen=True):
     version: int = VERSION
 
 
-def json_line(line: LineRecord, track_name: str | None = None) -> str:
-    """A final line as one JSON object on one line, without its end: a `LineObject`."""
-    return to_json(_line(line, track_name))
+def json_line(line: LineRecord, track_name: str | None = None, *, revised: bool = False) -> str:
+    """A line as one JSON object on one line, without its end: a `FinalObject`, or a `RevisionObject` of one."""
+    return to_json(_line(line, track_name, RevisionObject if revised else FinalObject))
+
+
+def json_partial(track: int, partial: PartialText | None, track_name: str | None = None) -> str:
+    """An unfinished text as one JSON object on one line, without its end: a `PartialObject`; None: there is none."""
+    if partial is None:
+        return to_json(PartialObject(track, "", track_name=track_name))
+    return to_json(PartialObject(track, partial.text, in_seconds(partial.start), partial.stable, track_name))
 
 
 def json_document(document: Document) -> Iterator[str]:
@@ -127,8 +153,8 @@ def _track(track: TrackRecord) -> TrackObject:
     )
 
 
-def _line(line: LineRecord, track_name: str | None) -> LineObject:
-    return LineObject(
+def _line(line: LineRecord, track_name: str | None, kind: type[LineObject] = LineObject) -> LineObject:
+    return kind(
         id=line.id,
         track=line.track,
         start_s=in_seconds(line.start),

@@ -1,0 +1,104 @@
+"""`mictape listen` on a real sound server: JSON of all kinds, partials on a terminal, a command for each line."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import Speech
+from mictape.cli.main import run as mictape
+from support.command_line import MICTAPE
+from support.pulse import PulseServer
+from support.sessions import room
+from support.waiting import until
+
+
+def test_json_has_partials_and_finals_and_the_command_gets_the_finals(
+    pulse: PulseServer, home: Path, speech: Speech, tmp_path: Path
+) -> None:
+    room(pulse)
+    out, got = tmp_path / "out", tmp_path / "got"
+    command = [*MICTAPE, "listen", "--device", "PulseAudio:vmic2", "--json", "--partials", "--exec", f"cat >> '{got}'"]
+    with (
+        out.open("wb") as stdout,
+        subprocess.Popen(command, env=pulse.env, stdout=stdout, stderr=subprocess.PIPE) as run,
+    ):
+        try:
+            until(pulse.recorders, timeout_s=60)
+            playing = pulse.play(speech.beckett, sink="vmic2_sink")
+
+            def got_both() -> bool:
+                nonlocal playing
+                if playing.poll() is not None:  # what a slow machine missed is said again
+                    playing = pulse.play(speech.beckett, sink="vmic2_sink")
+                return got.exists() and got.read_text().endswith("\n") and '"partial"' in out.read_text()
+
+            until(got_both, timeout_s=120)
+            run.send_signal(signal.SIGINT)
+            assert run.wait(timeout=120) == 0
+        finally:
+            run.kill()
+    printed = [json.loads(line) for line in out.read_text().splitlines()]
+    finals = [each for each in printed if each["type"] == "final"]
+    assert [json.loads(line) for line in got.read_text().splitlines()] == finals
+    assert finals
+    assert {each["type"] for each in printed} <= {"partial", "final", "revision"}
+    ids = {each["id"] for each in finals}
+    assert all(each["id"] in ids for each in printed if each["type"] == "revision")
+    shown = [each["text"] for each in printed if each["type"] == "partial"]
+    assert shown[-1] == "", "the last turn is over"
+
+
+def test_partials_are_shown_on_a_terminal_and_replaced_by_the_line(
+    pulse: PulseServer, home: Path, speech: Speech
+) -> None:
+    room(pulse)
+    ours, theirs = pty.openpty()
+    command = [*MICTAPE, "listen", "--device", "PulseAudio:vmic2", "--partials", "--times"]
+    env = {**pulse.env, "TERM": "xterm"}
+    with subprocess.Popen(command, env=env, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL) as run:
+        try:
+            os.close(theirs)
+            until(pulse.recorders, timeout_s=60)
+            shown, playing, deadline = "", pulse.play(speech.beckett, sink="vmic2_sink"), time.monotonic() + 120
+            while "\r\x1b[K00:" not in shown or not re.search(r"\r\x1b\[K(?!00:)[A-Za-z]", shown):
+                assert time.monotonic() < deadline, shown
+                if select.select([ours], [], [], 0.1)[0]:
+                    shown += os.read(ours, 65536).decode()
+                if playing.poll() is not None:
+                    playing = pulse.play(speech.beckett, sink="vmic2_sink")
+            run.send_signal(signal.SIGINT)
+            until(lambda: _drained(ours) and run.poll() is not None, timeout_s=120)
+        finally:
+            run.kill()
+            os.close(ours)
+    before, _, after = shown.partition("\r\x1b[K00:")
+    assert "\n" not in before, "partials stay on one row"
+    assert "\n" in after
+    assert run.returncode == 0
+
+
+def _drained(terminal: int) -> bool:
+    """Read what is there, so that the program does not wait for its reader."""
+    if select.select([terminal], [], [], 0)[0]:
+        try:
+            os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            return True
+    return True
+
+
+@pytest.mark.parametrize("terminal", ["xterm", "dumb"])
+def test_partials_that_nobody_could_take_back_are_refused(
+    terminal: str, monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
+    assert mictape(["listen", "--partials"]) == 2
+    assert "Add --json" in capsys.readouterr().err
