@@ -20,7 +20,7 @@ from mictape.failure import ExitCode, Failure, MictapeError, keep_secret
 from mictape.settings import Settings
 
 SERVICE: Final = "mictape"
-"""What our entries of the keyring are filed under."""
+"""The service name of our keyring entries."""
 
 KEYRING_S: Final = 20.0
 """How long a keyring may take: time enough to type its password. Some never answer."""
@@ -110,7 +110,7 @@ def variable_of(name: str) -> str:
 
 
 def checked(text: str) -> str:
-    """A key as it was typed or pasted, without what came along.
+    """A typed or pasted key without the space around it.
 
     Raises:
         MictapeError: (`ExitCode.USAGE`) that cannot be a key: it goes into a header of HTTP, which takes visible
@@ -179,7 +179,7 @@ def forget(name: str) -> bool:
 
 
 def _from_keyring(name: str, variable: str) -> str | None:
-    """The key that is stored; None when there is none or no keyring at all."""
+    """The stored key; None when there is none or no keyring at all."""
     import keyring
     from keyring.errors import NoKeyringError
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from mictape.plain_text import one_line
 
 SHORTEST_SECRET: Final = 8
-"""Characters. Nobody's key is shorter, and hiding a short text would hide innocent words."""
+"""Characters. Keys are longer, and hiding a short text would hide ordinary words."""
 
 _secrets: Final[set[str]] = set()
 
@@ -16,7 +16,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 def keep_secret(text: str) -> None:
-    """See to it that a text is in no failure and in no log line from now on, whoever wrote it there.
+    """Keep a text out of every failure and log line from now on, whatever its source.
 
     Services quote the key that they refuse, so it is not enough that Mictape writes it nowhere itself.
     """
@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
     SOUND = 3
     """A device, a file, or the place where sound is kept."""
     ENGINE = 4
-    """A recogniser or the network to it."""
+    """A speech engine or the network to it."""
     INTERRUPTED = 130
 
 
@@ -64,10 +64,10 @@ Action = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What is the case, and the one thing to do about it."""
+    """A condition, and the one thing to do about it."""
 
     what: str
-    """What is the case: a sentence without its full stop."""
+    """The condition: a sentence without its full stop."""
     remedy: str = ""
     """The one thing to do: a sentence without its full stop; empty when nothing can be done. It names no key."""
     action: Action | None = field(default=None, kw_only=True)
@@ -102,7 +102,7 @@ LONGEST_DETAIL: Final = 200
 
 
 class MictapeError(Exception):
-    """Carries a `Failure` up to whoever can show it."""
+    """Carries a `Failure` up to the code that shows it."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure))
@@ -110,7 +110,7 @@ class MictapeError(Exception):
 
 
 def unexpected(error: BaseException, what: str, *, code: ExitCode = ExitCode.UNEXPECTED) -> Failure:
-    """The failure for an exception that nothing foresaw; it is logged with its traceback.
+    """The failure for an unexpected exception, which is logged with its traceback.
 
     Args:
         error: The exception.

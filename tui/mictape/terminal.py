@@ -68,7 +68,7 @@ def set_up_log(path: Path) -> None:
 
 
 class _Discreet(logging.Formatter):
-    """Writes no secret, not even from a message or a traceback that somebody else made."""
+    """Writes no secret, not even one in another library's message or traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         return discreet(super().format(record))

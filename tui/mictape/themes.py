@@ -102,7 +102,7 @@ def load_themes(*folders: Path) -> Loaded:
 
 
 def check_theme(name: str, place: str, folder: Path) -> None:
-    """See that a theme that somebody set exists: in Mictape, in Textual, or in the user's folder.
+    """Check that the theme of the settings exists: in Mictape, in Textual, or in the user's folder.
 
     Args:
         name: The theme.

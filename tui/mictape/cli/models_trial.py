@@ -95,7 +95,7 @@ def table(tried: Sequence[Tried]) -> list[str]:
 
 
 def verdict(name: str, tried: Sequence[Tried], speed: float) -> str:
-    """What the figures mean for somebody who wants to use the model here."""
+    """What the figures mean for using the model on this machine."""
     rate = _together(tried).rate
     accuracy = "good text" if rate <= GOOD else "text that needs correcting" if rate <= POOR else "poor text"
     pace = "fast enough to follow speech" if speed <= REAL_TIME else "too slow to follow speech: for files only"

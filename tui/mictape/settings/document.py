@@ -51,7 +51,7 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
         return Document(path, text, tomllib.loads(text))
-    except (FileNotFoundError, NotADirectoryError):  # whoever writes there reports a folder that is a file
+    except (FileNotFoundError, NotADirectoryError):  # writing to the folder reports this
         return Document(path)
     except tomllib.TOMLDecodeError as error:
         raise mistake(f"{path} is not valid TOML: {error}", "Correct that line") from error

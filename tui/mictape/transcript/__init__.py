@@ -1,1 +1,1 @@
-"""Text: lines, layout, library, export. Pure Python."""
+"""The text of a session in memory: its lines, their layout on the screen, search. Pure Python."""

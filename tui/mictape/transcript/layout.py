@@ -15,7 +15,7 @@ from mictape.transcript.model import Change, Transcript
 from mictape.transcript.wrapping import wrap
 
 BLOCK: Final = 128
-"""Lines of a block when it is made; one that grows to twice this is split."""
+"""Lines in a new block; one that grows to twice this is split."""
 
 _KEPT_BLOCKS: Final = 64
 """Blocks whose heights are kept line by line; a viewport and its surroundings need four at most."""
@@ -25,7 +25,7 @@ _SAMPLE: Final = 64
 
 
 _NOTE_CHARACTERS: Final = 40
-"""Of the note on a mark; more of it is told where one goes to the mark."""
+"""Characters of the note on a mark; all of it is shown when you go to the mark."""
 
 
 def shown_text(text: str, note: str | None) -> str:
@@ -50,10 +50,10 @@ class _Block:
 
 
 class Layout:
-    """The rows of a transcript's lines at a width; partials are not its business.
+    """The rows of a transcript's lines at a width, without the partials.
 
     It follows the transcript by `sync`. Between a change and the next `sync` its answers are about the lines
-    as they were, so whoever asks about rows syncs first.
+    as they were, so call `sync` before asking about rows.
     """
 
     def __init__(self, transcript: Transcript, width: int) -> None:
@@ -61,7 +61,7 @@ class Layout:
         """Lines wrapped so far: what the work is counted in."""
         self._transcript = transcript
         self._width = max(1, width)
-        self._start_anew()
+        self._start_over()
 
     @property
     def width(self) -> int:
@@ -81,14 +81,14 @@ class Layout:
         return self._tops[-1]
 
     def sync(self) -> tuple[Change, ...] | None:
-        """Take over what changed in the transcript; at most `model.FEED` lines are wrapped.
+        """Apply what changed in the transcript; at most `model.FEED` lines are wrapped.
 
         Returns:
-            The changes, in order; None when there were too many and everything was estimated anew.
+            The changes, in order; None when there were too many and everything was estimated again.
         """
         changes = self._transcript.changes_since(self._version)
         if changes is None:
-            self._start_anew()
+            self._start_over()
             return None
         self._version = self._transcript.version
         for change in changes:
@@ -104,7 +104,7 @@ class Layout:
         """Use another width: all rows are estimates again."""
         if width != self._width:
             self._width = max(1, width)
-            self._start_anew()
+            self._start_over()
 
     def locate(self, row: int) -> tuple[int, int]:
         """The line at a row and which of its rows it is.
@@ -132,7 +132,7 @@ class Layout:
         raise AssertionError("a block has as many rows as its lines together")
 
     def about(self, row: int) -> int:
-        """The line at about a row, as far as is known without measuring anything; the last one beyond the end."""
+        """The line at about this row, without measuring anything; the last line when the row is beyond the end."""
         self._add_up()
         if row >= self._tops[-1]:
             return self._firsts[-1]
@@ -149,7 +149,7 @@ class Layout:
         return self._tops[at] + sum(self._heights(at)[: index - self._firsts[at]])
 
     def expose(self, index: int, above: int, below: int) -> None:
-        """Make exact what lies around a line, so that scrolling this far moves by exactly as many rows.
+        """Measure the lines around a line, so that scrolling over them moves by exact rows.
 
         Args:
             index: the line; `len(transcript)` means the end.
@@ -177,7 +177,7 @@ class Layout:
         """Measure some of what is still an estimate.
 
         Args:
-            lines: about how many at most; what a block has more is measured too.
+            lines: about how many at most; a block is always measured whole.
 
         Returns:
             Whether anything was measured; False from then on, until the width or many lines change.
@@ -196,7 +196,7 @@ class Layout:
         self._estimated = False
         return self.wraps > wraps
 
-    def _start_anew(self) -> None:
+    def _start_over(self) -> None:
         """Estimate everything from a sample of the lines."""
         transcript = self._transcript
         self._version = transcript.version
@@ -210,9 +210,9 @@ class Layout:
         self._refined = 0
         self._line_heights: OrderedDict[_Block, list[int]] = OrderedDict()
         self._firsts = [0]
-        """Line at which each block begins, and the number of lines; as far as it is known, see `_add_up`."""
+        """First line of each block, then the number of lines; valid up to a point, see `_add_up`."""
         self._tops = [0]
-        """Row at which each block begins, and the number of rows; as long as `_firsts`."""
+        """First row of each block, then the number of rows; as long as `_firsts`."""
 
     def _add_up(self) -> None:
         """Bring `_firsts` and `_tops` up to date, from the first block that changed."""
@@ -224,7 +224,7 @@ class Layout:
             self._tops.append(top)
 
     def _touched(self, at: int) -> None:
-        """Forget where everything behind the start of a block is."""
+        """Invalidate the positions of everything after the start of a block."""
         del self._firsts[at + 1 :], self._tops[at + 1 :]
 
     def _height(self, id: int) -> int:
@@ -333,7 +333,7 @@ class Layout:
         return at, index - self._firsts[at]
 
     def _loosen(self, block: _Block) -> None:
-        """One of its lines changed and its heights are not at hand: what it has is an estimate now."""
+        """Mark its height as an estimate: a line changed whose heights are not cached."""
         block.exact = False
         block.rows = max(block.lines, block.rows)
         self._estimated = True

@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import Final, Literal
 
 FEED: Final = 192
-"""Changes that are remembered for those who follow; whoever is further behind starts anew."""
+"""Changes that are remembered for followers; one that is further behind starts over."""
 
 
 class Kind(IntEnum):
@@ -141,7 +141,7 @@ class Transcript:
         """Who speaks, and so on which track: an index into `_speakers` and `_voice_tracks`."""
         self._texts: list[str] = []
         self._speakers: list[str | None] = []
-        """What each voice is called now; None is whoever speaks on a track without a name."""
+        """The present name of each voice; None for the unnamed speaker of a track."""
         self._voice_tracks = bytearray()
         """The track of each voice."""
         self._speaker_index: dict[tuple[int, str | None], int] = {}
@@ -154,7 +154,7 @@ class Transcript:
         """The note of each mark, by line."""
         self._track_names: dict[int, str] = {}
         self.alone = ""
-        """What a line is searched by that shows no name: that of the only track."""
+        """The name a line without a shown name is searched by: that of the only track."""
         self._partials: dict[int, PartialText] = {}
         self._feed: deque[Change] = deque(maxlen=FEED)
 
@@ -182,7 +182,7 @@ class Transcript:
         return self._track_names
 
     def name_track(self, track: int, name: str) -> None:
-        """Have a track's lines carry its name, those that are there and those to come."""
+        """Show a track's name on all its present and future lines."""
         if self._track_names.get(track) != name:
             self._track_names[track] = name
             self._changed("named", -1, -1)
@@ -247,9 +247,9 @@ class Transcript:
         end: int | None = None,
         speaker: str | None = None,
     ) -> None:
-        """Take in what an engine now says of a line; what is None stays, and so does what a person has made of it.
+        """Apply an engine's revision of a line; None leaves a value as it is, and a person's edit stays.
 
-        A new start may move the line, told as removed and added.
+        A new start may move the line; followers see it as removed and added.
 
         Raises:
             KeyError: no line has this id.
@@ -275,7 +275,7 @@ class Transcript:
         self._changed("added", self._place(id), id)
 
     def edit(self, id: int, text: str) -> None:
-        """Put a person's text in the place of what the engine said; the engine's own text ends the edit.
+        """Replace the engine's text by a person's; giving the engine's own text undoes the edit.
 
         Raises:
             KeyError: no line has this id.
@@ -288,7 +288,7 @@ class Transcript:
         self._changed("revised", index, id)
 
     def set_mark(self, id: int, note: str | None) -> None:
-        """Mark a line, with a note or an empty one; None takes the mark away.
+        """Mark a line, with a note or an empty one; None removes the mark.
 
         Raises:
             KeyError: no line has this id.
@@ -301,7 +301,7 @@ class Transcript:
         self._changed("revised", index, id)
 
     def name_speaker(self, id: int, name: str) -> None:
-        """Say who spoke a line, this one alone.
+        """Set the speaker of this one line.
 
         Raises:
             KeyError: no line has this id.
@@ -312,9 +312,9 @@ class Transcript:
         self._changed("revised", index, id)
 
     def rename_speaker(self, track: int, old: str, new: str) -> None:
-        """Call a speaker of a track otherwise, in every line there is and in those to come; nothing when unknown.
+        """Rename a speaker of a track, in all present and future lines; does nothing when unknown.
 
-        Two speakers of the same name stay two voices to the engine and are one to whoever reads.
+        Two speakers of the same name stay two voices to the engine; a reader sees one.
         """
         theirs = {voice for (number, _), voice in self._speaker_index.items() if number == track}
         voices = sorted(voice for voice in theirs if self._speakers[voice] == old)
@@ -325,12 +325,12 @@ class Transcript:
             self._changed("named", -1, -1)
 
     def called(self, track: int, speaker: str) -> str:
-        """What a speaker of a track is called now, by the name that the engine goes on with."""
+        """The present name of a speaker, by the name that the engine uses."""
         voice = self._speaker_index.get((track, speaker))
         return speaker if voice is None else self._speakers[voice] or speaker
 
     def remove(self, id: int) -> None:
-        """Take a line out; its id is never given again.
+        """Remove a line; its id is never used again.
 
         Raises:
             KeyError: no line has this id.
@@ -418,7 +418,7 @@ class Transcript:
         return max(0, index - 1) if self._order else None
 
     def changes_since(self, version: int) -> tuple[Change, ...] | None:
-        """What led from `version` to the present one, in order; None when that is no longer known."""
+        """The changes since `version`, in order; None when they are no longer remembered."""
         count = self.version - version
         if count == 0:
             return ()

@@ -82,7 +82,7 @@ class Query:
 
 
 def parse(line: str, toggles: Query = Query()) -> Query:
-    """Take apart what was typed: `kettle speaker:You after:10:00 before:1:02:03 marked`.
+    """Parse what was typed: `kettle speaker:You after:10:00 before:1:02:03 marked`.
 
     In quotes nothing is a filter: `"marked"` searches for the word. A filter without a value is not one yet.
 
@@ -91,7 +91,7 @@ def parse(line: str, toggles: Query = Query()) -> Query:
         toggles: gives `regex`, `whole` and `accents`.
 
     Raises:
-        QueryError: a time is none.
+        QueryError: a time is not valid.
     """
     query = replace(toggles, text="", speaker=None, after=None, before=None, marked=False)
     kept: list[str] = []
@@ -128,13 +128,13 @@ class Matcher:
 
     @property
     def failure(self) -> QueryError | None:
-        """Why nothing is found any more: the pattern takes too long on the lines at hand. None: it does not."""
+        """Why the search was given up: the pattern is too slow on these lines. None: it was not."""
         if self._pattern is None or not self._pattern.given_up:
             return None
         return QueryError("The pattern takes too long to search with", "Use fewer nested repetitions", 0)
 
     def keep(self, transcript: Transcript, ids: Sequence[int], texts: Sequence[str]) -> list[int]:
-        """Those of `ids` whose lines are found, in the same order; `texts` are theirs."""
+        """Those of `ids` whose lines match, in the same order; `texts` are their texts."""
         query = self.query
         if query.empty:
             return []

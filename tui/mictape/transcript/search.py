@@ -1,4 +1,4 @@
-"""Searching a transcript while it grows: in slices, from where one reads outwards.
+"""Searching a transcript while it grows: in slices, outwards from the cursor.
 
 A search knows which stretch of the transcript it has looked through, and its hits: the ids of the lines found,
 in tape order. Lines that come in next to or within that stretch are looked at as they come; the rest is the
@@ -59,7 +59,7 @@ class Search:
         return not self._pending and everything and self._version == self._transcript.version
 
     def sync(self) -> bool:
-        """Take over what changed in the transcript; at most `model.FEED` lines are looked at.
+        """Apply what changed in the transcript; at most `model.FEED` lines are looked at.
 
         Returns:
             Whether anything changed.
@@ -138,7 +138,7 @@ class Search:
         """Lines of `_pending` which changed meanwhile and were looked at then."""
 
     def _take_over(self, before: "Search", origin: int) -> None:
-        """Go on where a wider search has come to."""
+        """Start from the progress of a wider search."""
         before.sync()
         self._version = before._version
         self._low, self._high = before._low, before._high

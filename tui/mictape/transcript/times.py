@@ -26,7 +26,7 @@ class OnTape:
 
 @dataclass(frozen=True, slots=True)
 class FromHere:
-    """So much before (negative) or behind the line where one is."""
+    """An offset from the line under the cursor, negative for before."""
 
     samples: int
 

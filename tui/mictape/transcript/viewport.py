@@ -8,7 +8,7 @@ from mictape.transcript.model import Change, Transcript
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one was reading, to come back to."""
+    """A reading position to return to."""
 
     following: bool
     new_count: int
@@ -31,7 +31,7 @@ class Viewport:
     """A window of `height` rows on the lines of a transcript and, behind them, on its partials.
 
     While it does not follow it holds on to a line and one of its rows, so nothing that comes in, goes or is
-    wrapped anew moves what is read.
+    wrapped again moves what is read.
     """
 
     def __init__(self, transcript: Transcript, width: int) -> None:
@@ -75,7 +75,7 @@ class Viewport:
         return min(top + row, self.last_top)
 
     def sync(self) -> None:
-        """Take over what changed in the transcript, without losing the row that is read."""
+        """Apply what changed in the transcript, keeping the row that is read in place."""
         transcript, flow = self._transcript, self.flow
         lines = flow.lines
         changes = flow.sync()
@@ -111,13 +111,13 @@ class Viewport:
             self._anchor = _Anchor(None, flow.lines, row - flow.rows)
 
     def reveal(self, index: int) -> None:
-        """Have a line in the window: where it is, when all of it is there, else a third down. Stops following."""
+        """Show a line: unmoved when all of it is visible, else a third down. Stops following."""
         top, first, behind = self.top, self.flow.top_of(index), self.flow.top_of(index + 1)
         inside = top <= first and behind <= top + max(1, self.height - 1)
         self.stay(top if inside else max(0, min(first - self.height // 3, self.last_top)))
 
     def place(self) -> Place:
-        """Where one is reading."""
+        """The present reading position."""
         return Place(self.following, self.new_count, replace(self._anchor))
 
     def top_index(self, place: Place) -> int:
@@ -128,7 +128,7 @@ class Viewport:
         return self._transcript.index_of(id) if id is not None and id in self._transcript else place.anchor.index
 
     def come_back(self, place: Place) -> None:
-        """Read on where one was; a line that is gone is where it would have been."""
+        """Return to a reading position; for a removed line, to where it would be."""
         self.following, self.new_count, self._anchor = place.following, place.new_count, replace(place.anchor)
         anchor = self._anchor
         if anchor.id is not None and anchor.id in self._transcript:
