@@ -70,7 +70,7 @@ def test_an_unknown_engine_is_answered_with_a_proposal_and_the_list() -> None:
 
 @pytest.mark.usefixtures("third_party")
 def test_an_engine_of_a_third_party_is_listed_and_made_with_its_own_options(tmp_path: Path) -> None:
-    assert catalog.names() == [*(entry.name for entry in catalog.OWN), "broken", "echo"]
+    assert catalog.names() == [*catalog.OWN, "broken", "echo"]
     engine = catalog.create("echo", {"tries": 7}, tmp_path / "log")
     made = vars(engine)
     assert made["options"].tries == 7

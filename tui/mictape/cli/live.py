@@ -5,7 +5,7 @@ from typing import Final
 
 from mictape.cli.export import add_style
 from mictape.cli.options import ENGINE, RECORDING, Commands, add_settings, settings_of
-from mictape.library.export import NAMES, endings
+from mictape.library.formats import NAMES, endings
 from mictape.paths import Places
 
 GIVE_UP: Final = "how long to try without a connection to the engine; default 30"

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from mictape.cli import output
-from mictape.cli.parser import parser, preset_names
+from mictape.cli.parser import parse
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.paths import Places, places
 
@@ -18,7 +18,7 @@ def _run(argv: Sequence[str]) -> int:
     where: Places | None = None
     try:
         where = places()
-        arguments = parser(preset_names(where.config_file)).parse_args(argv)
+        arguments = parse(argv, where.config_file)
         return arguments.run(arguments, where)
     except MictapeError as error:
         return output.say(error.failure)

@@ -2,30 +2,72 @@
 
 A command is added by giving a module of this package a function `add(commands)`, which makes a parser and says who
 carries it out (`set_defaults(run=…)`), and naming the module in `COMMANDS`. Modules import what is heavy when they run.
+The full screen is started without any of these modules: it takes options only, see `parse`.
 """
 
 import argparse
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
 from mictape import __version__
-from mictape.cli import completion, config, devices, doctor, engines, importing, live, models, search, sessions
 from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 from mictape.settings import PRESET, PRESETS, Given
 
-COMMANDS: Final = (live, importing, sessions, search, devices, engines, models, config, doctor, completion)
-"""In the order of `--help`."""
+COMMANDS: Final = (
+    "live",
+    "importing",
+    "sessions",
+    "search",
+    "devices",
+    "engines",
+    "models",
+    "config",
+    "doctor",
+    "completion",
+)
+"""The modules of this package that have commands, in the order of `--help`."""
 
 EPILOG: Final = """\
 without a command: full-screen in this terminal; starts listening at once
 
 exit codes: 0 done, 2 bad usage, 3 device or file, 4 engine or network, 130 interrupted
 """
+
+
+class _CommandError(Exception):
+    """A command line that the options alone do not explain."""
+
+
+class _OptionsOnly(argparse.ArgumentParser):
+    """Leaves help and mistakes to the parser that knows the commands, too."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `_CommandError`."""
+        raise _CommandError
+
+
+def parse(argv: Sequence[str], config: Path) -> argparse.Namespace:
+    """Parse a command line; without a command, the modules of the commands are not even imported.
+
+    Args:
+        argv: Without the program's name.
+        config: `config.toml`, whose presets are commands.
+
+    Raises:
+        SystemExit: Help or the version was printed, or what is wrong with the command line.
+    """
+    options = _OptionsOnly(prog="mictape", add_help=False)
+    _add_options(options)
+    try:
+        return options.parse_args(argv)
+    except _CommandError:
+        return parser(preset_names(config)).parse_args(argv)
 
 
 def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
@@ -40,13 +82,10 @@ def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.set_defaults(run=_full_screen)
-    top.add_argument("-V", "--version", action="version", version=f"mictape {__version__}")
-    add_settings(top, *RECORDING, "theme", top=True)
-    top.add_argument("--input", metavar="FILE", type=Path, help="play a sound file as if it were live")
+    _add_options(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     for module in COMMANDS:
-        module.add(commands)
+        import_module(f"mictape.cli.{module}").add(commands)
     for name in presets:
         if name not in commands.choices:
             _add_preset(commands, name)
@@ -61,6 +100,14 @@ def preset_names(path: Path) -> list[str]:
         return []
     names = list(cast("dict[str, object]", presets)) if isinstance(presets, dict) else []
     return [name for name in names if name and not name.startswith("-")]
+
+
+def _add_options(top: argparse.ArgumentParser) -> None:
+    """What may stand before a command, and without one."""
+    top.set_defaults(run=_full_screen)
+    top.add_argument("-V", "--version", action="version", version=f"mictape {__version__}")
+    add_settings(top, *RECORDING, "theme", top=True)
+    top.add_argument("--input", metavar="FILE", type=Path, help="play a sound file as if it were live")
 
 
 def _add_preset(commands: Commands, name: str) -> None:

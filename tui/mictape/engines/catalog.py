@@ -7,35 +7,34 @@ with the shape of `EngineClass`; tests/example_engine is one to begin with.
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
 
-from mictape.engines.base import Engine
 from mictape.failure import ExitCode, Failure, MictapeError
+
+if TYPE_CHECKING:
+    from mictape.engines.base import Engine
 
 GROUP: Final = "mictape.engines"
 
-OWN: Final = tuple(
-    EntryPoint(name, f"mictape.engines.{place}", GROUP)
-    for name, place in (
-        ("local", "local.engine:LocalEngine"),
-        ("assemblyai", "assemblyai.v3:AssemblyAIEngine"),
-        ("deepgram", "deepgram.engine:DeepgramEngine"),
-        ("openai", "openai.realtime:OpenAIEngine"),
-        ("vllm", "vllm:VllmEngine"),
-        ("sherpa-onnx", "sherpa:SherpaEngine"),
-        ("vosk", "vosk:VoskEngine"),
-        ("openai-http", "openai_http:OpenAIHttpEngine"),
-        ("soniox", "soniox:SonioxEngine"),
-        ("elevenlabs", "elevenlabs:ElevenLabsEngine"),
-        ("mistral", "mistral:MistralEngine"),
-        ("assemblyai-v2", "assemblyai.v2:AssemblyAIV2Engine"),  # retired by its vendor, so the last one
-    )
-)
-"""The engines that come with Mictape. Nobody else's may take their names."""
+OWN: Final[Mapping[str, str]] = {
+    "local": "mictape.engines.local.engine:LocalEngine",
+    "assemblyai": "mictape.engines.assemblyai.v3:AssemblyAIEngine",
+    "deepgram": "mictape.engines.deepgram.engine:DeepgramEngine",
+    "openai": "mictape.engines.openai.realtime:OpenAIEngine",
+    "vllm": "mictape.engines.vllm:VllmEngine",
+    "sherpa-onnx": "mictape.engines.sherpa:SherpaEngine",
+    "vosk": "mictape.engines.vosk:VoskEngine",
+    "openai-http": "mictape.engines.openai_http:OpenAIHttpEngine",
+    "soniox": "mictape.engines.soniox:SonioxEngine",
+    "elevenlabs": "mictape.engines.elevenlabs:ElevenLabsEngine",
+    "mistral": "mictape.engines.mistral:MistralEngine",
+    "assemblyai-v2": "mictape.engines.assemblyai.v2:AssemblyAIV2Engine",  # retired by its vendor, so the last one
+}
+"""The engines that come with Mictape, and the class of each. Other packages cannot take their names."""
 
 KEY_NAMES: Final = frozenset({"key", "api_key", "apikey", "token", "password"})
 """What people call a key when they look for a place to put it; no engine has a setting of such a name."""
@@ -53,7 +52,7 @@ class EngineClass(Protocol):
     Options: type[msgspec.Struct]
     """The engine's own options; a value that does not fit never reaches the engine."""
 
-    def __call__(self, options: Any, log: Path, **key: str | None) -> Engine:  # noqa: ANN401 (of `Options`)
+    def __call__(self, options: Any, log: Path, **key: str | None) -> "Engine":  # noqa: ANN401 (of `Options`)
         """Make the engine: nothing is started, nothing is connected."""
         ...
 
@@ -65,7 +64,7 @@ def names() -> list[str]:
 
 def exists(name: str) -> bool:
     """Whether there is an engine of that name; what is installed is looked at only for those of third parties."""
-    return any(entry.name == name for entry in OWN) or name in _found()
+    return name in OWN or name in _found()
 
 
 def key_variable(name: str) -> str | None:
@@ -84,7 +83,7 @@ def create(
     *,
     key: str | None = None,
     place: Callable[[str], str] | None = None,
-) -> Engine:
+) -> "Engine":
     """Make an engine.
 
     Args:
@@ -102,7 +101,7 @@ def create(
     return engine_class(checked, log, key=key) if _variable(engine_class) else engine_class(checked, log)
 
 
-def url_of(name: str, engine: Engine, options: Mapping[str, object]) -> str:
+def url_of(name: str, engine: "Engine", options: Mapping[str, object]) -> str:
     """Where an engine sends the sound: its own `url`, else its setting of that name; empty when there is neither.
 
     Raises:
@@ -119,24 +118,26 @@ def _named(name: str) -> EngineClass:
     if name not in found:
         what = f"There is no engine {name}{_proposal(name, found)}"
         raise _misused(what, f"Choose one of: {', '.join(found)}")
-    return _load(found[name])
+    return _load(name, found[name])
 
 
 def _variable(engine_class: EngineClass) -> str | None:
     return getattr(engine_class, "key_variable", None)
 
 
-def _found() -> dict[str, EntryPoint]:
-    others = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
-    own = {entry.name: entry for entry in OWN}
-    return own | {entry.name: entry for entry in others if entry.name not in own}
+def _found() -> dict[str, str]:
+    """The class of every engine, `MODULE:CLASS` by name."""
+    from importlib.metadata import entry_points  # takes its time, and the first frame does not need it
+
+    others = {entry.name: f"{entry.module}:{entry.attr}" for entry in entry_points(group=GROUP)}
+    return {**OWN, **{name: others[name] for name in sorted(others) if name not in OWN}}
 
 
-def _load(entry: EntryPoint) -> EngineClass:
+def _load(name: str, value: str) -> EngineClass:
     try:
-        return cast("EngineClass", entry.load())
+        return cast("EngineClass", resolve_name(value))
     except Exception as error:  # whatever a third party's module raises when it is imported
-        what = f"The engine {entry.name} cannot be loaded from {entry.value}: {error}"
+        what = f"The engine {name} cannot be loaded from {value}: {error}"
         remedy = "Install it again, or choose another engine with --engine"
         raise MictapeError(Failure(what, remedy, ExitCode.ENGINE)) from error
 

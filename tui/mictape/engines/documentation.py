@@ -26,8 +26,7 @@ SPEAKERS: Final = ("speakers", "speaker_labels", "diarize")
 
 def markdown() -> str:
     """The page."""
-    names = [entry.name for entry in catalog.OWN]
-    engines = {name: catalog.create(name, {}, Path("log")) for name in names}
+    engines = {name: catalog.create(name, {}, Path("log")) for name in catalog.OWN}
     sections = [_section(name, engine) for name, engine in engines.items()]
     return "\n".join([HEAD, _table(engines), *sections])
 

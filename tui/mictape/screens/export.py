@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mictape.failure import MictapeError
-from mictape.library.export import endings, format_of
+from mictape.library.formats import endings, format_of
 from mictape.paths import is_there, typed_path
 from mictape.screens.modal import Question
 

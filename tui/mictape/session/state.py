@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mictape.audio.source import SourceState
 from mictape.failure import Advice
-from mictape.recognition.live import EngineState
+
+if TYPE_CHECKING:  # the state line needs neither sources nor engines
+    from mictape.audio.source import SourceState
+    from mictape.recognition.live import EngineState
 
 
 class State(StrEnum):
@@ -32,8 +34,8 @@ class State(StrEnum):
 class Situation:
     """All that the state word depends on."""
 
-    source: SourceState
-    engine: EngineState
+    source: "SourceState"
+    engine: "EngineState"
     paused: bool = False
     no_signal: bool = False
     """Exact zeros for as long as DESIGN §6 says, and not from a monitor."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from msgspec import Meta
 
 from mictape.audio.messages import Backend
-from mictape.library.export import FormatName
+from mictape.library.formats import FormatName
 from mictape.settings.document import Document
 from mictape.settings.remembered import ChosenDevice
 

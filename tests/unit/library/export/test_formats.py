@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mictape.engines.base import Word
 from mictape.failure import MictapeError
 from mictape.library.export import FORMATS, Document, Style, endings, format_of, json_line, plain
-from mictape.library.export.formats import NAMES
+from mictape.library.formats import NAMES
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.plain_text import one_line
 from mictape.transcript.model import Kind

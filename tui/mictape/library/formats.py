@@ -1,17 +1,18 @@
-"""The export formats, each declared once: what the screen, the command line, the settings and the docs offer."""
+"""The export formats, each declared once: what the screen, the command line, the settings and the docs offer.
 
-from collections.abc import Callable, Iterable, Mapping
+The functions that write them are imported when something is written: the names are needed for the first frame.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.export.document import Document
-from mictape.library.export.objects import json_document
-from mictape.library.export.page import page
-from mictape.library.export.subtitles import subrip, webvtt
-from mictape.library.export.table import table
-from mictape.library.export.text import markdown, txt
+
+if TYPE_CHECKING:
+    from mictape.library.export.document import Document
 
 FormatName = Literal["txt", "md", "srt", "vtt", "json", "csv", "html"]
 """The names, as a type for the settings."""
@@ -26,20 +27,24 @@ class Format:
     """What it is, in a word or two."""
     endings: tuple[str, ...]
     """Of file names, lower case, with the dot; the first one is what Mictape writes itself."""
-    write: Callable[[Document], Iterable[str]]
-    """The file's text, piece by piece, line ends included."""
+    writer: str
+    """`MODULE:FUNCTION` of `mictape.library.export`: from a document to the file's text."""
+
+    def write(self, document: "Document") -> Iterable[str]:
+        """The file's text, piece by piece, line ends included."""
+        return resolve_name(f"mictape.library.export.{self.writer}")(document)
 
 
 FORMATS: Final[Mapping[str, Format]] = {
     each.name: each
     for each in (
-        Format("txt", "plain text", (".txt", ".text"), txt),
-        Format("md", "Markdown", (".md", ".markdown"), markdown),
-        Format("srt", "SubRip subtitles", (".srt",), subrip),
-        Format("vtt", "WebVTT subtitles", (".vtt",), webvtt),
-        Format("json", "JSON, with words and times", (".json",), json_document),
-        Format("csv", "a table for spreadsheets", (".csv",), table),
-        Format("html", "a web page to read and print", (".html", ".htm"), page),
+        Format("txt", "plain text", (".txt", ".text"), "text:txt"),
+        Format("md", "Markdown", (".md", ".markdown"), "text:markdown"),
+        Format("srt", "SubRip subtitles", (".srt",), "subtitles:subrip"),
+        Format("vtt", "WebVTT subtitles", (".vtt",), "subtitles:webvtt"),
+        Format("json", "JSON, with words and times", (".json",), "objects:json_document"),
+        Format("csv", "a table for spreadsheets", (".csv",), "table:table"),
+        Format("html", "a web page to read and print", (".html", ".htm"), "page:page"),
     )
 }
 """Every format by name, in the order they are offered. To add one: its name in `FormatName`, and a row here."""
