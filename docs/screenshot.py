@@ -14,6 +14,7 @@ from typing import Final
 from mictape.app import MictapeApp
 from mictape.paths import places
 from mictape.recording import Recording
+from mictape.recording.start import Start
 from mictape.settings import Settings
 
 LINES: Final = 9
@@ -32,7 +33,7 @@ async def picture() -> str:
         where = places({"MICTAPE_HOME": folder})
         where.prepare()
         settings = Settings(keep=False)
-        app = MictapeApp(Recording(where, settings), speech)
+        app = MictapeApp(Recording(where, settings), Start(file=speech))
         async with app.run_test(size=SIZE):
             while len(app.transcript) < LINES or not app.transcript.partials:  # noqa: ASYNC110 (nobody tells)
                 await asyncio.sleep(0.05)

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from mictape.app import MictapeApp
 from mictape.paths import places
 from mictape.recording import Recording
+from mictape.recording.start import Start
 from mictape.settings import Settings
 from support.scripted import ScriptedEngine, spoken
 from support.waiting import until_async
@@ -35,7 +36,7 @@ async def handled(
     where.prepare()
     used = engine or ScriptedEngine()
     app = MictapeApp(
-        Recording(where, settings or Settings(), make_engine=lambda _: used), recording(home / "words.wav")
+        Recording(where, settings or Settings(), make_engine=lambda _: used), Start(file=recording(home / "words.wav"))
     )
     async with app.run_test(size=(100, 24)) as pilot:
         await until_async(lambda: len(app.transcript) == lines)

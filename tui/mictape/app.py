@@ -35,6 +35,7 @@ from mictape.paths import Places
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, present, source_for
 from mictape.recording.recording import LOCAL, devices_of
+from mictape.recording.start import Start
 from mictape.screens.device_picker import Choice, DevicePicker
 from mictape.screens.engine_picker import MODELS, EnginePicker
 from mictape.screens.help import HelpScreen
@@ -66,16 +67,19 @@ POLICY: Final = Policy(offline_drain_s=3.0)
 T = TypeVar("T")
 
 
-def run_app(where: Places, settings: Settings, file: Path | None) -> int:
+def run_app(where: Places, settings: Settings, start: Start) -> int:
     """Run full-screen until the person leaves; the exit code. Raises MictapeError when it cannot start."""
     where.prepare()
     set_up_log(where.log)
-    app = MictapeApp(Recording(where, settings, POLICY), file)
+    recording = Recording(where, settings, POLICY)
+    app = MictapeApp(recording, start)
     with watched(where.log) as app.signal_watch:
         with guarded(where.log):
             app.signal_watch.before_force = terminal_restorer()
             app.run()
             app.signal_watch.before_force = None
+        if recording.saved is not None:
+            print(recording.saved)
         if app.farewell is not None:
             output.say(app.farewell)
     return app.return_code or ExitCode.DONE
@@ -91,12 +95,12 @@ class MictapeApp(TerminalApp):
 
     COMMANDS: ClassVar[set[type[Provider]]] = {CommandProvider}  # pyright: ignore[reportIncompatibleVariableOverride]  (Textual takes a function as well)
 
-    def __init__(self, recording: Recording, file: Path | None = None, *, ticking: bool = True) -> None:
+    def __init__(self, recording: Recording, start: Start | None = None, *, ticking: bool = True) -> None:
         """Prepare the app.
 
         Args:
             recording: What it shows; entered and left by the app.
-            file: Played as if it were live, instead of a device.
+            start: What it begins with.
             ticking: Whether a clock calls `tick`; tests call it by hand.
         """
         super().__init__()
@@ -111,7 +115,7 @@ class MictapeApp(TerminalApp):
         if folder := recording.settings.export.folder:
             self._main.export_folder = Path(folder).expanduser()
         self._main.export_format = recording.settings.export.format
-        self._file = file
+        self._start = start or Start()
         self._ticking = ticking
         self._clock = FrameClock(lambda: self.attempt(self.tick, None), lambda: self.attempt(self._what_moves, None))
         self._device_wanted = asyncio.Event()
@@ -269,7 +273,8 @@ class MictapeApp(TerminalApp):
 
     async def _choose_start(self) -> tuple[StoredSession | None, SourceSpec] | None:
         """What to go on with, if anything, and what to record; None when the app is left instead."""
-        continued = await self._offered_back()
+        which = self._start.continued
+        continued = await (self._recording.to_continue(which) if which is not None else self._offered_back())
         spec = None if self._recording.stopping else await self._first_source(continued)
         return None if spec is None else (continued, spec)
 
@@ -288,8 +293,8 @@ class MictapeApp(TerminalApp):
 
     async def _first_source(self, continued: StoredSession | None) -> SourceSpec | None:
         """What to record first; None when the person leaves instead of choosing."""
-        if self._file is not None:
-            return FileSource(self._file, "real")
+        if self._start.file is not None:
+            return FileSource(self._start.file, "real")
         device = None
         try:
             device = await self._usual_device(continued)

@@ -337,7 +337,12 @@ def test_a_closed_session_opens_again_when_it_is_resumed(store: Store) -> None:
     store.close_session(session)
     with store.resume_session(session):
         assert store.session(session).state == "open"
-        assert store.session(session).ended_utc_s is None
+    ended = store.session(session).ended_utc_s
+    assert ended is not None
+    store.close_session(session, recorded=False)
+    assert store.session(session).ended_utc_s == ended
+    store.close_session(session)
+    assert (store.session(session).ended_utc_s or 0) > ended
 
 
 # An older library, a newer one, a broken one.

@@ -11,13 +11,16 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from mictape import __version__
 from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
-from mictape.settings import PRESET, PRESETS, Given
+from mictape.settings import PRESET, PRESETS, Given, Settings
+
+if TYPE_CHECKING:  # the app is loaded by the commands that start it
+    from mictape.recording.start import Start
 
 COMMANDS: Final = (
     "live",
@@ -104,28 +107,37 @@ def preset_names(path: Path) -> list[str]:
 
 def _add_options(top: argparse.ArgumentParser) -> None:
     """What may stand before a command, and without one."""
-    top.set_defaults(run=_full_screen)
+    top.set_defaults(run=_record)
     top.add_argument("-V", "--version", action="version", version=f"mictape {__version__}")
     add_settings(top, *RECORDING, "theme", top=True)
     top.add_argument("--input", metavar="FILE", type=Path, help="play a sound file as if it were live")
+    what = "record on in a session: its id, how that begins, its title, or last; default last"
+    top.add_argument("--continue", dest="continued", metavar="ID", nargs="?", const="last", help=what)
 
 
 def _add_preset(commands: Commands, name: str) -> None:
     """`mictape NAME`: full-screen with the settings of a preset."""
     preset = commands.add_parser(name, help=f"full-screen, with [presets.{name}] of config.toml")
-    preset.set_defaults(run=_full_screen, preset=name)
+    preset.set_defaults(run=_record, preset=name)
     add_settings(preset, *RECORDING, "theme")
 
 
-def _full_screen(arguments: argparse.Namespace, where: Places) -> int:
-    from mictape.app import run_app
-    from mictape.themes import check_theme
+def _record(arguments: argparse.Namespace, where: Places) -> int:
+    from mictape.recording.start import Start
 
     preset: str | None = getattr(arguments, "preset", None)
     settings = settings_of(arguments, where, *([Given("mictape", PRESET, preset)] if preset else []))
+    return full_screen(settings, where, Start(file=arguments.input, continued=arguments.continued))
+
+
+def full_screen(settings: Settings, where: Places, start: "Start") -> int:
+    """Run the app; its exit code. Raises MictapeError."""
+    from mictape.app import run_app
+    from mictape.themes import check_theme
+
     if os.environ.get("TERM") == "dumb":
         what = "This terminal cannot show full screens: TERM is dumb"
         raise MictapeError(Failure(what, "Use mictape listen", ExitCode.USAGE))
     if place := settings.place("theme"):  # one that is only remembered may have gone: the app takes another one
         check_theme(settings.theme, place, where.themes)
-    return run_app(where, settings, arguments.input)
+    return run_app(where, settings, start)

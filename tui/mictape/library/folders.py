@@ -144,8 +144,8 @@ def _is_ours(folder: Path) -> bool:
 
 def _held(session: str) -> Failure:
     return Failure(
-        what=f"Session {session} is being recorded by another Mictape",
-        remedy="End that one first",
+        what=f"Session {session} is being recorded or is open already",
+        remedy="Close it there first",
         code=ExitCode.USAGE,
     )
 

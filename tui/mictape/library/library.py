@@ -133,20 +133,22 @@ class SessionWrites:
         """The session is ending: what fails from now on is final."""
         self._ending.set()
 
-    async def close(self) -> None:
-        """Mark the session as closed, unless something of it was not written: then it stays open, to be recovered.
+    async def close(self, last: Callable[[Store, str], object] | None = Store.close_session) -> None:
+        """Write what was posted, then, unless something of it was not written, carry out `last`.
+
+        A session that `last` would have marked as closed then stays open, to be recovered.
 
         Raises:
             MictapeError: something was not written.
         """
         self.stop_retrying()
-        await _result(self._thread.submit(self._close))
+        await _result(self._thread.submit(self._close, last))
         if self._failure is not None:
             raise MictapeError(self._failure)
 
-    def _close(self) -> None:
-        if self._failure is None:
-            self._write(partial(Store.close_session, self._store, self._session))
+    def _close(self, last: Callable[[Store, str], object] | None) -> None:
+        if self._failure is None and last is not None:
+            self._write(partial(last, self._store, self._session))
 
     def _write(self, write: Callable[[], object]) -> None:
         reported = False

@@ -91,7 +91,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     started_utc_s: float
     """Seconds since the epoch."""
     ended_utc_s: float | None
-    """None until it is closed."""
+    """When it was closed, or last closed when it is open again; None until then."""
     state: Literal["open", "closed"]
     """`open` while it is recorded, and for ever when the process was killed."""
     title: str

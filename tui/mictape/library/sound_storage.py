@@ -36,8 +36,6 @@ class Weight:
 
 def weight_of(folder: Path) -> Weight:
     """What the sound in a session's folder weighs; nothing where there is no folder. Raises TapeError."""
-    if not folder.is_dir():
-        return Weight()
     sizes = Weight()
     for track in find_tracks(folder):
         for part in find_parts(folder, track):

@@ -120,20 +120,32 @@ class Store:
         Raises:
             MictapeError: (`ExitCode.USAGE`) there is none of that id, or a living process holds it.
         """
-        self._key(session)
-        folder = SessionFolder(self.sessions_folder / session)
+        folder = self.hold_session(session)
         with self.writing(session) as key:
-            self._db.execute("UPDATE sessions SET state = 'open', ended_utc_s = NULL WHERE key = ?", (key,))
+            self._db.execute("UPDATE sessions SET state = 'open' WHERE key = ?", (key,))
         return folder
 
-    def close_session(self, session: str, *, ended: datetime | None = None) -> None:
-        """Mark a session as ended properly, with a proposed title; releasing its folder is its holder's."""
+    def hold_session(self, session: str) -> SessionFolder:
+        """Hold a session, so that nothing else records, reads or deletes it; its row stays as it is.
+
+        Raises:
+            MictapeError: (`ExitCode.USAGE`) there is none of that id, or a living process holds it.
+        """
+        self._key(session)
+        return SessionFolder(self.sessions_folder / session)
+
+    def close_session(self, session: str, *, recorded: bool = True) -> None:
+        """Mark a session as ended properly, with a proposed title; releasing its folder is its holder's.
+
+        It ended now when something was `recorded`, else when it ended before.
+        """
         title = proposed_title(self.tracks(session), self.first_texts(session))
         with self.writing(session) as key:
             self._db.execute(
-                "UPDATE sessions SET state = 'closed', ended_utc_s = ?,"
-                " title = CASE WHEN titled THEN title ELSE ? END WHERE key = ?",
-                storable((ended or datetime.now()).timestamp(), title, key),
+                "UPDATE sessions SET state = 'closed',"
+                " ended_utc_s = CASE WHEN ?1 THEN ?2 ELSE coalesce(ended_utc_s, ?2) END,"
+                " title = CASE WHEN titled THEN title ELSE ?3 END WHERE key = ?4",
+                storable(recorded, time.time(), title, key),
             )
 
     def add_track(self, session: str, track: TrackRecord) -> None:
@@ -428,6 +440,11 @@ class Store:
                 *(key, self.version(key), int(SPEECH)),
             )
         ]
+
+    def next_line(self, session: str) -> int:
+        """The first id that no line of the session has, in any version of its text."""
+        [(id,)] = self.rows("SELECT 1 + coalesce(max(id), -1) FROM lines WHERE session = ?", self._key(session))
+        return id
 
     def notes(self, session: str) -> int:
         """How many notes of the person's it has."""

@@ -15,7 +15,10 @@ from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import sound_storage, trash
 from mictape.library.library import Library, Store
+from mictape.library.records import SessionRecord
+from mictape.library.titles import title_of
 from mictape.paths import Places
+from mictape.plain_text import one_line
 from mictape.recognition.live import Plan
 from mictape.recording.devices import devices_named, present, source_for
 from mictape.recording.engines import Engines
@@ -27,7 +30,7 @@ from mictape.session.state import Status, worst_of
 from mictape.session.track import Track
 from mictape.settings import ChosenDevice, Settings, remember
 from mictape.transcript.model import Transcript
-from mictape.units import RATE
+from mictape.units import RATE, clock
 from mictape.vad.client import Listening
 
 LOCAL: Final = "local"
@@ -49,6 +52,23 @@ class Policy:
     """How long the end waits for the engine to answer for the rest; None: for as long as it takes."""
     offline_drain_s: float | None = None
     """The same for an engine that cannot be reached when the end begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the library has of a recording that has ended."""
+
+    session: SessionRecord
+    newest: bool
+    """Whether it is the session that `last` means."""
+
+    def __str__(self) -> str:
+        """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`."""
+        title = title_of(self.session)
+        name = f'"{one_line(title)}" ' if title else ""
+        length = clock(self.session.samples).removeprefix("00:")
+        lines = f"{self.session.lines:,} {'line' if self.session.lines == 1 else 'lines'}"
+        return f"saved {name}{length}, {lines} · mictape open {'last' if self.newest else self.session.id}"
 
 
 class Recording:
@@ -86,6 +106,10 @@ class Recording:
         self._engine = self._engines.get(settings.engine)
         self._library: Library | None = None
         self._session: Session | None = None
+        self._readings: list[Session] = []
+        """Finished sessions that are open to be read."""
+        self.saved: Saved | None = None
+        """What was kept, once the recording has ended; None when nothing was."""
         self._listening = Listening(where.log)
         self.tasks = Tasks(self._on_failure)
         """What runs for the recording, and whatever a view adds; all of it ends with the recording."""
@@ -118,6 +142,8 @@ class Recording:
             await self._listening.close()
             if self._library is not None:
                 try:
+                    for session in self._readings[:]:
+                        await self.close_reading(session)
                     await self._tidy_up()
                 finally:
                     await self._library.close()
@@ -125,7 +151,10 @@ class Recording:
     async def _tidy_up(self) -> None:
         """Discard the session if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
         if self._session is not None:
-            await self.library.run(trash.discard_if_empty, self._session.folder.session)
+            id = self._session.folder.session
+            if not await self.library.run(trash.discard_if_empty, id) and self.settings.keep:
+                kept = await self.library.run(Store.session, id)
+                self.saved = Saved(kept, newest=(await self.library.run(Store.session, "last")).id == id)
         await self.library.run(trash.expire, self.settings.trash_days)
 
     # What there is.
@@ -219,6 +248,35 @@ class Recording:
             for spec in specs:
                 self._name(session.add_track(spec))
         return session
+
+    async def to_continue(self, which: str) -> StoredSession:
+        """A session of the library to go on with.
+
+        Raises:
+            MictapeError: (`ExitCode.USAGE`) there is none of that name, or its sound was removed.
+        """
+        stored = await load_session(self.library, which)
+        if stored.session.samples and not stored.samples:
+            what = f"The sound of session {stored.session.id} was removed, so it cannot be continued"
+            raise MictapeError(Failure(what, "Start a new session", ExitCode.USAGE))
+        return stored
+
+    async def read(self, which: str) -> Session:
+        """Open a finished session beside what is recorded; `close_reading` closes it.
+
+        Raises MictapeError, also when it is recorded or open already.
+        """
+        stored = await load_session(self.library, which)
+        session = await Session.read(
+            self.library, stored, self._engine, self._request, log=self.where.log, listening=self._listening
+        )
+        self._readings.append(session)
+        return session
+
+    async def close_reading(self, session: Session) -> None:
+        """Close a session that was open to be read. Raises MictapeError when something could not be stored."""
+        self._readings.remove(session)
+        await session.close()
 
     async def complete(self, which: str) -> Session:
         """Take up a finished session to transcribe what has no text yet. Raises MictapeError."""

@@ -26,7 +26,6 @@ def read_document(
     """
     tracks = store.tracks(session)
     wanted = [line for line in store.lines(session) if lines is None or line.id in lines]
-    # Text can be read when the sound is gone.
-    sounds = [part.path for track in tracks for part in find_parts(folder, track.number)] if folder.exists() else []
+    sounds = [part.path for track in tracks for part in find_parts(folder, track.number)]
     utc_of = TapeClock(folder, FIRST).now().utc if style.wall_clock else None
     return Document(store.session(session), tracks, wanted, style, utc_of, sounds)

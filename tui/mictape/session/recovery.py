@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from mictape.audio.messages import Hole
 from mictape.audio.tape import count_samples, find_tracks, read_journal
 from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
-from mictape.recognition.coverage import Coverage
+from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
 from mictape.session.track_clock import FIRST, clock_of
 from mictape.transcript.model import Kind, Transcript
@@ -29,6 +30,10 @@ class StoredTrack:
     coverage: Coverage
     in_library: bool = True
     """Whether the library has the track; False: only its tape is there."""
+    holes: tuple[Hole, ...] = ()
+    """Its holes with their reasons, tape positions."""
+    gaps: tuple[Gap, ...] = ()
+    """What the library has as a gap."""
 
     @property
     def end(self) -> int:
@@ -43,6 +48,8 @@ class StoredSession:
     session: SessionRecord
     lines: tuple[LineRecord, ...]
     tracks: tuple[StoredTrack, ...]
+    next_line: int = 0
+    """The first id that is free for a line."""
 
     @property
     def samples(self) -> int:
@@ -68,6 +75,7 @@ class StoredSession:
                 original=line.original,
                 mark=line.mark,
             )
+        transcript.reserve(self.next_line)
 
     @property
     def added(self) -> list[TrackRecord]:
@@ -93,7 +101,7 @@ async def load_session(library: Library, which: str) -> StoredSession:
         await _stored_track(library, folder, session.id, track, lines, in_library=track.number in known)
         for track in tracks
     ]
-    return StoredSession(session, tuple(lines), tuple(stored))
+    return StoredSession(session, tuple(lines), tuple(stored), await library.run(Store.next_line, session.id))
 
 
 async def close_as_is(library: Library, remains: StoredSession) -> None:
@@ -116,16 +124,20 @@ async def close_as_is(library: Library, remains: StoredSession) -> None:
 async def _stored_track(
     library: Library, folder: Path, session: str, track: TrackRecord, lines: list[LineRecord], *, in_library: bool
 ) -> StoredTrack:
-    coverage = Coverage(track.origin)
+    coverage, gaps = Coverage(track.origin), list[Gap]()
     clock = clock_of(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
     for interval in await library.run(Store.coverage, session, track.number):
         if interval.what == "covered":
             coverage.cover(interval.start, interval.end)
+        elif interval.what == "gap":
+            gaps.append(Gap(interval.start, interval.end, interval.why))
     for line in lines:
         # A line proves that its stretch was answered, even if its coverage was never stored.
         if line.track == track.number and line.kind is Kind.SPEECH:
             at = (line.start, line.end) if clock is None else map(clock.own_time, (line.start, line.end))
             coverage.cover(*at)
-    for hole in read_journal(folder, track.number).holes:
+    holes = read_journal(folder, track.number).holes
+    for hole in holes:
         coverage.hole(track.origin + hole.start, track.origin + hole.end)
-    return StoredTrack(track, count_samples(folder, track.number), coverage, in_library)
+    samples = count_samples(folder, track.number)
+    return StoredTrack(track, samples, coverage, in_library, holes, tuple(gaps))

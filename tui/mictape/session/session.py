@@ -57,7 +57,7 @@ class Session:
         listening: Listening | None = None,
         connections: int = 0,
     ) -> None:
-        """Use `begin`, `go_on` or `complete`.
+        """Use `begin`, `go_on`, `complete` or `read`.
 
         `listening` detects speech; None: it is estimated from the levels. `connections` have been made before.
         """
@@ -68,6 +68,10 @@ class Session:
         self.paused = False
         self.stopped = False
         self.closed = False
+        self.reading = False
+        """Whether it was finished before and nothing is recorded in it."""
+        self._samples_before: list[int] = []
+        """Lengths of the tapes when it was opened."""
         self._request = request
         self._plan = plan or Plan()
         self._log = log
@@ -132,11 +136,7 @@ class Session:
             listening=listening,
             connections=stored.connections,
         )
-        stored.show_in(transcript)
-        for left in stored.tracks:
-            track = session._take_up(left, spec)
-            track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
-        session._name_lines()
+        session._show(stored, spec)
         return session
 
     @classmethod
@@ -169,6 +169,41 @@ class Session:
             plan=plan,
             listening=listening,
         )
+
+    @classmethod
+    async def read(
+        cls,
+        library: Library,
+        stored: StoredSession,
+        engine: Engine,
+        request: Request,
+        *,
+        log: Path,
+        listening: Listening | None = None,
+    ) -> "Session":
+        """Open a finished session to read and edit it: nothing is recorded, and what has no text yet is a gap.
+
+        Opening and closing it write nothing. Raises MictapeError, also when it is recorded or open already.
+        """
+        folder = await library.run(Store.hold_session, stored.session.id)
+        session = cls(folder, library, engine, request, log=log, listening=listening, connections=stored.connections)
+        session.reading = True
+        session._show(stored, None)
+        for track, left in zip(session.tracks, stored.tracks, strict=True):
+            for gap in left.gaps:
+                track.coverage.give_up(gap.start, gap.end, gap.why)
+            track.coverage.give_up(track.tape.origin, track.end, STOPPED)
+            session.writer.show_gaps(track)
+        return session
+
+    def _show(self, stored: StoredSession, spec: SourceSpec | None) -> None:
+        """Take up all of a stored session; its first track goes on with `spec`, if there is one."""
+        stored.show_in(self.transcript)
+        for left in stored.tracks:
+            track = self._take_up(left, spec)
+            track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
+            self._samples_before.append(track.tape.samples)
+        self._name_lines()
 
     def add_track(self, spec: SourceSpec) -> Track:
         """Add the first track; its sound is written and read once `capture` runs."""
@@ -245,8 +280,10 @@ class Session:
         self.tracks.append(track)
         if not left.in_library:
             self.writer.add_track(track)
-        for start, end in left.coverage.holes:
-            self.writer.add_hole(track, start, end, "lost before the session was cut off")
+        for hole in left.holes:
+            self.writer.add_hole(track, known.origin + hole.start, known.origin + hole.end, hole.why)
+        if isinstance(goes_on, DeviceSource) and track.device != known.source:
+            self.writer.add_divider(track, f"microphone: {track.device}")
         return track
 
     def _name_lines(self) -> None:
@@ -424,11 +461,13 @@ class Session:
         """
         self.stopped = self.closed = True
         await self._completion.close()
-        for track in self.tracks:
-            track.coverage.give_up(track.tape.origin, track.end, STOPPED)
-            self.writer.store_progress(track)
+        if not self.reading:
+            for track in self.tracks:
+                track.coverage.give_up(track.tape.origin, track.end, STOPPED)
+                self.writer.store_progress(track)
+        recorded = [track.tape.samples for track in self.tracks] != self._samples_before
         try:
-            await self._writes.close()
+            await self._writes.close(None if self.reading else partial(Store.close_session, recorded=recorded))
         finally:
             self._events.put_nowait(None)
             self.folder.release()

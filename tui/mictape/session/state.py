@@ -28,6 +28,8 @@ class State(StrEnum):
     ENDED = "ENDED"
     """The file is read to its end and all of it is answered for."""
     LISTENING = "LISTENING"
+    READING = "READING"
+    """A finished session is open; nothing is recorded in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,18 @@ class TranscriptWriter:
 
     def add_gap(self, track: Track, gap: Gap) -> None:
         """Show a stretch without text, and store it."""
+        self._show_gap(track, gap)
+        self.store_progress(track)
+
+    def show_gaps(self, track: Track) -> None:
+        """Show all stretches without text, which the library has already."""
+        for gap in track.coverage.gaps:
+            self._show_gap(track, gap)
+        self._stored[track.number] = records_of(track.coverage)
+
+    def _show_gap(self, track: Track, gap: Gap) -> None:
         text = f"{(gap.end - gap.start) / RATE:.0f} s not transcribed: {gap.why}"
         self._add(track, gap.start, gap.end, text, kind=Kind.GAP)
-        self.store_progress(track)
 
     # What engines say.
 

@@ -455,19 +455,26 @@ class Transcript:
         order.insert(index, slot)
         return index
 
+    def reserve(self, ids: int) -> None:
+        """Give new lines ids of at least `ids`: the library uses those below, also for lines that are not shown."""
+        self._make_room(ids)
+
     def _take_slot(self, id: int | None) -> int:
         """Make room in the columns for one more line, at the end unless an id is asked for."""
         slot = len(self._texts) if id is None else id
         if slot < 0 or slot in self:
             raise ValueError(f"no line can be given the id {slot}")
-        missing = slot + 1 - len(self._texts)
+        self._make_room(slot + 1)
+        return slot
+
+    def _make_room(self, slots: int) -> None:
+        missing = slots - len(self._texts)
         if missing > 0:
             self._starts.extend(missing)
             self._lengths.extend([0] * missing)
             self._voices.extend([0] * missing)
             self._kinds.extend(bytes(missing))
             self._texts.extend([""] * missing)
-        return slot
 
     def _voice(self, track: int, speaker: str | None) -> int:
         voice = self._speaker_index.setdefault((track, speaker), len(self._speakers))

@@ -25,6 +25,7 @@ LAMPS: Final = {
     State.LOADING: ("…", "waiting"),
     State.CONNECTING: ("…", "waiting"),
     State.OFFLINE: ("○", "trouble"),
+    State.READING: ("≡", "live"),
 }
 """The lamp's sign and its tone by state; every other state is trouble. The sign tells without colour."""
 

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,25 +48,37 @@ class Part:
 
 
 def find_parts(folder: Path, track: int) -> list[Part]:
-    """The parts of a tape, in order. Raises TapeError when the folder cannot be read."""
+    """The parts of a tape, in order; none without a folder. Raises TapeError when the folder cannot be read."""
     parts: dict[int, Part] = {}
-    try:
-        for entry in os.scandir(folder):
-            match = _PART_NAME.fullmatch(entry.name)
-            if match and int(match[1]) == track:
-                part = _part(int(match[2]), Path(entry.path))
-                # Both are there while a part is packed, and the WAV goes last.
-                if part.first not in parts or parts[part.first].packed:
-                    parts[part.first] = part
-    except OSError as error:
-        raise cannot_read(folder, error) from error
+    for number, first, path in _files(folder):
+        if number == track:
+            try:
+                part = _part(first, path)
+            except OSError as error:
+                raise cannot_read(folder, error) from error
+            # Both are there while a part is packed, and the WAV goes last.
+            if part.first not in parts or parts[part.first].packed:
+                parts[part.first] = part
     return [part for _, part in sorted(parts.items())]
 
 
+def _files(folder: Path) -> list[tuple[int, int, Path]]:
+    """Track, first sample and path of every part in a folder. Raises TapeError."""
+    try:
+        found = [(_PART_NAME.fullmatch(entry.name), Path(entry.path)) for entry in os.scandir(folder)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise cannot_read(folder, error) from error
+    return [(int(match[1]), int(match[2]), path) for match, path in found if match]
+
+
 def _part(first: int, path: Path) -> Part:
-    if path.suffix == ".flac":
-        return Part(first, _flac_samples(path), path)
-    return Part(first, max(path.stat().st_size - HEADER.size, 0) // SAMPLE_BYTES, path)
+    if path.suffix == ".wav":
+        with suppress(FileNotFoundError):  # it was packed since the folder was listed
+            return Part(first, max(path.stat().st_size - HEADER.size, 0) // SAMPLE_BYTES, path)
+        path = path.with_suffix(".flac")
+    return Part(first, _flac_samples(path), path)
 
 
 def _flac_samples(path: Path) -> int:
@@ -76,12 +89,11 @@ def _flac_samples(path: Path) -> int:
 
 
 def find_tracks(folder: Path) -> list[int]:
-    """The numbers of the tracks that have a tape in a session's folder, in order. Raises TapeError."""
-    try:
-        found = (_PART_NAME.fullmatch(entry.name) for entry in os.scandir(folder))
-        return sorted({int(match[1]) for match in found if match})
-    except OSError as error:
-        raise cannot_read(folder, error) from error
+    """The numbers of the tracks that have a tape in a session's folder, in order; none without a folder.
+
+    Raises TapeError.
+    """
+    return sorted({track for track, _, _ in _files(folder)})
 
 
 def count_samples(folder: Path, track: int) -> int:

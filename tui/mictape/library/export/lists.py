@@ -96,7 +96,7 @@ def _listed(session: SessionRecord) -> ListObject:
         title=session.title,
         titled=session.titled,
         started=_utc(session.started_utc_s),
-        ended=None if session.ended_utc_s is None else _utc(session.ended_utc_s),
+        ended=None if session.ended_utc_s is None or session.state == "open" else _utc(session.ended_utc_s),
         state=session.state,
         duration_s=in_seconds(session.samples),
         without_text_s=in_seconds(session.gaps),

@@ -1,0 +1,178 @@
+"""Finished sessions that are opened again: to be read, and to be recorded on in."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from mictape.audio.devices import Device
+from mictape.audio.source import DeviceSource, FileSource
+from mictape.engines.base import Request
+from mictape.failure import ExitCode, MictapeError
+from mictape.library import trash, versions
+from mictape.library.library import Library, Store
+from mictape.library.records import SessionRecord
+from mictape.paths import places
+from mictape.recording import Policy, Recording
+from mictape.recording.recording import Saved
+from mictape.session.recovery import load_session
+from mictape.session.session import Session
+from mictape.settings import Settings
+from mictape.transcript.model import Kind, Transcript
+from mictape.units import RATE
+from support.running_session import SAID, WORDS, begun, recording, running, stored_texts
+from support.scripted import SLOT, ScriptedEngine
+from support.waiting import until_async
+
+POISON = 9
+
+
+async def finished(library: Library, folder: Path, engine: ScriptedEngine | None = None) -> str:
+    """The id of a session that is over."""
+    session, track = await begun(library, engine or ScriptedEngine(), recording(folder / "a.wav", [1, POISON, 2]))
+    async with running(session, track):
+        pass
+    return session.folder.session
+
+
+async def opened(library: Library, id: str, log: Path) -> Session:
+    return await Session.read(library, await load_session(library, id), ScriptedEngine(), Request(), log=log)
+
+
+def rows(library: Library) -> list[str]:
+    """All that the library holds."""
+    return list(library._store._db.iterdump())
+
+
+async def test_opening_and_closing_a_session_changes_nothing_of_it(library: Library, tmp_path: Path) -> None:
+    id = await finished(library, tmp_path, ScriptedEngine(poison=POISON))
+    before = await library.run(lambda _: rows(library))
+    session = await opened(library, id, tmp_path / "log")
+    transcript = session.transcript
+    lines = [transcript.line(index) for index in range(len(transcript))]
+    assert [line.text for line in lines if line.kind is Kind.SPEECH] == ["w1", "w2"]
+    assert len([line for line in lines if line.kind is Kind.GAP]) == 1, "what no engine has answered for is shown"
+    await session.stop()
+    await session.close()
+    assert await library.run(lambda _: rows(library)) == before
+
+
+async def test_what_is_done_while_it_is_read_is_kept(library: Library, tmp_path: Path) -> None:
+    id = await finished(library, tmp_path, ScriptedEngine(poison=POISON))
+    ended = (await library.run(Store.session, id)).ended_utc_s
+    session = await opened(library, id, tmp_path / "log")
+    transcript = session.transcript
+    [gap] = [line.id for index in range(len(transcript)) if (line := transcript.line(index)).kind is Kind.GAP]
+    session.writer.mark(transcript.id_at(0), "here")
+    session.complete_gap(gap)
+    await until_async(lambda: gap not in transcript)
+    note = session.writer.note(session.tracks[0], "a note")
+    await session.close()
+    lines = await library.run(Store.lines, id)
+    assert [line.text for line in lines if line.kind is Kind.SPEECH] == ["w1", "w9", "w2"]
+    assert (lines[0].mark, next(line.id for line in lines if line.kind is Kind.NOTE)) == ("here", note)
+    kept = await library.run(Store.session, id)
+    assert (kept.state, kept.ended_utc_s, kept.gaps) == ("closed", ended, 0)
+
+
+async def test_a_new_line_has_an_id_that_no_version_of_the_text_has(library: Library, tmp_path: Path) -> None:
+    id = await finished(library, tmp_path)
+    shown = await library.run(Store.lines, id)
+    number = await library.run(versions.begin_version, id, "better")
+    for line in shown:
+        await library.run(versions.add_version_line, id, number, line)
+    session = await opened(library, id, tmp_path / "log")
+    session.writer.note(session.tracks[0], "a note")
+    await session.close()
+    assert [line.text for line in await library.run(Store.lines, id)] == ["w1", "w9", "w2", "a note"]
+
+
+async def test_a_session_that_is_read_can_neither_be_read_nor_deleted_elsewhere(
+    library: Library, tmp_path: Path
+) -> None:
+    id = await finished(library, tmp_path)
+    session = await opened(library, id, tmp_path / "log")
+    with pytest.raises(MictapeError, match="open already"):
+        await opened(library, id, tmp_path / "log")
+    with pytest.raises(MictapeError, match="open already"):
+        await library.run(trash.delete, id)
+    await session.close()
+    await (await opened(library, id, tmp_path / "log")).close()
+
+
+async def gone_on(library: Library, id: str, spec: FileSource | DeviceSource, log: Path) -> Session:
+    remains = await load_session(library, id)
+    return await Session.go_on(library, remains, spec, ScriptedEngine(), Request(), log=log, transcript=Transcript())
+
+
+async def test_recording_goes_on_in_a_finished_session(library: Library, tmp_path: Path) -> None:
+    session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav"))
+    async with running(session, track):
+        pass
+    id = session.folder.session
+    before = await library.run(Store.session, id)
+    again = await gone_on(library, id, FileSource(recording(tmp_path / "b.wav", [1, 2]), "fast"), tmp_path / "log")
+    async with running(again, again.tracks[0]):
+        assert (await library.run(Store.session, id)).state == "open", "a kill now is offered to be recovered"
+    assert await stored_texts(library, id) == [*SAID, "w1", "w2"]
+    after = await library.run(Store.session, id)
+    assert (after.state, after.samples) == ("closed", (len(WORDS) + 2) * SLOT)
+    assert (after.ended_utc_s or 0) > (before.ended_utc_s or time.time())
+
+
+async def test_a_session_in_which_nothing_more_was_recorded_ended_when_it_did(library: Library, tmp_path: Path) -> None:
+    id = await finished(library, tmp_path)
+    before = await library.run(Store.session, id)
+    await (await gone_on(library, id, FileSource(tmp_path / "a.wav"), tmp_path / "log")).close()
+    assert await library.run(Store.session, id) == before
+
+
+async def test_another_microphone_is_told_in_the_text(library: Library, tmp_path: Path) -> None:
+    id = await finished(library, tmp_path)
+    other = DeviceSource(Device("7", "Blue Yeti", "ALSA", 1, 48_000, False, "microphone", ""))
+    session = await gone_on(library, id, other, tmp_path / "log")
+    await session.close()
+    assert [line.text for line in await library.run(Store.lines, id)][-1] == "microphone: Blue Yeti"
+
+
+def home_recording(home: Path, **settings: object) -> Recording:
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    engine = ScriptedEngine(name="local")
+    return Recording(where, Settings(**settings), Policy(unattended=True), make_engine=lambda _: engine)  # type: ignore[arg-type]
+
+
+async def shown(session: Session) -> None:
+    async for _ in session.events():
+        pass
+
+
+async def test_what_was_kept_is_said_and_a_session_without_its_sound_is_not_continued(
+    home: Path, tmp_path: Path
+) -> None:
+    async with home_recording(home, keep_audio="none") as before:
+        session = await before.begin(FileSource(recording(tmp_path / "a.wav"), "fast"), also=())
+        await asyncio.wait_for(before.run(shown(session)), 60)
+    assert str(before.saved) == f'saved "a" 00:01, {len(SAID)} lines · mictape open last'
+    async with home_recording(home) as recorder:
+        reading = await recorder.read("last")
+        assert len(reading.transcript) == len(SAID), "the text is there"
+        with pytest.raises(MictapeError, check=lambda error: error.failure.code is ExitCode.USAGE, match="removed"):
+            await recorder.to_continue("last")
+    assert reading.closed, "what is open to be read is closed with the recording"
+    assert recorder.saved is None
+
+
+@pytest.mark.parametrize(
+    ("title", "minutes", "lines", "newest", "said"),
+    [
+        ("Budget\x1b meeting", 11, 98, True, 'saved "Budget␛ meeting" 11:00, 98 lines · mictape open last'),
+        ("", 61, 1, False, "saved 01:01:00, 1 line · mictape open 20261126-100000"),
+    ],
+)
+def test_the_closing_line(title: str, minutes: int, lines: int, newest: bool, said: str) -> None:
+    record = SessionRecord(
+        "20261126-100000", 0.0, 1.0, "closed", title, "1", {}, samples=minutes * 60 * RATE, lines=lines
+    )
+    assert str(Saved(record, newest=newest)) == said

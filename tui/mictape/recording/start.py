@@ -1,0 +1,18 @@
+"""What the app begins with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the app begins with; without anything it records the usual device."""
+
+    file: Path | None = None
+    """A sound file that is played as if it were live, instead of a device."""
+    library: bool = False
+    """Begin with the library, and record nothing."""
+    opened: str | None = None
+    """A finished session to read instead of recording: its id, how that begins, its title, or `last`."""
+    continued: str | None = None
+    """A session to record on in, named likewise."""
