@@ -357,3 +357,67 @@ async def test_a_hundred_thousand_lines_cost_a_screen_a_pull() -> None:
         view.scroll_to(y=90_000, animate=False)
         await pilot.pause()
         assert view.wraps - before <= 6 * BLOCK
+
+
+async def test_a_click_moves_the_cursor_and_on_the_newest_line_goes_on_following() -> None:
+    transcript = Transcript()
+    fill(transcript, 10, "word {}")
+    async with shown(transcript) as (view, pilot):
+        await pilot.click(view, offset=(14, 3))
+        assert view.cursor_id == 3
+        assert screen(view)[3].startswith(" ▸")
+        await pilot.click(view, offset=(70, 5))
+        assert view.cursor_id == 5, "also behind the text"
+        await pilot.click(view, offset=(14, 9))
+        await pilot.click(view, offset=(14, 20))
+        assert view.cursor_id == 9, "below the text nothing happens"
+        view.to_end()
+        await pilot.click(view, offset=(14, 9))
+        assert view.following
+
+
+async def test_a_click_scrolls_no_further_than_the_line_needs() -> None:
+    transcript = Transcript()
+    fill(transcript, 60)
+    async with shown(transcript) as (view, pilot):
+        await pilot.click(view, offset=(14, 10))
+        assert (view.cursor_id, view.following, screen(view)[0]) == (46, False, "  00:00:36  line 36")
+        fill(transcript, 5, first=60)
+        view.pull()
+        await pilot.pause()
+        assert (view.cursor_id, screen(view)[10]) == (46, " ▸00:00:46  line 46")
+
+
+@pytest.mark.parametrize(
+    ("column", "selected"),
+    [(13, "don't"), (18, "stop"), (22, ","), (25, "bleib-da"), (17, None), (2, None), (32, "」")],
+)
+async def test_a_double_click_selects_a_word(column: int, selected: str | None) -> None:
+    transcript = Transcript()
+    fill(transcript, 2)
+    transcript.add(0, 2 * SECOND, 3 * SECOND, "don't stop, bleib-da」")
+    async with shown(transcript) as (view, pilot):
+        await pilot.double_click(view, offset=(column, 2))
+        await pilot.pause()
+        assert view.screen.get_selected_text() == selected
+
+
+async def test_a_triple_click_selects_the_line() -> None:
+    transcript = Transcript()
+    fill(transcript, 3, "a long line that takes more than a single row {}")
+    async with shown(transcript, (40, 24)) as (view, pilot):
+        await pilot.triple_click(view, offset=(20, 3))
+        await pilot.pause()
+        assert view.screen.get_selected_text() == "a long line that takes more than a single row 1"
+
+
+async def test_a_drag_selects_across_lines_and_leaves_the_cursor() -> None:
+    transcript = Transcript()
+    fill(transcript, 10, "word {}")
+    async with shown(transcript) as (view, pilot):
+        await pilot.mouse_down(view, offset=(17, 2))
+        await pilot.hover(view, offset=(15, 4))
+        await pilot.mouse_up(view, offset=(15, 4))
+        await pilot.pause()
+        assert view.screen.get_selected_text() == "2\nword 3\nword"
+        assert (view.cursor_id, view.following) == (9, True)

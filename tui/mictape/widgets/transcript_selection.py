@@ -1,7 +1,9 @@
 """What is selected in a transcript: Textual's selection, whose offsets carry line ids, as places in the text."""
 
+import re
 from typing import Final
 
+from textual.geometry import Offset
 from textual.selection import Selection
 
 from mictape.plain_text import visible
@@ -10,6 +12,9 @@ from mictape.units import Span
 
 _ENDLESS: Final = 1 << 60
 """A character behind the end of every line."""
+
+_WORD: Final = re.compile(r"\w+(?:['’\-]\w+)*|\S")
+"""What a double click selects: letters and digits with what joins them, or a sign by itself."""
 
 _Point = tuple[int, int]
 """A place in the text: index of the line, character."""
@@ -25,6 +30,16 @@ def selected_text(transcript: Transcript, selection: Selection) -> str | None:
     texts[-1] = texts[-1][: max(0, right)]
     texts[0] = texts[0][max(0, left) :]
     return "\n".join(texts)
+
+
+def word_at(text: str, place: int) -> Span | None:
+    """The word at a character of a text; None where there is none."""
+    return next((found.span() for found in _WORD.finditer(text) if found.start() <= place < found.end()), None)
+
+
+def selection_of(id: int, span: Span) -> Selection:
+    """Textual's selection of characters of a line."""
+    return Selection(Offset(span[0], id), Offset(span[1], id))
 
 
 def selected_ids(transcript: Transcript, selection: Selection) -> list[int]:

@@ -18,7 +18,7 @@ from mictape.widgets.survives import SurvivesErrors
 from mictape.widgets.transcript_low_confidence import Ask, UnsureWords
 from mictape.widgets.transcript_rows import Rows
 from mictape.widgets.transcript_search import Walk, show_ticks
-from mictape.widgets.transcript_selection import selected_span, selected_text
+from mictape.widgets.transcript_selection import selected_span, selected_text, selection_of, word_at
 from mictape.widgets.transcript_strips import Inks, Look
 
 _TURN_S: Final = 0.002
@@ -285,10 +285,33 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._place()
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the pill goes to the end."""
+        """A click moves the cursor, a double click selects the word and a triple click the line.
+
+        On the label in the last row it goes to the end.
+        """
+        event.prevent_default()  # Textual would select everything
         pill = self._pill
         if pill and event.y == self._port.height - 1 and event.x >= self._rows.size.width - len(pill) - 2:
             self.to_end()
+            return
+        _, place = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
+        if place is None or place.y not in self._transcript:
+            return
+        if event.chain == 1:
+            if self.text_selection is None:  # else it is the end of a drag
+                self._put_cursor(place.y)
+            return
+        text = self._transcript.text_of(place.y)
+        span = word_at(text, place.x) if event.chain == 2 else (0, len(text))  # noqa: PLR2004
+        if span is not None:
+            self.screen.selections = {self: selection_of(place.y, span)}
+
+    def _put_cursor(self, id: int) -> None:
+        """Put the cursor on a line that is on the screen; on the newest one it goes on following."""
+        if not (self.following and id == self._rows.newest()):
+            self._take_changes()
+            self._cursor = id
+            self._show_line(self._transcript.index_of(id))
 
     @property
     def _fits_screen(self) -> bool:
@@ -318,7 +341,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     def _move_cursor(self, step: int) -> None:
         self._take_changes()
-        transcript, flow = self._transcript, self._port.flow
+        transcript = self._transcript
         if self._cursor is None:
             return
         index = transcript.index_of(self._cursor) + step
@@ -330,9 +353,13 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             self.to_end()
             return
         self._cursor = transcript.id_at(index)
-        top, first = self._port.top, flow.top_of(index)
-        behind = flow.top_of(index + 1)
-        self._port.stay(min(first, max(top, behind - max(1, self._port.height - 1))))
+        self._show_line(index)
+
+    def _show_line(self, index: int) -> None:
+        """Have a line on the screen with as little scrolling as possible, and stay there."""
+        flow, port = self._port.flow, self._port
+        first, behind = flow.top_of(index), flow.top_of(index + 1)
+        port.stay(min(first, max(port.top, behind - max(1, port.height - 1))))
         self._place()
 
     def _place(self) -> None:
