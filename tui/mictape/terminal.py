@@ -8,10 +8,8 @@ is no terminal is replaced by the controlling one, and descriptor 2 is pointed a
 import contextlib
 import logging
 import os
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -175,77 +173,6 @@ def terminal_restorer() -> Callable[[], None]:
 def _open_log(path: Path) -> int:
     """A descriptor that appends to the log, made for its owner alone."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
-
-
-OSC_52_LIMIT_BYTES: Final = 74_994
-"""The longest text that terminals are known to take: xterm and hterm stop at 100,000 characters of base64."""
-
-_NATIVE_S: Final = 3.0
-
-_NATIVE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("WAYLAND_DISPLAY", ("wl-copy",)),
-    ("DISPLAY", ("xclip", "-selection", "clipboard")),
-    ("DISPLAY", ("xsel", "--clipboard", "--input")),
-    ("", ("pbcopy",)),
-    ("", ("clip.exe",)),
-)
-"""Programs that fill the system's clipboard, and the variable without which there is none to fill."""
-
-
-def copy(text: str, osc_52: Callable[[str], None], spare: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """Put a text into the clipboard, one way or another; says which, in a sentence.
-
-    It may take seconds, so it is for a thread. The system's own clipboard comes first, because only there it is known
-    whether it worked; over SSH that would be the wrong machine's, and the terminal is asked instead.
-
-    Args:
-        text: what to copy.
-        osc_52: sends it to the terminal, which does not answer (OSC 52 of xterm's control sequences).
-        spare: a file to write it to when neither can be.
-        environ: tells which of them there are.
-
-    Raises:
-        MictapeError: (`ExitCode.SOUND`) not even the file can be written.
-    """
-    remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
-    if not remote and (program := _copy_natively(text, environ)):
-        return f"Copied with {program}."
-    if _takes_osc_52(environ) and len(text.encode("utf-8", "replace")) <= OSC_52_LIMIT_BYTES:
-        osc_52(text)
-        return "Sent to the terminal's clipboard (OSC 52)."
-    try:
-        make_folder(spare.parent)
-        with os.fdopen(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb") as file:
-            file.write(text.encode("utf-8", "replace"))
-    except OSError as error:
-        what = f"There is no clipboard here, and {spare} cannot be written: {error.strerror}"
-        raise MictapeError(Failure(what, "Export it to a file", action="export")) from error
-    return f"There is no clipboard here that takes it; written to {spare}."
-
-
-def _copy_natively(text: str, environ: Mapping[str, str]) -> str:
-    """The program that took the text; empty when there is none."""
-    for variable, command in _NATIVE:
-        program = shutil.which(command[0], path=environ.get("PATH"))
-        if program is None or (variable and not environ.get(variable)):
-            continue
-        # Windows' program takes its console's code page, or UTF-16 when that is what it gets.
-        data = text.encode("utf-16" if command[0] == "clip.exe" else "utf-8", "replace")
-        quiet = subprocess.DEVNULL  # xclip stays to serve the selection and would keep a pipe open
-        try:
-            done = subprocess.run(
-                [program, *command[1:]], input=data, stdout=quiet, stderr=quiet, timeout=_NATIVE_S, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if done.returncode == 0:
-            return command[0]
-    return ""
-
-
-def _takes_osc_52(environ: Mapping[str, str]) -> bool:
-    """Whether the terminal is not one of those that are known to ignore it."""
-    return environ.get("TERM") not in {None, "", "dumb", "linux"} and environ.get("TERM_PROGRAM") != "Apple_Terminal"
 
 
 _NO_TERMINAL: Final = Failure(

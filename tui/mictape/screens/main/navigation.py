@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.selection import Selection
 
 from mictape.audio.tape import TapeError
+from mictape.clipboard import copy
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.library.export import plain
@@ -21,7 +22,6 @@ from mictape.screens.prompt import Ask
 from mictape.session.goto import sample_of
 from mictape.session.session import Session
 from mictape.session.track_clock import FIRST, TapeClock
-from mictape.terminal import copy
 from mictape.transcript.model import GAP, Line, Transcript
 from mictape.transcript.times import parse
 from mictape.units import clock
