@@ -117,7 +117,11 @@ class MictapeApp(TerminalApp):
         self._main.export_format = recording.settings.export.format
         self._start = start or Start()
         self._ticking = ticking
-        self._clock = FrameClock(lambda: self.attempt(self.tick, None), lambda: self.attempt(self._what_moves, None))
+        self._clock = FrameClock(
+            lambda: self.attempt(self.tick, None),
+            lambda: self.attempt(self._what_moves, None),
+            lambda: self.attempt(self._what_counts, None),
+        )
         self._device_wanted = asyncio.Event()
         """The device picker was asked for while there was no session."""
         self._waiting_for_device = False
@@ -190,6 +194,16 @@ class MictapeApp(TerminalApp):
     def _what_moves(self) -> object:
         """What the screen shows that may change many times a second: the text and the levels, in steps that show."""
         return self.transcript.version, [visible_steps(track.meter.reading) for track in self._recording.tracks]
+
+    def _what_counts(self) -> object:
+        """What the screen shows that changes once a second or less: the time and the states."""
+        recording, session, walk = self._recording, self.session, self._main.view.walk
+        tracks = [
+            (track.end // RATE, track.source_state, track.follower and track.follower.state)
+            for track in recording.tracks
+        ]
+        searched = walk.rank, len(walk.hits), walk.counting
+        return tracks, session and session.paused, recording.stopping, self._waiting_for_device, searched
 
     def tick(self) -> None:
         """Show what is true now."""

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-FOCUSED_HZ: Final = 30
-BLURRED_HZ: Final = 10
+FOCUSED_HZ: Final = 15
+BLURRED_HZ: Final = 5
 """Frames a second while something moves, and the terminal has the focus or not."""
 LOOK_HZ: Final = 10
 """How often it looks, while nothing moves, whether something does: the longest delay of what moves first, 100 ms."""
-REST_S: Final = 0.5
-"""While nothing moves, one frame in so many seconds: the state line counts seconds."""
+REST_S: Final = 2.0
+"""While nothing moves or counts, one frame in so many seconds, for what `observe` and `count` do not know of."""
 LINGER_S: Final = 0.3
 """So long after the last movement the frames go on at the full rate."""
 
@@ -18,32 +18,39 @@ LINGER_S: Final = 0.3
 class FrameClock:
     """Calls `draw` for every frame.
 
-    What is on the screen is pulled, so the clock has to know by itself whether there is something new: `observe`
-    returns a value that is compared with the one before. It is called ten times a second at least and has to be cheap.
+    What is on the screen is pulled, so the clock has to know by itself whether there is something new: `observe` and
+    `count` return values that are compared with the ones before. They are called ten times a second at least and have
+    to be cheap.
     """
 
-    def __init__(self, draw: Callable[[], object], observe: Callable[[], object]) -> None:
+    def __init__(
+        self, draw: Callable[[], object], observe: Callable[[], object], count: Callable[[], object] = lambda: None
+    ) -> None:
         """Prepare it; `run` runs it.
 
         Args:
             draw: Brings the screen up to date.
             observe: Returns something that differs whenever the screen would have to move.
+            count: Returns something that differs when one frame is enough: seconds, states.
         """
         self.moving_hz = FOCUSED_HZ
         self._draw = draw
         self._observe = observe
+        self._count = count
 
     async def run(self) -> None:
         """Draw until cancelled. Raises what `draw` raises."""
         loop = asyncio.get_running_loop()
         seen: object = None
+        counted: object = None
         moved_at = drawn_at = float("-inf")
         while True:
             now = loop.time()
             if (observed := self._observe()) != seen:
                 seen, moved_at = observed, now
             moving = now - moved_at < LINGER_S
-            if moving or now - drawn_at >= REST_S:
+            before, counted = counted, self._count()
+            if moving or counted != before or now - drawn_at >= REST_S:
                 self._draw()
                 drawn_at = now
             await asyncio.sleep(1 / (self.moving_hz if moving else LOOK_HZ))

@@ -9,6 +9,7 @@ import wave
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
 import msgspec
@@ -18,11 +19,23 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mictape.audio.capture import process as process_module
 from mictape.audio.capture import recorder as recorder_module
 from mictape.audio.capture.device_time import DeviceTime
 from mictape.audio.capture.recorder import Block, Mixer, Recorder
 from mictape.audio.clock import Clock, Clocks, jump_between
-from mictape.audio.messages import ClocksJumped, Ended, Failed, Hole, Message, Oddity, Opened, Paused
+from mictape.audio.messages import (
+    ClocksJumped,
+    Ended,
+    Failed,
+    Hole,
+    LevelCell,
+    Message,
+    Oddity,
+    Opened,
+    Paused,
+    Progress,
+)
 from mictape.audio.tape import Tape, TapeWriter, find_parts, read_journal
 from support.sound import pcm, wav
 from support.waiting import until
@@ -74,6 +87,25 @@ def test_nothing_is_written_before_go(tmp_path: Path) -> None:
         say(process, "close")
         assert list(says)[-1] == Ended(0, "closed")
     assert find_parts(tmp_path, 1) == []
+
+
+def test_quiet_sound_is_told_seldom_and_loud_sound_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "QUIET_S", 600.0)
+    reading, writing = os.pipe()
+    status = process_module.Status(writing, SimpleQueue())
+    status.say(Opened(RATE, 1, "a microphone"))
+    quiet, loud = LevelCell(1, 0.0001, 0.0, 0), LevelCell(1, 0.5, 0.1, 0)
+    with os.fdopen(reading, "rb") as pipe:
+        heard = [msgspec.json.decode(pipe.readline(), type=Message)]
+        for at in range(10):
+            status.progress(Progress(at, cells=(quiet,)), quiet=True)
+        status.progress(Progress(10, cells=(loud,)))
+        while not isinstance(heard[-1], Progress) or heard[-1].samples < 10:
+            heard.append(msgspec.json.decode(pipe.readline(), type=Message))
+        told = [message for message in heard if isinstance(message, Progress)]
+        assert sum(len(message.cells) for message in told) == 11
+        assert len(told) <= 3, "with what is said first, what was quiet, and what was loud"
+        status.finish(Ended(10, "closed"))
 
 
 @pytest.mark.parametrize(("pace", "size"), [("real", 16_000), ("fast", 150 * 65_536)])

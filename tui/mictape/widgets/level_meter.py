@@ -17,9 +17,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mictape.audio.ballistics import HISTORY_STEPS, Reading
+from mictape.audio.messages import GRID_MS
 from mictape.plain_text import visible
 from mictape.units import RATE
-from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_at, zone_of
+from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_of, zones
 from mictape.widgets.survives import SurvivesErrors
 
 _PARTS: Final = " ▏▎▍▌▋▊▉"
@@ -39,6 +40,9 @@ _ENDS: Final = "▕▏"
 
 _QUARTER: Final = RATE // 4
 """The numbers change at most every quarter of a second of session time (samples): faster cannot be read."""
+
+_STEP: Final = GRID_MS * RATE // 1000
+"""Samples of a step of the level grid."""
 
 _WIDE: Final = 70
 """From this many columns on there is room for the second number."""
@@ -149,6 +153,8 @@ class LevelMeter(SurvivesErrors, Widget):
         self._look = _Look()
         self._past: tuple[tuple[int, Zone], ...] = ()
         """What the history shows: eighths of a cell and their zone, the newest last."""
+        self._column = (0, -1)
+        """Cells of the bar, and the cell of the history that the newest sound is in."""
         self._name = ""
         self._paints: _Paints | None = None
         self._rows: dict[int, Strip] = {}
@@ -168,7 +174,7 @@ class LevelMeter(SurvivesErrors, Widget):
             self.refresh()
             self._show(self._look.numbers)
         if history is not None and self.content_size.height > _HISTORY_ROW:
-            self._show_past(history)
+            self._show_past(history, position)
         quarter = position // _QUARTER
         if quarter == self._quarter and reading == self._reading:
             return
@@ -219,12 +225,16 @@ class LevelMeter(SurvivesErrors, Widget):
             self._rows.pop(0, None)
             self.refresh(Region(0, 0, self.content_size.width, 1))
 
-    def _show_past(self, history: History) -> None:
-        """Work out what the history's cells show; draw its row again if that is not what they show now."""
+    def _show_past(self, history: History, position: int) -> None:
+        """Work out what the history's cells show, once for each of them; draw its row again if that has changed."""
         width = self._bar_width
         if width == 0:
             return
         steps = -(-HISTORY_STEPS // width)  # so many that ten seconds fit, rounded up
+        column = width, position // (steps * _STEP)
+        if column == self._column:
+            return
+        self._column = column
         peaks = history(steps, -(-HISTORY_STEPS // steps))
         past: tuple[tuple[int, Zone], ...] = tuple((eighths(peak_db, 1), zone_of(peak_db)) for peak_db in peaks)
         if past != self._past:
@@ -262,16 +272,15 @@ class LevelMeter(SurvivesErrors, Widget):
             word = paints.number + Style(bgcolor=paints.track.bgcolor)
             cells = [Segment(f"{'PAUSED':^{width}}"[:width], word)]
         else:
-            painted = (self._cell(at, width, paints) for at in range(width))
+            painted = [self._cell(at, zone, paints) for at, zone in enumerate(zones(width))]
             runs = groupby(painted, key=lambda cell: cell[1])
             cells = [Segment("".join(glyph for glyph, _ in run), style) for style, run in runs]
         ends = [Segment(end, paints.label) for end in _ENDS]
         name = [Segment(self._label, paints.number)] if self._label else []
         return [*name, ends[0], *cells, ends[1], *self._readout(paints)]
 
-    def _cell(self, at: int, width: int, paints: _Paints) -> tuple[str, Style]:
+    def _cell(self, at: int, zone: Zone, paints: _Paints) -> tuple[str, Style]:
         """The glyph and the style of one cell of the bar."""
-        zone = zone_at(at, width)
         rms, peak = self._look.rms - at * _FULL, self._look.peak - at * _FULL
         if rms >= _FULL:
             return _SOLID, paints.solid[zone]

@@ -1,5 +1,6 @@
 """Where a level stands on the meter's bar, and how levels are written: pure."""
 
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite
 from typing import Final, Literal
@@ -38,17 +39,17 @@ def eighths(level_db: float, width: int) -> int:
     return round(deflection(level_db) * width * 8)
 
 
+@lru_cache(64)
 def good_cells(width: int) -> tuple[int, int]:
     """The cells of good speech in a bar of `width` cells: the first, and the one after the last."""
     return round(deflection(GOOD_DB) * width), round(deflection(HOT_DB) * width)
 
 
-def zone_at(cell: int, width: int) -> Zone:
-    """The zone that a cell of the bar belongs to."""
+@lru_cache(64)
+def zones(width: int) -> tuple[Zone, ...]:
+    """The zone of each cell of a bar of `width` cells."""
     begin, end = good_cells(width)
-    if cell < begin:
-        return "low"
-    return "good" if cell < end else "hot"
+    return ("low",) * begin + ("good",) * (end - begin) + ("hot",) * (width - end)
 
 
 def zone_of(level_db: float) -> Zone:

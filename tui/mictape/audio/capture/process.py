@@ -32,6 +32,12 @@ from mictape.audio.tape import TapeError, TapeWriter, count_samples
 
 STATUS_S: Final = 0.04
 """Status leaves at most this often, since every message wakes the app."""
+QUIET_S: Final = 0.2
+"""While a live source is quiet, status leaves so often: nothing that is shown or recognised is waiting for it."""
+QUIET_PEAK: Final = 10 ** (-50 / 20)
+"""Sound is quiet below this, full scale = 1.0: 50 dB below it, 20 dB below a whisper at a well-set microphone."""
+QUIET_AFTER_S: Final = 4.0
+"""A source is quiet when its sound has been so for this long: by then the meter's bar has fallen to its end."""
 HEARTBEAT_S: Final = 1.0
 """Status leaves at least this often: only by writing is a reader that has gone noticed."""
 SYNC_S: Final = 5.0
@@ -62,6 +68,7 @@ class Status:
         self._progress = Progress(0)
         self._cells: list[LevelCell] = []
         self._changed = False
+        self._quiet = False
         self._opened = False
         self._last = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
@@ -74,15 +81,16 @@ class Status:
             self._opened = self._opened or isinstance(message, Opened)
             self._news.notify()
 
-    def progress(self, progress: Progress) -> None:
-        """Say where the tape is; its cells are added to the ones that wait."""
+    def progress(self, progress: Progress, *, quiet: bool = False) -> None:
+        """Say where the tape is; its cells are added to the ones that wait. While it is `quiet`, there is no hurry."""
         with self._news:
             self._cells.extend(progress.cells)
             if len(self._cells) > _MOST_CELLS:
                 self._cells = [merge(self._cells)]
             self._progress = progress
-            self._changed = True
-            self._news.notify()
+            if not (quiet and self._quiet and self._changed):
+                self._news.notify()
+            self._changed, self._quiet = True, quiet
 
     def finish(self, message: Message) -> None:
         """Say the last word; waits for it as long as a reader may take, but not for one that sleeps."""
@@ -106,6 +114,9 @@ class Status:
                 finished = self._last.is_set()
                 if not self._messages and not self._changed and not finished:
                     self._news.wait(HEARTBEAT_S)
+                if self._quiet and not finished:
+                    self._news.wait_for(lambda: self._messages or not self._quiet or self._last.is_set(), QUIET_S)
+                    finished = self._last.is_set()
                 messages, self._messages = self._messages, []
                 opened = self._opened
                 last = [messages.pop()] if finished and messages else []
@@ -132,6 +143,8 @@ class Capture:
         self._recorder = recorder
         self._writer = writer
         self._status = status
+        self._quiet_s = 0.0
+        """For how long the sound has been quiet."""
         self._held: deque[Block | Exhausted] = deque()
         """What a source that is not live gave during a pause: it is not lost, only later."""
 
@@ -179,6 +192,8 @@ class Capture:
         cells = self._recorder.take(block)
         self._source.taken()
         recorder = self._recorder
+        loud = not self._source.live or any(cell.peak >= QUIET_PEAK for cell in cells)
+        self._quiet_s = 0.0 if loud else self._quiet_s + len(block.samples) / self._source.rate
         self._status.progress(
             Progress(
                 self._writer.samples,
@@ -187,7 +202,8 @@ class Capture:
                 expected=recorder.expected,
                 overflows=recorder.overflows,
                 cells=tuple(cells),
-            )
+            ),
+            quiet=self._quiet_s >= QUIET_AFTER_S,
         )
 
     def _obey(self, word: str) -> None:
