@@ -140,3 +140,4 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         app.until(lambda screen: f"{NAME} is in use" in screen or app.press("x"))
     metadata = json.loads((home / "models" / NAME / "model.json").read_bytes())
     assert metadata["model"]["name"] == NAME
+    assert remembered(home)["model"] == NAME

@@ -1,5 +1,6 @@
 """Which value is in force, what is said about mistakes, and what is remembered."""
 
+import asyncio
 import functools
 import stat
 import sys
@@ -13,8 +14,11 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mictape.engines import catalog
+from mictape.engines.base import Request
+from mictape.engines.local.engine import LocalEngine
 from mictape.failure import ExitCode, MictapeError
-from mictape.paths import Places
+from mictape.paths import Places, places
 from mictape.settings import (
     DECLARATIONS,
     PRESET,
@@ -68,8 +72,8 @@ def test_each_source_beats_the_ones_below(where: Places) -> None:
         "engine": Origin.ENVIRONMENT,
         "theme": Origin.OPTION,
     }
-    places = [settings.place(name) for name in ("device", "engine", "theme", "keep")]
-    assert places == [f"{where.config_file}, line 1", "MICTAPE_ENGINE", "--theme", ""]
+    said = [settings.place(name) for name in ("device", "engine", "theme", "keep")]
+    assert said == [f"{where.config_file}, line 1", "MICTAPE_ENGINE", "--theme", ""]
 
 
 _values: Final[Mapping[str, tuple[str, object]]] = {
@@ -242,6 +246,55 @@ def test_an_engine_that_does_not_exist_is_told_wherever_it_is_named(where: Place
 def test_an_engine_that_was_chosen_and_is_gone_gives_way(where: Places) -> None:
     remember(where.state_file, engine="uninstalled")
     assert check_engines(load(where, environ={})).engine == "local"
+
+
+def installed_models(where: Places, *names: str) -> None:
+    """German models of one byte each, which the user's own catalogue names."""
+    models = [
+        {
+            "name": name,
+            "title": name,
+            "runtime": "transcribe-cpp",
+            "languages": ["de"],
+            "licence": "MIT",
+            "attribution": "nobody",
+            "files": [{"name": "model.gguf", "bytes": 1}],
+        }
+        for name in names
+    ]
+    (where.config / "models.toml").write_text(tomli_w.dumps({"version": 1, "models": models}))
+    for name in names:
+        folder = where.data / "models" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.gguf").write_bytes(b"x")
+
+
+def local_model(where: Places, *given: Given) -> str:
+    engine = catalog.create("local", check_engines(load(where, given, environ={})).engines.get("local", {}), where.log)
+    asyncio.run(engine.check(Request(language="de")))
+    assert isinstance(engine, LocalEngine)
+    return engine.model
+
+
+def test_a_model_chosen_in_the_app_is_used_until_it_is_gone_or_another_is_named(home: Path) -> None:
+    pytest.importorskip("transcribe_cpp")
+    where = places()
+    where.prepare()
+    installed_models(where, "first", "second", "third")
+    assert local_model(where) == "first"
+    remember(where.state_file, model="second")
+    assert local_model(where) == "second"
+    assert local_model(where, Given("--model", "model", "third")) == "third"
+    where.config_file.write_text('[engines.local]\nmodel = "third"\n')
+    assert local_model(where) == "third", "the configuration is the user's own"
+    where.config_file.unlink()
+    french = check_engines(load(where, [Given("--language", "language", "fr")], environ={}))
+    assert "model" not in french.engines["local"], "it does not know the language"
+    (where.data / "models" / "second" / "model.gguf").unlink()
+    assert local_model(where) == "first"
+    installed_models(where, "first", "second")
+    remember(where.state_file, model="")
+    assert local_model(where) == "first", "the best one was asked for"
 
 
 def test_not_toml_not_text_not_a_file(where: Places) -> None:

@@ -477,14 +477,14 @@ class Recording:
         await self._engines.close(except_for=[engine, plan.fill])
 
     async def use_model(self, name: str, language: str | None = None) -> None:
-        """Go on with the local engine and another model of it.
+        """Go on with the local engine and another model of it, and start with it next time.
 
         Args:
             name: The model; empty: the best installed one for the language.
             language: What is spoken from now on, and next time; None: what was spoken before.
 
         Raises:
-            MictapeError: it cannot work, or the language cannot be remembered.
+            MictapeError: it cannot work, or cannot be remembered.
         """
         local = {**self.settings.engines.get(LOCAL, {}), "model": name}
         self.settings = replace(
@@ -497,7 +497,7 @@ class Recording:
             raise MictapeError(failure)
         self._engines.put(LOCAL, engine)
         await self._go_on_with(engine)
-        remember(self.where.state_file, engine=LOCAL, language=language)
+        remember(self.where.state_file, engine=LOCAL, language=language, model=name)
 
     async def _add_wanted(self) -> None:
         """Add the devices that were asked for and those of the session that goes on."""

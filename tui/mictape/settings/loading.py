@@ -18,7 +18,7 @@ from mictape.engines import catalog
 from mictape.failure import MictapeError
 from mictape.paths import Places
 from mictape.settings.document import Document, from_text, mistake, nearest, read, shown
-from mictape.settings.remembered import recall
+from mictape.settings.remembered import Choices, recall
 from mictape.settings.schema import (
     DECLARATIONS,
     DEFAULT_ENGINE,
@@ -39,6 +39,9 @@ _log = logging.getLogger(__name__)
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 """A key that TOML takes without quotes."""
+
+LOCAL: Final = "local"
+LOCAL_MODEL: Final = f"{ENGINES}.{LOCAL}.model"
 
 _TRUTH: Final = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 
@@ -78,8 +81,9 @@ def load(places: Places, given: Sequence[Given] = (), environ: Mapping[str, str]
     """
     document = read_config(places.config_file)
     preset = next((str(value) for _, name, value in reversed(given) if name == PRESET), None)
+    choices = recall(places.state_file)
     found = {
-        **_remembered(places.state_file),
+        **_remembered(choices),
         **_configured(document),
         **_from_environment(environ),
         **(_of_preset(document, preset) if preset is not None else {}),
@@ -87,7 +91,7 @@ def load(places: Places, given: Sequence[Given] = (), environ: Mapping[str, str]
     }
     settings = replace(_made(found, document), preset=preset)
     options = [each for each in given if each.name not in DECLARATIONS and each.name != PRESET]
-    return _with_keys(_with_engines(settings, options))
+    return _with_keys(_with_engines(settings, options, choices.model))
 
 
 def read_config(path: Path) -> Document:
@@ -116,7 +120,7 @@ def read_config(path: Path) -> Document:
 
 
 def check_engines(settings: Settings) -> Settings:
-    """See that each engine that is named exists; one that is only remembered gives way to the default.
+    """See that each engine that is named exists; what is only remembered gives way to the default.
 
     Raises:
         MictapeError: (`ExitCode.USAGE`) there is none of that name; the message says where it was given.
@@ -125,12 +129,31 @@ def check_engines(settings: Settings) -> Settings:
         if not catalog.exists(name):
             configured = name in _table(settings.document, ENGINES)
             raise _no_engine(name, settings.document.where(ENGINES, name) if configured else SET)
-    if catalog.exists(settings.engine):
-        return settings
-    if settings.origins["engine"] is Origin.REMEMBERED:
+    if not catalog.exists(settings.engine):
+        if settings.origins["engine"] is not Origin.REMEMBERED:
+            raise _no_engine(settings.engine, settings.place("engine"))
         _log.warning("the engine %s, chosen before, does not exist any more", settings.engine)
-        return replace(settings, engine=DEFAULT_ENGINE)
-    raise _no_engine(settings.engine, settings.place("engine"))
+        settings = replace(settings, engine=DEFAULT_ENGINE)
+    return _without_lost_model(settings)
+
+
+def _without_lost_model(settings: Settings) -> Settings:
+    """The settings without a local model chosen in the app, where it is gone or does not know the language."""
+    if settings.origins.get(LOCAL_MODEL) is not Origin.REMEMBERED:
+        return settings
+    from mictape.models import catalogue, choice
+    from mictape.models.store import Store
+    from mictape.paths import places
+
+    where, local = places(), dict(settings.engines[LOCAL])
+    try:
+        known = catalogue.load(where.config)
+        choice.choose(known, Store.here(where).installed(known), settings.language, str(local["model"]), None)
+    except MictapeError as error:
+        _log.warning("the model chosen before is not used: %s", error.failure.what)
+        del local["model"]
+        return replace(settings, engines={**settings.engines, LOCAL: local})
+    return settings
 
 
 def _no_engine(name: str, place: str) -> MictapeError:
@@ -172,11 +195,14 @@ def _made(found: Mapping[str, _Found], document: Document) -> Settings:
     )
 
 
-def _with_engines(settings: Settings, given: Sequence[Given]) -> Settings:
-    """Add the options of engines: of the configuration, and of `--set`."""
+def _with_engines(settings: Settings, given: Sequence[Given], model: str | None) -> Settings:
+    """Add the options of engines: of the configuration, of `--set`, and the local model chosen in the app."""
     document = settings.document
     engines = {name: dict(cast("_Table", table)) for name, table in _table(document, ENGINES).items()}
     origins = {f"{ENGINES}.{name}.{key}": Origin.CONFIG for name, table in engines.items() for key in table}
+    if model and LOCAL_MODEL not in origins:
+        engines.setdefault(LOCAL, {})["model"] = model
+        origins[LOCAL_MODEL] = Origin.REMEMBERED
     options: dict[str, str] = {}
     for option, name, value in given:
         engine, _, key = name.removeprefix(f"{ENGINES}.").rpartition(".")
@@ -296,8 +322,7 @@ def lines_of(path: Path, option: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _remembered(path: Path) -> dict[str, _Found]:
-    choices = recall(path)
+def _remembered(choices: Choices) -> dict[str, _Found]:
     remembered = [each.name for each in DECLARATIONS.values() if each.about.remembered]
     found = {name: _Found(getattr(choices, name), Origin.REMEMBERED) for name in remembered}
     return {name: each for name, each in found.items() if each.value is not None}

@@ -30,6 +30,8 @@ class Choices(msgspec.Struct, frozen=True):
     engine: str | None = None
     theme: str | None = None
     language: str | None = None
+    model: str | None = None
+    """Of the local engine; empty: the best one for the language."""
 
 
 def recall(path: Path) -> Choices:
@@ -44,6 +46,7 @@ def remember(
     engine: str | None = None,
     theme: str | None = None,
     language: str | None = None,
+    model: str | None = None,
 ) -> None:
     """Write choices to `state.toml`, at once and as a whole; what is None stays as it was.
 
@@ -51,7 +54,13 @@ def remember(
         MictapeError: (`ExitCode.SOUND`) it cannot be written; the old one stays.
     """
     _, values = _recall(path)
-    changes = {"device": msgspec.to_builtins(device), "engine": engine, "theme": theme, "language": language}
+    changes = {
+        "device": msgspec.to_builtins(device),
+        "engine": engine,
+        "theme": theme,
+        "language": language,
+        "model": model,
+    }
     values |= {key: value for key, value in changes.items() if value is not None}
     try:
         _write(path, tomli_w.dumps(values))
