@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from conftest import Speech
+from mictape.engines.local.recognizer import segment_driver
 from mictape.engines.local.recognizer.loops import repetitive
+from mictape.engines.local.recognizer.segment_driver import UNSURE
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
 from support.local_engine import samples_of
@@ -65,3 +67,19 @@ def test_a_syllable_forty_times_is_no_loop(aphorism: Samples, at_s: float) -> No
     syllable = aphorism[int(at_s * RATE) : int((at_s + 0.18) * RATE)]
     text = assert_no_loop(np.tile(np.concatenate([syllable, np.zeros(400, np.float32)]), 40))
     assert len(text.split()) <= 12, "once or twice what was understood of it"
+
+
+def test_no_word_of_a_doubtful_line_is_surer_than_the_line(speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speech at half its speed and backwards: the model writes words, and doubts them."""
+    whole = floats_of(samples_of(speech.two_cities))
+    sound = np.repeat(whole[10 * RATE : 15 * RATE][::-1], 2)
+    shown = hear(sound).turns
+    monkeypatch.setattr(segment_driver, "UNSURE", -np.inf)
+    known = hear(sound).turns
+    surest = [[max(word.confidence or 0.0 for word in line.words) for line in lines] for lines in (shown, known)]
+    doubtful = [as_known > as_shown for as_shown, as_known in zip(*surest, strict=True)]
+    assert any(doubtful), "the model was surer of a word than of its line"
+    assert not all(doubtful), "lines that are no worse than usual keep their confidences"
+    least = np.exp(UNSURE)
+    assert all(as_shown <= least for as_shown, doubted in zip(surest[0], doubtful, strict=True) if doubted)
+    assert [line.text for line in shown] == [line.text for line in known], "the text is shown all the same"
