@@ -9,12 +9,16 @@ from typing import Final
 
 import numpy as np
 
-from mictape.engines.local.recognizer.key_terms import OUTSIDE, Bias, BiasState
+from mictape.engines.local.recognizer.key_terms import MOST, OUTSIDE, Bias, BiasState
 from mictape.engines.local.recognizer.loops import loop_start
 from mictape.vad.onnx import Array
 
 WIDTH: Final = 4
-"""Hypotheses that are followed."""
+"""Hypotheses that are followed at most."""
+HOPELESS: Final = 6.0
+"""Nats: a hypothesis so far behind the best one is given up. Where the model is sure, only one or two are followed."""
+CONSIDERED: Final = 3 * WIDTH
+"""Continuations that are looked at in each step: each hypothesis may have one that ends it, and one that is a loop."""
 
 Advance = Callable[[Sequence[int], Sequence[int]], Array]
 """Decodes one more step: which hypotheses go on, by their places in the step before, and the token each is continued
@@ -39,8 +43,14 @@ class Hypothesis:
 
 def log_softmax(logits: Array) -> Array:
     """Log-probabilities along the last axis."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return logits - log_sum_exp(logits)[..., None]
+
+
+def log_sum_exp(logits: Array) -> Array:
+    """The logarithm of the sum of exponentials along the last axis: what turns logits into log-probabilities."""
+    most = logits.max(axis=-1, keepdims=True)
+    shifted = logits - most
+    return np.log(np.exp(shifted, out=shifted).sum(axis=-1)) + most[..., 0]
 
 
 def search(
@@ -58,9 +68,9 @@ def search(
         most: The most tokens that a sequence may have.
         bias: Key terms to favour.
     """
-    rows, hypotheses, ended = log_softmax(first), [Hypothesis()], list[Hypothesis]()
+    logits, hypotheses, ended = first, [Hypothesis()], list[Hypothesis]()
     for _ in range(most + 1):
-        hypotheses, parents, over = _extended(hypotheses, rows, end, bias)
+        hypotheses, parents, over = _extended(hypotheses, logits, end, bias)
         ended += over
         best = max((hypothesis.score for hypothesis in ended), default=-np.inf)
         if not hypotheses or best >= hypotheses[0].score:
@@ -69,7 +79,7 @@ def search(
             ended += hypotheses
             break
         yield
-        rows = log_softmax(advance(parents, [hypothesis.tokens[-1] for hypothesis in hypotheses]))
+        logits = advance(parents, [hypothesis.tokens[-1] for hypothesis in hypotheses])
     return max(ended, key=lambda hypothesis: _settled(hypothesis, bias), default=Hypothesis())
 
 
@@ -79,27 +89,34 @@ def _settled(hypothesis: Hypothesis, bias: Bias | None) -> float:
 
 
 def _extended(
-    hypotheses: Sequence[Hypothesis], rows: Array, end: int, bias: Bias | None
+    hypotheses: Sequence[Hypothesis], logits: Array, end: int, bias: Bias | None
 ) -> tuple[list[Hypothesis], list[int], list[Hypothesis]]:
     """The best continuations, the places of the hypotheses that they continue, and those that have ended."""
-    candidates: list[tuple[float, int, int]] = []
-    for place, (hypothesis, row) in enumerate(zip(hypotheses, rows, strict=True)):
-        scores = bias.adjusted(row, hypothesis.bias) if bias else row
-        count = min(len(scores), WIDTH + 2)  # one of them may be the end, and one more a loop
-        likeliest = np.argpartition(scores, -count)[-count:]
-        candidates += [(hypothesis.score + float(scores[token]), place, int(token)) for token in likeliest]
-    candidates.sort(key=lambda candidate: -candidate[0])
+    norms = log_sum_exp(logits)
+    before = np.array([hypothesis.score for hypothesis in hypotheses]) - norms
+    if bias is None:
+        favoured = logits
+    else:
+        states = (hypothesis.bias for hypothesis in hypotheses)
+        favoured = np.stack([bias.adjusted(row, state) for row, state in zip(logits, states, strict=True)])
+    behind = HOPELESS + (MOST if bias else 0.0)  # the best one may owe the bonus of a term
+    least = (favoured.max(axis=1) + before).max() - behind
+    # Only the few that are near the best are turned into log-probabilities: there are 32,768 tokens a row.
+    places, tokens = np.nonzero(favoured >= (least - before)[:, None])
+    scores = favoured[places, tokens] + before[places]
+    own = logits[places, tokens] - norms[places]
+    likeliest = np.argsort(-scores, kind="stable")[:CONSIDERED]
     going: list[Hypothesis] = []
     parents: list[int] = []
     over: list[Hypothesis] = []
-    for score, place, token in candidates:
+    columns = (column[likeliest].tolist() for column in (places, tokens, scores, own))
+    for place, token, score, log_prob in zip(*columns, strict=True):
         parent = hypotheses[place]
         if token == end:
             over.append(Hypothesis(parent.tokens, parent.log_probs, score))
             continue
         state = bias.after(parent.bias, token) if bias else parent.bias
-        log_probs = (*parent.log_probs, float(rows[place][token]))
-        longer = Hypothesis((*parent.tokens, token), log_probs, score, state)
+        longer = Hypothesis((*parent.tokens, token), (*parent.log_probs, log_prob), score, state)
         if (kept := loop_start(longer.tokens)) is not None:
             over.append(longer.cut(kept))
             continue
