@@ -44,6 +44,15 @@ def raised(samples: Samples, loudest_db: float) -> Samples:
     return samples if gain_db <= 0 else np.clip(samples * np.float32(10 ** (gain_db / 20)), -1, 1)
 
 
+def loud_enough(samples: Samples) -> Samples:
+    """A piece of sound, raised for a model when even its loudest frame is quiet."""
+    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
+    if not len(frames):
+        return samples
+    loudest = float(np.mean(frames**2, axis=1).max())
+    return raised(samples, 10 * float(np.log10(loudest)) if loudest > 0 else SILENCE_DB)
+
+
 class SpeechDetector:
     """Listens to one stream of sound, frame after frame; it remembers what it heard before."""
 

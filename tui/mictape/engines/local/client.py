@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -44,6 +44,8 @@ class ModelProcess:
         self._stream = 0
         """The number of the newest connection."""
         self._connections: dict[int, LocalConnection] = {}
+        self._measuring: dict[int, asyncio.Future[tuple[tuple[int, int], ...] | None]] = {}
+        """Lines whose words are being measured."""
         self._dropped: set[int] = set()
         """Connections given up that the process has not forgotten yet."""
         self._broken: wire.Broken | None = None
@@ -84,8 +86,8 @@ class ModelProcess:
 
     @property
     def in_use(self) -> bool:
-        """Whether it has connections."""
-        return bool(self._connections)
+        """Whether it has connections, or measures words."""
+        return bool(self._connections or self._measuring)
 
     async def free(self) -> bool:
         """Wait until it can carry one more connection; False when it has ended or does not get there in time."""
@@ -101,6 +103,18 @@ class ModelProcess:
         self._stream += 1
         connection = self._connections[self._stream] = LocalConnection(self, self._stream)
         return connection
+
+    async def measure(self, pcm: bytes, words: Sequence[str]) -> tuple[tuple[int, int], ...] | None:
+        """When words are said; see `LocalEngine.measure`. Raises `Lost`."""
+        self._stream += 1
+        number, answer = self._stream, asyncio.get_running_loop().create_future()
+        self._measuring[number] = answer
+        try:
+            self.write(wire.Measure(number, pcm, tuple(words)))
+            await self.drain()
+            return await answer
+        finally:
+            del self._measuring[number]
 
     def write(self, order: wire.Order) -> None:
         """Put an order into the pipe. Raises `Lost` when the process has ended."""
@@ -163,6 +177,9 @@ class ModelProcess:
         connections, self._connections = self._connections, {}
         for connection in connections.values():
             connection.hear(self.lost)
+        for answer in self._measuring.values():
+            if not answer.done():
+                answer.set_exception(self.lost)
 
     def _hear(self, report: wire.Report) -> None:
         match report:
@@ -177,6 +194,9 @@ class ModelProcess:
                     self._idle.set()
                 if connection := self._connections.pop(stream, None):
                     connection.hear(None)
+            case wire.Measured(number, spans):
+                if (answer := self._measuring.get(number)) is not None and not answer.done():
+                    answer.set_result(spans)
             case wire.Received(stream) | wire.Answered(stream) | wire.Unrecognized(stream) | wire.Turn(stream):
                 if connection := self._connections.get(stream):  # else it was given up
                     connection.hear(heard_of(report))

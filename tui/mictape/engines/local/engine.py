@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -166,6 +167,25 @@ class LocalEngine:
         if request.key_terms:
             await connection.update(Changes(request.key_terms))
         return connection
+
+    async def measure(self, pcm: bytes, words: Sequence[str]) -> tuple[tuple[int, int], ...] | None:
+        """Measure when the words of one line are said, while nothing more urgent is to be done.
+
+        About 0.15 s of CPU for a second of sound.
+
+        Args:
+            pcm: The sound of the line, 16-bit little-endian mono, 16 kHz, up to 30 s.
+            words: What is said in it.
+
+        Returns:
+            Where each word begins and ends, in samples; None when the model cannot tell.
+
+        Raises:
+            Lost: There is no model, or its process has ended.
+        """
+        async with self._choosing:
+            process = await self._free_process(self._chosen_for(Request()))
+        return await process.measure(pcm, words)
 
     async def close(self) -> None:
         """End every process, within two seconds; connections still open are lost."""

@@ -52,7 +52,19 @@ class Drop(msgspec.Struct, tag="drop", array_like=True, frozen=True):
     stream: int
 
 
-Order = Audio | Endpoint | KeyTerms | Finish | Drop
+class Measure(msgspec.Struct, tag="measure", array_like=True, frozen=True):
+    """Measure where in the samples each of the words begins and ends, when there is time; then `Measured`.
+
+    It has a number of its own among the streams.
+    """
+
+    stream: int
+    pcm: bytes
+    """16-bit little-endian mono, 16 kHz."""
+    words: tuple[str, ...]
+
+
+Order = Audio | Endpoint | KeyTerms | Finish | Drop | Measure
 """Everything the process is told. It ends when there is no one left to tell it anything."""
 
 
@@ -109,6 +121,14 @@ class Unrecognized(msgspec.Struct, tag="unrecognized", array_like=True, frozen=T
     end: int
 
 
+class Measured(msgspec.Struct, tag="measured", array_like=True, frozen=True):
+    """The answer to `Measure`."""
+
+    stream: int
+    spans: tuple[tuple[int, int], ...] | None
+    """Samples since the first one: the beginning and the end of each word; None where the model cannot tell."""
+
+
 class Done(msgspec.Struct, tag="done", array_like=True, frozen=True):
     """The stream is over; the process is ready for the next one."""
 
@@ -125,7 +145,7 @@ class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
     """The one thing to do, where the log is not it."""
 
 
-Report = Ready | Received | Turn | Answered | Unrecognized | Done | Broken
+Report = Ready | Received | Turn | Answered | Unrecognized | Measured | Done | Broken
 """Everything the process says."""
 
 _encoder = msgspec.msgpack.Encoder()

@@ -14,14 +14,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from queue import Empty, Queue
 from threading import Thread
 from time import perf_counter
 from typing import BinaryIO, Final, NoReturn
 
+import numpy as np
+
 from mictape.engines.local import ipc as wire
 from mictape.engines.local.ipc import SecondPass, WordTimes
+from mictape.engines.local.recognizer.measuring import measuring
 from mictape.engines.local.recognizer.model import Decoder, SegmentModel
 from mictape.engines.local.recognizer.segment_driver import Options, Report, SegmentDriver
 from mictape.engines.local.recognizer.stream_driver import StreamDriver
@@ -34,6 +38,8 @@ from mictape.vad.silero import SpeechDetector
 
 QUEUED_ORDERS: Final = 1024
 """The app sends no more than two seconds ahead, so this is room enough for blocks of 2 ms."""
+
+_OVER: Final = object()
 
 
 class Recognizer:
@@ -61,13 +67,14 @@ class Recognizer:
             "clock": clock,
         }
         self._drivers: dict[int, SegmentDriver] = {}
+        self._measuring: deque[Generator[None, None, None]] = deque()
         self._free: list[StreamModel] = [model] if isinstance(model, StreamModel) else []
         """Copies of a streaming model, which serves one connection at a time."""
 
     @property
     def has_deferred(self) -> bool:
         """Whether there is work for when there are no orders."""
-        return any(driver.has_deferred for driver in self._drivers.values())
+        return bool(self._measuring) or any(driver.has_deferred for driver in self._drivers.values())
 
     def carry_out(self, order: wire.Order) -> None:
         """Carry out one order."""
@@ -85,6 +92,8 @@ class Recognizer:
                 self._forget(stream)
             case wire.Drop(stream):
                 self._forget(stream)
+            case wire.Measure(stream, pcm, words):
+                self._measuring.append(self._measure(stream, pcm, words))
 
     def update(self) -> None:
         """After the orders: report how far every connection is, and the text of its open line so far."""
@@ -98,6 +107,13 @@ class Recognizer:
         for driver in self._drivers.values():
             if driver.has_deferred:
                 driver.step_deferred()
+        if self._measuring and next(self._measuring[0], _OVER) is _OVER:
+            self._measuring.popleft()
+
+    def _measure(self, stream: int, pcm: bytes, words: Sequence[str]) -> Generator[None, None, None]:
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+        spans = yield from measuring(self._model, self._voice, samples, words)
+        self._report(wire.Measured(stream, spans))
 
     def _driver(self, stream: int) -> SegmentDriver:
         if stream not in self._drivers:

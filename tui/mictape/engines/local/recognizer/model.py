@@ -110,6 +110,8 @@ class SegmentModel(Decoder, Protocol):
     def locating(self, samples: Samples, words: Sequence[RecognizedWord]) -> Locating | None:
         """Measure where in the samples each of the words, which were recognized in them, begins.
 
+        Words that another model recognized have no tokens.
+
         Returns None when the model cannot: its words keep the times they have.
         """
         ...

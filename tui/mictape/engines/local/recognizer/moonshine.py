@@ -40,12 +40,6 @@ NAMES: Final = tuple(f"past_key_values.{layer}.{part}" for layer in range(LAYERS
 """The decoder's cached inputs, in the order in which it returns them."""
 OF_TEXT: Final = tuple((1 + at, name) for at, name in enumerate(NAMES) if ".decoder." in name)
 """Those that grow with each token, and where they are in the output."""
-OF_SOUND: Final = (
-    "encoder_hidden_states",
-    "encoder_attention_mask",
-    *(name for name in NAMES if ".encoder." in name),
-)
-"""Inputs that stay those of the first call."""
 
 HIDDEN: Final = 20
 HOP: Final = 10
@@ -113,12 +107,13 @@ class Moonshine:
         """
         hidden = self.encode(samples)
         yield
-        tokens = [token for word in words for token in word.tokens]
+        spelled = [word.tokens or self.tokens.encode(word.text) for word in words]
+        tokens = [token for each in spelled for token in each]
         certain = self._log_probs_without(hidden, tokens, 0, 0)
         frames = hidden.shape[1]
         drops = np.zeros((len(words), frames))
         covered = np.zeros(frames)
-        borders = np.cumsum([0, *(len(word.tokens) for word in words)])
+        borders = np.cumsum([0, *map(len, spelled)])
         for first in range(0, max(1, frames - HOP), HOP):
             yield
             last = min(frames, first + HIDDEN)
@@ -127,7 +122,9 @@ class Moonshine:
             covered[first:last] += 1
         drops /= np.maximum(covered, 1)
         drops /= np.maximum(drops.max(axis=1, keepdims=True), 1e-6)
-        return [min(max(0, frame * FRAME - PAD), len(samples)) for frame in monotone(drops)]
+        edge = PAD // FRAME  # no word is in the zeros around the sound
+        begins = monotone(drops[:, edge : max(edge + 1, frames - edge)])
+        return [min(max(0, (edge + frame) * FRAME - PAD), len(samples)) for frame in begins]
 
     def encode(self, samples: Samples) -> Array:
         """The encoder's frames, shape (1, frames, 288), of `samples` with zeros around them."""
@@ -171,7 +168,6 @@ class _DecoderState:
         """What follows each of the first tokens, shape (tokens, numbers)."""
         self._inputs |= {name: outputs[1 + at] for at, name in enumerate(NAMES)}
         self._inputs["use_cache_branch"] = np.array([True])
-        self._of_sound = {name: self._inputs[name] for name in OF_SOUND}
         self._width = 1
 
     def shorten(self, count: int) -> None:
@@ -182,9 +178,7 @@ class _DecoderState:
         """Decode one more token of several hypotheses; see `mictape.engines.local.recognizer.beam.Advance`."""
         if list(parents) != list(range(self._width)):
             self._inputs |= {name: self._inputs[name][list(parents)] for _, name in OF_TEXT}
-        if len(parents) != self._width:
             self._width = len(parents)
-            self._inputs |= {name: np.repeat(value, self._width, 0) for name, value in self._of_sound.items()}
         self._inputs["input_ids"] = np.array(tokens, np.int64)[:, None]
         outputs = self._decoder.run(None, self._inputs)
         self._inputs |= {name: outputs[at] for at, name in OF_TEXT}

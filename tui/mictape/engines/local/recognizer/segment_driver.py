@@ -32,7 +32,7 @@ from mictape.engines.local.recognizer.stability import agreed
 from mictape.engines.local.recognizer.word_times import located, shifted, timed
 from mictape.units import RATE
 from mictape.vad.onnx import Array, Network, Samples
-from mictape.vad.silero import FRAME, SILENCE_DB, SpeechDetector, raised
+from mictape.vad.silero import FRAME, SpeechDetector, loud_enough
 
 Report = Callable[[ipc.Report], None]
 
@@ -318,12 +318,7 @@ class SegmentDriver:
 
     def _loud_enough(self, start: int, end: int) -> Samples:
         """A piece of the sound, raised for the model when it is quiet."""
-        samples = self._audio.piece(start, end)
-        whole = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
-        if not len(whole):
-            return samples
-        loudest = float(np.mean(whole**2, axis=1).max())
-        return raised(samples, 10 * float(np.log10(loudest)) if loudest > 0 else SILENCE_DB)
+        return loud_enough(self._audio.piece(start, end))
 
     def _drop_audio(self) -> None:
         needed = self._group[0].start if self._group else self._segmenter.settled
