@@ -3,14 +3,20 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pysubs2
 import pytest
 
+from conftest import Speech
 from mictape.cli.main import run as mictape
+from mictape.engines.base import Word
 from mictape.library.export import FORMATS
 from mictape.library.records import LineRecord, TrackRecord
 from mictape.library.store import Store
 from mictape.paths import places
+from mictape.units import RATE
+from support.local_engine import samples_of, tape_of
+from support.recognizing import hear
 
 
 @pytest.fixture
@@ -96,3 +102,37 @@ def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
     assert run("last", "-o", str(path), "--force") == 0
     assert path.read_text() != "mine"
+
+
+def test_words_are_measured_where_they_were_guessed_and_english(
+    home: Path, speech: Speech, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tape begins with two seconds of silence, so that the line's place on it matters."""
+    where = places()
+    where.prepare()
+    silence = 2 * RATE
+    sound = bytes(2 * silence) + samples_of(speech.beckett)
+    turns = hear(sound).turns[:3]
+    guesses = [[Word(word.text, word.start, word.end, estimated=True) for word in turn.words] for turn in turns]
+    known = [msgspec.structs.replace(word, estimated=False) for word in guesses[2]]
+    with Store(where.library, where.sessions) as store:
+        folder = store.create_session()
+        tape_of(where.sessions / folder.session, 1, sound)
+        store.add_track(folder.session, TrackRecord(1, "You", "Yeti", samples=len(sound) // 2))
+        for id, (turn, words, language) in enumerate(
+            zip(turns, (*guesses[:2], known), (None, "de", "en"), strict=True), 1
+        ):
+            line = LineRecord(id, 1, turn.start, turn.end, turn.text, language=language, words=tuple(words))
+            store.add_line(folder.session, line)
+        store.close_session(folder.session)
+        folder.release()
+    assert run("last", "--format", "json", "--measure-words") == 0
+    english, german, measured_before = (
+        [(round(word["start_s"] * RATE), word.get("estimated", False)) for word in line["words"]]
+        for line in json.loads(capsys.readouterr().out)["lines"]
+    )
+    wanted = hear(sound, word_times="measured").turns[0].words
+    assert [at for at, _ in english] == pytest.approx([word.start for word in wanted], abs=RATE // 10)
+    assert not any(guess for _, guess in english)
+    assert all(guess for _, guess in german)
+    assert [at for at, _ in measured_before] == pytest.approx([word.start for word in known], abs=16)

@@ -1,6 +1,7 @@
 """The command `sessions export`: finished sessions as files of any format."""
 
 import argparse
+import asyncio
 import contextlib
 import re
 import sys
@@ -35,6 +36,11 @@ def add_export(actions: Commands) -> None:
     )
     export.add_argument("--format", choices=NAMES, help="the format; default: as the file's ending says, or txt")
     export.add_argument("--force", action="store_true", help="replace files that exist")
+    export.add_argument(
+        "--measure-words",
+        action="store_true",
+        help="measure when English words are said where the engine has guessed it, for subtitles; takes a while",
+    )
     add_style(export, wall_clock=True)
     export.set_defaults(run=_export)
 
@@ -69,6 +75,10 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
         for id in ids:
             document = read_document(store, id, where.sessions / id, style_of(arguments))
+            if arguments.measure_words:
+                from mictape.cli.measured_words import with_measured_words
+
+                document = asyncio.run(with_measured_words(document, where.sessions / id, where.log))
             if arguments.output == STDOUT:
                 sys.stdout.writelines(format.write(document))
                 continue

@@ -107,6 +107,16 @@ def write_sound(
     return end - start
 
 
+def sound_between(folder: Path, track: TrackRecord, start: int, end: int) -> bytes:
+    """The sound of a track between two session times, as 16-bit PCM; silence where there is none.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) its tape cannot be read.
+    """
+    channel = _channel(folder, track)
+    return channel.read(channel.position(start), end - start)
+
+
 def _channel(folder: Path, track: TrackRecord) -> _Channel:
     clock = clock_of(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
     return _Channel(Tape.finished(folder, track.number, track.origin), clock)

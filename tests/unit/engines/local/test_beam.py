@@ -67,6 +67,20 @@ def test_a_start_that_is_less_likely_is_taken_when_what_follows_is_certain() -> 
     assert chain.widest <= WIDTH
 
 
+def test_only_hypotheses_that_are_near_the_best_one_are_followed() -> None:
+    logits = np.full((6, 6), 0.0)
+    for before, token in itertools.pairwise([0, 1, 2, 3, 4, END]):
+        logits[before, token] = 12.0  # beside each of them are five others that are hopeless
+    chain = Chain(logits)
+    assert found(chain, most=9).tokens == (1, 2, 3, 4)
+    assert chain.widest == 1
+    for before, token in itertools.pairwise([0, 1, 2, 3, 4, END]):
+        logits[before, token] = 3.0
+    chain = Chain(logits)
+    assert found(chain, most=9).tokens == (1, 2, 3, 4)
+    assert chain.widest == WIDTH
+
+
 def test_no_sequence_is_longer_than_asked_for() -> None:
     logits = np.full((3, 3), -20.0)
     logits[:, 1:] = np.random.default_rng(1).normal(size=(3, 2))
