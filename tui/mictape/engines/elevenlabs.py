@@ -14,7 +14,6 @@ import math
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Final, Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta
@@ -24,7 +23,7 @@ from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn,
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.urls import host_and_port
+from mictape.engines.urls import completed, parameters
 from mictape.engines.verdicts import HTTP, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE, SAMPLE_BYTES
@@ -36,7 +35,6 @@ SHORTEST_COMMIT: Final = RATE * 3 // 10
 """Samples between two commits at least; fewer end the session."""
 
 USD_PER_HOUR: Final = 0.39
-PRICE_AS_OF: Final = "2026-11"
 
 _REFUSED: Final = Verdict("ElevenLabs refused the request", "Check [engines.elevenlabs]", retry=False)
 _BUSY: Final = Verdict("ElevenLabs is overloaded", after_s=5.0)
@@ -267,9 +265,13 @@ class ElevenLabsEngine(RemoteEngine[ElevenLabsOptions, ElevenLabsConnection]):
     domain = "elevenlabs.io"
     key_variable = "ELEVENLABS_API_KEY"
     key_terms = Limits(most=50, longest=20)
+    price_as_of = "2026-11"
 
-    def _describe(self) -> str:
-        return self._options.model if self.at_vendor else f"{self._options.model} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return self._options.model
+
+    def _usd_per_hour(self) -> float | None:
+        return USD_PER_HOUR
 
     def _able(self) -> Capabilities:
         manual = self._options.commit_strategy == "manual"
@@ -281,11 +283,6 @@ class ElevenLabsEngine(RemoteEngine[ElevenLabsOptions, ElevenLabsConnection]):
             word_times=True,
             confidence=True,
             takes_language=True,
-            billed=self.at_vendor,
-            usd_per_hour=USD_PER_HOUR if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:
@@ -318,12 +315,4 @@ def address(options: ElevenLabsOptions, request: Request, terms: tuple[str, ...]
         "min_silence_duration_ms": options.min_silence_duration_ms,
         "no_verbatim": options.no_verbatim,
     }
-    query = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in settings.items()
-        if value is not None
-    }
-    parts = urlsplit(options.url)
-    path = parts.path if parts.path.strip("/") else PATH
-    joined = "&".join(part for part in (parts.query, urlencode(query, doseq=True)) if part)
-    return urlunsplit((parts.scheme, parts.netloc, path, joined, ""))
+    return completed(options.url, PATH, parameters(settings))

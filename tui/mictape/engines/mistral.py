@@ -10,7 +10,6 @@ Facts: the vendor's SDK 3.7.0 (`mistralai/extra/realtime`, `mistralai/client/mod
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Annotated, ClassVar, Final, Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -20,7 +19,7 @@ from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn,
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.urls import host_and_port
+from mictape.engines.urls import completed
 from mictape.engines.verdicts import HTTP, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
@@ -33,7 +32,6 @@ END: Final = '{"type":"input_audio.end"}'
 
 USD_PER_HOUR: Final = 0.48
 """0.008 dollars a minute."""
-PRICE_AS_OF: Final = "2026-11"
 
 _log = logging.getLogger(__name__)
 
@@ -274,9 +272,13 @@ class MistralEngine(RemoteEngine[MistralOptions, MistralConnection]):
     domain = "mistral.ai"
     key_variable = "MISTRAL_API_KEY"
     key_terms = Limits(most=100)
+    price_as_of = "2026-11"
 
-    def _describe(self) -> str:
-        return self._options.model if self.at_vendor else f"{self._options.model} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return self._options.model
+
+    def _usd_per_hour(self) -> float | None:
+        return USD_PER_HOUR
 
     def _able(self) -> Capabilities:
         return Capabilities(
@@ -284,11 +286,6 @@ class MistralEngine(RemoteEngine[MistralOptions, MistralConnection]):
             fastest_pace=1.0,
             speakers=False,
             takes_language=True,
-            billed=self.at_vendor,
-            usd_per_hour=USD_PER_HOUR if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:
@@ -296,11 +293,8 @@ class MistralEngine(RemoteEngine[MistralOptions, MistralConnection]):
 
     async def _open(self, request: Request) -> MistralConnection:
         """It is open once the service has taken the settings."""
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        parts = urlsplit(self.url)
-        path = parts.path if parts.path.strip("/") else PATH
-        query = "&".join(part for part in (parts.query, urlencode({"model": self._options.model})) if part)
-        socket = await self._socket(urlunsplit((parts.scheme, parts.netloc, path, query, "")), headers)
+        url = completed(self.url, PATH, [("model", self._options.model)])
+        socket = await self._socket(url, self._bearer())
         connection = MistralConnection(socket, self.service, self._terms(request), patience_s=self.patience_s)
         await connection.configure(self._options, request)
         return connection

@@ -23,7 +23,7 @@ from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.network import MAX_MESSAGE, OPEN_S, proxy_for, refused, tls_context, why_not
 from mictape.engines.remote import RemoteEngine, primary
 from mictape.engines.urls import HTTP as HTTP_SCHEMES
-from mictape.engines.urls import host_and_port, within
+from mictape.engines.urls import within
 from mictape.engines.verdicts import HTTP, lost
 from mictape.units import RATE, SAMPLE_BYTES
 
@@ -40,7 +40,6 @@ USER_AGENT: Final = "mictape"
 
 USD_PER_HOUR: Final[Mapping[str, float]] = {"gpt-transcribe": 0.27}
 """OpenAI's, by model: 0.0045 dollars a minute."""
-PRICE_AS_OF: Final = "2026-11"
 
 
 class OpenAIHttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -298,12 +297,16 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
     domain = "openai.com"
     key_terms = Limits(total=600)
     """Whisper reads the last 224 tokens of a prompt."""
+    price_as_of = "2026-11"
 
     def _url(self) -> str:
         return self._options.url.rstrip("/")
 
-    def _describe(self) -> str:
-        return f"{self._options.model} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return self._options.model
+
+    def _usd_per_hour(self) -> float | None:
+        return USD_PER_HOUR.get(self._options.model)
 
     def _demands_key(self) -> bool:
         return self.at_vendor or within(self.url, "groq.com")
@@ -315,11 +318,6 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
             partials=False,
             word_times=self._options.words,
             takes_language=True,
-            billed=self._demands_key(),
-            usd_per_hour=USD_PER_HOUR.get(self._options.model) if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     async def _open(self, request: Request) -> HttpConnection:
@@ -340,7 +338,7 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
         return HttpConnection(client, self.url, self._options, request, terms)
 
     def _client(self) -> httpx.AsyncClient:
-        headers = {"User-Agent": USER_AGENT} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        headers = {"User-Agent": USER_AGENT, **self._bearer()}
         secure = self.url.startswith("https:")
         with why_not(SERVICE, self.url, HTTP):
             try:

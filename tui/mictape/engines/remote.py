@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 from mictape.engines.base import Capabilities, Connection, Lost, Request
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.network import PING_S, NotTrusted, open_socket
-from mictape.engines.urls import WEBSOCKET, is_local, unusable, within
+from mictape.engines.urls import WEBSOCKET, host_and_port, is_local, unusable, within
 from mictape.engines.verdicts import Verdict
 from mictape.failure import ExitCode, Failure
 
@@ -48,6 +48,8 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
     http: ClassVar[Mapping[int, Verdict]] = {}
     """What HTTP statuses mean, where they mean something else than everywhere."""
     language_remedy: ClassVar[str] = "Choose another engine with --engine"
+    price_as_of: ClassVar[str] = ""
+    """The month of the vendor's price list: `2026-08`."""
 
     def __init__(self, options: OptionsT, log: Path, key: str | None = None) -> None:
         """Prepare; nothing is connected.
@@ -64,31 +66,44 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         """Whether a connection was ever open."""
         self.url = self._url()
         self.at_vendor = bool(self.domain) and within(self.url, self.domain)
-        self.title = f"{self.name} · {self._describe()}"
-        self.capabilities = replace(self._able(), takes_key_terms=self.key_terms is not None)
+        where = "" if self.at_vendor else host_and_port(self.url)
+        self.title = " · ".join(filter(None, (self.name, self._model(), where)))
+        self.capabilities = replace(
+            self._able(),
+            takes_key_terms=self.key_terms is not None,
+            billed=self._demands_key(),
+            usd_per_hour=self._usd_per_hour() if self.at_vendor else None,
+            price_as_of=self.price_as_of,
+            offline=self.is_local,
+            patience_s=self.patience_s,
+        )
 
     def _url(self) -> str:
         """Where to connect, without parameters."""
         return self._options.url or ""
 
     @abstractmethod
-    def _describe(self) -> str:
-        """What the title says after the name."""
-
-    @abstractmethod
     def _able(self) -> Capabilities:
-        """What it can do with these settings."""
+        """What it can do with these settings. Key terms, price, place and patience are filled in here."""
 
     @abstractmethod
     async def _open(self, request: Request) -> ConnectionT_co:
         """Open a connection after everything was checked. Raises `Lost`."""
+
+    def _model(self) -> str:
+        """The model's name for the title; empty where the settings name none."""
+        return ""
+
+    def _usd_per_hour(self) -> float | None:
+        """The vendor's list price with these settings; None where none is known."""
+        return None
 
     def _own_terms(self) -> tuple[str, ...]:
         """The key terms of the settings."""
         return ()
 
     def _demands_key(self) -> bool:
-        """Whether there is no use in trying without a key."""
+        """Whether there is no use in trying without a key: a vendor's address, which costs money."""
         return self.at_vendor
 
     def _objection(self, request: Request) -> Failure | None:
@@ -141,6 +156,10 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         if self.key_terms is None:
             return None
         return Terms(self.service, self.key_terms, self._own_terms(), request.key_terms)
+
+    def _bearer(self) -> dict[str, str]:
+        """The header with the key, where there is one."""
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     async def _socket(self, url: str, headers: Mapping[str, str] | None = None) -> ClientConnection:
         return await open_socket(url, headers, name=self.service, http=self.http, patience_s=self.patience_s)

@@ -20,7 +20,6 @@ from websockets.exceptions import ConnectionClosed
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
 from mictape.engines.bounds import samples
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.urls import host_and_port
 from mictape.engines.verdicts import lost
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
@@ -328,8 +327,8 @@ class SherpaEngine(RemoteEngine[SherpaOptions, OnlineConnection | OfflineConnect
     name = "sherpa-onnx"
     service = "sherpa-onnx"
 
-    def _describe(self) -> str:
-        return f"{self._options.mode} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return self._options.mode
 
     def _able(self) -> Capabilities:
         online = self._options.mode == "online"
@@ -337,8 +336,6 @@ class SherpaEngine(RemoteEngine[SherpaOptions, OnlineConnection | OfflineConnect
             block_ms=(1, 1000),
             endpointing="engine" if online else "follower",
             partials=online,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     async def _open(self, request: Request) -> OnlineConnection | OfflineConnection:

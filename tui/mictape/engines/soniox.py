@@ -30,7 +30,6 @@ from mictape.engines.base import (
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.urls import host_and_port
 from mictape.engines.verdicts import HTTP, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE, SAMPLE_BYTES
@@ -52,7 +51,6 @@ RESTART: Final = Verdict("Soniox asks for a new session")
 
 USD_PER_HOUR: Final = 0.12
 """The vendor's pricing page, speakers included."""
-PRICE_AS_OF: Final = "2026-11"
 
 
 class SonioxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -241,9 +239,13 @@ class SonioxEngine(RemoteEngine[SonioxOptions, SonioxConnection]):
     key_variable = "SONIOX_API_KEY"
     key_terms = Limits(total=8000)
     """The service takes 10,000 characters of context."""
+    price_as_of = "2026-11"
 
-    def _describe(self) -> str:
-        return self._options.model if self.at_vendor else f"{self._options.model} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return self._options.model
+
+    def _usd_per_hour(self) -> float | None:
+        return USD_PER_HOUR
 
     def _able(self) -> Capabilities:
         return Capabilities(
@@ -256,19 +258,13 @@ class SonioxEngine(RemoteEngine[SonioxOptions, SonioxConnection]):
             confidence=True,
             speakers=self._options.speakers,
             takes_language=True,
-            billed=self.at_vendor,
-            usd_per_hour=USD_PER_HOUR if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:
         return self._options.terms
 
     async def _open(self, request: Request) -> SonioxConnection:
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        socket = await self._socket(self.url, headers)
+        socket = await self._socket(self.url, self._bearer())
         connection = SonioxConnection(socket, self.service, self._terms(request), patience_s=self.patience_s)
         await connection.configure(self._options, request)
         return connection

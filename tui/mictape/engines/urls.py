@@ -1,9 +1,9 @@
 """Addresses of services. One may hold a key in its query or its user, so only the host is ever shown."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
-from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from typing import Final, cast
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mictape.failure import ExitCode, Failure
 
@@ -38,6 +38,24 @@ def is_local(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def completed(url: str, path: str, parameters: Iterable[tuple[str, str]]) -> str:
+    """The url with `path` where it has none, and with parameters, which replace those of the same name in it."""
+    parts, added = urlsplit(url), list(parameters)
+    names = {name for name, _ in added}
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in names]
+    own_path = parts.path if parts.path.strip("/") else path
+    return urlunsplit((parts.scheme, parts.netloc, own_path, urlencode([*kept, *added]), ""))
+
+
+def parameters(settings: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Settings as parameters: lists as repeated names, booleans in lower case, nothing for None."""
+    for name, value in settings.items():
+        values = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+        for one in values:
+            if one is not None:
+                yield name, str(one).lower() if isinstance(one, bool) else str(one)
 
 
 def within(url: str, domain: str) -> bool:

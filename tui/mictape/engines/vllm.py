@@ -19,7 +19,6 @@ from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn,
 from mictape.engines.network import CLOSE_S
 from mictape.engines.openai.messages import recognise
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.urls import host_and_port
 from mictape.engines.verdicts import Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 
@@ -205,22 +204,20 @@ class VllmEngine(RemoteEngine[VllmOptions, VllmConnection]):
     key_variable = "VLLM_API_KEY"
     """Only for servers that were started with a key."""
 
-    def _describe(self) -> str:
-        return f"{self._options.model.rpartition('/')[2]} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return self._options.model.rpartition("/")[2]
 
     def _able(self) -> Capabilities:
         return Capabilities(
             block_ms=(20, 1000),
             longest_s=LONGEST_S,
             endpointing="follower",
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     async def _open(self, request: Request) -> VllmConnection:
         """The protocol has no word for a language or key terms."""
         del request
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        connection = VllmConnection(await self._socket(self.url, headers), self.service, patience_s=self.patience_s)
+        socket = await self._socket(self.url, self._bearer())
+        connection = VllmConnection(socket, self.service, patience_s=self.patience_s)
         await connection.configure(self._options.model)
         return connection

@@ -17,7 +17,6 @@ from websockets.asyncio.client import ClientConnection
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
 from mictape.engines.bounds import samples
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.urls import host_and_port
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -191,17 +190,12 @@ class VoskEngine(RemoteEngine[VoskOptions, VoskConnection]):
     name = "vosk"
     service = "Vosk"
 
-    def _describe(self) -> str:
-        return host_and_port(self.url)
-
     def _able(self) -> Capabilities:
         options = self._options
         return Capabilities(
             block_ms=(1, 1000),
             word_times=options.words,
             confidence=options.words and not options.max_alternatives,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     async def _open(self, request: Request) -> VoskConnection:

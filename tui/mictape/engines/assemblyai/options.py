@@ -8,7 +8,6 @@ is not sent, and the server's default holds.
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +15,7 @@ from msgspec import Meta
 from mictape.engines.base import Request
 from mictape.engines.key_terms import Limits
 from mictape.engines.remote import primary
-from mictape.engines.urls import within
+from mictape.engines.urls import completed, within
 from mictape.units import RATE
 
 HOSTS: Final = {
@@ -165,10 +164,7 @@ def address(options: AssemblyAIOptions, request: Request, terms: Sequence[str], 
         parameters["keyterms_prompt"] = list(terms)
     if token is not None:
         parameters["token"] = token
-    parts = urlsplit(options.base_url)
-    query = dict(parse_qsl(parts.query)) | {name: _value(value) for name, value in parameters.items()}
-    path = PATH if parts.path in ("", "/") else parts.path
-    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
+    return completed(options.base_url, PATH, [(name, _value(value)) for name, value in parameters.items()])
 
 
 def _value(value: object) -> str:

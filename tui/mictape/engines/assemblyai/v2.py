@@ -10,7 +10,6 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -21,7 +20,7 @@ from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn,
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.urls import host_and_port, within
+from mictape.engines.urls import completed, within
 from mictape.engines.verdicts import Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.failure import ExitCode, Failure
@@ -208,9 +207,6 @@ class AssemblyAIV2Engine(RemoteEngine[AssemblyAIV2Options, AssemblyAIV2Connectio
     key_terms = Limits(total=2500)
     http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
 
-    def _describe(self) -> str:
-        return host_and_port(self.url)
-
     def _able(self) -> Capabilities:
         return Capabilities(
             block_ms=(BLOCK_MS, BLOCK_MS),
@@ -220,9 +216,7 @@ class AssemblyAIV2Engine(RemoteEngine[AssemblyAIV2Options, AssemblyAIV2Connectio
             word_times=True,
             confidence=True,
             languages=("en",),
-            offline=self.is_local,
             retired=within(self.url, DOMAIN),
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:
@@ -255,6 +249,4 @@ def address(options: AssemblyAIV2Options, boost: Sequence[str], token: str | Non
         parameters["enable_extra_session_information"] = json.dumps(options.enable_extra_session_information)
     if token is not None:
         parameters["token"] = token
-    parts = urlsplit(options.url)
-    path = PATH if parts.path in ("", "/") else parts.path
-    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(dict(parse_qsl(parts.query)) | parameters), ""))
+    return completed(options.url, PATH, parameters.items())

@@ -30,7 +30,6 @@ from mictape.engines.base import (
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Terms
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.urls import host_and_port
 from mictape.engines.verdicts import Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 
@@ -64,8 +63,6 @@ TERMS_USD_PER_HOUR: Final = 0.04
 """Universal-streaming models only; this and the next two from the streaming reference, autumn 2026."""
 FOCUS_USD_PER_HOUR: Final = 0.10
 REDACTION_USD_PER_HOUR: Final = 0.12
-
-PRICE_AS_OF: Final = "2026-10"
 
 _log = logging.getLogger(__name__)
 
@@ -239,14 +236,18 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
     domain = DOMAIN
     key_variable = "ASSEMBLYAI_API_KEY"
     key_terms = TERMS
+    price_as_of = "2026-10"
     http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
     language_remedy = "Choose another with speech_model in [engines.assemblyai]"
 
     def _url(self) -> str:
         return self._options.base_url
 
-    def _describe(self) -> str:
-        return host_and_port(self._options.url) if self._options.url else self._options.speech_model
+    def _model(self) -> str:
+        return self._options.speech_model
+
+    def _usd_per_hour(self) -> float | None:
+        return price(self._options)
 
     def _able(self) -> Capabilities:
         options = self._options
@@ -261,11 +262,6 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
             speakers=bool(options.speaker_labels),
             languages=LANGUAGES.get(options.speech_model, ()),
             takes_language=options.pro,
-            billed=self.at_vendor,
-            usd_per_hour=price(options) if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:

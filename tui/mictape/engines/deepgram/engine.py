@@ -3,10 +3,8 @@
 Here are its settings and how a connection is opened; what is said on it is in `deepgram_v1` and `deepgram_flux`.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, cast
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +14,7 @@ from mictape.engines.deepgram.flux import FluxConnection
 from mictape.engines.deepgram.v1 import DeepgramConnection, Server
 from mictape.engines.key_terms import Limits
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.urls import host_and_port
+from mictape.engines.urls import completed, parameters
 from mictape.units import RATE
 
 PATHS: Final = {"v1": "/v1/listen", "flux": "/v2/listen"}
@@ -46,8 +44,6 @@ USD_PER_HOUR: Final = {
 MOST_TOKENS: Final = 500
 """Of all key terms together. More at the start is an HTTP 400; more later stops the transcription without a word
 and closes it after 30 s (changelog, correction of the entry of 2 October 2026)."""
-
-PRICE_AS_OF: Final = "2026-08"
 
 DIARIZATION_USD_PER_HOUR: Final = 0.12
 """On top of it, with speakers: 0.002 dollars a minute (as above, May 2026)."""
@@ -150,13 +146,10 @@ def address(options: DeepgramOptions, request: Request, terms: tuple[str, ...] =
 
     `terms` are all the key terms, those of the settings too.
     """
-    parts = urlsplit(options.url)
-    path = parts.path if parts.path.strip("/") else PATHS[options.api]
-    query = [*_parameters(options, request, terms), ("encoding", "linear16"), ("sample_rate", str(RATE))]
+    settings = _settings(options, request, terms) | {"encoding": "linear16", "sample_rate": RATE}
     if options.api == "v1":
-        query += [("channels", "1"), ("interim_results", "true")]
-    joined = "&".join(part for part in (parts.query, urlencode(query)) if part)
-    return urlunsplit((parts.scheme, parts.netloc, path, joined, ""))
+        settings |= {"channels": 1, "interim_results": True}
+    return completed(options.url, PATHS[options.api], parameters(settings))
 
 
 def model_for(options: DeepgramOptions, request: Request) -> str:
@@ -173,7 +166,7 @@ def terms_setting(options: DeepgramOptions, request: Request) -> Literal["keyter
     return "keyterm" if newer else "keywords"
 
 
-def _parameters(options: DeepgramOptions, request: Request, terms: tuple[str, ...]) -> list[tuple[str, str]]:
+def _settings(options: DeepgramOptions, request: Request, terms: tuple[str, ...]) -> dict[str, object]:
     given = {name: value for name, value in msgspec.structs.asdict(options).items() if value not in (None, ())}
     del given["api"], given["url"]
     model = model_for(options, request)
@@ -189,15 +182,7 @@ def _parameters(options: DeepgramOptions, request: Request, terms: tuple[str, ..
         settings.pop("language_hint", None)  # it has one language, and refuses hints
     elif request.language is not None:
         settings["language_hint"] = (request.language,)
-    return [(name, _text(value)) for name, values in settings.items() for value in _each(values)]
-
-
-def _each(value: object) -> Iterable[object]:
-    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return settings
 
 
 def _is_english(language: str | None) -> bool:
@@ -230,6 +215,7 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
     domain = "deepgram.com"
     key_variable = "DEEPGRAM_API_KEY"
     key_terms = Limits(total=MOST_TOKENS, cost=tokens, unit="tokens")
+    price_as_of = "2026-08"
     language_remedy = 'Set model = "flux-general-multi" in [engines.deepgram]'
 
     def __init__(self, options: DeepgramOptions, log: Path, key: str | None = None) -> None:
@@ -237,9 +223,11 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
         super().__init__(options, log, key)
         self._server = Server()
 
-    def _describe(self) -> str:
-        model = model_for(self._options, Request())
-        return model if self.at_vendor else f"{model} · {host_and_port(self.url)}"
+    def _model(self) -> str:
+        return model_for(self._options, Request())
+
+    def _usd_per_hour(self) -> float | None:
+        return _price(self._options)
 
     def _able(self) -> Capabilities:
         options = self._options
@@ -255,11 +243,6 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
             speakers=options.speakers,
             languages=("en",) if only_english else (),
             takes_language=True,
-            billed=self.at_vendor,
-            usd_per_hour=_price(options) if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:

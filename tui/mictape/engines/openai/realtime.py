@@ -22,7 +22,6 @@ from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.openai import messages as wire
 from mictape.engines.openai.items import Items
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.urls import host_and_port
 from mictape.engines.verdicts import HTTP, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.failure import Failure
@@ -61,8 +60,6 @@ TERMS: Final = Limits(forbidden="<>\r\n")
 
 USD_PER_HOUR: Final = {"gpt-live-transcribe": 1.02, "gpt-realtime-whisper": 1.02, "gpt-transcribe": 0.27}
 """0.017 and 0.0045 dollars a minute: the models' own pages at developers.openai.com."""
-
-PRICE_AS_OF: Final = "2026-11"
 
 ERRORS: Final[Mapping[str, Verdict]] = {
     "session_expired": Verdict("The session reached the longest time that OpenAI allows"),
@@ -352,10 +349,13 @@ class OpenAIEngine(RemoteEngine[OpenAIOptions, OpenAIConnection]):
     domain = "openai.com"
     key_variable = "OPENAI_API_KEY"
     key_terms = TERMS
+    price_as_of = "2026-11"
 
-    def _describe(self) -> str:
-        where = "" if self._options.url == VENDOR else f" · {host_and_port(self.url)}"
-        return f"{self._options.model}{where}"
+    def _model(self) -> str:
+        return self._options.model
+
+    def _usd_per_hour(self) -> float | None:
+        return USD_PER_HOUR.get(self._options.model)
 
     def _able(self) -> Capabilities:
         options = self._options
@@ -366,11 +366,6 @@ class OpenAIEngine(RemoteEngine[OpenAIOptions, OpenAIConnection]):
             endpointing="follower" if options.detection() == "none" else "engine",
             confidence=not options.model.startswith(WITHOUT_LOGPROBS),
             takes_language=True,
-            billed=self.at_vendor,
-            usd_per_hour=USD_PER_HOUR.get(options.model) if self.at_vendor else None,
-            price_as_of=PRICE_AS_OF,
-            offline=self.is_local,
-            patience_s=self.patience_s,
         )
 
     def _own_terms(self) -> tuple[str, ...]:
@@ -386,8 +381,7 @@ class OpenAIEngine(RemoteEngine[OpenAIOptions, OpenAIConnection]):
 
     async def _open(self, request: Request) -> OpenAIConnection:
         """It is open once the service has taken the settings."""
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        socket = await self._socket(_transcribing(self.url), headers)
+        socket = await self._socket(_transcribing(self.url), self._bearer())
         terms = self._terms(request)
         connection = OpenAIConnection(socket, self.service, self._options, request, terms, patience_s=self.patience_s)
         await connection.configure()
