@@ -5,14 +5,14 @@ async with proxy(server.url, Line(swallow_after=60_000)) as lines:
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-CHUNK: Final = 16 << 10
-"""Bytes that are passed on at a time, at most."""
+from servers.relay import CHUNK, join, relay
+
 FLIP: Final = bytes(each ^ 0x80 for each in range(256))
 """The first bit of every byte turned over: of a frame's head as well, so that it is always noticed."""
 
@@ -25,8 +25,12 @@ class Line:
     """Each chunk comes so much later."""
     bytes_per_s: float | None = None
     """What goes through in either direction."""
+    refuses: int | None = None
+    """The first request is answered with this HTTP status, by what stands between."""
     cut_after: int | None = None
     """After so many bytes, both directions together, it is closed."""
+    cut_after_s: float | None = None
+    """After so many seconds it is closed."""
     swallow_after: int | None = None
     """After so many bytes, both directions together, nothing goes through any more, and neither end is told."""
     garble_up_after: int | None = None
@@ -72,48 +76,35 @@ class Proxy:
     url: str
     """Where clients connect."""
     coming: list[Line]
-    """What the next connections suffer, in order; those after them are good."""
+    """What the next connections suffer, in order."""
+    then: Callable[[], Line]
+    """What each of those after them suffers."""
     lines: list[Line] = field(default_factory=list[Line])
     """Every connection there was."""
 
 
 @asynccontextmanager
-async def proxy(url: str, *coming: Line) -> AsyncGenerator[Proxy]:
+async def proxy(url: str, *coming: Line, then: Callable[[], Line] = Line) -> AsyncGenerator[Proxy]:
     """Stand before the server at `url` until the block ends."""
     behind = urlsplit(url)
-    running: set[asyncio.Task[None]] = set()
-    made = Proxy("", list(coming))
+    made = Proxy("", list(coming), then)
 
-    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = made.coming.pop(0) if made.coming else Line()
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = made.coming.pop(0) if made.coming else made.then()
         made.lines.append(line)
+        if line.refuses is not None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"HTTP/1.1 {line.refuses} said between\r\nContent-Length: 0\r\n\r\n".encode())
+            return
         server_reader, server_writer = await asyncio.open_connection(behind.hostname, behind.port)
-        ways = [
-            asyncio.create_task(line.carry(reader, server_writer, up=True)),
-            asyncio.create_task(line.carry(server_reader, writer, up=False)),
-        ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(line.cut_after_s):
+                await join(line.carry(reader, server_writer, up=True), line.carry(server_reader, writer, up=False))
+        except TimeoutError:
+            pass
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, server_writer):
-                end.close()
-                with suppress(OSError):
-                    await end.wait_closed()
+            server_writer.close()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(join(reader, writer))
-        running.add(task)
-        task.add_done_callback(running.discard)
-
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    made.url = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    try:
+    async with relay(talk) as address:
+        made.url = f"{behind.scheme}://{address}{behind.path}"
         yield made
-    finally:
-        listening.close()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

@@ -1,18 +1,21 @@
 """The way to a service: proxies, certificates, addresses that do not answer, and what is said of each."""
 
 import asyncio
+import importlib.util
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from mictape.engines import network
-from mictape.engines.base import Lost
+from mictape.engines.base import Lost, Request
 from mictape.engines.network import open_socket, own_words, proxy_for, reach
+from mictape.engines.openai_http import OpenAIHttpEngine, OpenAIHttpOptions
 from servers.base import CERTIFICATE, Asked, Peer, Refusal, serve
-from servers.proxy import http_proxy
+from servers.proxy import HOST_UNREACHABLE, NOT_ALLOWED, http_proxy, socks_proxy
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy", "socks_proxy")
 FAR = "asr.example.com"
@@ -145,8 +148,56 @@ def test_which_proxy_leads_where(
     assert proxy_for(url) == proxy
 
 
-async def test_a_socks_proxy_without_its_package_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "has_socks", lambda: False)
+@pytest.mark.parametrize("login", [None, "me:pa%ss"])
+async def test_it_goes_through_a_socks_proxy_with_and_without_a_login(
+    login: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(greet) as server, socks_proxy(login=login, target=("127.0.0.1", port_of(server.url))) as proxy:
+        shown = "me:pa%25ss@" if login else ""
+        monkeypatch.setenv("all_proxy", f"socks5h://{shown}{proxy.address}")
+        connection = await open_socket(f"ws://{FAR}:81/v1", name="The service")
+        assert await connection.recv() == "hello"
+        await connection.close()
+        await reach(f"http://{FAR}:81/v1", "The service")
+    assert proxy.asked == [f"{FAR}:81"] * 2
+
+
+@pytest.mark.parametrize(
+    ("proxied", "what", "remedy", "retry"),
+    [
+        ({"status": NOT_ALLOWED}, f"The proxy does not allow connections to {FAR}", "administrator", False),
+        ({"login": "me:other"}, f"user name and a password on the way to {FAR}", "socks5h://USER:", False),
+        ({"status": HOST_UNREACHABLE}, f"The proxy does not connect to {FAR}: Host unreachable", "no_proxy", True),
+    ],
+)
+@pytest.mark.parametrize("shown", ["", "me:secretpassword@"])
+async def test_what_a_socks_proxy_refuses_is_said_to_be_the_proxy(
+    proxied: dict[str, Any], what: str, remedy: str, retry: bool, shown: str, *, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = proxied.get("login") or (shown.rstrip("@") or None)
+    async with socks_proxy(**{**proxied, "login": login}) as proxy:
+        monkeypatch.setenv("https_proxy", f"socks5h://{shown}{proxy.address}")
+        by_websocket = await lost_to(f"wss://{FAR}/v1")
+        engine = OpenAIHttpEngine(OpenAIHttpOptions(f"https://{FAR}/v1"), Path("log"), "key")
+        with pytest.raises(Lost) as by_http:
+            await engine.connect(Request())
+    for lost in (by_websocket, by_http.value):
+        assert what in lost.cause.what
+        assert remedy in lost.cause.remedy
+        assert lost.retry is retry
+        assert "secretpassword" not in str(lost)
+
+
+async def test_a_socks_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5h://me:secretpassword@127.0.0.1:1")
+    lost = await lost_to(f"wss://{FAR}/v1")
+    assert lost.cause.what == "The service cannot be reached through the proxy 127.0.0.1:1: connection refused"
+    assert lost.retry
+
+
+async def test_a_socks_proxy_without_its_packages_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "socksio" else installed(name))
     monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:1")
     lost = await lost_to(f"wss://{FAR}")
     assert "SOCKS" in lost.cause.what

@@ -9,6 +9,7 @@ import errno
 import importlib.util
 import logging
 import os
+import re
 import socket
 import ssl
 from collections.abc import Generator, Mapping
@@ -95,6 +96,14 @@ def proxy_for(url: str) -> str | None:
     return f"socks5h://{found.removeprefix('socks://')}" if found and found.startswith("socks://") else found
 
 
+def usable_proxy(url: str) -> str | None:
+    """`proxy_for`. Raises `Lost` where it is a SOCKS proxy and the packages for those are not installed."""
+    proxy = proxy_for(url)
+    if proxy is not None and proxy.startswith("socks") and not has_socks():
+        raise lost("SOCKS proxies need packages that are not installed", SOCKS_REMEDY, retry=False)
+    return proxy
+
+
 class NotTrusted(Lost):
     """A certificate was not accepted. Where one was before, somebody stands in between: a hotel's sign-in page."""
 
@@ -141,9 +150,7 @@ async def reach(url: str, name: str) -> None:
 
 
 def _opening(url: str, headers: Mapping[str, str] | None, patience_s: float) -> _Opening:
-    proxy = proxy_for(url)
-    if proxy is not None and proxy.startswith("socks") and not has_socks():
-        raise lost("Mictape cannot use a SOCKS proxy without python-socks", SOCKS_REMEDY, retry=False)
+    proxy = usable_proxy(url)
     tls: dict[str, Any] = {"ssl": tls_context()} if url.startswith("wss:") else {}
     if proxy is not None and proxy.startswith("https:"):
         tls["proxy_ssl"] = tls_context()
@@ -179,10 +186,9 @@ def why_not(name: str, url: str, table: Mapping[int, Verdict]) -> Generator[None
     except InvalidProxy as error:  # its own sentence has the address, and that may hold a password
         raise lost(f"The address of the proxy cannot be used: {error.msg}", PROXY_REMEDY, retry=False) from None
     except InvalidProxyStatus as error:
-        raise _proxy_refused(url, error.response.status_code) from None
+        raise proxy_refused(url, str(error.response.status_code)) from None
     except ProxyError as error:
-        _log.warning("the proxy on the way to %s: %r", name, error.__cause__ or error)
-        raise lost(f"The proxy on the way to {name} cannot be used", PROXY_REMEDY) from None
+        raise proxy_refused(url, str(error.__cause__ or error)) from None
     except (InvalidURI, ValueError) as error:
         why = error.msg if isinstance(error, InvalidURI) else error  # the url itself may hold a token
         raise lost(f"The url of {name} cannot be used: {why}", "Correct it", retry=False) from None
@@ -193,25 +199,32 @@ def why_not(name: str, url: str, table: Mapping[int, Verdict]) -> Generator[None
 
 
 PROXY_REMEDY: Final = "Correct https_proxy, http_proxy or all_proxy, or name the host in no_proxy"
-SOCKS_REMEDY: Final = "Install it with: pip install 'mictape[socks]'"
-
-_PROXY: Final[Mapping[int, Verdict]] = {
-    403: Verdict("The proxy does not allow connections to", "Ask its administrator to allow this host", retry=False),
-    407: Verdict(
-        "The proxy asks for a user name and a password on the way to",
-        "Add them to its address: http://USER:PASSWORD@HOST:PORT",
-        retry=False,
-    ),
-}
+SOCKS_REMEDY: Final = "Install them with: pip install 'mictape[socks]'"
 
 
-def _proxy_refused(url: str, status: int) -> Lost:
-    """A proxy's own answer, which is not the service's."""
-    known = _PROXY.get(status)
-    if known is not None:
-        return lost(f"{known.what} {host_of(url)} (HTTP {status})", known.remedy, retry=known.retry)
-    own_trouble = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return lost(f"The proxy does not connect to {host_of(url)} (HTTP {status})", PROXY_REMEDY, retry=own_trouble)
+def proxy_refused(url: str, said: str) -> Lost:
+    """A proxy's own answer, which is not the service's.
+
+    Args:
+        url: Where the connection was to lead.
+        said: What the library makes of it: an HTTP status, perhaps with its reason, or a sentence about SOCKS.
+    """
+    status = int(said[:3]) if said[:3].isdigit() else 0
+    place = f"{host_of(url)} (HTTP {status})" if status else host_of(url)
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED or _SOCKS_LOGIN.search(said):
+        scheme = urlsplit(proxy_for(url) or "http:").scheme
+        remedy = f"Add them to its address: {scheme}://USER:PASSWORD@HOST:PORT"
+        return lost(f"The proxy asks for a user name and a password on the way to {place}", remedy, retry=False)
+    if status == HTTPStatus.FORBIDDEN or "not allowed" in said:
+        remedy = "Ask its administrator to allow this host"
+        return lost(f"The proxy does not allow connections to {place}", remedy, retry=False)
+    why = place if status else f"{place}: {said.rpartition(': ')[2].rstrip('.')}"
+    own_trouble = not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return lost(f"The proxy does not connect to {why}", PROXY_REMEDY, retry=own_trouble)
+
+
+_SOCKS_LOGIN: Final = re.compile("password|authentication", re.IGNORECASE)
+"""In what python-socks and httpcore say of a proxy that wants a login, or another one."""
 
 
 def refused(table: Mapping[int, Verdict], status: int, headers: Mapping[str, str], body: bytes) -> Lost:
@@ -292,5 +305,5 @@ def reason(error: OSError) -> str:
 
 
 def has_socks() -> bool:
-    """Whether SOCKS proxies can be used."""
-    return importlib.util.find_spec("python_socks") is not None
+    """Whether SOCKS proxies can be used: websockets needs one package for it, httpx another one."""
+    return all(importlib.util.find_spec(package) is not None for package in ("python_socks", "socksio"))

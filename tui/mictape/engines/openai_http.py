@@ -20,7 +20,7 @@ from msgspec import Meta
 from mictape.engines.base import Answered, Capabilities, Changes, EngineEvent, FinalTurn, Lost, Notice, Request, Word
 from mictape.engines.bounds import Bounds, samples
 from mictape.engines.key_terms import Limits, Terms
-from mictape.engines.network import MAX_MESSAGE, OPEN_S, proxy_for, refused, tls_context, why_not
+from mictape.engines.network import MAX_MESSAGE, OPEN_S, proxy_refused, refused, tls_context, usable_proxy, why_not
 from mictape.engines.remote import RemoteEngine, primary
 from mictape.engines.urls import HTTP as HTTP_SCHEMES
 from mictape.engines.urls import within
@@ -264,7 +264,7 @@ async def _exchange(client: httpx.AsyncClient, method: Literal["GET", "POST"], u
                         raise lost(f"{SERVICE} sent more than a transcript can be", "Check the engine's url")
                 return response.status_code, response.headers, bytes(body)
         except httpx.ProxyError as error:
-            raise lost(f"The proxy does not connect: {error}", "Check https_proxy and its login", retry=False) from None
+            raise proxy_refused(url, str(error)) from None
         except httpx.TimeoutException:
             raise TimeoutError from None
         except httpx.HTTPError as error:
@@ -341,14 +341,11 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
         headers = {"User-Agent": USER_AGENT, **self._bearer()}
         secure = self.url.startswith("https:")
         with why_not(SERVICE, self.url, HTTP):
-            try:
-                return httpx.AsyncClient(
-                    headers=headers,
-                    verify=tls_context() if secure else False,
-                    proxy=proxy_for(self.url),
-                    trust_env=False,
-                    timeout=httpx.Timeout(max(30.0, self.patience_s), connect=OPEN_S),
-                    follow_redirects=False,
-                )
-            except ImportError:
-                raise lost("SOCKS proxies need mictape[socks]", "pip install 'mictape[socks]'", retry=False) from None
+            return httpx.AsyncClient(
+                headers=headers,
+                verify=tls_context() if secure else False,
+                proxy=usable_proxy(self.url),
+                trust_env=False,
+                timeout=httpx.Timeout(max(30.0, self.patience_s), connect=OPEN_S),
+                follow_redirects=False,
+            )
