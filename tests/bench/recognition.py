@@ -18,7 +18,7 @@ from bench.local import Listened
 from bench.report import Part, Report, percentile
 from mictape import bundled
 from mictape.engines.base import EngineEvent, FinalTurn, Partial
-from mictape.engines.local import ipc as wire
+from mictape.engines.local import ipc
 from mictape.engines.local.client import heard_of
 from mictape.engines.local.recognizer.segment_driver import SegmentDriver
 from mictape.recognition.speech_activity import SpeechActivity
@@ -109,8 +109,8 @@ def _taken_back(heard: Sequence[tuple[float, EngineEvent]]) -> int:
 
 def driven(
     pcm: bytes,
-    second_pass: wire.SecondPass,
-    word_times: wire.WordTimes = "estimated",
+    second_pass: ipc.SecondPass,
+    word_times: ipc.WordTimes = "estimated",
     key_terms: tuple[str, ...] = (),
 ) -> tuple[Listened, float]:
     """Our driver on a virtual clock: blocks of 100 ms arrive, and the CPU time of the work moves the clock."""
@@ -118,8 +118,8 @@ def driven(
     heard: list[tuple[float, EngineEvent]] = []
     clock_s = busy_s = begun_s = 0.0
 
-    def report(message: wire.Report) -> None:
-        if isinstance(message, wire.Turn):
+    def report(message: ipc.Report) -> None:
+        if isinstance(message, ipc.Turn):
             heard.append((clock_s + time.process_time() - begun_s, heard_of(message)))
 
     # Partials are spaced by the same clock: on a busy machine they would get rarer by that of the wall.
@@ -268,7 +268,7 @@ def measure_times(report: Report) -> None:
     except subprocess.CalledProcessError:
         report.add("word start", 0, "", "not measured: PocketSphinx cannot be installed here")
         return
-    for word_times in get_args(wire.WordTimes) if clips else ():
+    for word_times in get_args(ipc.WordTimes) if clips else ():
         errors_ms: list[float] = []
         cpu_s = 0.0
         for clip in clips:

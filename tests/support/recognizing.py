@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from mictape import bundled
-from mictape.engines.local import ipc as wire
+from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.moonshine import Moonshine
 from mictape.engines.local.recognizer.segment_driver import SegmentDriver
 from mictape.units import RATE
@@ -20,17 +20,24 @@ BLOCK = RATE // 10
 class Heard:
     """What was said about a recording."""
 
-    reports: list[wire.Report]
+    reports: list[ipc.Report]
 
     @property
-    def turns(self) -> list[wire.Turn]:
+    def turns(self) -> list[ipc.Turn]:
         """The lines as they stand in the end."""
-        final = [said for said in self.reports if isinstance(said, wire.Turn) and said.final]
+        final = [said for said in self.reports if isinstance(said, ipc.Turn) and said.final]
         return list({turn.turn: turn for turn in final}.values())
 
     @property
     def text(self) -> str:
         return " ".join(turn.text for turn in self.turns)
+
+
+def times(turn: ipc.Turn) -> list[tuple[int, int]]:
+    """Where each word of a line begins and ends; the embedded engine knows it of all of them, or guesses."""
+    found = [(word.start, word.end) for word in turn.words if word.start is not None and word.end is not None]
+    assert len(found) == len(turn.words)
+    return found
 
 
 @cache
@@ -50,12 +57,12 @@ def hear(
     sound: bytes | Samples,
     *,
     partials: bool = False,
-    second_pass: wire.SecondPass = "off",
-    word_times: wire.WordTimes = "estimated",
+    second_pass: ipc.SecondPass = "off",
+    word_times: ipc.WordTimes = "estimated",
     key_terms: tuple[str, ...] = (),
 ) -> Heard:
     """Everything said about a recording, block after block."""
-    reports: list[wire.Report] = []
+    reports: list[ipc.Report] = []
     model, voice = models()
     driver = SegmentDriver(1, model, voice, reports.append, second_pass=second_pass, word_times=word_times)
     driver.key_terms = key_terms

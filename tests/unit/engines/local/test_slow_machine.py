@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from conftest import Speech
-from mictape.engines.local import ipc as wire
+from mictape.engines.local import ipc
 from mictape.engines.local.client import AHEAD
 from mictape.engines.local.process import Recognizer
 from mictape.engines.local.recognizer.model import Decoded, Decoding, SegmentModel
@@ -29,7 +29,7 @@ class Said:
     """A line, or what it sounds like so far, and how it stood then."""
 
     at_s: float
-    turn: wire.Turn
+    turn: ipc.Turn
     state: State
     """What the state line says at that moment."""
 
@@ -80,7 +80,7 @@ class SlowMachine:
             for track, pcm in enumerate(self.tracks):
                 while self._may_send(track, sent[track]):
                     piece = pcm[2 * sent[track] : 2 * (sent[track] + BLOCK)]
-                    recognizer.carry_out(wire.Audio(track, piece))
+                    recognizer.carry_out(ipc.Audio(track, piece))
                     sent[track] += BLOCK
                     came = True
             if came:
@@ -88,7 +88,7 @@ class SlowMachine:
             else:
                 self.now_s += BLOCK / RATE
         for track in range(len(self.tracks)):
-            recognizer.carry_out(wire.Finish(track))
+            recognizer.carry_out(ipc.Finish(track))
         return self
 
     @property
@@ -114,11 +114,11 @@ class SlowMachine:
         waiting = min(sent + BLOCK, end) <= self._on_tape(track) and sent < end
         return waiting and sent + BLOCK - self.received[track] <= AHEAD
 
-    def _note(self, report: wire.Report) -> None:
+    def _note(self, report: ipc.Report) -> None:
         match report:
-            case wire.Received(stream, until):
+            case ipc.Received(stream, until):
                 self.received[stream] = until
-            case wire.Turn():
+            case ipc.Turn():
                 state = state_of(Situation("open", "answering", behind_s=self.behind_s))
                 self.said.append(Said(self.now_s, report, state))
             case _:

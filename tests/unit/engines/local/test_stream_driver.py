@@ -16,6 +16,7 @@ from mictape.vad.onnx import Samples
 from mictape.vad.silero import FRAME, SpeechDetector
 from support.gguf_files import random_streaming_model
 from support.local_engine import samples_of
+from support.recognizing import times
 
 pytest.importorskip("transcribe_cpp")
 
@@ -114,7 +115,7 @@ def test_no_word_is_in_two_lines_where_a_long_line_is_cut(file: Path, fluent: by
     assert len(turns) >= 2
     for before, after in pairwise(turns):
         assert before.end <= after.start
-        assert not before.words or not after.words or before.words[-1].end <= after.words[0].start
+        assert not before.words or not after.words or times(before)[-1][1] <= times(after)[0][0]
 
 
 def test_what_a_deaf_stream_does_not_say_is_recognized_as_a_whole(file: Path, fluent: bytes) -> None:

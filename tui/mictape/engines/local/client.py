@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from mictape import subprocesses as children
-from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Unrecognized, Word
-from mictape.engines.local import ipc as wire
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Unrecognized
+from mictape.engines.local import ipc
 from mictape.engines.local.spec import ModelSpec, to_text
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
@@ -48,7 +48,7 @@ class ModelProcess:
         """Lines whose words are being measured."""
         self._dropped: set[int] = set()
         """Connections given up that the process has not forgotten yet."""
-        self._broken: wire.Broken | None = None
+        self._broken: ipc.Broken | None = None
         self._ending = False
         self._listener = asyncio.create_task(self._listen())
 
@@ -110,18 +110,18 @@ class ModelProcess:
         number, answer = self._stream, asyncio.get_running_loop().create_future()
         self._measuring[number] = answer
         try:
-            self.write(wire.Measure(number, pcm, tuple(words)))
+            self.write(ipc.Measure(number, pcm, tuple(words)))
             await self.drain()
             return await answer
         finally:
             del self._measuring[number]
 
-    def write(self, order: wire.Order) -> None:
+    def write(self, order: ipc.Order) -> None:
         """Put an order into the pipe. Raises `Lost` when the process has ended."""
         if self.lost is not None:
             raise self.lost
         assert self._process.stdin is not None
-        self._process.stdin.write(wire.frame(order))
+        self._process.stdin.write(ipc.frame(order))
 
     async def drain(self) -> None:
         """Wait while the pipe is full. Raises `Lost` when the process has ended."""
@@ -138,7 +138,7 @@ class ModelProcess:
         if self._connections.pop(stream, None) is None:
             return
         with suppress(Lost):
-            self.write(wire.Drop(stream))
+            self.write(ipc.Drop(stream))
             self._dropped.add(stream)
             self._idle.clear()
 
@@ -165,8 +165,8 @@ class ModelProcess:
         assert self._process.stdout is not None
         try:
             while True:
-                (length,) = wire.LENGTH.unpack(await self._process.stdout.readexactly(wire.LENGTH.size))
-                self._hear(wire.decode_report(await self._process.stdout.readexactly(length)))
+                (length,) = ipc.LENGTH.unpack(await self._process.stdout.readexactly(ipc.LENGTH.size))
+                self._hear(ipc.decode_report(await self._process.stdout.readexactly(length)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # it has ended
         except msgspec.DecodeError:
@@ -181,23 +181,23 @@ class ModelProcess:
             if not answer.done():
                 answer.set_exception(self.lost)
 
-    def _hear(self, report: wire.Report) -> None:
+    def _hear(self, report: ipc.Report) -> None:
         match report:
-            case wire.Ready():
+            case ipc.Ready():
                 self._loaded = True
                 self._idle.set()
-            case wire.Broken():
+            case ipc.Broken():
                 self._broken = report
-            case wire.Done(stream):
+            case ipc.Done(stream):
                 self._dropped.discard(stream)
                 if not self._dropped:
                     self._idle.set()
                 if connection := self._connections.pop(stream, None):
                     connection.hear(None)
-            case wire.Measured(number, spans):
+            case ipc.Measured(number, spans):
                 if (answer := self._measuring.get(number)) is not None and not answer.done():
                     answer.set_result(spans)
-            case wire.Received(stream) | wire.Answered(stream) | wire.Unrecognized(stream) | wire.Turn(stream):
+            case ipc.Received(stream) | ipc.Answered(stream) | ipc.Unrecognized(stream) | ipc.Turn(stream):
                 if connection := self._connections.get(stream):  # else it was given up
                     connection.hear(heard_of(report))
 
@@ -237,7 +237,7 @@ class LocalConnection:
         if len(pcm) % 2:
             msg = f"{len(pcm)} bytes are no whole number of samples"
             raise ValueError(msg)
-        self._order(wire.Audio(self._stream, pcm))
+        self._order(ipc.Audio(self._stream, pcm))
         self._sent += len(pcm) // 2
         await self._process.drain()
         while self._sent - self._received >= AHEAD:
@@ -247,13 +247,13 @@ class LocalConnection:
 
     async def endpoint(self) -> None:
         """End the utterance here. Raises `Lost`."""
-        self._order(wire.Endpoint(self._stream))
+        self._order(ipc.Endpoint(self._stream))
         await self._process.drain()
 
     async def update(self, changes: Changes) -> None:
         """Favour other key terms from the next words on. Raises `Lost`."""
         if changes.key_terms is not None:
-            self._order(wire.KeyTerms(self._stream, changes.key_terms))
+            self._order(ipc.KeyTerms(self._stream, changes.key_terms))
 
     async def keep_alive(self) -> None:
         """Not needed: a pipe does not close by itself."""
@@ -262,7 +262,7 @@ class LocalConnection:
         """No more samples come: flush. The iterator ends when all is said. Raises `Lost`."""
         if self._finished:
             return
-        self._order(wire.Finish(self._stream))
+        self._order(ipc.Finish(self._stream))
         self._finished = True
         await self._process.drain()
 
@@ -288,7 +288,7 @@ class LocalConnection:
         self._moved.set()
         self._news.put_nowait(news)
 
-    def _order(self, order: wire.Order) -> None:
+    def _order(self, order: ipc.Order) -> None:
         self._raise_if_over()
         if self._finished:
             msg = f"{type(order).__name__} after finish()"
@@ -300,20 +300,16 @@ class LocalConnection:
             raise self._over
 
 
-def heard_of(report: wire.Received | wire.Answered | wire.Unrecognized | wire.Turn) -> EngineEvent:
+def heard_of(report: ipc.Received | ipc.Answered | ipc.Unrecognized | ipc.Turn) -> EngineEvent:
     """What the process said, as a connection says it."""
     match report:
-        case wire.Received(until=until):
+        case ipc.Received(until=until):
             return Received(until)
-        case wire.Answered(until=until):
+        case ipc.Answered(until=until):
             return Answered(until)
-        case wire.Unrecognized(start=start, end=end):
+        case ipc.Unrecognized(start=start, end=end):
             return Unrecognized(start, end)
-        case wire.Turn():
-            words = tuple(
-                Word(word.text, word.start, word.end, word.confidence, estimated=not report.measured)
-                for word in report.words
-            )
+        case ipc.Turn():
             if report.final:
-                return FinalTurn(report.turn, report.text, words, report.start, report.end)
-            return Partial(report.turn, report.text, words, report.stable, report.start)
+                return FinalTurn(report.turn, report.text, report.words, report.start, report.end)
+            return Partial(report.turn, report.text, report.words, report.stable, report.start)

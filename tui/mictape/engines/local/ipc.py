@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from mictape.engines.base import Word
+
 SecondPass = Literal["live", "after", "off"]
 """When neighbouring lines are recognised again together: as soon as there is time, once all is said, never."""
 WordTimes = Literal["estimated", "measured"]
@@ -79,16 +81,6 @@ class Received(msgspec.Struct, tag="received", array_like=True, frozen=True):
     until: int
 
 
-class Word(msgspec.Struct, array_like=True, frozen=True):
-    """One word of a turn."""
-
-    text: str
-    start: int
-    end: int
-    confidence: float | None
-    """None where the model gives none."""
-
-
 class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
     """What a turn sounds like so far, or for good; a second one for good revises the first."""
 
@@ -99,9 +91,7 @@ class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
     start: int
     end: int
     final: bool
-    words: list[Word] = []
-    measured: bool = False
-    """Whether the words' times are measured, or guessed from their length."""
+    words: tuple[Word, ...] = ()
     stable: int = 0
     """Characters at the front of a partial that are likely to stay."""
 

@@ -23,7 +23,7 @@ from typing import BinaryIO, Final, NoReturn
 
 import numpy as np
 
-from mictape.engines.local import ipc as wire
+from mictape.engines.local import ipc
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.engines.local.recognizer.measuring import measuring
 from mictape.engines.local.recognizer.model import Decoder, SegmentModel
@@ -76,23 +76,23 @@ class Recognizer:
         """Whether there is work for when there are no orders."""
         return bool(self._measuring) or any(driver.has_deferred for driver in self._drivers.values())
 
-    def carry_out(self, order: wire.Order) -> None:
+    def carry_out(self, order: ipc.Order) -> None:
         """Carry out one order."""
         match order:
-            case wire.Audio(stream, pcm):
+            case ipc.Audio(stream, pcm):
                 self._driver(stream).feed(pcm)
-            case wire.KeyTerms(stream, terms):
+            case ipc.KeyTerms(stream, terms):
                 self._driver(stream).key_terms = terms
-            case wire.Endpoint(stream):
+            case ipc.Endpoint(stream):
                 self._driver(stream).end_utterance()
-            case wire.Finish(stream):
+            case ipc.Finish(stream):
                 if stream in self._drivers:
                     self._drivers[stream].finish()
                     self._drivers[stream].report_progress()
                 self._forget(stream)
-            case wire.Drop(stream):
+            case ipc.Drop(stream):
                 self._forget(stream)
-            case wire.Measure(stream, pcm, words):
+            case ipc.Measure(stream, pcm, words):
                 self._measuring.append(self._measure(stream, pcm, words))
 
     def update(self) -> None:
@@ -113,7 +113,7 @@ class Recognizer:
     def _measure(self, stream: int, pcm: bytes, words: Sequence[str]) -> Generator[None, None, None]:
         samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
         spans = yield from measuring(self._model, self._voice, samples, words)
-        self._report(wire.Measured(stream, spans))
+        self._report(ipc.Measured(stream, spans))
 
     def _driver(self, stream: int) -> SegmentDriver:
         if stream not in self._drivers:
@@ -129,10 +129,10 @@ class Recognizer:
             driver.close()
             if isinstance(driver, StreamDriver):
                 self._free.append(driver.model)
-        self._report(wire.Done(stream))
+        self._report(ipc.Done(stream))
 
 
-def serve(recognizer: Recognizer, orders: Queue[wire.Order]) -> NoReturn:
+def serve(recognizer: Recognizer, orders: Queue[ipc.Order]) -> NoReturn:
     """Carry out orders for ever: everything that is queued, then partials, then one step of what can wait."""
     while True:
         came = False
@@ -144,7 +144,7 @@ def serve(recognizer: Recognizer, orders: Queue[wire.Order]) -> NoReturn:
         recognizer.step_deferred()
 
 
-def _queued(orders: Queue[wire.Order], *, wait: bool) -> Iterator[wire.Order]:
+def _queued(orders: Queue[ipc.Order], *, wait: bool) -> Iterator[ipc.Order]:
     """All orders that are there; the first one is waited for if `wait`."""
     try:
         if wait:
@@ -155,14 +155,14 @@ def _queued(orders: Queue[wire.Order], *, wait: bool) -> Iterator[wire.Order]:
         return
 
 
-def read_orders(pipe: BinaryIO, orders: Queue[wire.Order]) -> None:
+def read_orders(pipe: BinaryIO, orders: Queue[ipc.Order]) -> None:
     """Read orders into the queue until the pipe closes; then nobody is there any more, and the process ends.
 
     It ends even when the model hangs: that is why this has a thread of its own.
     """
     try:
-        while head := pipe.read(wire.LENGTH.size):
-            orders.put(wire.decode_order(pipe.read(wire.LENGTH.unpack(head)[0])))
+        while head := pipe.read(ipc.LENGTH.size):
+            orders.put(ipc.decode_order(pipe.read(ipc.LENGTH.unpack(head)[0])))
     except Exception:
         logging.exception("the orders cannot be understood")
         leave(1)
@@ -188,11 +188,11 @@ def main(model: ModelSpec, second: ModelSpec | None, second_pass: SecondPass, wo
     logging.basicConfig(format="%(asctime)s engine: %(message)s", level=logging.INFO)
     reports = take_stdout()
 
-    def report(message: wire.Report) -> None:
-        reports.write(wire.frame(message))
+    def report(message: ipc.Report) -> None:
+        reports.write(ipc.frame(message))
         reports.flush()
 
-    orders: Queue[wire.Order] = Queue(QUEUED_ORDERS)
+    orders: Queue[ipc.Order] = Queue(QUEUED_ORDERS)
     Thread(target=read_orders, args=(sys.stdin.buffer, orders), daemon=True).start()
     try:
         voice = SpeechDetector.load()
@@ -204,19 +204,19 @@ def main(model: ModelSpec, second: ModelSpec | None, second_pass: SecondPass, wo
             word_times=word_times,
             second_model=InBackground(load(second)) if second is not None else None,
         )
-        report(wire.Ready())
+        report(ipc.Ready())
         serve(recognizer, orders)
     except BrokenPipeError:
         leave(0)
     except MictapeError as error:
         logging.exception("stopped")
-        report(wire.Broken(error.failure.what, retry=False, remedy=error.failure.remedy))
+        report(ipc.Broken(error.failure.what, retry=False, remedy=error.failure.remedy))
     except (ImportError, OSError) as error:
         logging.exception("stopped")
-        report(wire.Broken(f"The local recogniser does not run on this machine: {error}", retry=False))
+        report(ipc.Broken(f"The local recogniser does not run on this machine: {error}", retry=False))
     except Exception:  # the runtime's errors are for engineers; they are in the log
         logging.exception("stopped")
-        report(wire.Broken("The local recogniser failed", retry=True))
+        report(ipc.Broken("The local recogniser failed", retry=True))
     leave(1)
 
 

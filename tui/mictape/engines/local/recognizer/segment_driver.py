@@ -11,6 +11,7 @@ from typing import ClassVar, Final, TypedDict
 
 import numpy as np
 
+from mictape.engines.base import Word
 from mictape.engines.local import ipc
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.engines.local.recognizer import second_pass as second
@@ -292,18 +293,17 @@ class SegmentDriver:
         # In a doubtful line no word is surer than the line.
         mean = mean_log_prob(line.words)
         most = float(np.exp(mean)) if mean < UNSURE else 1.0
-        words = [
-            ipc.Word(
+        words = tuple(
+            Word(
                 word.text,
                 word.start or 0,
                 word.end or 0,
                 None if word.confidence is None else min(word.confidence, most),
+                estimated=not line.measured,
             )
             for word in line.words
-        ]
-        self._report(
-            ipc.Turn(self.number, line.turn, line.text, line.start, line.end, final, words, line.measured, stable)
         )
+        self._report(ipc.Turn(self.number, line.turn, line.text, line.start, line.end, final, words, stable))
 
     def _answer(self, until: int) -> None:
         if until > self._answered:
