@@ -279,7 +279,15 @@ async def test_a_model_knows_its_languages() -> None:
     assert failure is not None
     assert "ja" in failure.what
     assert failure.code == ExitCode.ENGINE
-    assert await AssemblyAIEngine(AssemblyAIOptions(), Path("unused"), KEY).check(Request(language="ja")) is None
+    for model, language, known in (
+        ("universal-3-6-pro", "ja", True),
+        ("universal-3-6-pro", "pl", False),
+        ("universal-3-5-pro", "ur", True),
+        ("universal-3-5-pro", "ko", False),
+        ("whisper-rt", "pl", True),
+    ):
+        engine = AssemblyAIEngine(AssemblyAIOptions(speech_model=model), Path("unused"), KEY)
+        assert (await engine.check(Request(language=language)) is None) is known, (model, language)
 
 
 async def test_orders() -> None:

@@ -616,6 +616,22 @@ async def test_flux_is_asked_in_the_language_of_the_session() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "language", "known"),
+    [
+        ({"api": "flux"}, "it-IT", True),
+        ({"api": "flux"}, "pl", False),
+        ({"api": "flux", "model": "flux-general-en"}, "it", False),
+        ({"model": "nova-2"}, "pl", True),
+        ({"model": "nova-2"}, "he", False),
+        ({"model": "nova-3"}, "he", True),
+    ],
+)
+async def test_a_model_knows_its_languages(options: dict[str, Any], language: str, known: bool) -> None:
+    engine = DeepgramEngine(msgspec.convert(options, DeepgramOptions), Path("log"), KEY)
+    assert (await engine.check(Request(language=language)) is None) is known
+
+
+@pytest.mark.parametrize(
     ("url", "whole"),
     [
         ("wss://api.deepgram.com", "wss://api.deepgram.com/v1/listen?"),

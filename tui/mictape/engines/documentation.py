@@ -62,6 +62,11 @@ def _section(name: str, engine: Engine) -> str:
         "Utterances end": "by the engine" if can.endpointing == "engine" else "by Mictape, at pauses",
         "Speakers": f"with `{speakers} = true`" if speakers else "",
         "Languages": ", ".join(can.languages) or ("any that the model knows" if can.takes_language else ""),
+        **{
+            f"Languages of {model}": ", ".join(codes)
+            for model, codes in getattr(engine, "languages", {}).items()
+            if codes != can.languages
+        },
         "Language": "`--language` reaches the engine" if can.takes_language else "",
         "Key terms": str(getattr(engine, "key_terms", None) or "none"),
         "Price": _price(can),

@@ -48,6 +48,8 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
     http: ClassVar[Mapping[int, Verdict]] = {}
     """What HTTP statuses mean, where they mean something else than everywhere."""
     language_remedy: ClassVar[str] = "Choose another engine with --engine"
+    languages: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The languages of models, where the vendor has a list that does not change."""
     price_as_of: ClassVar[str] = ""
     """The month of the vendor's price list: `2026-08`."""
 
@@ -68,8 +70,10 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         self.at_vendor = bool(self.domain) and within(self.url, self.domain)
         where = "" if self.at_vendor else host_and_port(self.url)
         self.title = " · ".join(filter(None, (self.name, self._model(), where)))
+        able = self._able()
         self.capabilities = replace(
-            self._able(),
+            able,
+            languages=able.languages or self.languages.get(self._model(), ()),
             takes_key_terms=self.key_terms is not None,
             billed=self._demands_key(),
             usd_per_hour=self._usd_per_hour() if self.at_vendor else None,
@@ -84,7 +88,7 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
 
     @abstractmethod
     def _able(self) -> Capabilities:
-        """What it can do with these settings. Key terms, price, place and patience are filled in here."""
+        """What it can do with these settings; what follows from the address and the model is filled in here."""
 
     @abstractmethod
     async def _open(self, request: Request) -> ConnectionT_co:

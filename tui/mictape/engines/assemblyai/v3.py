@@ -46,10 +46,14 @@ LANGUAGES: Final = {
         *("af", "ar", "yue", "ca", "da", "nl", "en", "et", "fi", "fr", "gl", "de", "he", "hi", "it", "ja"),
         *("ko", "zh", "mr", "no", "nn", "fa", "pt", "ro", "ru", "es", "sv", "tr", "ur", "vi", "xh", "zu"),
     ),
+    "universal-3-5-pro": (
+        *("ar", "da", "nl", "en", "fi", "fr", "de", "he", "hi", "it", "ja", "zh", "no", "pt", "es", "sv", "tr"),
+        *("ur", "vi"),
+    ),
     "universal-streaming-english": ("en",),
     "universal-streaming-multilingual": ("en", "es", "fr", "de", "it", "pt"),
 }
-"""From the vendor's streaming reference, autumn 2026; other models are not checked."""
+"""From the vendor's streaming reference, autumn 2026, and its page on streaming languages; others are not checked."""
 
 USD_PER_HOUR: Final = {
     "universal-3-6-pro": 0.45,
@@ -236,6 +240,7 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
     domain = DOMAIN
     key_variable = "ASSEMBLYAI_API_KEY"
     key_terms = TERMS
+    languages = LANGUAGES
     price_as_of = "2026-10"
     http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
     language_remedy = "Choose another with speech_model in [engines.assemblyai]"
@@ -260,7 +265,6 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
             word_times=True,
             confidence=True,
             speakers=bool(options.speaker_labels),
-            languages=LANGUAGES.get(options.speech_model, ()),
             takes_language=options.pro,
         )
 

@@ -41,6 +41,20 @@ USD_PER_HOUR: Final = {
 }
 """Streaming, pay as you go: 0.0048, 0.0058, 0.0065 and 0.0078 dollars a minute (deepgram.com/pricing, August 2026)."""
 
+NOVA_2: Final = (
+    *("bg", "ca", "zh", "cs", "da", "nl", "en", "et", "fi", "fr", "de", "el", "hi", "hu", "id", "it", "ja", "ko"),
+    *("lv", "lt", "ms", "no", "pl", "pt", "ro", "ru", "sk", "es", "sv", "th", "tr", "uk", "vi", "multi"),
+)
+
+LANGUAGES: Final = {
+    "flux-general-en": ("en",),
+    "flux-general-multi": ("en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"),
+    "nova-2": NOVA_2,
+    "nova-2-general": NOVA_2,
+}
+"""Primary languages by model (developers.deepgram.com, Models & Languages Overview; Nova-2: changelog of 14 May 2024).
+Nova-3 gets new ones every few months, so the service is asked; it refuses what it does not know with a sentence."""
+
 MOST_TOKENS: Final = 500
 """Of all key terms together. More at the start is an HTTP 400; more later stops the transcription without a word
 and closes it after 30 s (changelog, correction of the entry of 2 October 2026)."""
@@ -215,8 +229,9 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
     domain = "deepgram.com"
     key_variable = "DEEPGRAM_API_KEY"
     key_terms = Limits(total=MOST_TOKENS, cost=tokens, unit="tokens")
+    languages = LANGUAGES
     price_as_of = "2026-08"
-    language_remedy = 'Set model = "flux-general-multi" in [engines.deepgram]'
+    language_remedy = "Choose another with model in [engines.deepgram]"
 
     def __init__(self, options: DeepgramOptions, log: Path, key: str | None = None) -> None:
         """As every engine at an address."""
@@ -232,7 +247,6 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
     def _able(self) -> Capabilities:
         options = self._options
         flux = options.api == "flux"
-        only_english = model_for(options, Request()) == "flux-general-en" and options.model is not None
         return Capabilities(
             # Nova's guide asks for 20 to 250 ms, Flux's strongly for 80 ms.
             block_ms=(20, 80) if flux else (20, 250),
@@ -241,7 +255,8 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
             word_times=True,
             confidence=True,
             speakers=options.speakers,
-            languages=("en",) if only_english else (),
+            # Without a model another language chooses the one that has it.
+            languages=self.languages["flux-general-multi"] if flux and options.model is None else (),
             takes_language=True,
         )
 
