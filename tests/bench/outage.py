@@ -19,7 +19,7 @@ from mictape.engines.base import Engine, Request
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.stretches import FollowerEvent
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 from support import virtual_time
 from support.scripted import ScriptedEngine, spoken
@@ -39,7 +39,7 @@ async def _waited(folder: Path) -> float:
     """On a virtual clock: how long after the engine can be reached again it is connected; seconds."""
     engine = ScriptedEngine(breaks=[BEFORE_S * RATE])
     tape, writer, told = Tape(folder, 1), TapeWriter(folder, 1), list[FollowerEvent]()
-    follower = Follower(tape, Coverage(), engine, Request(), told.append, numbers=count(), plan=Plan(live=True))
+    follower = Follower(FollowedTrack(tape, Coverage(), told.append, count()), engine, Request(), Plan(live=True))
     following = asyncio.create_task(follower.run())
     back_s = float(BEFORE_S + OUTAGE_S)
     word = spoken([1])

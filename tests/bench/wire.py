@@ -19,7 +19,7 @@ from mictape.failure import Failure
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.stretches import FollowerEvent
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 
 LIVE_S: Final = 30.0
@@ -135,7 +135,8 @@ class Microphone:
     def follower(self, engine: Engine, coverage: Coverage) -> Follower:
         """One that follows it as a live source is followed."""
         told: list[FollowerEvent] = []
-        return Follower(self.tape, coverage, engine, Request(), told.append, numbers=count(), plan=Plan(live=True))
+        track = FollowedTrack(self.tape, coverage, told.append, count())
+        return Follower(track, engine, Request(), Plan(live=True))
 
 
 async def delays(url: str, seconds: float, *, paced: bool = True, handshake_s: float = 0.0) -> list[float]:

@@ -25,7 +25,7 @@ from mictape.engines.base import FinalTurn, Lost, Partial, Request
 from mictape.failure import ExitCode, Failure
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
-from mictape.recognition.stretches import FollowerEvent
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Script, Utterance, V3Server, V3Session
 from servers.assemblyai import Speech as ScriptedSpeech
@@ -33,6 +33,7 @@ from servers.base import Asked, Refusal, Server, serve
 from support.example_service import Done, mictape, sound
 from support.faulty_proxy import Line, proxy
 from support.file_keyring import NO_KEYRING
+from support.judges import free_port
 from support.scripted import LOUD, SLOT, SOUND, STEP, spoken
 from support.waiting import TIMEOUT_S, until_async
 
@@ -116,7 +117,8 @@ class Sitting:
         self.told: list[FollowerEvent] = []
         engine = AssemblyAIEngine(AssemblyAIOptions(url=url), Path("unused"), KEY)
         engine.capabilities = replace(engine.capabilities, **{"fastest_pace": None, **able})
-        self.follower = Follower(self.tape, self.coverage, engine, Request(), self.told.append, numbers=count())
+        track = FollowedTrack(self.tape, self.coverage, self.told.append, count())
+        self.follower = Follower(track, engine, Request())
 
     @property
     def losses(self) -> list[Lost]:
@@ -285,12 +287,6 @@ async def test_nobody_listens_until_somebody_does(tmp_path: Path) -> None:
     assert {lost.cause.what for lost in sitting.losses} == {"AssemblyAI cannot be reached: connection refused"}
 
 
-def free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]
-
-
 async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
     lost = await Sitting(tmp_path, "ws://no-such-host.invalid").until_offline()
     assert lost.retry, "a network that is down looks the same"
@@ -340,6 +336,23 @@ async def test_a_server_on_this_machine_has_its_time_limit_too(tmp_path: Path) -
         await sitting.follow()
     assert sitting.is_whole(), sitting.words
     assert len(server.peers) > 1
+    assert sitting.losses == []
+
+
+async def test_a_server_of_ones_own_may_take_longer_to_finish_than_a_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket.SocketConnection, "finish_s", 0.0)
+
+    async def thorough(session: V3Session) -> None:
+        await Hearing()(session)
+        for _ in range(50):  # the client's time would be over by now
+            await (await session.peer._connection.ping())
+
+    async with serving(thorough) as server:
+        sitting = Sitting(tmp_path, server.url)
+        await sitting.follow()
+    assert sitting.is_whole(), sitting.words
     assert sitting.losses == []
 
 
@@ -521,6 +534,17 @@ async def test_the_command_says_that_nobody_vouches_for_a_certificate(tmp_path: 
     assert refused_with_a_sentence(done)
     assert "is not accepted: self-signed certificate" in done.err
     assert server.peers == []
+
+
+async def test_the_command_says_which_sound_has_no_text_and_fails(tmp_path: Path) -> None:
+    async def goes_away(session: V3Session) -> None:
+        await session.heard(1000)
+        session.peer.drop()
+
+    async with serving(goes_away) as server:
+        done = await transcribe(tmp_path, "--set", f"url={server.url}", ASSEMBLYAI_API_KEY=KEY)
+    assert refused_with_a_sentence(done)
+    assert "00:00:01 of 00:00:01 has no text: The connection to AssemblyAI broke. Transcribe it again" in done.err
 
 
 async def test_markup_and_escape_codes_are_kept_as_they_were_said(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
 from mictape.recognition.speakers import SpeakerRegistry
-from mictape.recognition.stretches import FollowerEvent
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 from mictape.vad.client import Listening
 from support import virtual_time
@@ -54,17 +54,8 @@ class Sitting:
 
     async def follow(self) -> None:
         """Follow to the end."""
-        self.follower = Follower(
-            self.tape,
-            self.coverage,
-            self.engine,
-            Request(),
-            self.events.append,
-            numbers=self.numbers,
-            plan=self.plan,
-            speakers=self.speakers,
-            listening=self.listening,
-        )
+        track = FollowedTrack(self.tape, self.coverage, self.events.append, self.numbers, self.speakers, self.listening)
+        self.follower = Follower(track, self.engine, Request(), self.plan)
         await self.follower.run()
 
     async def speak(self, words: Sequence[int], holes: Intervals | None = None) -> None:

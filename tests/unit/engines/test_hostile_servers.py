@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mictape.engines import catalog
+from mictape.engines import catalog, remote
 from mictape.engines.base import Answered, Connection, EngineEvent, FinalTurn, Lost, Notice, Partial, Received, Request
 from mictape.engines.bounds import ALL_PER_S, FREE, LONGEST_NAME
 from mictape.units import RATE
@@ -25,6 +25,13 @@ KEY = "a-key-that-nobody-else-may-see"
 SECONDS = 1.0
 DEADLINE_S = 60.0
 """Of one conversation, on a busy machine; a hang is what it is for."""
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on this machine is given up as soon as a service is."""
+    monkeypatch.setattr(remote, "OWN_SERVER_S", 5.0)
+
 
 SHORT = list(itertools.product(SPEECH, ATTACKS))[
     ::5

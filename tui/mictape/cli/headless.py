@@ -22,11 +22,12 @@ from mictape.cli.several import each_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Format, FormatName, Style, json_line, write
 from mictape.paths import Places
+from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
 from mictape.recording.files import files_in, specs_of
 from mictape.session.events import LineAdded, SourceEnded, Trouble
-from mictape.session.session import Session
+from mictape.session.session import STOPPED, Session
 from mictape.settings import Settings
 from mictape.signals import watched
 from mictape.terminal import set_up_log
@@ -128,7 +129,8 @@ async def _do(job: "Job | _File", where: Places, settings: Settings) -> int:
             raise MictapeError(recording.failure)
         if (job.target is not None or job.format not in ("txt", "lines")) and signals.code == ExitCode.DONE:
             await _write_document(session, job)
-        return signals.code
+        code = _say_what_has_no_text(session, job)
+        return signals.code or code
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,24 @@ async def _live(arguments: argparse.Namespace, settings: Settings) -> Job:
 
 def _give_up(arguments: argparse.Namespace) -> Policy:
     return Policy(unattended=True, give_up_s=arguments.give_up)
+
+
+def _say_what_has_no_text(session: Session, job: Job) -> int:
+    """Say on stderr which sound has no text, and why; the exit code.
+
+    Of a file that an engine was lost over that is a failure. What an engine finds no words in may have none, and a
+    live recording that was ended has done what it could.
+    """
+    code = int(ExitCode.DONE)
+    remedy = "Try once more" if job.keep else "Transcribe it again, or with another engine"
+    for track in session.tracks:
+        for why, what in track.without_text.items():
+            if why == STOPPED:  # by the person, who knows
+                continue
+            said = output.say(Failure(what, remedy, ExitCode.ENGINE, action="complete_gap" if job.keep else None))
+            if why != NOT_RECOGNIZED and not job.greeting:
+                code = said
+    return code
 
 
 async def _write_document(session: Session, job: Job) -> None:

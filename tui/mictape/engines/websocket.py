@@ -43,8 +43,9 @@ class SocketConnection(ABC):
     """What the service's close codes mean; those of `CODES` where it has none of its own."""
     rate: ClassVar[int] = RATE
     """Samples per second that `send` is given; times are at 16 kHz like everywhere."""
-    finish_s: float = 10.0
-    """How long the service may take to answer for everything after `finish`."""
+    finish_s: ClassVar[float] = 10.0
+    """How long the service may take to answer for everything after `finish`; a server that may be busy for longer
+    (`patience_s`) gets as long as that."""
 
     def __init__(
         self, socket: ClientConnection, name: str, terms: Terms | None = None, *, patience_s: float = SEND_S
@@ -61,6 +62,7 @@ class SocketConnection(ABC):
         self._name = name
         self._terms = terms
         self._patience_s = patience_s
+        self._finish_s = max(self.finish_s, patience_s)
         self._sent = 0
         """Samples handed over so far, at `rate`."""
         self._bounds = Bounds(name)
@@ -185,7 +187,7 @@ class SocketConnection(ABC):
         """Say that no more comes."""
         self._finishing = True
         await self._send(self.finish_frames())
-        self._limit = asyncio.get_running_loop().call_later(self.finish_s, self._give_up)
+        self._limit = asyncio.get_running_loop().call_later(self._finish_s, self._give_up)
 
     async def close(self) -> None:
         """Let go at once."""
@@ -270,7 +272,7 @@ class SocketConnection(ABC):
             return await self._socket.recv()
         except ConnectionClosed as closed:
             if self._overdue:
-                raise lost(f"{self._name} did not finish within {self.finish_s:.0f} s") from None
+                raise lost(f"{self._name} did not finish within {self._finish_s:.0f} s") from None
             if self._finishing and not self._why and self.ended_well(closed.rcvd.code if closed.rcvd else 1006):
                 return None
             raise self._ended(closed) from None

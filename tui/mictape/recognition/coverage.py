@@ -29,6 +29,8 @@ class Coverage:
         """Session time of the tape's first sample."""
         self.covered = Intervals()
         """An engine has answered for these, or there was no speech in them."""
+        self.left_out = Intervals()
+        """Silence that was not sent to any engine; covered, too."""
         self.holes = Intervals()
         """Silence put in for lost sound."""
         self._gaps: list[Gap] = []

@@ -1,20 +1,15 @@
 """Follows one tape: decides which stretch goes to which connection, and what happens when one is lost."""
 
 import asyncio
-from collections.abc import Callable, Iterator
 from typing import Final
 
-from mictape.audio.tape import Tape
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import ExitCode, Failure, unexpected
 from mictape.recognition.backfill import Backfill
-from mictape.recognition.coverage import Coverage
 from mictape.recognition.live import EngineState, Live, Plan
-from mictape.recognition.speakers import SpeakerRegistry
 from mictape.recognition.speech_activity import SpeechActivity
-from mictape.recognition.stretches import FollowerEvent, StretchQueue
+from mictape.recognition.stretches import FollowedTrack, StretchQueue
 from mictape.units import RATE
-from mictape.vad.client import Listening
 
 LOOK: Final = RATE // 10
 """Samples of the tape in which speech is looked for at a time, at least."""
@@ -30,45 +25,25 @@ class Follower:
 
     def __init__(
         self,
-        tape: Tape,
-        coverage: Coverage,
+        track: FollowedTrack,
         engine: Engine,
         request: Request,
-        report: Callable[[FollowerEvent], None],
-        *,
-        numbers: Iterator[int],
         plan: Plan | None = None,
-        speakers: SpeakerRegistry | None = None,
-        listening: Listening | None = None,
     ) -> None:
-        """Prepare to follow `tape` with `engine`.
+        """Prepare to follow the tape of `track` with `engine`.
 
         Args:
-            tape: Where the sound is.
-            coverage: What of it is answered for; kept up to date.
+            track: Whose tape it is, and where its text goes.
             engine: The engine for what is being said now.
             request: What is asked of engines.
-            report: Called with everything engines say, in the track's own time.
-            numbers: Gives each connection of the session its number.
             plan: How to follow; by default as fast as the engine can, in order.
-            speakers: The speakers of the track.
-            listening: The speech detector; None: speech is estimated from the levels.
         """
         self._engine = engine
-        self._listening = listening
+        self._listening = track.listening
         self._plan = plan or Plan()
-        begin = coverage.reached(tape.origin + tape.samples)
+        begin = track.coverage.reached(track.tape.origin + track.tape.samples)
         self._activity = SpeechActivity(begin) if _needs_activity(engine) else None
-        self._queue = StretchQueue(
-            tape,
-            coverage,
-            request,
-            report,
-            activity=self._activity,
-            speakers=speakers or SpeakerRegistry(),
-            numbers=numbers,
-            send_all=self._plan.send_all,
-        )
+        self._queue = StretchQueue(track, request, activity=self._activity, send_all=self._plan.send_all)
         self._live = Live(self._queue, engine, self._plan)
 
     @property
@@ -106,11 +81,6 @@ class Follower:
         """What the connections have cost so far by the public price; None when there is none."""
         price = self._engine.capabilities.usd_per_hour
         return None if price is None else price * self.connected_s / 3600
-
-    @property
-    def left_out(self) -> int:
-        """Samples of silence that were not sent to any engine."""
-        return self._queue.left_out.total
 
     def endpoint(self) -> None:
         """The recording is paused where the tape is now: end the utterance there."""

@@ -27,8 +27,11 @@ from mictape.recognition.link import LEAST_SPEECH, Link, NoText, Unanswered
 from mictape.recognition.retry import Limiter
 from mictape.recognition.speakers import SpeakerLabels, SpeakerRegistry
 from mictape.recognition.speech_activity import SpeechActivity
+from mictape.vad.client import Listening
 
 NO_CONNECTION: Final = -1
+NOT_RECOGNIZED: Final = "speech, but nothing was recognised in it"
+"""Why there is a gap where an engine heard speech and no words."""
 TRIES: Final = 2
 """A stretch that ends this many connections in a row, with nothing answered in between, is not tried again."""
 
@@ -45,6 +48,23 @@ class FollowerEvent:
     """The name of the engine that said it; empty for what the follower itself reports."""
     live: bool = True
     """Whether it belongs to what is being said now; False: to a stretch that is filled in later."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedTrack:
+    """A track as recognition has it: its sound, what of it is answered for, and where the text goes."""
+
+    tape: Tape
+    coverage: Coverage
+    """What of the tape is answered for; kept up to date."""
+    report: Callable[[FollowerEvent], None]
+    """Called with everything engines say, in the track's own time."""
+    numbers: Iterator[int]
+    """Gives each connection of the session its number."""
+    speakers: SpeakerRegistry = field(default_factory=SpeakerRegistry)
+    """The speakers of the track."""
+    listening: Listening | None = None
+    """The speech detector; None: speech is estimated from the levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,43 +97,33 @@ class StretchQueue:
 
     def __init__(
         self,
-        tape: Tape,
-        coverage: Coverage,
+        track: FollowedTrack,
         request: Request,
-        report: Callable[[FollowerEvent], None],
         *,
         activity: SpeechActivity | None,
-        speakers: SpeakerRegistry,
-        numbers: Iterator[int],
         send_all: bool = False,
     ) -> None:
-        """Begin with what `coverage` leaves open.
+        """Begin with what the track's coverage leaves open.
 
         Args:
-            tape: Where the sound is.
-            coverage: What of it is answered for; kept up to date.
+            track: Whose tape it is.
             request: What is asked of engines.
-            report: Called with everything engines say.
             activity: Where speech may be; None when that is of no use.
-            speakers: The speakers of the track.
-            numbers: Gives each connection of the session its number.
             send_all: Whether silence is sent, too.
         """
-        self.tape = tape
-        self.coverage = coverage
+        self.tape = tape = track.tape
+        self.coverage = coverage = track.coverage
         self.activity = activity
-        self.left_out = Intervals()
-        """Silence that was not sent to any engine, session time."""
         self._send_all = send_all
         self.received = coverage.reached(tape.origin + tape.samples)
         """The live engine has taken the samples before this."""
         self._live: Owner | None = None
         """The owner of what is being said now."""
         self._request = request
-        self._report = report
-        self._speakers = speakers
+        self._report = track.report
+        self._speakers = track.speakers
         self._limiters: dict[str, Limiter] = {}
-        self._numbers = numbers
+        self._numbers = track.numbers
         self._owners: dict[int, Owner] = {}
         """The owners of stretches, by connection."""
         self._claims: list[tuple[int, int | None]] = []
@@ -185,7 +195,7 @@ class StretchQueue:
         """No engine is sent `[start, until)`: there is no speech in it."""
         until = min(until, self.end)
         self.coverage.cover(start, until)
-        self.left_out.add(start, until)
+        self.coverage.left_out.add(start, until)
         self.advance(until)
 
     def advance(self, until: int) -> None:
@@ -249,7 +259,7 @@ class StretchQueue:
             name=partial(self._named, labels),
             activity=self.activity,
             opened_s=ready.opened_s,
-            leave_out=None if self._send_all else self.left_out.add,
+            leave_out=None if self._send_all else self.coverage.left_out.add,
         )
         owner = self._owners[number] = Owner(number, engine, link)
         if live:
@@ -308,7 +318,7 @@ class StretchQueue:
                 return
             case Unrecognized(start, end):
                 owner.unrecognized.add(start, end)
-                self.give_up(start, end, "speech, but nothing was recognised in it")
+                self.give_up(start, end, NOT_RECOGNIZED)
                 return
             case Answered(until):
                 for piece in owner.unrecognized.missing(owner.link.start, until):

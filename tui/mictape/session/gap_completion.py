@@ -12,7 +12,7 @@ from mictape.intervals import Interval
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
-from mictape.recognition.stretches import FollowerEvent
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.session.track import Track
 from mictape.session.transcript_writer import TranscriptWriter
 from mictape.transcript.model import GAP, Transcript
@@ -87,18 +87,8 @@ class GapCompletion:
 
         self._transcript.revise(id, f"{(end - start) / RATE:.0f} s being transcribed by {engine.title}")
         try:
-            follower = Follower(
-                tape,
-                coverage,
-                engine,
-                request,
-                write,
-                numbers=self._numbers,
-                plan=Plan(give_up_s=GIVE_UP_S),
-                speakers=track.speakers,
-                listening=self._listening,
-            )
-            await follower.run()
+            followed = FollowedTrack(tape, coverage, write, self._numbers, track.speakers, self._listening)
+            await Follower(followed, engine, request, Plan(give_up_s=GIVE_UP_S)).run()
         except Lost as lost:
             self._report(lost.cause)
             self._transcript.revise(id, line.text)

@@ -22,6 +22,7 @@ from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
+from mictape.recognition.stretches import FollowedTrack
 from mictape.session.documents import read_document
 from mictape.session.events import Event, SourceEnded, Trouble
 from mictape.session.gap_completion import GapCompletion
@@ -333,17 +334,15 @@ class Session:
 
     async def _follow_with(self, track: Track, engine: Engine) -> None:
         plan = replace(self._plan, live=isinstance(track.spec, DeviceSource))
-        track.follower = Follower(
+        followed = FollowedTrack(
             track.tape,
             track.coverage,
-            engine,
-            self._request,
             partial(self.writer.write, track),
-            numbers=self._numbers,
-            plan=plan,
-            speakers=track.speakers,
-            listening=self._listening,
+            self._numbers,
+            track.speakers,
+            self._listening,
         )
+        track.follower = Follower(followed, engine, self._request, plan)
         running = self._followers[track.number] = asyncio.create_task(track.follower.run())
         try:
             await asyncio.shield(running)

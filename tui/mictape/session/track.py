@@ -1,8 +1,9 @@
 """A track: a source, its tape and the engine that follows it, with what is known of each."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import chain, count
 from statistics import median
 from typing import Final, Literal
@@ -245,9 +246,17 @@ class Track:
         )
 
     @property
+    def without_text(self) -> dict[str, str]:
+        """What of the tape has no text, for people, by the reason."""
+        totals = Counter[str]()
+        for gap in self.coverage.gaps:
+            totals[gap.why] += gap.end - gap.start
+        return {why: f"{clock(total)} of {clock(self.end)} has no text: {why}" for why, total in totals.items()}
+
+    @property
     def left_out(self) -> str:
         """What of the tape was not sent to the engine, for people; empty when it was less than a second."""
-        silent = self.follower.left_out if self.follower else 0
+        silent = self.coverage.left_out.total
         return f"{clock(silent)} of {clock(self.end)} was silence and was not sent" if silent >= RATE else ""
 
     def _hint(self, state: State) -> Advice | None:
@@ -259,10 +268,13 @@ class Track:
         if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
             failure = self.follower.failure
             return Advice(f"The recording goes on. {failure.what}", failure.remedy, action=failure.action)
+        hint = HINTS.get(state)
+        if hint is not None and state is State.ENDED and self.left_out:
+            return replace(hint, what=f"{hint.what}. {self.left_out}")
         if state is State.PAUSED or self.source_state != "open":
-            return HINTS.get(state)
+            return hint
         trouble = self._watch.trouble
-        return HINTS.get(state) or (trouble.value if trouble is not None else None)
+        return hint or (trouble.value if trouble is not None else None)
 
     def record(self) -> TrackRecord:
         """The track as the library stores it."""

@@ -16,7 +16,8 @@ from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Partial
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.failure import ExitCode
 from mictape.recognition.coverage import Coverage, Gap
-from mictape.recognition.follower import Follower, FollowerEvent
+from mictape.recognition.follower import Follower
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 from support.conversation import finals, hear_all
 from support.gguf_files import random_streaming_model
@@ -235,7 +236,8 @@ async def test_speech_that_nothing_is_recognized_in_is_a_gap_and_the_rest_is_cov
     sound = samples_of(speech.two_cities)[: 2 * 20 * RATE]
     tape, coverage, events = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
     engine = engines.make(MUTE, second_pass="off")
-    await asyncio.wait_for(Follower(tape, coverage, engine, GERMAN, events.append, numbers=count()).run(), 60)
+    track = FollowedTrack(tape, coverage, events.append, count())
+    await asyncio.wait_for(Follower(track, engine, GERMAN).run(), 60)
     assert coverage.open(len(sound) // 2) == []
     assert coverage.gaps
     assert [event.event for event in events if isinstance(event.event, Gap)] == list(coverage.gaps)

@@ -20,12 +20,13 @@ import pytest_asyncio
 from conftest import Speech
 from mictape import bundled
 from mictape.engines.base import Answered, Engine, EngineEvent, FinalTurn, Lost, Partial, Received, Request
-from mictape.engines.local import ipc as wire
+from mictape.engines.local import ipc
 from mictape.engines.local.client import AHEAD, LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.recognition.coverage import Coverage
-from mictape.recognition.follower import Follower, FollowerEvent
+from mictape.recognition.follower import Follower
+from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 from support.local_engine import BLOCK, pid_of, samples_of, send_all, tape_of
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
@@ -444,17 +445,17 @@ async def test_what_native_code_prints_stays_out_of_the_reports() -> None:
     code = """
 import os
 from mictape.engines.local import process as moonshine
-from mictape.engines.local import ipc as wire
+from mictape.engines.local import ipc
 reports = moonshine.take_stdout()
 os.write(1, b"native noise")
 print("python noise", flush=True)
-reports.write(wire.frame(wire.Ready()))
+reports.write(ipc.frame(ipc.Ready()))
 reports.flush()
 """
     pipe = subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=pipe, stderr=pipe)
     stdout, stderr = await process.communicate()
-    assert stdout == wire.frame(wire.Ready())
+    assert stdout == ipc.frame(ipc.Ready())
     assert b"native noise" in stderr
     assert b"python noise" in stderr
 
@@ -469,7 +470,7 @@ async def test_two_tracks_are_followed_by_one_process(
     tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
     told, coverages = (list[FollowerEvent](), list[FollowerEvent]()), (Coverage(), Coverage())
     tracks = [
-        Follower(tape, coverage, cast("Engine", warm), Request(), heard.append, numbers=count())
+        Follower(FollowedTrack(tape, coverage, heard.append, count()), cast("Engine", warm), Request())
         for tape, coverage, heard in zip(tapes, coverages, told, strict=True)
     ]
     await asyncio.wait_for(asyncio.gather(*(track.run() for track in tracks)), 60)
@@ -486,9 +487,8 @@ async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
 ) -> None:
     sound = two_cities[: 2 * 20 * RATE]
     tape, coverage, told = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
-    following = asyncio.create_task(
-        Follower(tape, coverage, cast("Engine", fresh), Request(), told.append, numbers=count()).run()
-    )
+    track = FollowedTrack(tape, coverage, told.append, count())
+    following = asyncio.create_task(Follower(track, cast("Engine", fresh), Request()).run())
     await until_async(lambda: [each for each in told if isinstance(each.event, FinalTurn)])
     os.kill(pid_of(fresh), signal.SIGKILL)
     await asyncio.wait_for(following, 60)
