@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from servers.base import REASON_BYTES, Asked, PaceMeter, Peer, Refusal, Wrong
+from servers.ear import Hears, Listener
 
 KEY: Final = "assemblyai-key-for-tests-only"
 PATH: Final = "/v3/ws"
@@ -307,6 +308,23 @@ class Speech:
                     await speaking.go_on()
                 case _:
                     pass
+
+
+def by_ear(hears: Hears) -> "Script":
+    """A script: what sounds is said, each utterance a turn."""
+
+    async def script(session: V3Session) -> None:
+        listener, order = Listener(hears), 0
+        while not session.terminating:
+            payload = await session.receive()
+            ends = not isinstance(payload, bytes) and payload["type"] in ("ForceEndpoint", "Terminate")
+            over = listener.hear(payload) if isinstance(payload, bytes) else listener.rest() if ends else []
+            for words in over:
+                said = [Said(text, round(start * 1000), round(end * 1000)) for text, start, end in words]
+                await session.turn(order, said, end=True)
+                order += 1
+
+    return script
 
 
 class _Speaking:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from servers.assemblyai import KEY, Said, Utterance
 from servers.base import Asked, PaceMeter, Peer, Refusal, Wrong
+from servers.ear import Hears, Listener, Words
 
 PATH: Final = "/v2/realtime/ws"
 CREATED: Final = "2026-11-04T15:51:40.120000"
@@ -46,6 +47,8 @@ class V2Server:
     fastest: float | None = 1.0
     tolerance_s: float = 60.0
     """The documented one: faster than real time for more than a minute."""
+    hears: Hears | None = None
+    """Says what sounds, instead of `utterances`."""
     sessions: list["V2Session"] = field(default_factory=list["V2Session"])
 
     def admit(self, asked: Asked) -> Refusal | None:
@@ -96,6 +99,7 @@ class V2Session:
         self._rate = int(self._query["sample_rate"])
         self._pace = PaceMeter(server.fastest, server.tolerance_s)
         self._left = list(server.utterances)
+        self._listener = Listener(server.hears)
         self._said = 0
         self._began_ms = 0
 
@@ -111,8 +115,10 @@ class V2Session:
             if "terminate_session" in order:
                 break
             if isinstance(payload, bytes) or "audio_data" in order:
-                self._take(payload if isinstance(payload, bytes) else _decoded(order["audio_data"]))
+                pcm = payload if isinstance(payload, bytes) else _decoded(order["audio_data"])
+                self._take(pcm)
                 self.framed.append(type(payload))
+                self._expect(self._listener.hear(pcm))
                 await self._go_on()
             elif "force_end_utterance" in order:
                 await self._end()
@@ -163,7 +169,15 @@ class V2Session:
         if self._said and self.audio_ms >= self._left[0].words[-1].end + self._left[0].silence_ms:
             await self._end()
 
+    def _expect(self, utterances: list[Words]) -> None:
+        for words in utterances:
+            said = (Said(text, round(start * 1000), round(end * 1000)) for text, start, end in words)
+            self._left.append(Utterance(*said, silence_ms=0))
+
     async def _end(self) -> None:
+        if heard := self._listener.rest():
+            self._expect(heard)
+            await self._go_on()
         if not self._said:
             return
         words = self._left[0].words[: self._said]

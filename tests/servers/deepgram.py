@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from servers.base import Asked, PaceMeter, Peer, Refusal, Wrong
+from servers.ear import Hears, Listener, Words
 
 RATE: Final = 16_000
 SAMPLE_BYTES: Final = 2
@@ -161,9 +162,13 @@ class V1Server(_Server):
     path = "/v1/listen"
     longest_ms = 250
 
-    def __init__(self, *script: Segment, idle_s: float = 10.0, tolerance_s: float = 60.0) -> None:
+    def __init__(
+        self, *script: Segment, idle_s: float = 10.0, tolerance_s: float = 60.0, hears: Hears | None = None
+    ) -> None:
+        """`hears` says what sounds, instead of a script."""
         super().__init__(idle_s, tolerance_s)
         self.script = script
+        self.hears = hears
         self.metadata = True
         """False: closes without it, which the real one should not."""
 
@@ -188,15 +193,19 @@ class V1Server(_Server):
         """Talk to one client."""
         stream = self.begin(peer)
         recogniser = _V1Recogniser(self.script)
+        listener = Listener(self.hears)
         while (message := await self.next_message(peer, stream)) != {"type": "CloseStream"}:
             if isinstance(message, bytes):
+                recogniser.expect(listener.hear(message), stream.seconds)
                 answers = recogniser.accept(stream.seconds)
             elif message == {"type": "Finalize"}:
+                recogniser.expect(listener.rest(), stream.seconds)
                 answers = recogniser.finalize()
             else:
                 answers = [self._configure(message)]
             for answer in answers:
                 await peer.send(answer)
+        recogniser.expect(listener.rest(), stream.seconds)
         for answer in recogniser.close():
             await peer.send(answer)
         if self.metadata:
@@ -229,6 +238,11 @@ class _V1Recogniser:
         """Words in the last interim result."""
         self._silent: Segment | None = None
         """After which an `UtteranceEnd` is due, although `speech_final` has ended the utterance already."""
+
+    def expect(self, utterances: list[Words], until_s: float) -> None:
+        """Go on the script with what has just ended."""
+        for words in utterances:
+            self._script.append(Segment(until_s, *(Spoken(*word) for word in words), ends="speech_final"))
 
     def accept(self, heard_s: float) -> Iterator[dict[str, Any]]:
         self._heard = heard_s
@@ -311,9 +325,13 @@ class FluxServer(_Server):
     path = "/v2/listen"
     longest_ms = 80
 
-    def __init__(self, *script: Turn, idle_s: float = 10.0, tolerance_s: float = 60.0) -> None:
+    def __init__(
+        self, *script: Turn, idle_s: float = 10.0, tolerance_s: float = 60.0, hears: Hears | None = None
+    ) -> None:
+        """`hears` says what sounds, instead of a script."""
         super().__init__(idle_s, tolerance_s)
         self.script = script
+        self.hears = hears
         self.closing: Literal["no code", "no close frame"] = "no code"
         """How the connection ends after `CloseStream`."""
 
@@ -335,7 +353,7 @@ class FluxServer(_Server):
     async def __call__(self, peer: Peer) -> None:
         """Talk to one client."""
         stream = self.begin(peer)
-        recogniser = _FluxRecogniser(self.script)
+        recogniser = _FluxRecogniser(self.script, Listener(self.hears))
         number = 0
         answers: Sequence[dict[str, Any]] = [{"type": "Connected"}]
         while True:
@@ -355,7 +373,7 @@ class FluxServer(_Server):
     ) -> list[dict[str, Any]]:
         match message:
             case bytes():
-                return list(recogniser.accept(heard_s))
+                return list(recogniser.accept(heard_s, message))
             case {"type": "CloseStream", **rest} if not rest:
                 return list(recogniser.close())
             case {"type": "ForceEndTurn", **rest} if not rest:
@@ -370,8 +388,9 @@ class FluxServer(_Server):
 class _FluxRecogniser:
     """Hears a script: the whole turn every quarter of a second."""
 
-    def __init__(self, script: Sequence[Turn]) -> None:
+    def __init__(self, script: Sequence[Turn], listener: Listener) -> None:
         self.closed = False
+        self._listener = listener
         self._script = list(script)
         self._index = 0
         self._heard = 0.0
@@ -381,7 +400,8 @@ class _FluxRecogniser:
         self._started = False
         self._eager = False
 
-    def accept(self, heard_s: float) -> Iterator[dict[str, Any]]:
+    def accept(self, heard_s: float, pcm: bytes) -> Iterator[dict[str, Any]]:
+        self._expect(self._listener.hear(pcm), heard_s)
         while (at := min(self._updated + UPDATE_S, self._ends())) <= heard_s:
             self._heard = self._updated = at
             if at == self._ends():
@@ -393,13 +413,21 @@ class _FluxRecogniser:
 
     def force(self) -> Iterator[dict[str, Any]]:
         """End the turn on what was heard; nothing without one in progress."""
+        self._expect(self._listener.rest(), float("inf"))
         if self._words():
             yield self._end("manual")
+            if self._ends() == float("inf"):
+                self._script.clear()
 
     def close(self) -> Iterator[dict[str, Any]]:
         """Decode the rest; no end of turn."""
+        self._expect(self._listener.rest(), float("inf"))
         self.closed = True
         yield self._info("Update")
+
+    def _expect(self, utterances: list[Words], until_s: float) -> None:
+        for words in utterances:
+            self._script.append(Turn(until_s, *(Spoken(*word) for word in words)))
 
     def _ends(self) -> float:
         return self._script[0].until_s if self._script else float("inf")

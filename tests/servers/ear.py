@@ -53,7 +53,35 @@ class Ear:
         return len(self.sound) * 1000 // RATE
 
 
-Script = Sequence[str] | Callable[["array[int]"], str]
+Words = list[tuple[str, float, float]]
+"""An utterance: each word and the seconds of its start and end."""
+
+
+class Listener:
+    """Says of real sound what a script would: the words of each utterance, from what sounds in it."""
+
+    def __init__(self, script: "Hears | None", *, silence_ms: int | None = 500) -> None:
+        """With `script` None nothing is ever heard."""
+        self._script = script
+        self._ear = Ear(silence_ms)
+
+    def hear(self, pcm: bytes) -> list[Words]:
+        """The utterances that end in this block."""
+        return [] if self._script is None else self._said(self._ear.hear(pcm))
+
+    def rest(self) -> list[Words]:
+        """The utterance that goes on, which ends here; none when nobody speaks."""
+        return [] if self._script is None else self._said(self._ear.cut())
+
+    def _said(self, stretches: list[Stretch]) -> list[Words]:
+        script = self._script or (lambda _: "")
+        return [spread(text_of(script, 0, self._ear.sound, stretch), stretch) for stretch in stretches]
+
+
+Hears = Callable[["array[int]"], str]
+"""The text of what sounds."""
+
+Script = Sequence[str] | Hears
 """What utterances are said to be: one after the other, or by what sounds in them."""
 
 
@@ -66,7 +94,7 @@ def text_of(script: Script, number: int, sound: "array[int]", stretch: Stretch) 
     return script[number] if number < len(script) else ""
 
 
-def spread(text: str, stretch: Stretch) -> list[tuple[str, float, float]]:
+def spread(text: str, stretch: Stretch) -> Words:
     """The words of a text, evenly over a stretch: seconds of their starts and ends."""
     words = text.split()
     start, length = stretch[0] / RATE, (stretch[1] - stretch[0]) / RATE / max(1, len(words))

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from servers.base import Asked, Peer, Realtime, Refusal, Wrong, serve
+from servers.ear import Hears
 
 KEY: Final = "sk-of-the-tests"
 
@@ -127,7 +128,7 @@ class Talk:
     """One client's session, for tests to look into."""
 
     peer: Peer
-    script: Sequence[Utterance]
+    script: "Sequence[Utterance] | Hears"
     expires_ms: int | None = None
     without_logprobs: bool = False
     session: Session | None = None
@@ -281,6 +282,9 @@ class Talk:
         await self._say_of("completed", self._ids[number], transcript=scripted.text, usage=usage, **more)
 
     def _scripted(self, number: int) -> Utterance:
+        if callable(self.script):
+            start, end = self.items[number] if number < len(self.items) else (0, 0)
+            return Utterance(self.script(self.sound[start:end]))
         return self.script[number] if number < len(self.script) else Utterance()
 
     def _id(self) -> str:
@@ -335,7 +339,7 @@ OpenAIServer = Realtime[Talk]
 
 @asynccontextmanager
 async def openai_server(
-    script: Sequence[Utterance] = (),
+    script: "Sequence[Utterance] | Hears" = (),
     *,
     expires_ms: int | None = None,
     key: str = KEY,
@@ -345,7 +349,7 @@ async def openai_server(
     """Serve until the block ends.
 
     Args:
-        script: What is said of the utterances of each connection; those behind it are nothing.
+        script: What is said of the utterances of each connection, those behind it are nothing; or by their sound.
         expires_ms: A connection ends when it has heard so much.
         key: The only one that is accepted.
         tls: With the tests' certificate.

@@ -10,10 +10,12 @@ says `Done` after the last one.
 import asyncio
 import math
 import struct
+from array import array
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from servers.base import Payload, Peer, Wrong
+from servers.ear import Hears, Listener, Words
 
 RATE: Final = 16_000
 DONE: Final = "Done"
@@ -49,8 +51,15 @@ class OnlineServer:
     and closes. `cpp without final` is the C++ server whose stream had nothing left to decode when it was done.
     """
 
-    def __init__(self, *script: Segment, kind: Literal["cpp", "cpp without final", "python"] = "cpp") -> None:
+    def __init__(
+        self,
+        *script: Segment,
+        kind: Literal["cpp", "cpp without final", "python"] = "cpp",
+        hears: Hears | None = None,
+    ) -> None:
+        """`hears` says what sounds, instead of a script."""
         self.script = script
+        self.hears = hears
         self.kind = kind
         self.sound = b""
         """Everything the last client sent."""
@@ -59,10 +68,13 @@ class OnlineServer:
         """Talk to one client."""
         self.sound = b""
         decoder = _Decoder(self.script, self.kind)
+        listener = Listener(self.hears)
         while (message := await peer.receive()) != DONE:
             self.sound += _floats(message)
+            decoder.expect(listener.hear(_pcm(message)), len(self.sound) / 4 / RATE)
             for result in decoder.decode(len(self.sound) / 4 / RATE):
                 await peer.send(result)
+        decoder.expect(listener.rest(), len(self.sound) / 4 / RATE)
         if self.kind != "cpp without final":
             await peer.send(decoder.last())
         if self.kind != "python":
@@ -77,6 +89,11 @@ class _Decoder:
         self._decoded = 0.0
         self._segment = 0
         self._start = 0.0
+
+    def expect(self, utterances: list[Words], until_s: float) -> None:
+        """Go on the script with what has just ended."""
+        for words in utterances:
+            self._script.append(Segment(until_s, *(Token(f" {word}", start) for word, start, _ in words)))
 
     def decode(self, heard: float) -> list[dict[str, Any]]:
         """A message for every chunk that is complete."""
@@ -130,7 +147,9 @@ class Text:
 class OfflineServer:
     """The handler of a server for whole utterances; answers them with the texts of the script, then with none."""
 
-    def __init__(self, *script: str | Text) -> None:
+    def __init__(self, *script: str | Text, hears: Hears | None = None) -> None:
+        """`hears` says what sounds, instead of a script."""
+        self.hears = hears
         self.script = [Text(text) if isinstance(text, str) else text for text in script]
         self.answering = asyncio.Event()
         """Cleared, the server reads on and answers nothing."""
@@ -149,7 +168,8 @@ class OfflineServer:
                     raise Wrong(1008, "an utterance before the answer to the last one: answers may change places")
                 self.utterances.append(await _utterance(peer, header))
                 self._unanswered = True
-                answers.append(asyncio.create_task(self._answer(peer, next(script, Text("")))))
+                heard = Text(self.hears(array("h", _pcm(self.utterances[-1])))) if self.hears else Text("")
+                answers.append(asyncio.create_task(self._answer(peer, next(script, heard))))
             if self._unanswered:
                 raise Wrong(1008, "Done before the last answer, which is lost now")
             await peer.close(1000, "Done")
@@ -190,6 +210,12 @@ async def _utterance(peer: Peer, header: Payload) -> bytes:
     if len(sound) > size:
         raise Wrong(1008, "more sound than the header said")
     return sound
+
+
+def _pcm(floats: Payload) -> bytes:
+    """Floats as 16-bit samples."""
+    assert isinstance(floats, bytes)
+    return array("h", (round(sample * 32_767) for (sample,) in struct.iter_unpack("<f", floats))).tobytes()
 
 
 def _floats(message: Payload) -> bytes:

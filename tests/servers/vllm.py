@@ -10,7 +10,8 @@ Each utterance's words come one with each block of sound; the whole text comes w
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Sequence
+from array import array
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +20,7 @@ import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from servers.base import Asked, Peer, Realtime, Refusal, Wrong, serve
+from servers.ear import Script, text_of
 
 RATE: Final = 16_000
 MODEL: Final = "mistralai/Voxtral-Mini-4B-Realtime-2602"
@@ -46,14 +48,19 @@ class Talk:
     """One client's session, for tests to look into."""
 
     peer: Peer
-    script: Sequence[str]
+    script: Script
     answering: asyncio.Event
     model: str | None = None
     generating: bool = False
-    utterances: list[int] = field(default_factory=list[int])
-    """Samples of each utterance."""
+    sounds: "list[array[int]]" = field(default_factory=list)
+    """The sound of each utterance."""
     finals: int = 0
     """Final commits."""
+
+    @property
+    def utterances(self) -> list[int]:
+        """Samples of each utterance."""
+        return [len(sound) for sound in self.sounds]
 
     async def run(self) -> None:
         """Talk until the client goes; it may not go in the middle of an utterance."""
@@ -91,7 +98,7 @@ class Talk:
                 if self.generating:
                     await self._refuse("invalid_event", "an utterance is open")
                 self.generating = True
-                self.utterances.append(0)
+                self.sounds.append(array("h"))
             case Commit():
                 await self._end()
             case Append(audio=audio):
@@ -106,8 +113,8 @@ class Talk:
             await self._refuse("invalid_audio", f"a block of {len(sound)} bytes")
         if not self.generating:
             await self._refuse("invalid_event", "sound before an utterance was started")
-        self.utterances[-1] += len(sound) // 2
-        words, said = self._text().split(), self.utterances[-1] * 10 // RATE - 1
+        self.sounds[-1].frombytes(sound)
+        words, said = self._text().split(), len(self.sounds[-1]) * 10 // RATE - 1
         if 0 <= said < len(words):
             delta = f" {words[said]}" if said else words[0]
             with suppress(ConnectionClosed):  # a client that has gone already may have ended the utterance before
@@ -132,8 +139,8 @@ class Talk:
         await self.peer.send({"type": "transcription.done", "text": self._text(), "usage": usage})
 
     def _text(self) -> str:
-        number = len(self.utterances) - 1
-        return self.script[number] if number < len(self.script) else ""
+        sound = self.sounds[-1]
+        return text_of(self.script, len(self.sounds) - 1, sound, (0, len(sound)))
 
     async def _error(self, code: str, text: str) -> None:
         await self.peer.send({"type": "error", "error": text, "code": code})
@@ -152,11 +159,11 @@ class VllmServer(Realtime[Talk]):
 
 
 @asynccontextmanager
-async def vllm_server(script: Sequence[str] = (), *, key: str | None = None) -> AsyncGenerator[VllmServer]:
+async def vllm_server(script: Script = (), *, key: str | None = None) -> AsyncGenerator[VllmServer]:
     """Serve until the block ends.
 
     Args:
-        script: The texts of each connection's utterances; those behind it are empty.
+        script: The texts of each connection's utterances, those behind it are empty; or by their sound.
         key: What the server was started with; None: anybody may come.
     """
     talks: list[Talk] = []

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servers.base import Payload, Peer, Wrong
+from servers.ear import Hears, Listener, Words
 
 RATE: Final = 16_000
 EOF: Final = '{"eof" : 1}'
@@ -42,8 +43,10 @@ class Said:
 class VoskServer:
     """The handler; one script for each client anew."""
 
-    def __init__(self, *script: Said, most_unanswered: int = 1000) -> None:
+    def __init__(self, *script: Said, most_unanswered: int = 1000, hears: Hears | None = None) -> None:
+        """`hears` says what sounds, instead of a script."""
         self.script = script
+        self.hears = hears
         self.most_unanswered = most_unanswered
         """More frames than this on their way at once are a violation."""
         self.answering = asyncio.Event()
@@ -75,20 +78,21 @@ class VoskServer:
             raise Wrong(1008, f"{self.unanswered} frames without waiting for an answer")
 
     async def _answer(self, peer: Peer, questions: asyncio.Queue[Payload]) -> None:
-        recogniser = _Recogniser(self.script, self.config)
+        recogniser = _Recogniser(self.script, self.config, Listener(self.hears))
         question: Payload = ""
         while question != EOF:
             question = await questions.get()
             await self.answering.wait()
             self.unanswered -= 1
-            await peer.send(recogniser.accept(question) if isinstance(question, bytes) else recogniser.final())
+            await peer.send(recogniser.accept(question) if isinstance(question, bytes) else recogniser.end())
 
 
 class _Recogniser:
     """Hears a script."""
 
-    def __init__(self, script: tuple[Said, ...], config: dict[str, Any]) -> None:
+    def __init__(self, script: tuple[Said, ...], config: dict[str, Any], listener: Listener) -> None:
         self._script = list(script)
+        self._listener = listener
         self._config = config
         self._heard = 0
         self._settled = 0.0
@@ -96,11 +100,21 @@ class _Recogniser:
 
     def accept(self, pcm: bytes) -> dict[str, Any]:
         self._heard += len(pcm) // 2
+        self._expect(self._listener.hear(pcm))
         if self._script and self._heard >= self._script[0].until:
             result = self.final()
             self._script.pop(0)
             return result
         return {"partial": " ".join(word.text for word in self._now())}
+
+    def end(self) -> dict[str, Any]:
+        """The utterance that goes on ends here."""
+        self._expect(self._listener.rest())
+        return self.final()
+
+    def _expect(self, utterances: list[Words]) -> None:
+        for words in utterances:
+            self._script.append(Said(self._heard / RATE, *(Spoken(*word) for word in words)))
 
     def final(self) -> dict[str, Any]:
         words = self._now()

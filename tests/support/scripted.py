@@ -9,6 +9,7 @@ import struct
 from array import array
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from mictape.engines.base import (
     Answered,
@@ -44,9 +45,12 @@ def spoken(words: Sequence[int]) -> bytes:
 
 
 def words_in(sound: "array[int]") -> str:
-    """The words that sound there."""
-    values = [value for value, before in zip(sound, [0, *sound], strict=False) if value and value != before]
-    return " ".join(f"w{(value - LOUD) // STEP}" for value in values)
+    """The words that sound there, at any rate; what a resampler makes of a word's edges is no word."""
+    words: list[int] = []
+    for value, run in groupby(round((sample - LOUD) / STEP) for sample in sound):
+        if value > 0 and sum(1 for _ in run) >= SOUND // 2:
+            words.append(value)
+    return " ".join(f"w{word}" for word in words)
 
 
 @dataclass

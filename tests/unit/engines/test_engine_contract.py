@@ -1,9 +1,6 @@
 """What holds for every engine behind the protocol of DESIGN §5, on its own conformance server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,89 +9,13 @@ from mictape.engines import catalog
 from mictape.engines.base import Engine, FinalTurn, Lost, Partial, Request
 from mictape.failure import ExitCode
 from mictape.units import RATE
-from servers import assemblyai as assemblyai_server
-from servers import deepgram as deepgram_server
-from servers import elevenlabs as elevenlabs_server
-from servers import mistral as mistral_server
-from servers import openai as openai_server
-from servers import openai_http as openai_http_server
-from servers import soniox as soniox_server
-from servers import vllm as vllm_server
-from servers.assemblyai_v2 import V2Server
 from servers.base import Peer, serve
-from servers.elevenlabs import ScribeServer
-from servers.mistral import VoxtralServer
-from servers.openai_http import transcription_server
-from servers.sherpa import OfflineServer, OnlineServer
-from servers.soniox import SonioxServer
-from servers.vosk import VoskServer
 from support.conversation import answered, finals, hear_all, received
+from support.engine_cases import CASES, Case
 
 SECONDS = 2
 
-
-@asynccontextmanager
-async def served(handler: object, path: str = "") -> AsyncGenerator[str]:
-    """The url of a server of this handler."""
-    admit = getattr(handler, "admit", None)
-    async with serve(handler, admit=admit) as server:  # type: ignore[arg-type]
-        yield server.url + path
-    assert not server.violations
-
-
-@asynccontextmanager
-async def openai() -> AsyncGenerator[str]:
-    async with openai_server.openai_server() as server:
-        yield server.url
-    assert not server.violations
-
-
-@asynccontextmanager
-async def vllm() -> AsyncGenerator[str]:
-    async with vllm_server.vllm_server() as server:
-        yield server.url
-    assert not server.violations
-
-
-@dataclass(frozen=True)
-class Case:
-    """An engine, its settings and a server to which nobody says anything."""
-
-    name: str
-    silent: Callable[[], AbstractAsyncContextManager[str]]
-    key: str | None = None
-    options: dict[str, object] = field(default_factory=dict[str, object])
-
-    def engine(self, url: str, folder: Path) -> Engine:
-        if self.name == "openai-http":
-            url = url.replace("ws:", "http:")
-        return catalog.create(self.name, {**self.options, "url": url}, folder / "log", key=self.key)
-
-
-@asynccontextmanager
-async def openai_http() -> AsyncGenerator[str]:
-    with transcription_server() as server:
-        yield server.url
-    assert not server.violations
-
-
-CASES = [
-    Case("soniox", lambda: served(SonioxServer(), "/transcribe-websocket"), soniox_server.KEY),
-    Case("elevenlabs", lambda: served(ScribeServer()), elevenlabs_server.KEY),
-    Case("elevenlabs", lambda: served(ScribeServer()), elevenlabs_server.KEY, {"commit_strategy": "vad"}),
-    Case("mistral", lambda: served(VoxtralServer()), mistral_server.KEY),
-    Case("openai-http", openai_http, openai_http_server.KEY),
-    Case("assemblyai", lambda: served(assemblyai_server.V3Server()), assemblyai_server.KEY),
-    Case("assemblyai-v2", lambda: served(V2Server()), assemblyai_server.KEY),
-    Case("deepgram", lambda: served(deepgram_server.V1Server()), deepgram_server.KEY),
-    Case("deepgram", lambda: served(deepgram_server.FluxServer()), deepgram_server.KEY, {"api": "flux"}),
-    Case("openai", openai, openai_server.KEY),
-    Case("vllm", vllm, options={"model": vllm_server.MODEL}),
-    Case("sherpa-onnx", lambda: served(OnlineServer())),
-    Case("sherpa-onnx", lambda: served(OfflineServer()), options={"mode": "offline"}),
-    Case("vosk", lambda: served(VoskServer())),
-]
-each = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case.name, *map(str, case.options.values())]))
+each = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 def silence(engine: Engine) -> tuple[bytes, int]:
@@ -124,12 +45,13 @@ async def test_it_says_truthfully_what_it_is(case: Case, tmp_path: Path) -> None
 
 @each
 async def test_silence_ends_by_itself_and_gives_no_text(case: Case, tmp_path: Path) -> None:
-    async with case.silent() as url:
-        engine = case.engine(url, tmp_path)
+    async with case.serves(None) as server:
+        engine = case.engine(server.url, tmp_path)
         pcm, block = silence(engine)
         async with asyncio.timeout(30):
             heard = await hear_all(engine, pcm, block=block)
         await engine.close()
+    assert server.violations == []
     assert [said.text for said in finals(heard) if said.text] == []
     assert answered(heard) == sorted(answered(heard))
     sent = SECONDS * RATE
@@ -168,8 +90,8 @@ async def test_nobody_listening_is_lost_and_worth_another_attempt(case: Case, tm
 
 @each
 async def test_turns_are_counted_from_nought(case: Case, tmp_path: Path) -> None:
-    async with case.silent() as url:
-        engine = case.engine(url, tmp_path)
+    async with case.serves(None) as server:
+        engine = case.engine(server.url, tmp_path)
         pcm, block = silence(engine)
         heard = await hear_all(engine, pcm, block=block)
     turns = [said.turn for said in heard if isinstance(said, Partial | FinalTurn)]

@@ -1,0 +1,128 @@
+"""Every engine with its conformance server, for what has to hold for all of them."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from mictape.engines import catalog
+from mictape.engines.remote import RemoteEngine
+from servers import assemblyai, assemblyai_v2, deepgram, elevenlabs, mistral, openai, openai_http, soniox, vllm
+from servers.base import Server, serve
+from servers.ear import Hears
+from servers.sherpa import OfflineServer, OnlineServer
+from servers.vosk import VoskServer
+
+
+@dataclass(frozen=True)
+class Served:
+    """A conformance server while it runs."""
+
+    url: str
+    """For the setting of that name."""
+    violations: list[str]
+    """Every rule that a client broke."""
+
+
+Serves = Callable[[Hears | None], AbstractAsyncContextManager[Served]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An engine, its settings and a server for it."""
+
+    name: str
+    serves: Serves
+    """The server: it says what it is told that sounds; None: nothing."""
+    key: str | None = None
+    options: dict[str, object] = field(default_factory=dict[str, object])
+    bytes_per_s: int = 32_000
+    """What a second of sound is on the wire."""
+
+    def __str__(self) -> str:
+        """For the test's name."""
+        return "-".join([self.name, *map(str, self.options.values())])
+
+    def engine(self, url: str, folder: Path) -> RemoteEngine[Any, Any]:
+        """The engine at this address."""
+        if self.name == "openai-http":
+            url = url.replace("ws:", "http:")
+        made = catalog.create(self.name, {**self.options, "url": url}, folder / "log", key=self.key)
+        return cast("RemoteEngine[Any, Any]", made)
+
+
+@asynccontextmanager
+async def _served(handler: object, path: str = "") -> AsyncGenerator[Served]:
+    server: Server
+    async with serve(handler, admit=getattr(handler, "admit", None)) as server:  # type: ignore[arg-type]
+        served = Served(server.url + path, [])
+        yield served
+    served.violations.extend(server.violations)
+
+
+def _handler(
+    make: Callable[[Hears | None], object], path: str = ""
+) -> Callable[[Hears | None], AbstractAsyncContextManager[Served]]:
+    return lambda hears: _served(make(hears), path)
+
+
+@asynccontextmanager
+async def _openai(hears: Hears | None) -> AsyncGenerator[Served]:
+    async with openai.openai_server(hears or ()) as server:
+        served = Served(server.url, [])
+        yield served
+    served.violations.extend(server.violations)
+
+
+@asynccontextmanager
+async def _vllm(hears: Hears | None) -> AsyncGenerator[Served]:
+    async with vllm.vllm_server(hears or ()) as server:
+        served = Served(server.url, [])
+        yield served
+    served.violations.extend(server.violations)
+
+
+@asynccontextmanager
+async def _openai_http(hears: Hears | None) -> AsyncGenerator[Served]:
+    with openai_http.transcription_server(hears or ()) as server:
+        served = Served(server.url, [])
+        yield served
+    served.violations.extend(server.violations)
+
+
+def _v3(hears: Hears | None) -> assemblyai.V3Server:
+    return assemblyai.V3Server(assemblyai.by_ear(hears) if hears else assemblyai.silence, fastest=None)
+
+
+BASE64: Final = 43_000
+"""Bytes of a second of sound in base64, with what is around it."""
+
+CASES: Final = [
+    Case("soniox", _handler(lambda hears: soniox.SonioxServer(hears or ()), "/transcribe-websocket"), soniox.KEY),
+    Case("elevenlabs", _handler(lambda hears: elevenlabs.ScribeServer(hears or ())), elevenlabs.KEY, {}, BASE64),
+    Case(
+        "elevenlabs",
+        _handler(lambda hears: elevenlabs.ScribeServer(hears or ())),
+        elevenlabs.KEY,
+        {"commit_strategy": "vad"},
+        BASE64,
+    ),
+    Case("mistral", _handler(lambda hears: mistral.VoxtralServer(hears or ())), mistral.KEY, {}, BASE64),
+    Case("openai-http", _openai_http, openai_http.KEY),
+    Case("assemblyai", _handler(_v3), assemblyai.KEY),
+    Case(
+        "assemblyai-v2",
+        _handler(lambda hears: assemblyai_v2.V2Server(fastest=None, hears=hears)),
+        assemblyai.KEY,
+        {},
+        BASE64,
+    ),
+    Case("deepgram", _handler(lambda hears: deepgram.V1Server(hears=hears)), deepgram.KEY),
+    Case("deepgram", _handler(lambda hears: deepgram.FluxServer(hears=hears)), deepgram.KEY, {"api": "flux"}),
+    Case("openai", _openai, openai.KEY, {}, BASE64 * 3 // 2),
+    Case("vllm", _vllm, None, {"model": vllm.MODEL}, BASE64),
+    Case("sherpa-onnx", _handler(lambda hears: OnlineServer(hears=hears)), None, {}, 64_000),
+    Case("sherpa-onnx", _handler(lambda hears: OfflineServer(hears=hears)), None, {"mode": "offline"}, 64_000),
+    Case("vosk", _handler(lambda hears: VoskServer(hears=hears))),
+]
