@@ -7,7 +7,6 @@ the wheel of the local engine. Its list of tokens is made from the model's own t
 import base64
 import os
 import signal
-import socket
 import subprocess
 import wave
 from collections.abc import Iterator
@@ -25,9 +24,8 @@ from mictape.engines.base import EngineEvent, Lost, Request
 from mictape.engines.sherpa import SherpaEngine, SherpaOptions
 from mictape.units import RATE
 from support.conversation import answered, finals, hear_all, listen
-from support.judges import environment_with
+from support.judges import environment_with, free_port, running
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
-from support.waiting import until
 
 PACKAGE: Final = "sherpa-onnx-bin==2.0.1"
 
@@ -62,17 +60,8 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
         f"--max-utterance-length={LONGEST_S}",
         f"--log-file={folder / 'log.txt'}",
     ]
-    with (folder / "output.txt").open("wb") as output:
-        # The wheel's command starts the program itself: both go, as a group.
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=os.name == "posix")
-    try:
-        until(lambda: listens(process, port, folder / "output.txt"), 60, "the server's ear")
+    with running(command, port, folder / "output.txt") as process:
         yield Judge(f"ws://127.0.0.1:{port}", process)
-    finally:
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
-        process.wait()
 
 
 def write_tokens(tokenizer: Path, tokens: Path) -> None:
@@ -91,18 +80,6 @@ def write_tokens(tokenizer: Path, tokens: Path) -> None:
         lines.append(f"{base64.b64encode(data[at : at + size]).decode()} {len(lines)}\n")
         at += size
     tokens.write_text("".join(lines), "ascii")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def listens(process: subprocess.Popen[bytes], port: int, output: Path) -> bool:
-    assert process.poll() is None, output.read_text("utf-8", "replace")
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def samples_of(path: Path) -> bytes:

@@ -9,14 +9,11 @@ import os
 import signal
 import sqlite3
 import sys
-import wave
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import jiwer
 import pytest
 
 from conftest import Speech
@@ -26,8 +23,9 @@ from servers.moonshine import Recogniser, moonshine
 from support.example_service import Done, mictape
 from support.file_keyring import NO_KEYRING
 from support.pulse import PulseServer
-from support.references import BECKETT, TWO_CITIES, normal, word_error_rate, words_in_order
+from support.references import BECKETT, TWO_CITIES, Slips, slips, word_error_rate, words_in_order
 from support.sessions import room, sessions_of, tape_seconds
+from support.soundfiles import beginning
 from support.utterances import talk
 from support.waiting import until_async
 
@@ -41,25 +39,6 @@ CUT_MS: Final = 10_000
 BEGINNING_S: Final = 24
 OUTAGE_S: Final = 15.0
 LONGEST_S: Final = 240.0
-
-
-@dataclass(frozen=True, slots=True)
-class Slips:
-    """The longest runs of words that are missing in a text, and that it has too many."""
-
-    missing: int
-    extra: int
-
-
-def slips(reference: str, text: str) -> Slips:
-    """What slipped; words that are only misheard did not, and a single word right by chance ends no run."""
-    (chunks,) = jiwer.process_words(normal(reference), normal(text)).alignments
-    run = missing = extra = 0
-    for chunk in chunks:
-        said, heard = chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
-        run = 0 if chunk.type == "equal" and said > 1 else run + said - heard
-        missing, extra = max(missing, run), max(extra, -run)
-    return Slips(missing, extra)
 
 
 @pytest.mark.parametrize(
@@ -131,14 +110,6 @@ async def cut_every(cut_ms: int, recording: Path, log: Path) -> tuple[Done, Done
     assert server.violations == []
     assert len(server.peers) > 4, "it was cut again and again"
     return await local, remote
-
-
-def beginning(recording: Path, seconds: int, path: Path) -> Path:
-    """The first seconds of a recording."""
-    with wave.open(str(recording)) as whole, wave.open(str(path), "wb") as part:
-        part.setparams(whole.getparams())
-        part.writeframes(whole.readframes(seconds * whole.getframerate()))
-    return path
 
 
 async def test_what_a_service_missed_is_filled_in_by_the_local_engine(

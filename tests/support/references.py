@@ -5,6 +5,7 @@ Samuel Beckett's are quoted.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 import jiwer
@@ -42,3 +43,22 @@ def word_error_rate(reference: str, text: str) -> float:
 def words_in_order(reference: str, text: str) -> int:
     """How many words of `reference` are in `text`, in the same order."""
     return jiwer.process_words(normal(reference), normal(text)).hits
+
+
+@dataclass(frozen=True, slots=True)
+class Slips:
+    """The longest runs of words that are missing in a text, and that it has too many."""
+
+    missing: int
+    extra: int
+
+
+def slips(reference: str, text: str) -> Slips:
+    """What slipped; words that are only misheard did not, and a single word right by chance ends no run."""
+    (chunks,) = jiwer.process_words(normal(reference), normal(text)).alignments
+    run = missing = extra = 0
+    for chunk in chunks:
+        said, heard = chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+        run = 0 if chunk.type == "equal" and said > 1 else run + said - heard
+        missing, extra = max(missing, run), max(extra, -run)
+    return Slips(missing, extra)

@@ -3,6 +3,7 @@
 import shutil
 import struct
 import subprocess
+import wave
 from io import BytesIO
 from pathlib import Path
 
@@ -64,4 +65,12 @@ def by_ffmpeg(folder: Path, samples: Samples, name: str, *options: str) -> Path:
     soundfile.write(source, samples, RATE)
     command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-i", str(source), *options, str(path)]
     subprocess.run(command, check=True, timeout=60)
+    return path
+
+
+def beginning(recording: Path, seconds: int, path: Path) -> Path:
+    """The first seconds of a recording."""
+    with wave.open(str(recording)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(seconds * whole.getframerate()))
     return path
