@@ -45,8 +45,8 @@ async def test_segments_become_turns() -> None:
     assert server.peers[0].received[-1].payload == DONE
     assert sherpa.sound == floats(pcm)
     assert finals(heard) == [
-        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=20_000),
-        FinalTurn(1, "[laughs] again", (Word("[laughs]", 88_000), Word("again", 96_000)), start=88_000, end=100_000),
+        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=24_800),
+        FinalTurn(1, "[laughs] again", (Word("[laughs]", 88_000), Word("again", 96_000)), start=88_000, end=104_800),
     ]
     assert partials(heard) == [
         (0, "hel"),
@@ -56,7 +56,9 @@ async def test_segments_become_turns() -> None:
         (1, "[laughs] a"),
         (1, "[laughs] again"),
     ]
-    assert answered(heard) == [20_000, 100_000, len(pcm) // 2], "the last token of a final segment; in the end all"
+    ends = [24_800, 104_800]  # behind the last token of a segment
+    begins = [40_960, 81_920, 128_000]  # of the next segment: what lies before is said
+    assert answered(heard) == [*sorted([*ends, *begins]), len(pcm) // 2]
     assert received(heard) == sorted(received(heard))
     assert received(heard)[-1] <= len(pcm) // 2
 
@@ -70,7 +72,7 @@ async def test_a_final_segment_is_said_at_once() -> None:
             heard.append(news)
             if isinstance(news, Answered):
                 break
-        assert answered(heard) == [20_000]
+        assert answered(heard) == [24_800], "the word sounds on behind the time at which its token is found"
         assert [final.text for final in finals(heard)] == ["hello world"]
         await connection.close()
 
@@ -82,15 +84,15 @@ async def test_tokens_that_are_not_the_text_give_no_words(tokens: list[str]) -> 
     result: dict[str, object] = {"text": "so it is", "tokens": tokens, "timestamps": [0.0, 0.1, 0.2], "segment": 0}
     async with serve(online_saying(result | {"start_time": 0.0, "is_final": True})) as server:
         heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [FinalTurn(0, "so it is", start=0, end=3200)]
+    assert finals(heard) == [FinalTurn(0, "so it is", start=0, end=8000)]
 
 
 async def test_a_segment_that_the_server_leaves_open_is_final_in_the_end() -> None:
     async with serve(OnlineServer(HELLO, kind="cpp without final")) as server:
         heard = await hear_all(online(server.url), silence(1.5))
     assert heard[-3:] == [
-        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=20_000),
-        Answered(20_000),
+        FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=24_000),
+        Answered(24_000),
         Answered(24_000),
     ]
 
@@ -133,7 +135,8 @@ async def test_text_is_left_as_it_is_and_taken_back_where_it_came_to_nothing() -
     async with serve(online_saying(*script)) as server:
         heard = await hear_all(online(server.url), silence(1))
     said = [news for news in heard if not isinstance(news, Received)]
-    assert said == [Partial(0, "hm"), Partial(0, ""), Partial(0, text), FinalTurn(0, text), Answered(RATE)]
+    begins = Answered(RATE // 2)
+    assert said == [Partial(0, "hm"), Partial(0, ""), begins, Partial(0, text), FinalTurn(0, text), Answered(RATE)]
 
 
 async def test_a_token_found_in_the_padding_is_not_beyond_the_sound() -> None:
@@ -141,7 +144,7 @@ async def test_a_token_found_in_the_padding_is_not_beyond_the_sound() -> None:
     async with serve(online_saying(late | {"segment": 0, "is_final": True})) as server:
         heard = await hear_all(online(server.url), silence(1))
     assert finals(heard) == [FinalTurn(0, "late", (Word("late", RATE),), start=RATE, end=RATE)]
-    assert answered(heard) == [RATE, RATE]
+    assert answered(heard) == [RATE // 2, RATE, RATE]
 
 
 @pytest.mark.parametrize("message", ['{"segment": 0}', '{"text": "x"}', '{"text": 5, "segment": 0}', "[]", "3"])

@@ -54,21 +54,21 @@ def test_sound_that_the_detector_takes_for_no_speech_is_sent(tmp_path: Path) -> 
     script = [*[0] * 20, *WORDS, *[0] * 40, *WORDS, *[0] * 20]
     sitting = followed(tmp_path, script, ScriptedEngine(REMOTE))
     assert sitting.words == said(script)
-    assert 2 * RATE < sitting.follower.left_out < 80 * SLOT, "silence is still left out"
+    assert 2 * RATE < sitting.coverage.left_out.total < 80 * SLOT, "silence is still left out"
     assert sitting.settled()
 
 
 def test_speech_that_the_levels_take_for_silence_is_sent(tmp_path: Path) -> None:
     script = [*[0] * 100, *WORDS]
     everything = followed(tmp_path, script, ScriptedEngine(REMOTE), (0, 100 * SLOT))
-    assert everything.follower.left_out == 0
+    assert everything.coverage.left_out.total == 0
 
 
 def test_everything_is_sent_when_asked_for(tmp_path: Path) -> None:
     script = [*WORDS, *[0] * 100, *WORDS]
     sitting = followed(tmp_path, script, ScriptedEngine(REMOTE), plan=Plan(send_all=True))
     assert sitting.words == said(script)
-    assert sitting.follower.left_out == 0
+    assert sitting.coverage.left_out.total == 0
 
 
 def test_a_billed_connection_stays_open_while_something_is_heard_that_is_no_speech(tmp_path: Path) -> None:

@@ -75,6 +75,9 @@ class _Offline(msgspec.Struct):
     """`en`, or `<|en|>`; empty when the model does not say."""
 
 
+LAST_WORD: Final = RATE * 3 // 10
+"""A token's time is where it is found, and its word sounds on: so long behind the last one a segment is said to end."""
+
 _ONLINE: Final = msgspec.json.Decoder(_Online)
 _OFFLINE: Final = msgspec.json.Decoder(_Offline)
 
@@ -141,6 +144,7 @@ class OnlineConnection(SocketConnection):
         if self._open is not None and result.segment != self._open.segment:
             yield from self._end(self._open)
         yield Received(self._taken(result))
+        yield from self._answer(min(samples(result.start_time or 0.0), self._sent))
         if result.is_final:
             yield from self._end(result)
         else:
@@ -181,15 +185,20 @@ class OnlineConnection(SocketConnection):
     def _end(self, result: _Online) -> Iterator[EngineEvent]:
         times = self._times(result)
         if result.text:
-            start, end = (times[0], times[-1]) if times else (None, None)
+            start, end = (times[0], min(times[-1] + LAST_WORD, self._sent)) if times else (None, None)
             yield FinalTurn(self._turn, result.text, words_of(result.text, result.tokens, times), start=start, end=end)
             self._turn += 1
         elif self._open and self._open.text:
             yield Partial(self._turn, "")
         self._open = None
-        if times and times[-1] > self._answered:
-            self._answered = times[-1]
-            yield Answered(self._answered)
+        if times:
+            yield from self._answer(min(times[-1] + LAST_WORD, self._sent))
+
+    def _answer(self, until: int) -> Iterator[EngineEvent]:
+        """Segments that are over are answered for: up to the beginning of the one that goes on."""
+        if until > self._answered:
+            self._answered = until
+            yield Answered(until)
 
 
 @dataclass(frozen=True, slots=True)
