@@ -50,6 +50,7 @@ class Talk:
     peer: Peer
     script: Script
     answering: asyncio.Event
+    stuck: bool = False
     model: str | None = None
     generating: bool = False
     sounds: "list[array[int]]" = field(default_factory=list)
@@ -114,6 +115,9 @@ class Talk:
         if not self.generating:
             await self._refuse("invalid_event", "sound before an utterance was started")
         self.sounds[-1].frombytes(sound)
+        if self.stuck:
+            await self.peer.send({"type": "transcription.delta", "delta": ""})
+            return
         words, said = self._text().split(), len(self.sounds[-1]) * 10 // RATE - 1
         if 0 <= said < len(words):
             delta = f" {words[said]}" if said else words[0]
@@ -139,6 +143,8 @@ class Talk:
         await self.peer.send({"type": "transcription.done", "text": self._text(), "usage": usage})
 
     def _text(self) -> str:
+        if self.stuck:
+            return ""
         sound = self.sounds[-1]
         return text_of(self.script, len(self.sounds) - 1, sound, (0, len(sound)))
 
@@ -159,12 +165,13 @@ class VllmServer(Realtime[Talk]):
 
 
 @asynccontextmanager
-async def vllm_server(script: Script = (), *, key: str | None = None) -> AsyncGenerator[VllmServer]:
+async def vllm_server(script: Script = (), *, key: str | None = None, stuck: int = 0) -> AsyncGenerator[VllmServer]:
     """Serve until the block ends.
 
     Args:
         script: The texts of each connection's utterances, those behind it are empty; or by their sound.
         key: What the server was started with; None: anybody may come.
+        stuck: On so many connections, the first ones, the model writes blanks only (vllm-project/vllm#47614).
     """
     talks: list[Talk] = []
     answering = asyncio.Event()
@@ -176,7 +183,7 @@ async def vllm_server(script: Script = (), *, key: str | None = None) -> AsyncGe
         return None if asked.path == "/v1/realtime" else Refusal(404)
 
     async def handler(peer: Peer) -> None:
-        talks.append(Talk(peer, script, answering))
+        talks.append(Talk(peer, script, answering, stuck=len(talks) < stuck))
         await talks[-1].run()
 
     async with serve(handler, admit=admit) as server:
