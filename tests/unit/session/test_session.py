@@ -38,6 +38,19 @@ async def test_what_is_said_is_told_shown_and_kept(library: Library, tmp_path: P
     assert (await library.run(Store.session, session.folder.session)).state == "closed"
 
 
+async def test_the_app_says_how_much_silence_was_not_sent(library: Library, tmp_path: Path) -> None:
+    words = [*WORDS, *[0] * 60, *WORDS]
+    engine = ScriptedEngine(Capabilities(fastest_pace=4.0, word_times=True))
+    session, track = await begun(library, engine, recording(tmp_path / "a.wav", words))
+    async with running(session, track):
+        pass
+    hint = track.status("scripted", paused=False).hint
+    assert hint is not None
+    assert hint.what.startswith("The file has ended. 00:00:")
+    assert hint.what.endswith(" of 00:00:15 was silence and was not sent")
+    assert hint.action == "stop"
+
+
 async def test_speakers_that_are_revised_at_the_end_are_shown_and_kept(library: Library, tmp_path: Path) -> None:
     engine = ScriptedEngine(Capabilities(offline=True, word_times=True), revises_speakers=True)
     session, track = await begun(library, engine, recording(tmp_path / "a.wav"))
