@@ -109,7 +109,8 @@ class VoxtralServer:
                     for stretch in ear.hear(pcm):
                         await self._turn(peer, text_of(self.script, said, ear.sound, stretch), stretch)
                         said += 1
-                        await peer.send({"type": "turn.end", "time_s": len(ear.sound) / 16_000})
+                        end = {"time_s": len(ear.sound) / 16_000, "end_reason": "threshold"}
+                        await peer.send({"type": "turn.end", **end})
                     if ear.start is not None and began is None:
                         await peer.send({"type": "turn.start", "time_s": ear.start / 16_000})
                 case Flush():

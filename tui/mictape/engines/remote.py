@@ -144,8 +144,10 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         try:
             connection = await self._open(request)
         except Lost as lost:
-            if self._key is None and lost.cause.needs_key:
-                raise Lost(self._no_key(), retry=False) from None
+            if lost.cause.needs_key:
+                remedy = f"Set the right one with mictape login {self.name}"
+                failure = replace(lost.cause, remedy=remedy) if self._key else self._no_key()
+                raise Lost(failure, retry=False) from None
             if self._met and isinstance(lost, NotTrusted):
                 raise Lost(lost.cause) from None
             raise
