@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -60,8 +59,7 @@ async def follow(
         How many connections it took.
     """
     async with case.serves(words_in) as server, proxy(server.url, *faults, then=then) as bad:
-        engine = case.engine(bad.url, folder)
-        engine.capabilities = replace(engine.capabilities, fastest_pace=pace, connections_per_minute=None)
+        engine = case.engine(bad.url, folder, pace)
         sitting = Sitting(folder, engine, plan=Plan())  # pyright: ignore[reportArgumentType] (an engine as any other)
         sitting.write(spoken(words))
         sitting.end()

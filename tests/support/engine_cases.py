@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
 from mictape.engines import catalog
+from mictape.engines.base import Engine
 from mictape.engines.remote import RemoteEngine
 from servers import assemblyai, assemblyai_v2, deepgram, elevenlabs, mistral, openai, openai_http, soniox, vllm
 from servers.base import Server, serve
@@ -44,12 +45,15 @@ class Case:
         """For the test's name."""
         return "-".join([self.name, *map(str, self.options.values())])
 
-    def engine(self, url: str, folder: Path) -> RemoteEngine[Any, Any]:
-        """The engine at this address."""
+    def engine(self, url: str, folder: Path, pace: float | None = None) -> Engine:
+        """The engine at this address; with a `pace`, it sends so fast and connects as often as it has to."""
         if self.name == "openai-http":
             url = url.replace("ws:", "http:")
         made = catalog.create(self.name, {**self.options, "url": url}, folder / "log", key=self.key)
-        return cast("RemoteEngine[Any, Any]", made)
+        if pace is not None:
+            able = replace(made.capabilities, fastest_pace=pace, connections_per_minute=None)
+            cast("RemoteEngine[Any, Any]", made).capabilities = able
+        return made
 
 
 @asynccontextmanager

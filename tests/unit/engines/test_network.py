@@ -174,8 +174,8 @@ async def test_it_goes_through_a_socks_proxy_with_and_without_a_login(
 async def test_what_a_socks_proxy_refuses_is_said_to_be_the_proxy(
     proxied: dict[str, Any], what: str, remedy: str, retry: bool, shown: str, *, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login = proxied.get("login") or (shown.rstrip("@") or None)
-    async with socks_proxy(**{**proxied, "login": login}) as proxy:
+    wanted: dict[str, Any] = {"login": shown.rstrip("@") or None, **proxied}
+    async with socks_proxy(**wanted) as proxy:
         monkeypatch.setenv("https_proxy", f"socks5h://{shown}{proxy.address}")
         by_websocket = await lost_to(f"wss://{FAR}/v1")
         engine = OpenAIHttpEngine(OpenAIHttpOptions(f"https://{FAR}/v1"), Path("log"), "key")

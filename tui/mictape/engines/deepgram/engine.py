@@ -3,6 +3,7 @@
 Here are its settings and how a connection is opened; what is said on it is in `deepgram_v1` and `deepgram_flux`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -26,7 +27,7 @@ V1_ONLY: Final = (
 )
 FLUX_ONLY: Final = ("eager_eot_threshold", "eot_threshold", "eot_timeout_ms")
 
-V1_DEFAULTS: Final = {"smart_format": True, "endpointing": 300, "utterance_end_ms": 1000}
+V1_DEFAULTS: Final[Mapping[str, object]] = {"smart_format": True, "endpointing": 300, "utterance_end_ms": 1000}
 """Ours where the server's would cut lines at every breath (10 ms) or leave them without punctuation. 300 ms is its
 guide's value for conversations (Configure Endpointing and Interim Results), 1000 ms the least there is."""
 
@@ -184,10 +185,10 @@ def _settings(options: DeepgramOptions, request: Request, terms: tuple[str, ...]
     given = {name: value for name, value in msgspec.structs.asdict(options).items() if value not in (None, ())}
     del given["api"], given["url"]
     model = model_for(options, request)
-    settings = {**given, "model": model}
+    settings: dict[str, object] = {**given, "model": model}
     settings[terms_setting(options, request)] = terms
     if options.api == "v1":
-        settings = V1_DEFAULTS | settings
+        settings = {**V1_DEFAULTS, **settings}
         if settings["utterance_end_ms"] is False:
             del settings["utterance_end_ms"]  # there is no word for none
         if request.language is not None:
