@@ -30,6 +30,7 @@ from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Script, Utterance, V3Server, V3Session
 from servers.assemblyai import Speech as ScriptedSpeech
 from servers.base import Asked, Refusal, Server, serve
+from servers.proxy import socks_proxy
 from support.example_service import Done, mictape, sound
 from support.faulty_proxy import Line, proxy
 from support.file_keyring import NO_KEYRING
@@ -545,6 +546,24 @@ async def test_the_command_says_which_sound_has_no_text_and_fails(tmp_path: Path
         done = await transcribe(tmp_path, "--set", f"url={server.url}", ASSEMBLYAI_API_KEY=KEY)
     assert refused_with_a_sentence(done)
     assert "00:00:01 of 00:00:01 has no text: The connection to AssemblyAI broke. Transcribe it again" in done.err
+
+
+async def test_the_command_reaches_a_service_through_a_socks_proxy_and_says_when_it_may_not(tmp_path: Path) -> None:
+    arguments = ("--set", "url=ws://asr.example.com:81/v3/ws")
+    v3 = V3Server(ScriptedSpeech(Utterance(Said("hello", 100, 500), formatted="Hello.")))
+    async with serve(v3, admit=v3.admit) as server:
+        target = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        async with socks_proxy(login="me:secret", target=target) as proxies:
+            way = f"socks5h://me:secret@{proxies.address}"
+            done = await transcribe(tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY, ALL_PROXY=way, NO_PROXY="")
+            refused = await transcribe(
+                tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY, ALL_PROXY=way.replace("secret", "wrong"), NO_PROXY=""
+            )
+    assert (done.code, done.out, done.err) == (0, "Hello.\n", "")
+    assert proxies.asked == ["asr.example.com:81"]
+    assert refused_with_a_sentence(refused)
+    assert "The proxy asks for a user name and a password on the way to asr.example.com" in refused.err
+    assert "wrong" not in refused.err
 
 
 async def test_markup_and_escape_codes_are_kept_as_they_were_said(tmp_path: Path) -> None:
