@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mictape.units import RATE
 from support import clocked_mic
 from support import pulse as pulse_server
 
@@ -64,3 +65,24 @@ def clocked_mics() -> Iterator[clocked_mic.ClockedMics]:
         pytest.skip(f"not installed: {', '.join(lacking)}")
     with clocked_mic.built() as mics:
         yield mics
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingMic:
+    """A microphone with a true clock that plays speech round and round: `--device ALSA:speaking`."""
+
+    env: dict[str, str]
+    """For children: the device exists there."""
+    sound: bytes
+    """What it plays once, 16 kHz PCM: a tape of it without a loss is a part of its repetition."""
+
+
+@pytest.fixture
+def speaking_mic(clocked_mics: clocked_mic.ClockedMics, speech: Speech, tmp_path: Path) -> SpeakingMic:
+    """Beckett's words, for a test that counts samples or waits for text."""
+    from support.local_engine import samples_of  # brings numpy, which most tests do not need
+
+    sound = samples_of(speech.beckett)
+    infile = tmp_path / "speech.raw"
+    infile.write_bytes(sound)
+    return SpeakingMic(clocked_mics.configure(clocked_mic.Microphone("speaking", RATE, 1, infile=infile)), sound)

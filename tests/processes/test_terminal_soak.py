@@ -16,15 +16,13 @@ from typing import Final
 
 import pytest
 
-from conftest import Speech
+from conftest import SpeakingMic
 from mictape.audio.tape import Tape, count_samples
 from mictape.units import RATE
 from support.child_processes import descendants_of, with_variable
-from support.clocked_mic import ClockedMics, Microphone
-from support.local_engine import samples_of
 from support.lossless import assert_no_loss_reported
 from support.screen_app import ScreenApp, screen_app
-from support.sessions import sessions_of
+from support.sessions import sessions_of, states_of
 from support.waiting import until
 
 if sys.platform == "win32":
@@ -83,15 +81,6 @@ def descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-@pytest.fixture
-def speaking(clocked_mics: ClockedMics, speech: Speech, tmp_path: Path) -> tuple[dict[str, str], bytes]:
-    """An environment with a microphone that plays speech, and that sound once."""
-    once = samples_of(speech.beckett)
-    infile = tmp_path / "speech.raw"
-    infile.write_bytes(once)
-    return clocked_mics.configure(Microphone("speaking", rate=RATE, channels=1, infile=infile)), once
-
-
 @pytest.mark.proof
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
@@ -105,11 +94,11 @@ def speaking(clocked_mics: ClockedMics, speech: Speech, tmp_path: Path) -> tuple
     ],
 )
 def test_twenty_terminals_leave_nothing_and_lose_nothing(
-    what: Callable[[ScreenApp], None], speaking: tuple[dict[str, str], bytes], home: Path
+    what: Callable[[ScreenApp], None], speaking_mic: SpeakingMic, home: Path
 ) -> None:
-    env, once = speaking
+    once = speaking_mic.sound
     for turn, end in enumerate(islice(cycle(ENDS), TERMINALS), 1):
-        with screen_app("--device", "ALSA:speaking", env=env, columns=160, rows=50) as app:
+        with screen_app("--device", "ALSA:speaking", env=speaking_mic.env, columns=160, rows=50) as app:
             app.until(lambda text: "REC" in text and "LOADING" not in text, timeout_s=60)
             assert len(descendants_of(app.process.pid)) >= 2, "its capture process and its engine"
             session = sessions_of(home)[-1]
@@ -125,7 +114,6 @@ def test_twenty_terminals_leave_nothing_and_lose_nothing(
         assert_no_loss_reported(session)
     assert len(sessions_of(home)) == TERMINALS
     with sqlite3.connect(home / "library.db") as library:
-        states = library.execute("SELECT state, count(*) FROM sessions GROUP BY state").fetchall()
         lost = library.execute("SELECT sum(lost) FROM tracks").fetchone()
-    assert states == [("closed", TERMINALS)]
+    assert list(states_of(home).values()) == ["closed"] * TERMINALS
     assert lost == (0,)

@@ -4,6 +4,8 @@ import random
 import sqlite3
 import wave
 from array import array
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from support.pulse import PulseServer
@@ -31,6 +33,12 @@ def lines_of(home: Path) -> list[str]:
         return [text for (text,) in library.execute('SELECT text FROM lines ORDER BY "start", id')]
 
 
+def states_of(home: Path) -> dict[str, str]:
+    """The state of every session in the library, by id: what is not `closed` was cut off or still lives."""
+    with sqlite3.connect(home / "library.db") as library:
+        return dict(library.execute("SELECT id, state FROM sessions"))
+
+
 def tape_seconds(session: Path) -> float:
     """How long the tape is, as any player sees it."""
     total = 0.0
@@ -39,3 +47,12 @@ def tape_seconds(session: Path) -> float:
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
             total += file.getnframes() / file.getframerate()
     return total
+
+
+@contextmanager
+def held(library: Path) -> Generator[None]:
+    """This process holds a library while the block runs, as another program might."""
+    with closing(sqlite3.connect(library, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")

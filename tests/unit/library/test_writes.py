@@ -1,9 +1,7 @@
 """The writes of one session: in order, tried again, and never a claim without the row behind it."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Generator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +10,7 @@ import pytest
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
+from support.sessions import held
 from support.waiting import until_async
 
 HELLO = LineRecord(1, 1, 0, 16_000, "Hello there.")
@@ -28,15 +27,6 @@ def path(tmp_path: Path) -> Path:
 async def library(path: Path) -> AsyncIterator[Library]:
     async with await Library.open(path, busy_s=BUSY_S) as opened:
         yield opened
-
-
-@contextmanager
-def held(path: Path) -> Generator[None]:
-    """Another program holds the library while the block runs."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 async def begun(library: Library) -> str:

@@ -1,8 +1,6 @@
 """A session: what a source and an engine do together, and what is kept of it. Real processes, a scripted engine."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from servers.assemblyai import KEY, Said, V3Server, V3Session
 from servers.base import serve
 from support.running_session import SAID, WORDS, begun, recording, running, stored_texts
 from support.scripted import SLOT, ScriptedEngine
+from support.sessions import held
 from support.waiting import until_async
 
 
@@ -232,12 +231,10 @@ async def test_text_that_the_library_does_not_take_at_the_end_is_recovered_later
     await asyncio.to_thread(home.mkdir)
     async with await Library.open(home / "library.db", busy_s=0.05) as library:
         session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav"))
-        with closing(sqlite3.connect(home / "library.db", isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(MictapeError, check=lambda error: error.failure.code is ExitCode.SOUND):
-                async with running(session, track):
-                    pass
-            other.execute("ROLLBACK")
+        unwritten = pytest.raises(MictapeError, check=lambda error: error.failure.code is ExitCode.SOUND)
+        with held(home / "library.db"), unwritten:
+            async with running(session, track):
+                pass
         id = session.folder.session
         [left] = await library.run(Store.unfinished)
         stored = await load_session(library, left.id)
