@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Speech
+from support.sessions import lines_of
 
 FULL = "The output cannot be written: no space left on device. Free some space, or write it somewhere else."
 MICTAPE = [sys.executable, "-m", "mictape"]
@@ -37,6 +38,16 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
     with os.fdopen(writes, "wb") as gone:
         done = subprocess.run([*MICTAPE, "engines"], stdout=gone, stderr=subprocess.PIPE, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("closed", "said"), [("2>&-", "no matter"), ("<&-", "no matter"), (">&- 2>&-", "")])
+def test_closed_streams_cost_nothing_else(closed: str, said: str, home: Path, speech: Speech) -> None:
+    command = f'exec "$@" {closed}'
+    arguments = ["sh", "-c", command, "sh", *MICTAPE, "transcribe", "--keep", str(speech.beckett)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+    assert "no matter," in lines_of(home)
 
 
 def _to_full_disk(arguments: list[str], *, buffered: bool) -> tuple[int, str]:

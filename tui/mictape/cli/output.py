@@ -44,11 +44,22 @@ class Output(io.TextIOWrapper):
             raise
 
 
+def open_closed_streams() -> None:
+    """Open the null device for each standard stream that was closed, as `2>&-` does.
+
+    Otherwise the next file gets its descriptor, perhaps the library, and what any library prints goes there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, so the stream's own
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
+
+
 def say(failure: Failure) -> int:
     """Print a failure on stderr; its exit code."""
     with contextlib.suppress(OSError):  # nothing reads it any more
-        if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  (None when it was closed)
-            print(f"mictape: {explained(failure)}", file=sys.stderr, flush=True)
+        print(f"mictape: {explained(failure)}", file=sys.stderr, flush=True)
     return failure.code
 
 
@@ -62,8 +73,9 @@ def watched(run: Callable[[], int]) -> int:
 
     A reader that has gone, as `head` does, is no failure.
     """
+    open_closed_streams()
     usual = sys.stdout
-    if not isinstance(usual, io.TextIOWrapper):  # None when it was closed
+    if not isinstance(usual, io.TextIOWrapper):  # a test has replaced it
         return run()
     sys.stdout = output = Output(
         cast("BinaryIO", usual.buffer),  # pyright: ignore[reportUnknownMemberType]  (isinstance knows no type arguments)
