@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.service import engine_at
-from mictape.audio.source import FileSource
+from mictape.audio.source_spec import FileSource
 from mictape.audio.tape import find_parts
 from mictape.engines.base import Request
 from mictape.library.library import Library

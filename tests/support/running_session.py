@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from mictape.audio.source import FileSource
+from mictape.audio.source_spec import FileSource
 from mictape.engines.base import Engine, Request
 from mictape.library.library import Library, Store
 from mictape.session.session import Session

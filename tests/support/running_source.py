@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from mictape.audio.messages import Opened
-from mictape.audio.source import Event, Source, SourceChanged, SourceSpec
+from mictape.audio.source import Event, Source, SourceChanged
+from mictape.audio.source_spec import SourceSpec
 from mictape.audio.tape import Tape
 from support.waiting import until_async
 

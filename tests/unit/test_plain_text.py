@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from mictape.audio.devices import Device
-from mictape.audio.source import FileSource
+from mictape.audio.source_spec import FileSource
 from mictape.engines.base import Notice
 from mictape.failure import Failure
 from mictape.plain_text import one_line, visible

@@ -17,7 +17,7 @@ from textual.worker import Worker, WorkerError
 from mictape import __version__
 from mictape.audio.device_monitor import DeviceMonitor
 from mictape.audio.devices import Device, list_devices
-from mictape.audio.source import FileSource, SourceSpec
+from mictape.audio.source_spec import FileSource, SourceSpec
 from mictape.cli import output
 from mictape.commands import Command, Owner, bindings, explained
 from mictape.credentials import log_in, standing_of

@@ -18,7 +18,8 @@ from mictape.audio.capture.device_input import Format, formats
 from mictape.audio.capture.rate_correction import Corrector, RateWatch
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.messages import Backend, Ended, Hole, Opened, Paused, Progress
-from mictape.audio.source import DeviceSource, SourceChanged
+from mictape.audio.source import SourceChanged
+from mictape.audio.source_spec import DeviceSource
 from mictape.failure import MictapeError
 from support.backends import available
 from support.clocked_mic import MICROPHONES, ClockedMics

@@ -11,7 +11,8 @@ import pytest
 from mictape.audio import source as source_module
 from mictape.audio.file_info import FileInfo, file_info
 from mictape.audio.messages import Ended
-from mictape.audio.source import FileSource, SourceChanged, StdinSource, source_of
+from mictape.audio.source import SourceChanged
+from mictape.audio.source_spec import FileSource, StdinSource, source_of
 from mictape.audio.tape import read_journal
 from mictape.failure import MictapeError
 from support.running_source import Run, source

@@ -15,7 +15,8 @@ from mictape import subprocesses as children
 from mictape.audio.clock import Clock
 from mictape.audio.devices import Device
 from mictape.audio.messages import Backend, Ended, Hole, Opened, Paused, Progress
-from mictape.audio.source import FIRST_STARTS, DeviceSource, FileSource, SourceChanged
+from mictape.audio.source import FIRST_STARTS, SourceChanged
+from mictape.audio.source_spec import DeviceSource, FileSource
 from mictape.audio.tape import Tape, find_parts, read_journal
 from mictape.failure import ExitCode, MictapeError
 from support.pulse import PulseServer
@@ -225,7 +226,8 @@ async def test_standard_input_goes_at_once_and_is_not_restarted(tmp_path: Path) 
     script = """
 import asyncio, sys
 from pathlib import Path
-from mictape.audio.source import Source, StdinSource
+from mictape.audio.source import Source
+from mictape.audio.source_spec import StdinSource
 from mictape.audio.tape import Tape
 async def main():
     tape = Tape(Path(sys.argv[1]), 1)

@@ -135,7 +135,7 @@ def test_a_folder_that_vanishes_is_told(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(TapeError, match="vanished"):
         writer.append(pcm(10, 10))
-    with pytest.raises(TapeError, match="cannot be read"):
+    with pytest.raises(TapeError, match="vanished"):
         TapeWriter(folder, 1)
 
 

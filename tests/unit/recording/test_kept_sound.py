@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from mictape.audio.source import FileSource
+from mictape.audio.source_spec import FileSource
 from mictape.audio.tape import TapeWriter
 from mictape.engines.base import Connection, Request
 from mictape.library.folders import SessionFolder

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import pytest
 
-from mictape.audio.source import FileSource
+from mictape.audio.source_spec import FileSource
 from mictape.engines.base import Connection, EngineEvent, Request
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.library import Store

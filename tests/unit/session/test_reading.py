@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mictape.audio.devices import Device
-from mictape.audio.source import DeviceSource, FileSource
+from mictape.audio.source_spec import DeviceSource, FileSource
 from mictape.engines.base import Request
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import trash, versions

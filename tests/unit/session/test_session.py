@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mictape.audio.source import FileSource
+from mictape.audio.source_spec import FileSource
 from mictape.engines.assemblyai.options import AssemblyAIOptions
 from mictape.engines.assemblyai.v3 import AssemblyAIEngine
 from mictape.engines.base import Capabilities, Request

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from conftest import Speech
 from mictape.audio.clock import Anchor, Clock
-from mictape.audio.source import DeviceSource, FileSource
+from mictape.audio.source_spec import DeviceSource, FileSource
 from mictape.audio.tape import count_samples, read_journal
 from mictape.engines.base import Request
 from mictape.failure import Advice, MictapeError

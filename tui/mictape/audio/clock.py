@@ -126,7 +126,7 @@ class Clocks:
     boot: float
     """The one that goes on in sleep; the same as `monotonic` where the system has no pair of them."""
     utc: float
-    """Since 1970-01-01T00:00Z, as somebody may set it."""
+    """Since 1970-01-01T00:00Z, as the user may set it."""
 
     @property
     def offset(self) -> float:

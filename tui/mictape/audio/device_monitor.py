@@ -30,7 +30,7 @@ class Levels(msgspec.Struct, tag="levels", frozen=True):
     """How loud devices have been since the last message."""
 
     peaks: dict[str, float]
-    """By `Device.id` the largest absolute sample, full scale = 1.0. A device that is not in it was not heard."""
+    """By `Device.id` the largest absolute sample, full scale = 1.0. A device that is missing gave no sound."""
 
 
 class Refused(msgspec.Struct, tag="refused", frozen=True):
@@ -44,19 +44,19 @@ MonitorEvent = Listing | Levels | Refused
 
 
 class MeasureLevel(msgspec.Struct, tag="look", frozen=True):
-    """Where one device at a time can be heard, it is to be this one."""
+    """Where only one device at a time can be monitored, monitor this one."""
 
     device: Device
 
 
 class Unmute(msgspec.Struct, tag="unmute", frozen=True):
-    """Let this device be heard again."""
+    """Unmute this device."""
 
     device: Device
 
 
 MonitorCommand = MeasureLevel | Unmute
-"""Everything the probe process is told."""
+"""Every command to the probe process."""
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(MonitorEvent)
@@ -91,12 +91,12 @@ class DeviceMonitor:
         _log.warning("there are no levels in the device picker: the probe process ended %d times", TRIES)
 
     def look(self, device: Device) -> None:
-        """Hear this device, where only one at a time can be heard."""
+        """Monitor this device, where only one at a time can be."""
         self._looked_at = device
         self._say(MeasureLevel(device))
 
     def unmute(self, device: Device) -> None:
-        """Let a device be heard again; the next `Listing` shows it, or `Refused` says why not."""
+        """Unmute a device; the next `Listing` shows it, or `Refused` says why not."""
         self._say(Unmute(device))
 
     def _say(self, order: MonitorCommand) -> None:

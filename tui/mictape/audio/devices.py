@@ -53,7 +53,7 @@ class Device(msgspec.Struct, frozen=True):
     muted: bool = False
 
     def __post_init__(self) -> None:
-        """Whoever makes a device chooses its name, and a Bluetooth device's owner may be anybody."""
+        """A device's maker chooses its name; a Bluetooth device's is chosen by its owner, who may be a stranger."""
         for field in ("id", "name", "host_api"):
             msgspec.structs.force_setattr(self, field, one_line(getattr(self, field)))
 

@@ -1,4 +1,4 @@
-"""What is wrong with the sound of a microphone, told from its levels: no signal, no speech, too quiet, clipping.
+"""What is wrong with the sound of a microphone, found from its levels: no signal, no speech, too quiet, clipping.
 
 Everything is counted in sample time, in cells of the meters' grid; nothing here knows a clock.
 """
@@ -22,9 +22,9 @@ ZEROS_AFTER_SOUND_MS: Final = 5_000
 """The same once the stream has carried sound, since noise gates give zeros at every breath."""
 
 SIGNAL_DB: Final = -50.0
-"""RMS above it (AES17) is a signal that somebody might take for speech; a quiet room is below it."""
+"""RMS above it (AES17) is a signal that could be speech; a quiet room is below it."""
 NO_SPEECH_MS: Final = 15_000
-"""So much signal without speech in it is told."""
+"""So much signal without speech in it is reported."""
 LINGER_MS: Final = 5_000
 """So long without signal, or without a clip, and the hint about it is over."""
 
@@ -85,7 +85,7 @@ class SignalWatch:
 
         Args:
             cell: Its level.
-            speech: Whether somebody speaks in it; None while nobody can tell, which counts neither way.
+            speech: Whether there is speech in it; None while that is not known, which counts neither way.
         """
         cell_ms = cell.steps * GRID_MS
         if cell.peak > 0:

@@ -1,6 +1,6 @@
 """What the capture process and the app say to each other: one JSON object a line.
 
-The app needs neither numpy nor PortAudio to read these. Audio never travels here: whoever wants it reads
+The app needs neither numpy nor PortAudio to read these. Audio never travels here: readers take it from
 the tape.
 
 Commands go the other way as single words, a line each: `go` (begin to write), `pause`, `resume`, `close`.
@@ -128,7 +128,7 @@ class ChannelsDiffer(msgspec.Struct, tag="channels differ", frozen=True):
 
 
 class ClocksJumped(msgspec.Struct, tag="clocks jumped", frozen=True):
-    """The machine slept, or somebody set its clock, while sound was recorded."""
+    """The machine slept, or its clock was set, while sound was recorded."""
 
     why: Literal["suspend", "step"]
     by_s: float

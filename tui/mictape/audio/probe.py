@@ -25,7 +25,7 @@ from mictape.audio.listing import of_server, portaudio_inputs
 from mictape.failure import Failure, MictapeError
 
 TICK_S: Final = 1 / pulse.PEAKS_PER_S
-"""How often levels are told."""
+"""How often levels are reported."""
 AGAIN_S: Final = 1.5
 """Without a sound server, how long after one list the next is made: a device is shown within 2 s."""
 
@@ -34,7 +34,7 @@ _Orders = SimpleQueue[MonitorCommand]
 
 
 def main() -> None:
-    """Tell until nobody listens."""
+    """Report until the pipe is closed."""
     orders: _Orders = SimpleQueue()
     threading.Thread(target=_obey, args=(orders,), daemon=True).start()
     with pulse.connected() as server:
@@ -57,7 +57,7 @@ def _say(sight: MonitorEvent) -> None:
     try:
         sys.stdout.buffer.write(_encoder.encode(sight) + b"\n")
         sys.stdout.buffer.flush()
-    except OSError:  # nobody reads any more
+    except OSError:  # the app has closed the pipe
         os._exit(0)
 
 
@@ -142,7 +142,7 @@ class _Loudness:
                 self._stream.start()
 
     def take(self) -> Levels | None:
-        """What has been heard since the last call."""
+        """The peak levels since the last call."""
         if self._device is None or self._stream is None:
             return None
         peak, self._peak = self._peak, 0.0

@@ -85,7 +85,7 @@ def sources(server: Server) -> list[Device]:
 
 
 def unmute(server: Server, target: str) -> bool:
-    """Let a source be heard again; False when it is not there or the server refuses."""
+    """Unmute a source; False when it is not there or the server refuses."""
     with suppress(*errors()):
         found: list[_Source] = server.source_list()
         for source in found:

@@ -1,52 +1,30 @@
-"""The app's side of the capture process: start, commands, watchdog, restart.
+"""One track's source while it is recorded: starts capture processes, watches them and replaces them.
 
-Needs neither numpy nor PortAudio. What was captured is told to the tape; everything else is an event. Whether
-the tape has ended is not for a source to say: another one may go on with it.
+Needs neither numpy nor PortAudio. The length of the recording goes to the tape; everything else is an event. Whether
+the tape has ended is not the source's decision: another source may go on with it.
 """
 
 import asyncio
-import logging
-import os
-import re
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from stat import S_ISDIR, S_ISREG
 from typing import Final, Literal
 
 import msgspec
 
-from mictape import subprocesses as children
-from mictape.audio.devices import Device
-from mictape.audio.messages import (
-    Backend,
-    ChannelsCancel,
-    ChannelsDiffer,
-    ClocksJumped,
-    Ended,
-    Failed,
-    Hole,
-    Message,
-    Oddity,
-    Opened,
-    Paused,
-    Progress,
-    TrueRate,
-)
+from mictape.audio.capture_process import CLOSE_S, CaptureProcess
+from mictape.audio.messages import Ended, Failed, Hole, Oddity, Opened, Paused, Progress
+from mictape.audio.oddities import explained
+from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec, StdinSource, is_pipe
 from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
-from mictape.plain_text import one_line
 from mictape.units import clock
 
 OPEN_S: Final = 15.0
 """A device that is not open after this long will not be; a busy machine needs 2 s to start the process."""
 FIRST_STARTS: Final = 4
 """A source is given up that ends so many capture processes in a row before it is open."""
-CLOSE_S: Final = 2.0
-"""A capture process that has not closed after this long is killed; its tape is whole in any case."""
 STALL_S: Final = 1.0
 """Without a new sample for this long the source is stalled."""
 GIVE_UP_S: Final = 3.0
@@ -60,60 +38,13 @@ MOST_FAILURES: Final = 4
 """A file is given up at which so many processes in a row stood still or never got so far as to be open, without a new
 sample; one that dies while it reads counts twice."""
 
-_DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
-
 SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "ended"]
-"""How it stands with the sound, in the session's words; that it has ended is an event of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSource:
-    """A microphone, or the computer's own sound."""
-
-    device: Device
-    backend: Backend = "sounddevice"
-    """The way to it that is wanted; see `backends.open_device`."""
-    channel: int | None = None
-    """The one that is recorded, counted from 1; None: the mean of all."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """A sound file, as if it were live or as fast as it goes."""
-
-    path: Path
-    pace: Literal["real", "fast"] = "real"
-    channel: int | None = None
-    """The one that is recorded, counted from 1, while others of the file go onto other tracks; None: the mean of all.
-
-    Such tracks have the file's time in common and no moments of their own.
-    """
-
-    @property
-    def name(self) -> str:
-        """The file's name, as text that UTF-8 can hold and no terminal obeys."""
-        return one_line(os.fsencode(self.path.name).decode(errors="replace"))
-
-
-@dataclass(frozen=True, slots=True)
-class StdinSource:
-    """A sound file on standard input. It writes from the start and can neither be paused nor restarted."""
-
-
-SourceSpec = DeviceSource | FileSource | StdinSource
-
-
-def source_of(name: str, pace: Literal["real", "fast"] = "fast") -> FileSource | StdinSource:
-    """What a person means by the name of a file; `-` and the paths of standard input are that."""
-    return StdinSource() if name in _STDIN else FileSource(Path(name), pace)
-
-
-_STDIN: Final = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+"""The state of a source. That it has ended is an event of its own, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceChanged:
-    """How it stands with the sound is different now."""
+    """The state of the source has changed."""
 
     state: SourceState
     failure: Failure | None = None
@@ -121,7 +52,7 @@ class SourceChanged:
 
 
 Event = Progress | Hole | Paused | SourceChanged | Ended
-"""What a source tells. The counts of `Progress` are since the source was opened, over all restarts."""
+"""What a source reports. The counts of `Progress` are since the source was opened, over all restarts."""
 
 
 class _SourceError(Exception):
@@ -134,9 +65,6 @@ class _SourceError(Exception):
         self.restart = restart
         self.died = died
         """Whether the process ended without a word."""
-
-
-_DECODER: Final = msgspec.json.Decoder(Message)
 
 
 class _Stuck:
@@ -155,7 +83,7 @@ class _Stuck:
 
 
 class Source:
-    """One track's source: opens it, keeps it open, and feeds the tape's told length.
+    """One track's source: opens it, keeps it open, and reports the tape's length to its readers.
 
     Iterate over it for its events, of which `Ended` is the last one. Close it in any case.
     """
@@ -178,7 +106,7 @@ class Source:
         """Other devices of the same name, by their targets: none of them is ours come back."""
         self._paused = False
         self._closing = asyncio.Event()
-        self._process: Process | None = None
+        self._process: CaptureProcess | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._earlier = Progress(0)
         """The counts of the processes before this one."""
@@ -224,12 +152,13 @@ class Source:
         """Close the tape and end the process, in about two seconds at most; says where the tape ends."""
         self._closing.set()
         if self._keeper is not None:
-            if isinstance(self.spec, StdinSource):
-                self._terminate()
+            if isinstance(self.spec, StdinSource) and self._process is not None:
+                self._process.terminate()
             self._command("close")
             _, late = await asyncio.wait({self._keeper}, timeout=CLOSE_S)
             if late:
-                self._kill()
+                if self._process is not None:
+                    self._process.kill()
                 await asyncio.wait({self._keeper}, timeout=CLOSE_S)
                 self._keeper.cancel()
         return self._finish("closed")
@@ -238,7 +167,7 @@ class Source:
         """The events, up to and with `Ended`."""
         while (event := await self._events.get()) is not None:
             yield event
-        self._events.put_nowait(None)  # whoever asks again sees the end again
+        self._events.put_nowait(None)  # so that iterating again ends at once, too
 
     # The keeper: one process after the other.
 
@@ -263,7 +192,7 @@ class Source:
                 trouble = await self._restart()
 
     async def _wait_to_restart(self, trouble: _SourceError, restarts: int) -> bool:
-        """Tell the trouble and wait as long as the back-off says; False when there is to be no restart."""
+        """Report the trouble and wait as long as the back-off says; False when there is to be no restart."""
         self._report(trouble.state, trouble.failure)
         if trouble.restart and not self._closing.is_set():
             with suppress(TimeoutError):
@@ -296,23 +225,25 @@ class Source:
     async def _start(self) -> Opened:
         """Start a process and let it write if it is to. Raises _SourceError when the source cannot be opened."""
         self._opened = False
-        process = self._process = await self._spawn()
+        process = self._process = await CaptureProcess.start(
+            self.spec, self._folder, self._track, after=self._after(), twins=self._twins, log=self._log
+        )
         try:
             # A file may have to be decoded up to where the tape ends, and a pipe waits for its writer.
             limit_s = OPEN_S if isinstance(self.spec, DeviceSource) else None
-            message = await asyncio.wait_for(_receive(process), limit_s)
+            message = await asyncio.wait_for(process.receive(), limit_s)
         except TimeoutError:
             message = Failed("The source did not open in time", "Plug it in again or choose another device", "device")
         except BaseException:
-            self._kill()
+            process.kill()
             raise
         if isinstance(message, Opened):
             self._opened = True
             if self._writes and not self._paused:
                 self._command("go")
             return message
-        self._kill()
-        await process.wait()
+        process.kill()
+        await process.reap()
         raise self._trouble(message if isinstance(message, Failed) else None)
 
     async def _listen(self) -> _SourceError | None:
@@ -322,7 +253,7 @@ class Source:
         failed: Failed | None = None
         watch = None if self._once else asyncio.create_task(self._watch(process))
         try:
-            while (message := await _receive(process)) is not None:
+            while (message := await process.receive()) is not None:
                 if isinstance(message, Ended):
                     self._tape.report(message.samples)
                     self._finish(message.why, message.warning)
@@ -333,7 +264,7 @@ class Source:
         finally:
             if watch is not None:
                 watch.cancel()
-        await self._reap(process)
+        await process.reap()
         if self._ended is not None:
             return None
         with suppress(TapeError):
@@ -348,7 +279,7 @@ class Source:
         elif isinstance(message, Paused):
             self._tape.report(message.samples)
         elif isinstance(message, Oddity):
-            self._events.put_nowait(SourceChanged("open", _oddity(message)))
+            self._events.put_nowait(SourceChanged("open", explained(message)))
             return
         self._events.put_nowait(message)
 
@@ -362,8 +293,8 @@ class Source:
             overflows=earlier.overflows + progress.overflows,
         )
 
-    async def _watch(self, process: Process) -> None:
-        """Tell when no sample comes, and end a process that stays so.
+    async def _watch(self, process: CaptureProcess) -> None:
+        """Report when no sample comes, and end a process from which none comes for `GIVE_UP_S`.
 
         Counts its own looks instead of seconds: when the app itself was held up, nothing is wrong with the sound.
         """
@@ -417,32 +348,12 @@ class Source:
             self._events.put_nowait(changed)
 
     def _finish(self, why: Literal["exhausted", "closed"], warning: str = "") -> Ended:
-        """The source has ended: tell it once."""
+        """Report once that the source has ended."""
         if self._ended is None:
             self._ended = Ended(self._tape.samples, why, warning)
             self._events.put_nowait(self._ended)
             self._events.put_nowait(None)
         return self._ended
-
-    # The process.
-
-    async def _spawn(self) -> Process:
-        with children.appending_to(self._log) as stderr:
-            return await asyncio.create_subprocess_exec(
-                *children.command(
-                    "mictape.audio.capture.process",
-                    *("--folder", str(self._folder), "--track", str(self._track), "--after", self._after()),
-                    *_options(self.spec),
-                    *(f"--twin={target}" for target in self._twins),
-                ),
-                stdin=None if isinstance(self.spec, StdinSource) else PIPE,
-                stdout=PIPE,
-                stderr=stderr,
-                env=children.environment(_variables(self.spec)),
-                pass_fds=_descriptors(self.spec),
-                start_new_session=True,
-                creationflags=children.CREATION_FLAGS,
-            )
 
     def _after(self) -> Literal["start", "pause", "hole"]:
         """What lies between the last sample on the tape and the next process's first."""
@@ -450,94 +361,6 @@ class Source:
             return "start"
         return "pause" if self._paused else "hole"
 
-    def _command(self, word: str) -> None:
-        pipe = self._process.stdin if self._process else None
-        if pipe is not None and not pipe.is_closing():
-            pipe.write(f"{word}\n".encode())
-
-    def _terminate(self) -> None:
-        with suppress(ProcessLookupError):
-            if self._process is not None:
-                self._process.terminate()
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            if self._process is not None:
-                self._process.kill()
-
-    async def _reap(self, process: Process) -> None:
-        """Wait for a process that has nothing more to say."""
-        try:
-            await asyncio.wait_for(process.wait(), CLOSE_S)
-        except TimeoutError:
-            self._kill()
-            await process.wait()
-
-
-async def _receive(process: Process) -> Message | None:
-    """The next message; None when there will be none. A process that cannot be understood is ended."""
-    assert process.stdout is not None
-    try:
-        line = await process.stdout.readline()
-        return _DECODER.decode(line) if line.endswith(b"\n") else None
-    except ValueError:  # no message (msgspec), or no line (asyncio: longer than 64 KiB)
-        logging.getLogger(__name__).exception("the capture process cannot be understood")
-        process.kill()
-        return None
-
-
-def _oddity(message: Oddity) -> Failure:
-    """What is odd about a source that is open."""
-    match message:
-        case TrueRate(claimed, measured):
-            what = f"The device claims {claimed} samples a second and delivers {measured}, which is corrected"
-            return Failure(what, "A headset's own microphone lowers its quality; another microphone keeps it")
-        case ChannelsCancel(channel):
-            what = f"The channels cancel each other out, so channel {channel} alone is recorded"
-            return Failure(what, "Check the wiring: one channel has its polarity reversed")
-        case ChannelsDiffer():
-            what = "The two channels take turns, as if each had a speaker of its own"
-            return Failure(what, "Transcribe them apart: --tracks channels")
-        case ClocksJumped(why, by_s):
-            length = timedelta(seconds=round(abs(by_s)))
-            if why == "suspend":
-                return Failure(f"The machine slept for {length}; nothing was recorded meanwhile")
-            way = "forward" if by_s > 0 else "back"
-            what = f"The computer's clock was set {way} by {length}; the times of day jump here"
-            return Failure(what, "The recording continues; its own time is not affected")
-
-
-def _options(spec: SourceSpec) -> tuple[str, ...]:
-    match spec:
-        case DeviceSource(device, backend, channel):
-            chosen = () if channel is None else ("--channel", str(channel))
-            way = ("--backend", backend, *chosen)
-            return ("--source", "device", "--device", msgspec.json.encode(device).decode(), *way)
-        case FileSource(path, pace, channel):
-            chosen = () if channel is None else ("--channel", str(channel))
-            return ("--source", "file", f"--path={path}", "--pace", pace, *chosen)
-        case StdinSource():
-            return ("--source", "stdin")
-
-
-def _descriptors(spec: SourceSpec) -> tuple[int, ...]:
-    """The open file that a path such as /dev/fd/63 stands for: a shell's <(…) is one."""
-    match = _DESCRIPTOR.fullmatch(str(spec.path)) if isinstance(spec, FileSource) else None
-    return (int(match[1]),) if match else ()
-
-
-def is_pipe(path: Path) -> bool:
-    """Whether it is there and neither a file nor a folder: what is read from it is gone."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:  # the capture process will say why
-        return False
-    return not (S_ISREG(mode) or S_ISDIR(mode))
-
-
-def _variables(spec: SourceSpec) -> dict[str, str]:
-    """What leads the capture process to the chosen source."""
-    variables = {"JACK_NO_START_SERVER": "1"}
-    if isinstance(spec, DeviceSource) and spec.device.host_api in {"PulseAudio", "PipeWire"}:
-        variables |= {"PULSE_SOURCE": spec.device.target, "PULSE_PROP": "application.name=Mictape"}
-    return variables
+    def _command(self, word: Literal["go", "pause", "resume", "close"]) -> None:
+        if self._process is not None:
+            self._process.command(word)

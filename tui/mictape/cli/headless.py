@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
-from mictape.audio.source import SourceSpec
+from mictape.audio.source_spec import SourceSpec
 from mictape.cli import output
 from mictape.cli.export import STDOUT, format_for, style_of
 from mictape.cli.line_command import LineCommand

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mictape.audio.file_info import file_info
-from mictape.audio.source import FileSource, is_pipe, source_of
+from mictape.audio.source_spec import FileSource, is_pipe, source_of
 from mictape.cli.headless import progress_bar, taking_signals
 from mictape.cli.output import say
 from mictape.cli.several import each_of

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mictape.audio.devices import Device, find, list_devices, pick
-from mictape.audio.source import DeviceSource
+from mictape.audio.source_spec import DeviceSource
 from mictape.failure import Failure, MictapeError
 from mictape.settings import Settings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.file_info import file_info
-from mictape.audio.source import FileSource, SourceSpec, is_pipe, source_of
+from mictape.audio.source_spec import FileSource, SourceSpec, is_pipe, source_of
 from mictape.failure import ExitCode, Failure, MictapeError
 
 ENDINGS: Final = frozenset(

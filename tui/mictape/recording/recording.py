@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from mictape.audio.devices import Device, list_devices
-from mictape.audio.source import DeviceSource, SourceSpec
+from mictape.audio.source_spec import DeviceSource, SourceSpec
 from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
 from mictape.engines.readiness import in_thread

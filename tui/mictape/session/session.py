@@ -11,8 +11,9 @@ from typing import Final
 
 from mictape.audio.devices import Device
 from mictape.audio.messages import Ended, Hole, Paused, Progress
-from mictape.audio.source import DeviceSource, FileSource, Source, SourceChanged, SourceSpec
 from mictape.audio.source import Event as SourceEvent
+from mictape.audio.source import Source, SourceChanged
+from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape, count_samples
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure, MictapeError

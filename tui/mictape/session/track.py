@@ -11,7 +11,8 @@ from typing import Final, Literal
 from mictape.audio.ballistics import Meter
 from mictape.audio.diagnostics import SignalWatch, no_signal_hint
 from mictape.audio.messages import GRID_MS, Progress
-from mictape.audio.source import DeviceSource, FileSource, Source, SourceSpec, SourceState
+from mictape.audio.source import Source, SourceState
+from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape
 from mictape.engines.base import Word
 from mictape.failure import Advice, Failure

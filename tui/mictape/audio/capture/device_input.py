@@ -99,7 +99,7 @@ class DeviceInput(ABC):
         return
 
     def gone(self) -> None:
-        """The device is not there any more: say so to whoever reads."""
+        """The device is gone: report it to the reader."""
         if self._inbox is not None:
             self._inbox.put(InputError(self._is_gone()))
 

@@ -139,7 +139,7 @@ class ReadInput:
                 return
             seconds = len(samples) / self.rate
             now = time.monotonic()
-            if self._pace == "real":  # a block is there when its last frame would have been heard
+            if self._pace == "real":  # a block is there when its last frame would have been played
                 due = (now if due is None else due) + seconds
                 time.sleep(max(due - now, 0))
             else:
@@ -153,7 +153,7 @@ def _finite(samples: Samples) -> Samples:
 
 
 def open_file(path: Path, pace: Pace, folder: Path, *, skip: int = 0, channel: int | None = None) -> ReadInput:
-    """Open a file or a named pipe; it is held until told to flow.
+    """Open a file or a named pipe; it is held until it is released.
 
     Args:
         path: Its path.

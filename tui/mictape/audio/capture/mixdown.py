@@ -14,9 +14,9 @@ ADDS_UP: Final = 1 / 4
 AGAIN_S: Final = 1.0
 """The mean is taken again once channels have added up for so long."""
 APART: Final = 100.0
-"""20 dB: so much louder than the other a channel has somebody to itself."""
+"""20 dB: a channel that is so much louder than the other is the only one with speech."""
 TURN_S: Final = 2.0
-"""Each channel of two has had somebody to itself for so long before they are said to take turns …"""
+"""Each of two channels was the only one with speech for so long before they are said to take turns …"""
 TURNS_SHARE: Final = 0.6
 """… which it was for most of the time that there was sound."""
 _FULL_SCALE: Final = 32_768

@@ -122,7 +122,7 @@ def find_server(entries: Iterable[Mapping[str, Any]]) -> int:
     for index, entry in enumerate(entries):
         if entry["name"] == "pulse" and entry.get("max_input_channels", entry.get("maxInputChannels")):
             return index
-    # ALSA shows `pulse` only while a server answers: without an answer nobody knows whether the plug-in is there.
+    # ALSA shows `pulse` only while a server answers: without an answer it is not known whether the plug-in is there.
     what = "PortAudio cannot reach the sound server: either it is not running, or ALSA's plug-in for it is missing"
     raise UnreachableError(Failed(what, no_pulse_plugin().remedy, "device"))
 

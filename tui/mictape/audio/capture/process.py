@@ -1,9 +1,9 @@
 """The capture process: a device, a file or standard input onto the tape, levels and status to the app.
 
 Started by `source.py` as `python -m mictape.audio.capture.process`; `messages.py` is what it says and obeys. It writes
-nothing before the command `go` and ends when its command pipe closes, since then nobody is there any more.
+nothing before the command `go` and ends when its command pipe closes, since the app has ended then.
 With `--source stdin` it inherits the real standard input, takes no commands and goes at once; it ends when
-nobody reads its status.
+its status is not read.
 
 A process of its own: a Python callback loses sound whenever its interpreter is held up, native libraries
 scribble on file descriptors 1 and 2, and a driver that hangs can be killed.
@@ -56,7 +56,7 @@ _CLOSE: Final = "close"
 class Status:
     """Says messages on a pipe from a thread of its own; what could not be said yet is merged.
 
-    When nobody reads them any more it closes the tape; before the source is open, when its driver or a pipe without a
+    When they are not read any more it closes the tape; before the source is open, when its driver or a pipe without a
     writer may hold the process up, it ends it.
     """
 
@@ -101,7 +101,7 @@ class Status:
         self._thread.join(_LAST_WORD_S)
 
     def leave(self) -> None:
-        """Nobody is there any more: close, or end at once when there is nothing to close."""
+        """The app has ended: close, or end at once when there is nothing to close."""
         if not self._opened:
             os._exit(0)
         self._inbox.put(_CLOSE)
@@ -128,7 +128,7 @@ class Status:
                 _write_all(self._fd, b"".join(encoder.encode(message) + b"\n" for message in (*messages, *last)))
                 if not opened and not _is_read(self._fd):
                     raise BrokenPipeError
-            except OSError:  # nobody reads any more
+            except OSError:  # the app has ended
                 self.leave()
                 return
             if last:
@@ -295,7 +295,7 @@ def _read_words(inbox: Inbox, status: Status) -> None:
 
 
 def _is_read(fd: int) -> bool:
-    """Whether somebody has the other end of a pipe; it is only known where pipes can be polled."""
+    """Whether the other end of a pipe is open; it is only known where pipes can be polled."""
     if not hasattr(select, "poll"):
         return True
     poll = select.poll()

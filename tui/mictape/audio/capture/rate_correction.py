@@ -169,7 +169,7 @@ class Corrector:
         return samples, found
 
     def forget(self) -> None:
-        """Frames were lost: begin to count anew, at the rate known so far."""
+        """Frames were lost: restart the count, at the rate known so far."""
         self._watch = RateWatch(self._watch.rate)
 
     def _new_resampler(self, rate: int) -> _Resampler | None:

@@ -60,7 +60,7 @@ class Mixer:
         return (self._resampler.resample_chunk(mono) if self._resampler else mono).tobytes()
 
     def flush(self) -> bytes:
-        """The rest of what was fed, without which the end would be lost; then it begins anew."""
+        """The rest of what was fed, without which the end would be lost; then it starts over."""
         if self._resampler is None:
             return b""
         rest = self._resampler.resample_chunk(np.zeros(0, dtype=np.int16), last=True)
@@ -230,7 +230,7 @@ class Recorder:
         return Clock(read_journal(self._writer.folder, self._writer.track).anchors).monotonic(self._writer.samples)
 
     def _meet_overflow(self, block: Block) -> None:
-        """Count time anew: frames are missing before this block, and nobody says how many."""
+        """Restart the clock: frames are missing before this block, and how many is not known."""
         pending = self._pending
         if pending is not None and self._time.lateness_s(block.monotonic) < _SAME_S:
             return

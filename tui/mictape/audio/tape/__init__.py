@@ -3,7 +3,7 @@
 A tape of track N in a session's folder is the files `trackN-FIRST.wav`, FIRST being the tape position of the
 part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors, holes and accounts. Once its session
 has ended a part may be packed: `trackN-FIRST.flac` holds the same samples. The capture process is the only writer.
-Readers trust the number of samples they are told, never the header of a growing file; a finished tape is as long as its
+Readers trust the reported number of samples, never the header of a growing file; a finished tape is as long as its
 files are.
 """
 

@@ -97,7 +97,7 @@ def find_tracks(folder: Path) -> list[int]:
 
 
 def count_samples(folder: Path, track: int) -> int:
-    """The length of a tape that nobody writes, from its files. Raises TapeError."""
+    """The length of a tape that is not being written, from its files. Raises TapeError."""
     return max((part.first + part.samples for part in find_parts(folder, track)), default=0)
 
 

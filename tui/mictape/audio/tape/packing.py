@@ -1,6 +1,6 @@
 """Finished parts as FLAC: half the size, the same samples.
 
-The sound is never in one file only that nobody has checked: a part is packed under another name, read back and compared
+The sound is never only in a file that was not checked: a part is packed under another name, read back and compared
 sample by sample, made to survive a loss of power and renamed; only then the WAV goes. A process that is killed at any
 moment leaves the WAV, the FLAC or both, and a rest that the next one removes.
 """
@@ -41,7 +41,7 @@ def read_packed(path: Path, start: int, count: int) -> bytes:
 
 
 def pack(folder: Path) -> int:
-    """Pack all parts in a session's folder that nobody writes any more; hold its lock.
+    """Pack all parts in a session's folder that are not written any more; hold its lock.
 
     Returns:
         The bytes that are free now.

@@ -10,7 +10,7 @@ from mictape.units import SAMPLE_BYTES
 
 
 class Tape:
-    """A tape as the app reads it: as long as it was told, each reader at its own position.
+    """A tape as the app reads it: as long as was reported, each reader at its own position.
 
     Belongs to one event loop.
     """
@@ -25,11 +25,11 @@ class Tape:
         self._samples = 0
         self._ended = False
         self._nudges = 0
-        self._told = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @classmethod
     def finished(cls, folder: Path, track: int, origin: int = 0) -> "Tape":
-        """A tape that nobody writes any more, as long as its files are. Raises TapeError."""
+        """A tape that is not written any more, as long as its files are. Raises TapeError."""
         tape = cls(folder, track, origin)
         tape.report(count_samples(folder, track))
         tape.end()
@@ -37,7 +37,7 @@ class Tape:
 
     @property
     def samples(self) -> int:
-        """The told length."""
+        """The length that was reported."""
         return self._samples
 
     @property
@@ -46,20 +46,20 @@ class Tape:
         return self._ended
 
     def report(self, samples: int) -> None:
-        """Tell the length; a tape never gets shorter."""
+        """Set the length; a tape never gets shorter."""
         if samples > self._samples:
             self._samples = samples
             self._wake()
 
     def end(self) -> None:
-        """Tell that it will not grow any more."""
+        """Say that it will not grow any more."""
         self._ended = True
         self._wake()
 
     def read(self, start: int, count: int) -> bytes:
-        """Up to `count` samples from tape position `start` as 16-bit PCM; fewer only at the told end.
+        """Up to `count` samples from tape position `start` as 16-bit PCM; fewer only at its end.
 
-        Raises TapeError when the files do not hold what was told.
+        Raises TapeError when the files hold less than was reported.
         """
         position, end = max(start, 0), min(start + count, self._samples)
         pieces: list[bytes] = []
@@ -77,23 +77,23 @@ class Tape:
 
     async def wait(self, beyond: int) -> int:
         """Return the length as soon as it is more than `beyond`, when the tape has ended, or when nudged."""
-        told = self._nudges
-        while self._samples <= beyond and not self._ended and self._nudges == told:
-            await self._told.wait()
+        nudges = self._nudges
+        while self._samples <= beyond and not self._ended and self._nudges == nudges:
+            await self._changed.wait()
         return self._samples
 
     def nudge(self) -> None:
-        """Let whoever waits look again: something else than the length has changed."""
+        """Wake all waiting readers: something other than the length has changed."""
         self._nudges += 1
         self._wake()
 
     def close(self) -> None:
-        """Let go: whoever waits returns."""
+        """Wake all waiting readers for good."""
         self.end()
 
     def _wake(self) -> None:
-        self._told.set()
-        self._told = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _read_at(self, start: int, end: int) -> bytes:
         """Whole samples from the last known part that begins no later than `start`, as far as its file goes."""

@@ -104,7 +104,7 @@ class TapeWriter:
         self._samples = samples
 
     def _open(self, path: Path, flags: int) -> FileIO:
-        binary = getattr(os, "O_BINARY", 0)  # on Windows a file is text unless told otherwise
+        binary = getattr(os, "O_BINARY", 0)  # on Windows a file is text by default
         try:
             return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | binary | flags, PRIVATE), "r+")
         except OSError as error:

@@ -87,7 +87,7 @@ def _tag_in(data: bytes) -> _Tag | None:
     flags = int.from_bytes(data[at + 4 : at + 8])
     frames = int.from_bytes(data[at + 8 : at + 12]) if flags & 1 else 0
     lame = at + 8 + 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1) + 4 * (flags >> 3 & 1)
-    if not data[lame : lame + 4].isalpha():  # `LAME`, `Lavc`, `Lavf`: else nobody says
+    if not data[lame : lame + 4].isalpha():  # `LAME`, `Lavc`, `Lavf`: else it is not known
         return _Tag(frames)
     gaps = int.from_bytes(data[lame + _LAME_DELAY_AT : lame + _LAME_DELAY_AT + 3])
     return _Tag(frames, gaps >> 12, gaps & 0xFFF)

@@ -72,7 +72,7 @@ class SndfileSound:
         """Open it.
 
         Args:
-            file: The bytes; of a descriptor nobody knows the length.
+            file: The bytes; the length of a descriptor is not known.
             share: How many times as long as its bytes here it says that it is.
 
         Raises:
