@@ -34,7 +34,7 @@ TERMINALS: Final = 20
 KEPT: Final = 3 * RATE
 """Shorter sessions without text are discarded."""
 
-FLOOD: Final = b"\xff\xe9\x1b[<35;10;10M\x1b[I\x1b[O" * 2000
+FLOOD: Final = b"\xff\xe9\x1b[<35;10;10M\x1b[I\x1b[O" * 500
 """Bytes that are no UTF-8, moves of the mouse, changes of the focus: input that asks for nothing."""
 
 
