@@ -8,6 +8,7 @@ from typing import Final
 
 from mictape import keys
 from mictape.engines import documentation as engines
+from mictape.library.export import documentation as json
 from mictape.settings import documentation as settings
 
 FOLDER: Final = Path(__file__).parents[1] / "docs"
@@ -15,7 +16,12 @@ FOLDER: Final = Path(__file__).parents[1] / "docs"
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file name in `docs`."""
-    return {"configuration.md": settings.markdown(), "engines.md": engines.markdown(), "keys.md": keys.markdown()}
+    return {
+        "configuration.md": settings.markdown(),
+        "engines.md": engines.markdown(),
+        "json.md": json.markdown(),
+        "keys.md": keys.markdown(),
+    }
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from bench.report import Part, Report
 
-BENCHMARKS: Final = ("audio", "engines", "models", "recognition", "transcript", "weight")
+BENCHMARKS: Final = ("audio", "engines", "library", "models", "recognition", "transcript", "weight")
 """Modules of this package; each has `PARTS`."""
 
 

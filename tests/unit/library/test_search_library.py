@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mictape.failure import ExitCode, MictapeError
-from mictape.library import labels, trash
+from mictape.library import labels, search, trash
 from mictape.library.library import Store
 from mictape.library.query import parse
 from mictape.library.records import LineRecord, TrackRecord
@@ -179,6 +179,28 @@ def test_pages_together_are_everything_once_the_newest_first(store: Store) -> No
     assert sorted(seen) == sorted((id, line) for id in ids for line in range(5))
     assert [id for id, _ in seen] == sorted((id for id, _ in seen), reverse=True)
     assert pages == 4
+
+
+@pytest.mark.parametrize("budget_s", [0.0, 60.0])
+@pytest.mark.parametrize("typed", ["word speaker:anna", "speaker:anna", "word marked", "word tag:work", "word in:talk"])
+def test_a_filter_that_leaves_most_out_is_searched_piece_by_piece(
+    store: Store, typed: str, budget_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = session(store, *["word"] * 40)
+    session(store, *["word"] * 40)
+    store.set_speaker(id, 3, "Anna")
+    store.set_mark(id, 3, "")
+    labels.tag_session(store, id, add=["work"])
+    labels.rename_session(store, id, "Talk")
+    monkeypatch.setattr(search, "BUDGET_S", budget_s)
+    monkeypatch.setattr(search, "PIECE", 7)
+    found, page, pages = list[int | None](), None, 0
+    while page is not None or not pages:
+        result = find(store, parse(typed), page=page)
+        found += [hit.line for group in result.sessions for hit in group.hits]
+        page, pages = result.following, pages + 1
+    assert sorted(found, key=str) == ([3] if "speaker" in typed or "marked" in typed else sorted(range(40), key=str))
+    assert (pages > 1) == (budget_s == 0)
 
 
 def test_the_index_follows_every_change_of_a_line(store: Store) -> None:

@@ -58,6 +58,11 @@ class LibraryQuery(msgspec.Struct, frozen=True):
         return self == LibraryQuery(without=self.without)
 
     @property
+    def filtered(self) -> bool:
+        """Whether it leaves out lines that have all of its terms."""
+        return self != LibraryQuery(self.terms, self.without)
+
+    @property
     def of_lines(self) -> bool:
         """Whether only lines can be found: it asks for something that titles and tags do not have."""
         return self.marked or (self.speaker, self.after, self.before) != (None, None, None)

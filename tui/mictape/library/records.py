@@ -5,13 +5,16 @@ All times are session time, samples at 16 kHz, unless the name says otherwise.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from mictape.engines.base import Word
 from mictape.transcript.model import SPEECH, Kind
 from mictape.units import RATE
+
+NO_LINE: Final = -1
+"""The id of what stands between lines without being one: gaps and holes."""
 
 
 class LineRecord(msgspec.Struct, frozen=True):
@@ -139,6 +142,8 @@ class VersionRecord(msgspec.Struct, frozen=True):
     number: int
     """Counted from 1, which is the text as it was recorded."""
     engine: str
+    title: str
+    """What people call the engine and its model."""
     created_utc_s: float
     complete: bool
     """Whether the whole recording was transcribed."""

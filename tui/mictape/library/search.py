@@ -1,6 +1,7 @@
 """Full-text search over all sessions: page by page, the newest lines first."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Final, Literal
@@ -16,6 +17,10 @@ from mictape.units import RATE, Span
 
 PAGE: Final = 50
 """Lines that are found at a time."""
+PIECE: Final = 20_000
+"""Lines that are looked through at first where a filter may leave most of them out."""
+BUDGET_S: Final = 0.02
+"""A page goes no further after this: a screen has to be drawn."""
 
 What = Literal["line", "note", "mark", "title", "tag"]
 """Where something was found: in a line of speech, a note, the note of a mark, the title or a tag of a session."""
@@ -54,7 +59,7 @@ class Page(msgspec.Struct, frozen=True):
 
     sessions: tuple[SessionHits, ...]
     following: int | None
-    """Asks for the next page; None when this is the last one."""
+    """Asks for the next page; None when this is the last one. A page may have few hits, or none, and yet not be it."""
 
 
 def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: int = PAGE) -> Page:
@@ -71,15 +76,17 @@ def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: i
     """
     if query.empty:
         return Page((), None)
-    rows = _lines(store, query, page, limit)
+    rows, following = _lines(store, query, page, limit)
     found = [] if page is not None or query.of_lines or not query.terms else _labels(store, query)
     found += [(row["session"], _line_hit(store, row, query)) for row in rows]
-    following = rows[-1]["key"] if len(rows) == limit else None
     return Page(tuple(_grouped(store, found)), following)
 
 
-def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> list[sqlite3.Row]:
-    """The rows of lines, the newest first."""
+def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> tuple[list[sqlite3.Row], int | None]:
+    """The rows of lines, the newest first, and where the next page begins.
+
+    Lines that the filters leave out may be many: these are looked through piece by piece, no longer than `BUDGET_S`.
+    """
     where, values = _filters(query)
     if query.terms:
         source = "line_index JOIN lines ON lines.key = line_index.rowid"
@@ -90,19 +97,27 @@ def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> l
         for term in query.without:
             where.append("lines.key NOT IN (SELECT rowid FROM line_index WHERE line_index MATCH ?)")
             values.append(term.match())
-    if page is not None:
-        where.append(f"{key} < ?")
-        values.append(page)
-    return store.rows(
+    statement = (
         'SELECT lines.key, lines.session, lines.id, lines.track, lines."start", lines.text, lines.kind, lines.speaker,'
         " (SELECT note FROM marks WHERE marks.session = lines.session AND marks.line = lines.id) AS mark,"
         " (SELECT name FROM tracks WHERE session = lines.session AND number = lines.track"
         " AND (SELECT count(*) FROM tracks WHERE session = lines.session) > 1) AS track_name"
         f" FROM {source} JOIN sessions ON sessions.key = lines.session"
-        f" WHERE {' AND '.join(where)} ORDER BY {key} DESC LIMIT ?",
-        *values,
-        limit,
+        f" WHERE {' AND '.join(where)} AND {key} >= ? AND {key} < ? ORDER BY {key} DESC LIMIT ?"
     )
+    [(behind,)] = store.rows("SELECT 1 + coalesce(max(key), 0) FROM lines")
+    end, piece = behind if page is None else page, PIECE if query.filtered else behind
+    rows: list[sqlite3.Row] = []
+    began_s = time.monotonic()
+    while end > 0 and len(rows) < limit:
+        start = max(0, end - piece)
+        rows += store.rows(statement, *values, start, end, limit - len(rows))
+        end, piece = start, piece * 4
+        if time.monotonic() - began_s > BUDGET_S:
+            break
+    if len(rows) == limit:
+        return rows, rows[-1]["key"]
+    return rows, end or None
 
 
 def _filters(query: LibraryQuery) -> tuple[list[str], list[object]]:
@@ -112,9 +127,9 @@ def _filters(query: LibraryQuery) -> tuple[list[str], list[object]]:
         (f"lines.kind IN ({SPEECH:d}, {NOTE:d}) AND lines.version IN (0, sessions.version)", ()),
         ("sessions.deleted_utc_s IS NULL", ()),
         (
-            "(instr(search_words(lower(lines.speaker)), search_words(?)) > 0 OR EXISTS (SELECT 1 FROM tracks"
-            " WHERE tracks.session = lines.session AND number = lines.track"
-            " AND instr(search_words(lower(name)), search_words(?)) > 0))",
+            "(lines.speaker IS NOT NULL AND instr(search_words(lower(lines.speaker)), search_words(?)) > 0"
+            " OR (lines.session, lines.track) IN"  # which SQLite looks for once, and not for each line
+            " (SELECT session, number FROM tracks WHERE instr(search_words(lower(name)), search_words(?)) > 0))",
             None if query.speaker is None else (query.speaker.lower(), query.speaker.lower()),
         ),
         (f"{spoken_at} >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
@@ -135,11 +150,12 @@ def _of_session(query: LibraryQuery) -> list[tuple[str, Sequence[object] | None]
     title = query.title
     return [
         (
-            "(instr(search_words(lower(sessions.title)), search_words(?)) > 0 OR instr(sessions.id, ?) = 1)",
+            "sessions.key IN (SELECT key FROM sessions"
+            " WHERE instr(search_words(lower(title)), search_words(?)) > 0 OR instr(id, ?) = 1)",
             None if title is None else (title.lower(), title),
         ),
         (
-            "EXISTS (SELECT 1 FROM tags WHERE tags.session = sessions.key AND tag = ?)",
+            "sessions.key IN (SELECT session FROM tags WHERE tag = ?)",
             None if query.tag is None else (query.tag,),
         ),
     ]

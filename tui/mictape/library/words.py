@@ -8,7 +8,7 @@ cannot do.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mictape.units import Span
@@ -71,8 +71,10 @@ def places_of(text: str, terms: Iterable[tuple[str, bool]]) -> tuple[Span, ...]:
     return tuple(joined)
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+def _folded(text: str) -> tuple[str, Sequence[int]]:
     """The text without case and accents, and for each of its characters the place in `text` it comes from."""
+    if text.isascii():
+        return text.lower(), range(len(text))
     chars: list[str] = []
     places: list[int] = []
     for place, char in enumerate(text):

@@ -1,12 +1,16 @@
 """A session as an export takes it: its text from the library, its times and its sound from its folder."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 
-from mictape.audio.tape import find_parts
+from mictape.audio.tape import count_samples, find_parts
 from mictape.library.export import Document, Style
+from mictape.library.records import NO_LINE, LineRecord, TrackRecord
 from mictape.library.store import Store
-from mictape.session.track_clock import FIRST, TapeClock
+from mictape.session.track_clock import FIRST, TapeClock, clock_of
+from mictape.session.transcript_writer import gap_text, hole_text
+from mictape.transcript.model import Kind
 
 
 def read_document(
@@ -26,6 +30,22 @@ def read_document(
     """
     tracks = store.tracks(session)
     wanted = [line for line in store.lines(session) if lines is None or line.id in lines]
+    if lines is None:
+        without = [line for track in tracks for line in _without_text(store, session, folder, track)]
+        wanted = sorted([*wanted, *without], key=lambda line: line.start)
     sounds = [part.path for track in tracks for part in find_parts(folder, track.number)]
     utc_of = TapeClock(folder, FIRST).now().utc if style.wall_clock else None
     return Document(store.session(session), tracks, wanted, style, utc_of, sounds)
+
+
+def _without_text(store: Store, session: str, folder: Path, track: TrackRecord) -> Iterator[LineRecord]:
+    """A line for each stretch of a track that has no text or no sound."""
+    clock = clock_of(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
+    for stretch in store.coverage(session, track.number):
+        if stretch.what != "covered":
+            what = gap_text if stretch.what == "gap" else hole_text
+            text = what(stretch.end - stretch.start, stretch.why)
+            at = (stretch.start, stretch.end)
+            start, end = at if clock is None else map(clock.session_time, at)
+            kind = Kind.GAP if stretch.what == "gap" else Kind.HOLE
+            yield LineRecord(NO_LINE, track.number, start, end, text, kind)

@@ -5,6 +5,7 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from msgspec import structs
 
@@ -19,6 +20,23 @@ from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged
 from mictape.session.track import Track
 from mictape.transcript.model import NOTE, SPEECH, Kind, Line, PartialText, Transcript
 from mictape.units import RATE
+
+_WHY_LOST: Final[Mapping[str, str]] = {
+    "overflow": "the computer was too busy",
+    "missing": "the device did not deliver it",
+    "restart": "recording had to start again",
+}
+"""`audio.messages.HoleWhy` for people."""
+
+
+def gap_text(samples: int, why: str) -> str:
+    """The line that stands for sound without text."""
+    return f"{samples / RATE:.0f} s not transcribed: {why}"
+
+
+def hole_text(samples: int, why: str) -> str:
+    """The line that stands for lost sound."""
+    return f"{samples / RATE:.1f} s lost: {_WHY_LOST.get(why, why)}"
 
 
 class TranscriptWriter:
@@ -80,7 +98,7 @@ class TranscriptWriter:
 
     def add_hole(self, track: Track, start: int, end: int, why: str) -> None:
         """Show that `[start, end)` of the tape is silence in place of lost sound."""
-        self._add(track, start, end, f"{(end - start) / RATE:.1f} s lost: {why}", kind=Kind.HOLE)
+        self._add(track, start, end, hole_text(end - start, why), kind=Kind.HOLE)
 
     def add_gap(self, track: Track, gap: Gap) -> None:
         """Show a stretch without text, and store it."""
@@ -94,8 +112,7 @@ class TranscriptWriter:
         self._stored[track.number] = records_of(track.coverage)
 
     def _show_gap(self, track: Track, gap: Gap) -> None:
-        text = f"{(gap.end - gap.start) / RATE:.0f} s not transcribed: {gap.why}"
-        self._add(track, gap.start, gap.end, text, kind=Kind.GAP)
+        self._add(track, gap.start, gap.end, gap_text(gap.end - gap.start, gap.why), kind=Kind.GAP)
 
     # What engines say.
 

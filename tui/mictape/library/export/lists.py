@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from mictape.library.export.objects import in_seconds, to_json
+from mictape.library.export.objects import VERSION, in_seconds, to_json
 from mictape.library.records import SessionRecord
 from mictape.library.search import SessionHits
 from mictape.units import Span
@@ -16,40 +16,58 @@ class ListObject(msgspec.Struct, frozen=True):
     """A session in the list that `sessions list --json` prints."""
 
     id: str
+    """Its id, which every command takes."""
     title: str
+    """As the person gave it, else as proposed; may be empty."""
     titled: bool
-    """Whether the person gave the title; else it was proposed."""
+    """Whether the person gave the title."""
     started: str
-    """ISO 8601, UTC."""
+    """When it began."""
     ended: str | None
-    """None while it is open."""
+    """When it ended; null while it is open."""
     state: Literal["open", "closed"]
     """`open` while it is recorded, and after that when it was interrupted."""
     duration_s: float
+    """Its length, pauses left out."""
     without_text_s: float
     """Sound that no engine has answered for, over all tracks."""
     lines: int
+    """How many lines were said."""
     marks: int
+    """How many of them are marked."""
     devices: tuple[str, ...]
+    """The devices or files of its tracks."""
     engines: tuple[str, ...]
+    """The engine it was recorded with, and those of later versions of its text."""
     tags: tuple[str, ...]
+    """In alphabetical order."""
     first_words: str
+    """The beginning of its first line."""
     deleted: str | None
-    """When it was moved to the trash."""
+    """When it was moved to the trash; else null."""
+    text_version: int
+    """Which version of its text is shown (`sessions versions`)."""
+    version: int = VERSION
+    """Of this shape."""
 
 
 class HitObject(msgspec.Struct, frozen=True, omit_defaults=True):
     """One place that `search --json` has found."""
 
     what: Literal["line", "note", "mark", "title", "tag"]
+    """What it was found in; `mark` is the note on one."""
     text: str
+    """All of what it was found in."""
     spans: tuple[Span, ...] = ()
     """Where in `text`, in characters: start and end."""
     line: int | None = None
     """The id of the line."""
     start_s: float | None = None
+    """The beginning of the line, session time."""
     voice: str = ""
+    """Who speaks: the track, where there are several, and the speaker."""
     mark: str | None = None
+    """The note on the line's mark, empty without one; left out when it is not marked."""
     before: str = ""
     """The text of the line before it."""
     after: str = ""
@@ -60,9 +78,15 @@ class HitsObject(msgspec.Struct, frozen=True):
     """What `search --json` has found in one session: one object a line."""
 
     id: str
+    """Of the session."""
     title: str
+    """Of the session."""
     started: str
+    """When the session began."""
     hits: tuple[HitObject, ...]
+    """In the order of the recording; titles, tags and marks' notes first."""
+    version: int = VERSION
+    """Of this shape."""
 
 
 def json_list(sessions: Iterable[SessionRecord]) -> str:
@@ -107,6 +131,7 @@ def _listed(session: SessionRecord) -> ListObject:
         tags=session.tags,
         first_words=session.first_words,
         deleted=None if session.deleted_utc_s is None else _utc(session.deleted_utc_s),
+        text_version=session.version,
     )
 
 

@@ -3,16 +3,16 @@
 Nothing that was recognised is obeyed by a terminal that shows it: control characters are escaped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from mictape.engines.base import Word
 from mictape.library.export.document import Document
-from mictape.library.records import LineRecord, TrackRecord
-from mictape.transcript.model import SPEECH, PartialText
+from mictape.library.records import NO_LINE, LineRecord, TrackRecord
+from mictape.transcript.model import SPEECH, Kind, PartialText
 from mictape.units import RATE
 
 VERSION: Final = 1
@@ -21,14 +21,27 @@ _UNSAFE_IN_JSON: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0)
 """JSON itself does not ask for these to be escaped; terminals obey some, and some programs break lines at others."""
 
 
+_EVENTS: Final[Mapping[Kind, Literal["note", "gap", "hole", "divider"]]] = {
+    Kind.NOTE: "note",
+    Kind.GAP: "gap",
+    Kind.HOLE: "hole",
+    Kind.DIVIDER: "divider",
+}
+
+
 class WordObject(msgspec.Struct, frozen=True, omit_defaults=True):
     """One word; what the engine did not tell is left out."""
 
     text: str
+    """As it was said."""
     start_s: float | None = None
+    """Its beginning, session time."""
     end_s: float | None = None
+    """Its end, session time."""
     confidence: float | None = None
+    """How sure the engine is of it, 0 to 1."""
     speaker: str | None = None
+    """Who said it."""
     estimated: bool = False
     """Whether the times are a guess: from the lengths of the words, not from their sound."""
 
@@ -37,15 +50,23 @@ class LineObject(msgspec.Struct, frozen=True, omit_defaults=True):
     """One final line. Times are seconds of session time; what is not known is left out."""
 
     id: int
+    """Of its session; never changes."""
     track: int
+    """The number of its track."""
     start_s: float
+    """Its beginning, session time."""
     end_s: float
+    """Its end, session time."""
     text: str
+    """What is shown."""
     original: str | None = None
     """What the engine said, where a person has edited `text`; `words` are the engine's, too."""
     speaker: str | None = None
+    """Who spoke, as the engine or the person says."""
     language: str | None = None
+    """A BCP 47 tag, where the engine says what was spoken."""
     words: tuple[WordObject, ...] | None = None
+    """Its words, where the engine gives them."""
     track_name: str | None = None
     """What the track is called, where there are several or somebody named it."""
     mark: str | None = None
@@ -64,34 +85,53 @@ class PartialObject(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="
     """The unfinished text of a track, in place of the one before; `text` is empty once there is none."""
 
     track: int
+    """The number of its track."""
     text: str
+    """All of it so far."""
     start_s: float | None = None
+    """Its beginning, session time."""
     stable: int = 0
     """Characters at the front of `text` that will not change."""
     track_name: str | None = None
+    """What the track is called, as in a line."""
 
 
-class EventObject(msgspec.Struct, frozen=True):
-    """What stands between the lines: a note, a gap without text, a hole in the sound, a change of device or engine."""
+class EventObject(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands between the lines."""
 
-    kind: str
-    """`note`, `gap`, `hole` or `divider`."""
+    kind: Literal["note", "gap", "hole", "divider"]
+    """A note of the person's, sound without text, lost sound, or a change of device or engine."""
     track: int
+    """The number of its track."""
     start_s: float
+    """Its beginning, session time."""
     end_s: float
+    """Its end, session time."""
     text: str
+    """What is shown."""
+    id: int | None = None
+    """Of a note or divider, as of a line."""
+    mark: str | None = None
+    """The note on its mark, as of a line."""
 
 
 class TrackObject(msgspec.Struct, frozen=True):
     """One track."""
 
     number: int
+    """Counted from 1."""
     name: str
+    """What the person calls it."""
     source: str
-    kind: str
+    """The device or the file."""
+    kind: Literal["microphone", "computer sound", "file", "stdin"]
+    """What its sound comes from."""
     origin_s: float
+    """Its beginning, session time."""
     duration_s: float
+    """Its length, lost sound included."""
     lost_s: float
+    """Sound that was lost and is silence now."""
 
 
 class SessionObject(msgspec.Struct, frozen=True):
@@ -100,15 +140,25 @@ class SessionObject(msgspec.Struct, frozen=True):
     id: str | None
     """None when it is not kept."""
     title: str
+    """As the person gave it, else as proposed; may be empty."""
     started: str | None
-    """ISO 8601, UTC."""
+    """When it began."""
     duration_s: float
+    """Its length, pauses left out."""
     engines: tuple[str, ...]
+    """The engines that its lines are from."""
     tracks: tuple[TrackObject, ...]
+    """Its tracks, by number."""
     lines: tuple[LineObject, ...]
+    """What was said, in the order of the recording."""
     events: tuple[EventObject, ...]
+    """What stands between the lines, in the same order."""
     tags: tuple[str, ...] = ()
+    """In alphabetical order."""
+    text_version: int = 1
+    """Which version of its text this is (`sessions versions`)."""
     version: int = VERSION
+    """Of this shape."""
 
 
 def json_line(line: LineRecord, track_name: str | None = None, *, revised: bool = False) -> str:
@@ -137,6 +187,7 @@ def json_document(document: Document) -> Iterator[str]:
         lines=tuple(_line(line, names.get(line.track)) for line in document.lines if line.kind == SPEECH),
         events=tuple(map(_event, (line for line in document.lines if line.kind != SPEECH))),
         tags=session.tags if session else (),
+        text_version=session.version if session else 1,
     )
     yield to_json(value, indent=2) + "\n"
 
@@ -170,7 +221,15 @@ def _line(line: LineRecord, track_name: str | None, kind: type[LineObject] = Lin
 
 
 def _event(line: LineRecord) -> EventObject:
-    return EventObject(line.kind.name.lower(), line.track, in_seconds(line.start), in_seconds(line.end), line.text)
+    return EventObject(
+        _EVENTS[line.kind],
+        line.track,
+        in_seconds(line.start),
+        in_seconds(line.end),
+        line.text,
+        id=None if line.id == NO_LINE else line.id,
+        mark=line.mark,
+    )
 
 
 def _word(word: Word) -> WordObject:
