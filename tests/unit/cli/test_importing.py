@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -99,6 +100,28 @@ def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(spe
 
 
 @posix
+@pytest.mark.parametrize("read", [False, True])
+def test_an_import_that_is_killed_is_as_if_it_had_not_begun_or_has_all_sound(
+    speech: Speech, home: Path, tmp_path: Path, read: bool
+) -> None:
+    # Most of it is silence, so that it takes its time to be read and none to be transcribed.
+    samples, rate = soundfile.read(speech.beckett)
+    soundfile.write(tmp_path / "long.wav", np.concatenate([samples, np.zeros(rate * 3600)]), rate)
+    with starts("import", str(tmp_path / "long.wav")) as process:
+        until(lambda: list(home.glob(f"sessions/*/{'imported' if read else 'importing'}.json")), timeout_s=60)
+        process.send_signal(signal.SIGKILL)
+    again = mictape("import", str(speech.beckett))
+    assert again.returncode == 0, again.stderr
+    with sqlite3.connect(home / "library.db") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    *killed, _ = sessions_of(home)
+    assert len(killed) == read
+    if read:
+        assert tape_seconds(killed[0]) == pytest.approx(3600 + len(samples) / rate, abs=1)
+        assert "was imported before" in mictape("import", str(tmp_path / "long.wav")).stderr
+
+
+@posix
 def test_an_import_that_is_interrupted_while_it_reads_leaves_no_session(speech: Speech, home: Path) -> None:
     reading, writing = os.pipe()
     with starts("import", "-", stdin=reading) as process:
@@ -142,8 +165,11 @@ def test_what_was_imported_is_found_by_its_content(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"sound")
     for id in ("1", "2", "broken"):
         (tmp_path / "sessions" / id).mkdir(parents=True)
-    imported.note(tmp_path / "sessions" / "1", imported.look_at(tmp_path / "a"))
-    imported.note(tmp_path / "sessions" / "2", imported.look_at(tmp_path / "b"))
+    imported.begin(tmp_path / "sessions" / "1", imported.look_at(tmp_path / "a"))
+    imported.begin(tmp_path / "sessions" / "2", imported.look_at(tmp_path / "b"))
+    assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == [], "not all of it is there"
+    for id in ("1", "2"):
+        imported.finish(tmp_path / "sessions" / id)
     (tmp_path / "sessions" / "broken" / "imported.json").write_bytes(b"{")
     assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == ["2", "1"]
     (tmp_path / "b").write_bytes(b"other")

@@ -1,4 +1,4 @@
-"""What becomes of sessions: lists, titles, tags, the trash, and versions of their text."""
+"""What becomes of sessions: lists, titles, tags and the trash."""
 
 import signal
 import subprocess
@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from mictape.failure import ExitCode, MictapeError
-from mictape.library import labels, trash, versions
+from mictape.library import labels, trash
 from mictape.library.library import Store
 from mictape.library.listing import Order, SessionFilter
 from mictape.library.query import parse
@@ -213,63 +213,3 @@ def test_a_kill_while_sessions_are_purged_leaves_no_sound_that_nothing_lists(tmp
             for each in left:
                 trash.purge(store, each.id)
             assert find(store, parse("planted")).sessions == ()
-
-
-# Versions.
-
-
-def test_a_new_version_keeps_what_the_person_did(store: Store) -> None:
-    id = session(
-        store,
-        line(0, "good mourning", 0, 2),
-        line(1, "we talk about the budged", 2, 4),
-        line(2, "my note", 4, 4, kind=Kind.NOTE),
-        line(3, "by", 4, 6),
-    )
-    store.edit_line(id, 1, "We talk about the budget.", "we talk about the budged")
-    store.set_mark(id, 0, "hello")
-    store.set_mark(id, 3, "")
-    number = versions.begin_version(store, id, "better")
-    for each in (
-        line(0, "Good morning", 0, 2),
-        line(0, "We talk", 2, 3),
-        line(0, "about budgets.", 3, 4),
-        line(0, "Bye.", 4, 6),
-    ):
-        versions.add_version_line(store, id, number, each)
-    assert store.lines(id)[0].text == "good mourning", "it is not shown before it is complete"
-    assert [hit for group in find(store, parse("morning")).sessions for hit in group.hits] == []
-    versions.finish_version(store, id, number)
-
-    def shown() -> list[tuple[str, str | None]]:
-        return [(each.text, each.mark) for each in store.lines(id)]
-
-    new = [("Good morning", "hello"), ("We talk about the budget.", None), ("my note", None), ("Bye.", "")]
-    assert sorted(shown(), key=str) == sorted(new, key=str)
-    edited = next(each for each in store.lines(id) if "budget" in each.text)
-    assert edited.original == "We talk about budgets.", "what the new engine said is beside it"
-    assert len(find(store, parse("morning")).sessions) == 1
-    assert find(store, parse("mourning")).sessions == ()
-    assert store.session(id).engines == ("better", "local")
-    first, second = versions.versions(store, id)
-    assert (first.number, second.number, second.engine, second.complete) == (1, 2, "better", True)
-
-    store.set_mark(id, next(each.id for each in store.lines(id) if each.text == "Good morning"), None)
-    versions.choose_version(store, id, 1)
-    assert shown()[0] == ("good mourning", None), "unmarked in every version"
-    assert shown()[1] == ("We talk about the budget.", None)
-    versions.discard_version(store, id, 2)
-    assert len(versions.versions(store, id)) == 1
-    with pytest.raises(ValueError, match="no version 2"):
-        versions.choose_version(store, id, 2)
-
-
-def test_what_goes_on_is_added_to_the_version_that_is_shown(store: Store) -> None:
-    id = session(store, line(0, "one", 0, 2))
-    number = versions.begin_version(store, id, "better")
-    versions.add_version_line(store, id, number, line(0, "One.", 0, 2))
-    versions.finish_version(store, id, number)
-    with store.resume_session(id):
-        store.add_line(id, line(9, "two", 2, 4))
-    assert [each.text for each in store.lines(id)] == ["One.", "two"]
-    assert [each.text for each in store.lines(id, version=1)] == ["one"]

@@ -15,7 +15,7 @@ from mictape.library.library import Library, Store
 from mictape.library.records import SessionRecord
 from mictape.paths import places
 from mictape.recording import Policy, Recording
-from mictape.recording.recording import Saved
+from mictape.recording.saved import Saved
 from mictape.session.recovery import load_session
 from mictape.session.session import Session
 from mictape.settings import Settings
@@ -79,9 +79,8 @@ async def test_what_is_done_while_it_is_read_is_kept(library: Library, tmp_path:
 async def test_a_new_line_has_an_id_that_no_version_of_the_text_has(library: Library, tmp_path: Path) -> None:
     id = await finished(library, tmp_path)
     shown = await library.run(Store.lines, id)
-    number = await library.run(versions.begin_version, id, "better")
-    for line in shown:
-        await library.run(versions.add_version_line, id, number, line)
+    await library.run(versions.add_version, id, shown, {}, engine="better", title="better")
+    await library.run(versions.choose_version, id, 1)
     session = await opened(library, id, tmp_path / "log")
     session.writer.note(session.tracks[0], "a note")
     await session.close()

@@ -64,22 +64,26 @@ async def _import(what: _Import, name: str, label: str) -> int:
     if isinstance(spec, FileSource) and not await asyncio.to_thread(is_pipe, spec.path):
         file = await asyncio.to_thread(imported.look_at, spec.path)
         if not what.again and (known := imported.sessions_of(what.where.sessions, file)):
-            print(f"{name} was imported before, as {known[0]}; --again imports it once more", file=sys.stderr)
+            print(
+                f"{name} was imported before, as {known[0]}; mictape sessions complete {known[0]} transcribes what has"
+                " no text, --again imports it once more",
+                file=sys.stderr,
+            )
             return ExitCode.DONE
         await file_info(spec.path)  # before there is a session: one without sound is of no use
     specs = await specs_of(name, "fast", apart=what.apart)
     async with Recording(what.where, what.settings, what.policy) as recording:
         await recording.check()
         session = await recording.begin(*specs, also=())
+        if file is not None:
+            imported.begin(session.folder.path, file)
         whole = asyncio.Event()
         with taking_signals(recording, live=False) as signals:
-            await recording.run(_show(session, label, whole))
+            await recording.run(_show(session, label, whole, noted=file is not None))
         id = session.folder.session
         if not whole.is_set():  # the file has all of it still
             await recording.library.run(trash.purge, id, trash=False)
             print(f"mictape: {name} was not read to its end. Import it again.", file=sys.stderr)
-        elif file is not None:
-            imported.note(session.folder.path, file)
         if recording.failure is not None:
             raise MictapeError(recording.failure)
         if whole.is_set():
@@ -89,8 +93,11 @@ async def _import(what: _Import, name: str, label: str) -> int:
         return signals.code
 
 
-async def _show(session: Session, label: str, whole: asyncio.Event) -> None:
-    """Show how far it is, and what goes wrong, until the session is closed; `whole` is set once the file is read."""
+async def _show(session: Session, label: str, whole: asyncio.Event, *, noted: bool) -> None:
+    """Show how far it is, and what goes wrong, until the session is closed.
+
+    Once the file is read, `whole` is set, and it is noted in the session's folder if its beginning was.
+    """
     reading = len(session.tracks)
     with progress_bar(session, shown=True, what=label) as update:
         async for event in session.events():
@@ -101,6 +108,8 @@ async def _show(session: Session, label: str, whole: asyncio.Event) -> None:
                     reading -= 1
                     if not reading:
                         whole.set()
+                        if noted:
+                            imported.finish(session.folder.path)
                     if warning:
                         print(f"mictape: {warning}", file=sys.stderr, flush=True)
                 case _:

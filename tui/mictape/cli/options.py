@@ -26,6 +26,9 @@ ENGINE: Final = ("engine", "model", "language", "key_terms", "set", "send", PRES
 RECORDING: Final = (*ENGINE, "device", "also", "names", "audio.backend", "audio.channel", "backfill", "keep")
 """What concerns a recording, too."""
 
+WHICH: Final = "its id, how that begins, its title, or last"
+"""What names a session."""
+
 _BEFORE: Final = "settings_before"
 _AFTER: Final = "settings_after"
 

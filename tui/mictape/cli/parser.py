@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from mictape import __version__
-from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
+from mictape.cli.options import RECORDING, WHICH, Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 from mictape.settings import PRESET, PRESETS, Given, Settings
@@ -111,7 +111,7 @@ def _add_options(top: argparse.ArgumentParser) -> None:
     top.add_argument("-V", "--version", action="version", version=f"mictape {__version__}")
     add_settings(top, *RECORDING, "theme", top=True)
     top.add_argument("--input", metavar="FILE", type=Path, help="play a sound file as if it were live")
-    what = "record on in a session: its id, how that begins, its title, or last; default last"
+    what = f"record on in a session: {WHICH}; default last"
     top.add_argument("--continue", dest="continued", metavar="ID", nargs="?", const="last", help=what)
 
 

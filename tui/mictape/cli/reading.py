@@ -2,7 +2,7 @@
 
 import argparse
 
-from mictape.cli.options import ENGINE, Commands, add_settings, settings_of
+from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, settings_of
 from mictape.paths import Places
 
 
@@ -10,9 +10,7 @@ def add(commands: Commands) -> None:
     """Add the commands."""
     opening = commands.add_parser("open", help="read a finished session: search, play, mark, edit, export")
     add_settings(opening, *ENGINE, "theme")
-    opening.add_argument(
-        "session", metavar="ID", nargs="?", default="last", help="its id, how that begins, its title, or last (default)"
-    )
+    opening.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")
     opening.set_defaults(run=_run)
     library = commands.add_parser("library", help="list, search and read finished sessions; nothing is recorded")
     add_settings(library, *ENGINE, "theme")

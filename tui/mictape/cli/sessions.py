@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from mictape.cli import audio
+from mictape.cli import audio, versions
 from mictape.cli.export import add_export, add_style, style_of
 from mictape.cli.live import GIVE_UP, run_headless
-from mictape.cli.options import ENGINE, Commands, add_settings, settings_of
+from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import NAMES
 from mictape.paths import Places, is_there
@@ -19,14 +19,12 @@ if TYPE_CHECKING:  # the library is loaded by the commands that use it
     from mictape.library.library import Store
     from mictape.library.records import SessionRecord
 
-WHICH = "its id, how that begins, its title, or last"
-
 
 def add(commands: Commands) -> None:
     """Add the command."""
     sessions = commands.add_parser("sessions", help="list and use finished sessions")
     sessions.set_defaults(run=_list, trash=False, tag=None, json=False)
-    what = sessions.add_subparsers(dest="action", metavar="list|show|export|complete|rename|tag|delete|restore")
+    what = sessions.add_subparsers(dest="action", metavar="WHAT")
     each = what.add_parser("list", help="list them, the newest first (also without a word)")
     each.add_argument("--trash", action="store_true", help="those that were deleted and can be restored")
     each.add_argument("--tag", metavar="TAG", help="only those with this tag")
@@ -43,6 +41,7 @@ def add(commands: Commands) -> None:
     complete.add_argument("session", metavar="ID", help=WHICH)
     complete.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
     complete.set_defaults(run=run_headless)
+    versions.add_to(what)
     audio.add_to(what)
     rename = what.add_parser("rename", help="give one a title")
     rename.add_argument("session", metavar="ID", help=WHICH)
@@ -70,7 +69,8 @@ def reading(where: Places) -> "AbstractContextManager[Store]":
     return Store.to_read(where.library, where.sessions)
 
 
-def _writing(where: Places) -> "AbstractContextManager[Store]":
+def writing(where: Places) -> "AbstractContextManager[Store]":
+    """The library, to be changed: one that is not there is not made. Raises MictapeError."""
     from mictape.library.library import Store
 
     return Store(where.library, where.sessions) if is_there(where.library) else reading(where)
@@ -123,7 +123,7 @@ def _show(arguments: argparse.Namespace, where: Places) -> int:
 def _rename(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.labels import rename_session
 
-    with _writing(where) as store:
+    with writing(where) as store:
         _print_one(store, rename_session(store, arguments.session, arguments.title))
     return ExitCode.DONE
 
@@ -131,7 +131,7 @@ def _rename(arguments: argparse.Namespace, where: Places) -> int:
 def _tag(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.labels import tag_session
 
-    with _writing(where) as store:
+    with writing(where) as store:
         _print_one(store, tag_session(store, arguments.session, add=arguments.tags, remove=arguments.remove))
     return ExitCode.DONE
 
@@ -140,7 +140,7 @@ def _delete(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library import trash
 
     settings = settings_of(arguments, where)
-    with _writing(where) as store:
+    with writing(where) as store:
         chosen = [store.session(which) for which in arguments.sessions]
         if not arguments.yes:
             _confirm(chosen, for_good=arguments.for_good)
@@ -169,6 +169,6 @@ def _confirm(sessions: Iterable["SessionRecord"], *, for_good: bool) -> None:
 def _restore(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library import trash
 
-    with _writing(where) as store:
+    with writing(where) as store:
         _print_one(store, trash.restore(store, arguments.session))
     return ExitCode.DONE

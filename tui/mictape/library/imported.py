@@ -8,9 +8,13 @@ from typing import Final
 import msgspec
 
 from mictape.failure import Failure, MictapeError
+from mictape.library import trash
+from mictape.library.store import Store
 from mictape.paths import PRIVATE_FILE
 
 _NAME: Final = "imported.json"
+_UNFINISHED: Final = "importing.json"
+"""Its name until all of the file is read."""
 
 
 class ImportedFile(msgspec.Struct, frozen=True):
@@ -37,14 +41,35 @@ def look_at(path: Path) -> ImportedFile:
         raise MictapeError(Failure(f"{name} cannot be read: {reason}", "Check the name of the file")) from error
 
 
-def note(folder: Path, file: ImportedFile) -> None:
-    """Note in a session's folder where it comes from. Raises MictapeError (`ExitCode.SOUND`)."""
-    path = folder / _NAME
+def begin(folder: Path, file: ImportedFile) -> None:
+    """Note in a session's folder where its sound comes from, before it is read. Raises MictapeError."""
+    path = folder / _UNFINISHED
     try:
         path.touch(PRIVATE_FILE)
         path.write_bytes(msgspec.json.encode(file) + b"\n")
     except OSError as error:
-        raise MictapeError(Failure(f"{path} cannot be written: {error.strerror}", "Check the disk")) from error
+        raise _cannot_write(path, error) from error
+
+
+def finish(folder: Path) -> None:
+    """Note that all of the file's sound is in the session. Raises MictapeError."""
+    try:
+        (folder / _UNFINISHED).replace(folder / _NAME)
+    except OSError as error:
+        raise _cannot_write(folder / _NAME, error) from error
+
+
+def discard_cut_off(store: Store) -> list[str]:
+    """Remove sessions whose import was cut off before all of the file was read, and return their ids.
+
+    Nothing is lost: the file has it still. Raises MictapeError as `trash.purge`.
+    """
+    cut_off = [each.id for each in store.unfinished() if (store.sessions_folder / each.id / _UNFINISHED).exists()]
+    return [trash.purge(store, id, trash=False) for id in cut_off]
+
+
+def _cannot_write(path: Path, error: OSError) -> MictapeError:
+    return MictapeError(Failure(f"{path} cannot be written: {error.strerror}", "Check the disk"))
 
 
 def sessions_of(sessions: Path, file: ImportedFile) -> list[str]:

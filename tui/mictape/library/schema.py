@@ -172,7 +172,13 @@ _LIBRARY: Final = (
     *_indexed("session_index", "marks", "4 * row.key + 2", "row.note", "row.note <> ''"),
 )
 
-STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ONE_MARK_A_LINE, _LIBRARY)
+_VERSIONS: Final = (
+    "ALTER TABLE versions ADD COLUMN title TEXT NOT NULL DEFAULT ''",  # what people call the engine and its model
+    "UPDATE versions SET title = engine",
+    "ALTER TABLE versions ADD COLUMN coverage BLOB",  # MessagePack, library.versions; NULL for the one that is shown
+)
+
+STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _ONE_MARK_A_LINE, _LIBRARY, _VERSIONS)
 """Step n takes a library from version n to n + 1. A step that was ever released is never changed again."""
 
 

@@ -5,7 +5,6 @@
 
 import sqlite3
 import time
-from bisect import bisect_right
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,6 +21,7 @@ from mictape.library import database, folders, schema
 from mictape.library.folders import SessionFolder
 from mictape.library.listing import KEPT, LISTS, ORDERS, SESSIONS, Order, SessionFilter
 from mictape.library.low_confidence import unsure_spans
+from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.library.titles import proposed_title
 from mictape.paths import is_there
@@ -88,6 +88,12 @@ class Store:
         with database.transaction(self._db, self._path):
             yield self._keys[session]
 
+    @contextmanager
+    def adding(self) -> Generator[None]:
+        """A transaction that adds a session."""
+        with database.transaction(self._db, self._path):
+            yield
+
     def create_session(
         self, *, title: str = "", settings: Mapping[str, object] | None = None, started: datetime | None = None
     ) -> SessionFolder:
@@ -102,7 +108,7 @@ class Store:
         folder = SessionFolder.create(self.sessions_folder, f"{started:%Y%m%d-%H%M%S}")
         row = (folder.session, started.timestamp(), title, __version__, msgspec.json.encode(settings or {}))
         try:
-            with database.transaction(self._db, self._path):
+            with self.adding():
                 self._db.execute(
                     "INSERT INTO sessions (id, started_utc_s, state, title, titled, app_version, settings)"
                     " VALUES (?1, ?2, 'open', ?3, ?3 <> '', ?4, ?5)",
@@ -165,7 +171,7 @@ class Store:
     def change_track(self, session: str, change: TrackChange) -> None:
         """Store how far a track has come."""
         with self.writing(session) as key:
-            self._apply(key, change)
+            self.apply(key, change)
 
     def add_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
         """Store a final line and what was answered with it, in one transaction.
@@ -180,7 +186,7 @@ class Store:
                 " ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM sessions WHERE key = ?1",
                 line_row(key, line),
             )
-            self._apply(key, change)
+            self.apply(key, change)
 
     def revise_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
         """Store what an engine now says of a line that is there already; a text a person has edited stays.
@@ -198,7 +204,7 @@ class Store:
                     *(line.text, line.start, line.end, line.speaker, line.language, _packed(line.words), key, line.id)
                 ),
             )
-            self._apply(key, change)
+            self.apply(key, change)
 
     def set_speaker(self, session: str, line: int, speaker: str) -> None:
         """Set who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
@@ -259,16 +265,18 @@ class Store:
         """Remove the marks of other versions that are shown on a line."""
         version = self.version(key)
         if marks := self._marks_elsewhere(key, version):
-            lines = self.read(
-                'SELECT id, track, "start", "end", text, kind FROM lines WHERE session = ? AND version IN (0, ?)'
-                ' ORDER BY "start", id',
-                (key, version),
-                LineRecord,
+            lines = Lines(
+                self.read(
+                    'SELECT id, track, "start", "end", text, kind FROM lines WHERE session = ? AND version IN (0, ?)'
+                    ' ORDER BY "start", id',
+                    (key, version),
+                    LineRecord,
+                )
             )
-            here = [(mark,) for mark, at, _ in marks if (found := _line_at(lines, at)) is not None and found.id == line]
+            here = [(mark,) for mark, *place, _ in marks if (found := lines.at(*place)) and found.id == line]
             self._db.executemany("DELETE FROM marks WHERE key = ?", here)
 
-    def _apply(self, key: int, change: TrackChange | None) -> None:
+    def apply(self, key: int, change: TrackChange | None) -> None:
         """Store what has changed on a track, as part of a transaction."""
         if change is None:
             return
@@ -403,21 +411,23 @@ class Store:
             (key, shown),
             LineRecord,
         )
-        notes: dict[int, list[str]] = {}
-        for _, at, note in self._marks_elsewhere(key, shown):
-            if (line := _line_at(lines, at)) is not None:
+        if not (marks := self._marks_elsewhere(key, shown)):
+            return lines
+        places, notes = Lines(lines), dict[int, list[str]]()
+        for _, *place, note in marks:
+            if (line := places.at(*place)) is not None:
                 notes.setdefault(line.id, [line.mark] if line.mark else []).append(note)
         return [
             msgspec.structs.replace(line, mark=" · ".join(filter(None, notes[line.id]))) if line.id in notes else line
             for line in lines
         ]
 
-    def _marks_elsewhere(self, key: int, version: int) -> list[tuple[int, int, str]]:
-        """Marks on lines of other versions: key, session time and note."""
+    def _marks_elsewhere(self, key: int, version: int) -> list[tuple[int, int, int, int, str]]:
+        """Marks on lines of other versions: key, the line's track, start and end, and note."""
         return [
-            (mark, at, note)
-            for mark, at, note in self.rows(
-                "SELECT marks.key, marks.at, marks.note FROM marks"
+            tuple(row)
+            for row in self.rows(
+                'SELECT marks.key, lines.track, lines."start", lines."end", marks.note FROM marks'
                 " JOIN lines ON lines.session = marks.session AND lines.id = marks.line"
                 " WHERE marks.session = ? AND lines.version NOT IN (0, ?) ORDER BY marks.at, marks.key",
                 key,
@@ -507,13 +517,6 @@ def line_row(key: int, line: LineRecord) -> tuple[SQLValue, ...]:
     )
 
 
-def _line_at(lines: Sequence[LineRecord], at: int) -> LineRecord | None:
-    """The last line of speech that begins no later than `at`, else the first; None without any."""
-    speech = [line for line in lines if line.kind is SPEECH]
-    index = bisect_right(speech, at, key=lambda line: line.start)
-    return speech[max(0, index - 1)] if speech else None
-
-
 def _packed(words: tuple[Word, ...] | None) -> bytes | None:
     return None if words is None else msgspec.msgpack.encode(words)
 
@@ -532,8 +535,8 @@ def _unpacked(row: sqlite3.Row) -> dict[str, object]:
     for name in LISTS:
         if isinstance(packed := columns.get(name), str):
             columns[name] = [each for each in msgspec.json.decode(packed) if each]
-    if "titled" in columns:
-        columns["titled"] = bool(columns["titled"])
+    for name in {"titled", "complete"} & columns.keys():
+        columns[name] = bool(columns[name])
     return columns
 
 

@@ -13,16 +13,16 @@ from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
 from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library import sound_storage, trash
+from mictape.library import imported, sound_storage, trash
 from mictape.library.library import Library, Store
-from mictape.library.records import SessionRecord
-from mictape.library.titles import title_of
+from mictape.library.records import VersionRecord
 from mictape.paths import Places
-from mictape.plain_text import one_line
 from mictape.recognition.live import Plan
+from mictape.recording.again import Again
 from mictape.recording.devices import devices_named, present, source_for
 from mictape.recording.engines import Engines
 from mictape.recording.packing import pack_when_idle
+from mictape.recording.saved import Saved
 from mictape.recording.tasks import Tasks
 from mictape.session.recovery import StoredSession, close_as_is, load_session
 from mictape.session.session import Session
@@ -30,7 +30,7 @@ from mictape.session.state import Status, worst_of
 from mictape.session.track import Track
 from mictape.settings import ChosenDevice, Settings, remember
 from mictape.transcript.model import Transcript
-from mictape.units import RATE, clock
+from mictape.units import RATE
 from mictape.vad.client import Listening
 
 LOCAL: Final = "local"
@@ -52,23 +52,6 @@ class Policy:
     """How long the end waits for the engine to answer for the rest; None: for as long as it takes."""
     offline_drain_s: float | None = None
     """The same for an engine that cannot be reached when the end begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What the library has of a recording that has ended."""
-
-    session: SessionRecord
-    newest: bool
-    """Whether it is the session that `last` means."""
-
-    def __str__(self) -> str:
-        """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`."""
-        title = title_of(self.session)
-        name = f'"{one_line(title)}" ' if title else ""
-        length = clock(self.session.samples).removeprefix("00:")
-        lines = f"{self.session.lines:,} {'line' if self.session.lines == 1 else 'lines'}"
-        return f"saved {name}{length}, {lines} · mictape open {'last' if self.newest else self.session.id}"
 
 
 class Recording:
@@ -106,6 +89,8 @@ class Recording:
         self._engine = self._engines.get(settings.engine)
         self._library: Library | None = None
         self._session: Session | None = None
+        self._again: Again | None = None
+        """Set when a finished session is transcribed again."""
         self._readings: list[Session] = []
         """Finished sessions that are open to be read."""
         self.saved: Saved | None = None
@@ -126,6 +111,7 @@ class Recording:
         kept = (self.where.library, self.where.sessions) if self.settings.keep else (None, None)
         try:
             self._library = await Library.open(*kept)
+            await self._library.run(imported.discard_cut_off)
         except BaseException:
             await self._engines.close()
             raise
@@ -146,11 +132,13 @@ class Recording:
                         await self.close_reading(session)
                     await self._tidy_up()
                 finally:
+                    if self._again is not None:
+                        await self._again.close()
                     await self._library.close()
 
     async def _tidy_up(self) -> None:
         """Discard the session if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
-        if self._session is not None:
+        if self._session is not None and self._again is None:
             id = self._session.folder.session
             if not await self.library.run(trash.discard_if_empty, id) and self.settings.keep:
                 kept = await self.library.run(Store.session, id)
@@ -285,6 +273,21 @@ class Recording:
         self._session = await self._open(partial(Session.complete, self.library, remains))
         return self._session
 
+    async def transcribe_again(self, which: str) -> Session:
+        """Take up a finished session to transcribe all of it once more; then `run`, then `keep_version`.
+
+        Raises MictapeError.
+        """
+        self._also = ()
+        self._again = await Again.begin(self.library, which)
+        self._session = await self._open(partial(Session.complete, self._again.copy, self._again.stored))
+        return self._session
+
+    async def keep_version(self) -> VersionRecord:
+        """Add what `transcribe_again` has brought as a new version of the text. Raises MictapeError."""
+        assert self._again is not None, "transcribe_again comes first"
+        return await self._again.keep(self._engine, self.tracks)
+
     async def _open(self, start: "Callable[..., Coroutine[Any, Any, Session]]") -> Session:
         return await start(
             self._engine,
@@ -387,7 +390,7 @@ class Recording:
 
     async def _keep_no_sound(self) -> None:
         """Remove the sound of the session, if that is wanted and all of it has its text."""
-        wanted = self.settings.keep and self.settings.keep_audio == "none"
+        wanted = self.settings.keep and self.settings.keep_audio == "none" and self._again is None
         if self._session is not None and wanted and not any(track.coverage.gaps for track in self.tracks):
             try:
                 await in_thread(partial(sound_storage.remove, self._session.folder.path))

@@ -104,7 +104,7 @@ class Session:
         listening: Listening | None = None,
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
-        folder = await library.run(Store.create_session, settings={"engine": engine.name})
+        folder = await library.run(Store.create_session, settings={"engine": engine.name, "engine_title": engine.title})
         return cls(folder, library, engine, request, log=log, transcript=transcript, plan=plan, listening=listening)
 
     @classmethod

@@ -1,0 +1,141 @@
+"""Where what the person did to one version of a text belongs in another one. Pure.
+
+Lines of two versions are told to be the same by their places in the recording, never by their words.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from mictape.engines.base import Word
+from mictape.library.records import LineRecord
+from mictape.transcript.model import SPEECH
+
+_NEAR: Final = 4
+"""So many lines before a place are looked at: lines of one track hardly overlap."""
+
+
+class Lines:
+    """The lines of speech of one version, by their places."""
+
+    def __init__(self, lines: Iterable[LineRecord]) -> None:
+        """Take lines in tape order."""
+        self._tracks: defaultdict[int, list[LineRecord]] = defaultdict(list)
+        for line in lines:
+            if line.kind is SPEECH:
+                self._tracks[line.track].append(line)
+
+    def near(self, track: int, start: int, end: int) -> list[LineRecord]:
+        """The lines of a track that overlap `[start, end)`, and some around them."""
+        lines = self._tracks[track]
+        first = bisect_right(lines, start, key=lambda line: line.start)
+        last = bisect_left(lines, end, key=lambda line: line.start)
+        return lines[max(0, first - _NEAR) : last + 1]
+
+    def at(self, track: int, start: int, end: int) -> LineRecord | None:
+        """The line that has most of `[start, end)`, else the nearest one; None where the track has no line."""
+        around = self.near(track, start, end)
+        return max(around, key=lambda line: min(line.end, end) - max(line.start, start), default=None)
+
+
+def with_speakers(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[LineRecord]:
+    """A new version whose speakers have the names of those who speak at the same places in the old one.
+
+    A speaker of the new version is called like the speaker of the old one with whom it shares the most time; lines
+    without a speaker, each on its own.
+    """
+    places = Lines(old)
+    shared = {id(line): _shared(line, places) for line in new}
+    names: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for line in new:
+        if line.speaker is not None:
+            names[line.track, line.speaker].update(shared[id(line)])
+    called = {key: _first(counted) or key[1] for key, counted in names.items()}
+    named: list[LineRecord] = []
+    for line in new:
+        if line.speaker is None:
+            named.append(replace(line, speaker=_first(shared[id(line)])))
+            continue
+        known = {name: to for (track, name), to in called.items() if track == line.track}
+        words = None if line.words is None else tuple(_renamed(word, known) for word in line.words)
+        named.append(replace(line, speaker=known[line.speaker], words=words))
+    return named
+
+
+def _shared(line: LineRecord, places: Lines) -> Counter[str]:
+    """How much of a line's time each speaker of the other version has."""
+    shared: Counter[str] = Counter()
+    for other in places.near(line.track, line.start, line.end):
+        if other.speaker is not None:
+            shared[other.speaker] += max(0, min(line.end, other.end) - max(line.start, other.start))
+    return +shared
+
+
+def _first(counted: Counter[str]) -> str | None:
+    return counted.most_common(1)[0][0] if counted else None
+
+
+def _renamed(word: Word, names: Mapping[str, str]) -> Word:
+    return word if word.speaker is None else replace(word, speaker=names.get(word.speaker, word.speaker))
+
+
+def with_edits(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[LineRecord]:
+    """A new version, in tape order, in which the person's text stands where it stands in the old one.
+
+    What the new version has in the time of such a line is beside it, as its original.
+    """
+    lines = list(new)
+    for edited in (line for line in old if line.kind is SPEECH and line.original is not None):
+        kept: list[LineRecord] = []
+        inside: list[str] = []
+        for line in lines:
+            if line.original is None and line.track == edited.track and _overlap(line, edited):
+                before, within, after = _split(line, edited.start, edited.end)
+                kept += filter(None, (before, after))
+                inside += [within] if within else []
+            else:
+                kept.append(line)
+        lines = [*kept, replace(edited, original=" ".join(inside), words=None)]
+    return sorted(lines, key=lambda line: line.start)
+
+
+def _overlap(line: LineRecord, place: LineRecord) -> bool:
+    return line.start < place.end and place.start < line.end
+
+
+def _split(line: LineRecord, start: int, end: int) -> tuple[LineRecord | None, str, LineRecord | None]:
+    """What a line has before, within and after `[start, end)`, by the middles of its words."""
+    tokens = line.text.split()
+    middles = _middles(line, tokens)
+    first = sum(middle < start for middle in middles)
+    last = max(first, sum(middle < end for middle in middles))
+    if first == 0 and last == len(tokens):
+        return None, line.text, None
+    matched = line.words is not None and len(line.words) == len(tokens)
+
+    def piece(place: slice, start: int, end: int) -> LineRecord | None:
+        text = " ".join(tokens[place])
+        words = line.words[place] if matched and line.words is not None else None
+        return replace(line, text=text, start=start, end=max(start, end), words=words) if text else None
+
+    if first == last:  # none of its words is there: it stays as it is
+        return line, "", None
+    before = piece(slice(0, first), line.start, min(line.end, start))
+    return before, " ".join(tokens[first:last]), piece(slice(last, None), max(line.start, end), line.end)
+
+
+def _middles(line: LineRecord, tokens: Sequence[str]) -> list[int]:
+    """The middle of each word of a line in time: as the engine says, else as far as it stands into the text."""
+    words = line.words or ()
+    if len(words) == len(tokens):
+        times = [(word.start, word.end) for word in words]
+        if all(start is not None and end is not None for start, end in times):
+            return [((start or 0) + (end or 0)) // 2 for start, end in times]
+    length, at, middles = max(1, sum(map(len, tokens))), 0, list[int]()
+    for token in tokens:
+        middles.append(line.start + (2 * at + len(token)) * (line.end - line.start) // (2 * length))
+        at += len(token)
+    return middles

@@ -1,0 +1,25 @@
+"""What was kept of a recording, as one line for the terminal."""
+
+from dataclasses import dataclass
+
+from mictape.library.records import SessionRecord
+from mictape.library.titles import title_of
+from mictape.plain_text import one_line
+from mictape.units import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the library has of a recording that has ended."""
+
+    session: SessionRecord
+    newest: bool
+    """Whether it is the session that `last` means."""
+
+    def __str__(self) -> str:
+        """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`."""
+        title = title_of(self.session)
+        name = f'"{one_line(title)}" ' if title else ""
+        length = clock(self.session.samples).removeprefix("00:")
+        lines = f"{self.session.lines:,} {'line' if self.session.lines == 1 else 'lines'}"
+        return f"saved {name}{length}, {lines} · mictape open {'last' if self.newest else self.session.id}"
