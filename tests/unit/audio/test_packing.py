@@ -1,5 +1,6 @@
 """Finished parts as FLAC: the same samples, and at no moment none of them."""
 
+import asyncio
 import os
 import random
 import shutil
@@ -51,6 +52,42 @@ def test_a_packed_tape_reads_as_before_at_any_place(tmp_path: Path) -> None:
     for start, count in ((0, SAMPLES), (29_999, 2), (59_000, 31_500), (99_999, 10), (SAMPLES, 5)):
         assert tape.read(start, count) == sound[2 * start : 2 * (start + count)]
     assert pack(tmp_path) == 0
+
+
+READER = """
+import sys
+from pathlib import Path
+from mictape.audio.tape import Tape
+tape = Tape.finished(Path(sys.argv[1]), 1)
+sys.stdout.buffer.write(tape.read(0, tape.samples))
+print([name for name in ("numpy", "soundfile") if name in sys.modules], file=sys.stderr)
+"""
+
+
+def test_who_reads_a_packed_tape_needs_no_numpy(tmp_path: Path) -> None:
+    sound = recorded(tmp_path)
+    pack(tmp_path)
+    done = subprocess.run([sys.executable, "-c", READER, str(tmp_path)], capture_output=True, check=True)
+    assert done.stdout == sound
+    assert done.stderr.decode() == "[]\n"
+
+
+async def test_a_packed_tape_is_read_beside_the_event_loop_and_after_a_kill(tmp_path: Path) -> None:
+    sound = recorded(tmp_path)
+    pack(tmp_path)
+    tape = Tape.finished(tmp_path, 1)
+    reads = asyncio.gather(*(tape.fetch(start, 1_000) for start in (0, 50_000, 29_500)))
+    assert await reads == [sound[2 * start : 2 * (start + 1_000)] for start in (0, 50_000, 29_500)]
+    process = tape._unpacker._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    with pytest.raises(TapeError, match="has ended"):
+        await tape.fetch(0, 10)
+    assert await tape.fetch(0, 10) == sound[:20]
+    (tmp_path / "track1-000000030000.flac").write_bytes(b"no sound")
+    with pytest.raises(TapeError, match="cannot be read"):
+        await tape.fetch(30_000, 10)
 
 
 def test_a_packed_tape_can_be_written_further(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_an_import_that_is_killed_is_as_if_it_had_not_begun_or_has_all_sound(
 ) -> None:
     # Most of it is silence, so that it takes its time to be read and none to be transcribed.
     samples, rate = soundfile.read(speech.beckett)
-    soundfile.write(tmp_path / "long.wav", np.concatenate([samples, np.zeros(rate * 3600)]), rate)
+    soundfile.write(tmp_path / "long.wav", np.concatenate([samples, np.zeros(rate * 400)]), rate)
     with starts("import", str(tmp_path / "long.wav")) as process:
         until(lambda: list(home.glob(f"sessions/*/{'imported' if read else 'importing'}.json")), timeout_s=60)
         process.send_signal(signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_an_import_that_is_killed_is_as_if_it_had_not_begun_or_has_all_sound(
     *killed, _ = sessions_of(home)
     assert len(killed) == read
     if read:
-        assert tape_seconds(killed[0]) == pytest.approx(3600 + len(samples) / rate, abs=1)
+        assert tape_seconds(killed[0]) == pytest.approx(400 + len(samples) / rate, abs=1)
         assert "was imported before" in mictape("import", str(tmp_path / "long.wav")).stderr
 
 

@@ -126,7 +126,7 @@ class Follower:
                 at = activity.position + activity.pending - tape.origin
                 count = min(RATE, await tape.wait(at + LOOK - 1) - at)
                 if count > 0:
-                    pcm = tape.read(at, count)
+                    pcm = await tape.fetch(at, count)
                     found = None if stream is None else await stream.find(pcm)
                     speech = None if found is None else [(begin + start, begin + end) for start, end in found]
                     activity.feed(pcm, speech)

@@ -240,7 +240,7 @@ class Link:
                     self._leave_out(self._next, self._next + silence)
                 self._next += silence
             elif count := self._ready():
-                pcm = self._tape.read(self._next - self._tape.origin, count)
+                pcm = await self._tape.fetch(self._next - self._tape.origin, count)
                 self._next += count  # handed over from here on, even if it ends the connection
                 await self._hand_over(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
                 if self._utterances is not None and self._utterances.over_after(pcm):

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from mictape.audio.tape.files import HEADER, Part, TapeError, cannot_read, count_samples, find_parts
-from mictape.audio.tape.packing import read_packed
+from mictape.audio.tape.unpacking import Unpacker
 from mictape.failure import Failure
 from mictape.units import SAMPLE_BYTES
 
@@ -22,6 +22,7 @@ class Tape:
         """Session time of the tape's first sample."""
         self._parts: list[Part] = []
         """As of the last look into the folder, which costs more than reading a block."""
+        self._unpacker = Unpacker()
         self._samples = 0
         self._ended = False
         self._nudges = 0
@@ -75,6 +76,14 @@ class Tape:
             pieces.append(piece)
         return b"".join(pieces)
 
+    async def fetch(self, start: int, count: int) -> bytes:
+        """As `read`, without holding up the event loop where the sound is packed."""
+        if not self._parts:
+            self._parts = find_parts(self.folder, self.track)
+        if any(part.packed for part in self._parts):
+            return await asyncio.to_thread(self.read, start, count)
+        return self.read(start, count)
+
     async def wait(self, beyond: int) -> int:
         """Return the length as soon as it is more than `beyond`, when the tape has ended, or when nudged."""
         nudges = self._nudges
@@ -102,7 +111,7 @@ class Tape:
 
     def _read_part(self, part: Part, start: int, end: int) -> bytes:
         if part.packed:
-            return read_packed(part.path, start - part.first, end - start)
+            return self._unpacker.read(part.path, start - part.first, end - start)
         try:
             with part.path.open("rb", buffering=0) as file:
                 file.seek(HEADER.size + (start - part.first) * SAMPLE_BYTES)
@@ -111,5 +120,6 @@ class Tape:
         except OSError as error:
             packed = part.path.with_suffix(".flac")
             if isinstance(error, FileNotFoundError) and packed.exists():  # packed just now, by another process
-                return read_packed(packed, start - part.first, end - start)
+                self._parts = find_parts(self.folder, self.track)
+                return self._unpacker.read(packed, start - part.first, end - start)
             raise cannot_read(self.folder, error) from error
