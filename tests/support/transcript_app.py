@@ -7,6 +7,7 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from mictape.themes import theme_variables
 from mictape.transcript.model import Transcript
 from mictape.widgets.transcript_view import TranscriptView
 
@@ -23,6 +24,7 @@ class ViewApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The variables that the program's themes give."""
         return {
+            **theme_variables(self.current_theme),
             "transcript-time": "#888888",
             "transcript-partial": "#aaaaaa",
             "transcript-gap": "#ffaa00",

@@ -14,6 +14,7 @@ from mictape.themes import (
     GRAPHIC_CONTRAST,
     TEXT_CONTRAST,
     THEME_VARIABLES,
+    VOICES,
     contrast,
     load_themes,
     readable,
@@ -27,9 +28,11 @@ from support.widget_app import Stage
 SHIPPED = load_themes(shipped_folder())
 MIXABLE = [theme for theme in BUILTIN_THEMES.values() if not theme.ansi]
 
+NAMES = tuple(f"voice-{number}" for number in range(1, VOICES + 1))
+LINES = ("foreground", "transcript-time", "transcript-partial", "transcript-gap", "transcript-mark", *NAMES)
 TEXTS = {
-    "background": ("foreground", "transcript-time", "transcript-partial", "transcript-gap", "transcript-mark"),
-    "transcript-cursor": ("foreground", "transcript-time", "transcript-partial", "transcript-gap", "transcript-mark"),
+    "background": LINES,
+    "transcript-cursor": LINES,
     "surface": ("foreground", "transcript-time", "transcript-partial", "success", "warning", "error", "accent"),
     "panel": ("foreground",),
     "transcript-pill": ("background",),
@@ -85,7 +88,7 @@ def test_the_shipped_themes_are_readable(theme: Theme) -> None:
 def test_textuals_own_themes_get_readable_colours(theme: Theme) -> None:
     assert tuple(theme_variables(theme)) == THEME_VARIABLES
     known = colours(theme)
-    for text in ("transcript-time", "transcript-partial", "transcript-gap", "transcript-mark"):
+    for text in ("transcript-time", "transcript-partial", "transcript-gap", "transcript-mark", *NAMES):
         assert contrast(known[text], known["transcript-cursor"]) >= TEXT_CONTRAST, text
         assert contrast(known[text], known["background"]) >= TEXT_CONTRAST, text
     assert contrast(known["background"], known["transcript-pill"]) >= TEXT_CONTRAST

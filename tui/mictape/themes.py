@@ -26,6 +26,9 @@ TEXT_CONTRAST: Final = 4.5
 GRAPHIC_CONTRAST: Final = 3.0
 """Least contrast of a part that carries meaning and what is beside it: WCAG 2.2, criterion 1.4.11."""
 
+VOICES: Final = 6
+"""Colours for names of voices: `voice-1` and so on; a seventh voice has the first one again."""
+
 THEME_VARIABLES: Final = (
     "meter-low",
     "meter-good",
@@ -39,6 +42,7 @@ THEME_VARIABLES: Final = (
     "transcript-cursor",
     "transcript-mark",
     "transcript-pill",
+    *(f"voice-{number}" for number in range(1, VOICES + 1)),
 )
 """Mictape's own colours. `-track`, `-cursor` and `-pill` are backgrounds: of the meter zones, of the cursor's line, and
 of text in the colour `background`."""
@@ -154,6 +158,7 @@ def theme_variables(theme: Theme) -> dict[str, str]:
         "transcript-cursor": cursor.hex6,
         "transcript-mark": text(Color.parse(colours["accent"])),
         "transcript-pill": readable(Color.parse(colours["primary"]), background, TEXT_CONTRAST).hex6,
+        **{name: text(Color.parse(colour)) for name, colour in _voices(colours).items()},
     }
 
 
@@ -198,7 +203,14 @@ def _terminal_variables(colours: Mapping[str, str]) -> dict[str, str]:
         "transcript-cursor": "ansi_default",
         "transcript-mark": colours["accent"],
         "transcript-pill": colours["primary"],
+        **_voices(colours),
     }
+
+
+def _voices(colours: Mapping[str, str]) -> dict[str, str]:
+    """The colours of voices, before they are made readable."""
+    names = ("primary", "accent", "success", "secondary", "error", "warning")
+    return {f"voice-{number}": colours[name] for number, name in enumerate(names, 1)}
 
 
 def _load(path: Path, problems: list[Failure]) -> Theme | None:

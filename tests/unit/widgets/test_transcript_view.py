@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+from rich.style import Style
 from textual import events
 from textual.geometry import Offset
 from textual.pilot import Pilot
@@ -421,3 +422,58 @@ async def test_a_drag_selects_across_lines_and_leaves_the_cursor() -> None:
         await pilot.pause()
         assert view.screen.get_selected_text() == "2\nword 3\nword"
         assert (view.cursor_id, view.following) == (9, True)
+
+
+def name_style(view: TranscriptView, y: int, name: str) -> Style:
+    """How a voice's name is drawn on a row."""
+    [style] = [part.style for part in view.render_line(y) if part.text.strip() == name]
+    assert style is not None
+    return style
+
+
+async def test_each_voice_has_a_name_and_a_colour_of_its_own_which_its_partial_shares() -> None:
+    transcript = Transcript()
+    transcript.name_track(1, "You")
+    transcript.name_track(2, "Computer")
+    transcript.add(1, 0, SECOND, "one")
+    transcript.add(2, SECOND, 2 * SECOND, "two")
+    transcript.add(2, 2 * SECOND, 3 * SECOND, "three", speaker="A")
+    transcript.add(1, 3 * SECOND, 4 * SECOND, "four")
+    transcript.set_partial(1, PartialText(5 * SECOND, "five"))
+    async with shown(transcript) as (view, _):
+        names = ["You", "Computer", "Computer A", "You", "You"]
+        styles = [name_style(view, row, name) for row, name in enumerate(names)]
+    assert styles[0].color == styles[3].color == styles[4].color
+    assert len({styles[row].color for row in range(3)}) == 3
+    assert all(style.bold for style in styles)
+
+
+async def test_notes_and_dividers_are_nobodys_and_look_unlike_speech() -> None:
+    transcript = Transcript()
+    transcript.name_track(1, "You")
+    transcript.name_track(2, "Computer")
+    transcript.add(1, 0, SECOND, "said")
+    transcript.add(1, SECOND, SECOND, "written", kind=NOTE)
+    transcript.add(1, 2 * SECOND, 2 * SECOND, "engine: other", kind=DIVIDER)
+    transcript.add(2, 3 * SECOND, 4 * SECOND, "3 s not transcribed", kind=GAP)
+    async with shown(transcript) as (view, _):
+        assert [row[:22].split()[-1] for row in screen(view)[:4]] == ["You", "00:00:01", "00:00:02", "Computer"]
+        assert screen(view)[1].startswith("» ")
+        said, written = (
+            next(part.style for part in view.render_line(row) if text in part.text)
+            for row, text in enumerate(("said", "written"))
+        )
+        assert said is not None
+        assert written is not None
+        assert said.color != written.color
+        assert written.italic
+
+
+async def test_what_is_being_said_stands_in_the_order_of_time() -> None:
+    transcript = Transcript()
+    transcript.name_track(1, "You")
+    transcript.name_track(2, "Computer")
+    transcript.set_partial(1, PartialText(25 * SECOND, "later"))
+    transcript.set_partial(2, PartialText(21 * SECOND, "earlier"))
+    async with shown(transcript) as (view, _):
+        assert [row.split()[0] for row in screen(view)[:2]] == ["00:00:21", "00:00:25"]

@@ -329,6 +329,11 @@ class Transcript:
         voice = self._speaker_index.get((track, speaker))
         return speaker if voice is None else self._speakers[voice] or speaker
 
+    def voice_number(self, track: int, speaker: str | None) -> int:
+        """Which voice this is, from 0, in the order in which they first spoke; those of one name on a track are one."""
+        voices = dict.fromkeys(zip(self._voice_tracks, self._speakers, strict=True))
+        return list(voices).index((track, speaker)) if (track, speaker) in voices else len(voices)
+
     def remove(self, id: int) -> None:
         """Remove a line; its id is never used again.
 

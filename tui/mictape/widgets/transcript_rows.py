@@ -21,6 +21,8 @@ class _Unfinished:
 
     partial: PartialText
     speaker: str | None
+    voice: int
+    """The number of the voice."""
     wall: str | None
     """What stands in place of its tape time."""
     height: int
@@ -71,7 +73,8 @@ class Rows:
         """Follow the transcript and the size of the view, without moving anything yet."""
         self.port.sync()
         self._fit_page(size)
-        self._unfinished = [self._unfinished_of(track, each) for track, each in self._transcript.partials.items()]
+        partials = sorted(self._transcript.partials.items(), key=lambda item: (item[1].start, item[0]))
+        self._unfinished = [self._unfinished_of(track, each) for track, each in partials]
         self.port.tail = sum(unfinished.height for unfinished in self._unfinished)
 
     def lay(self) -> None:
@@ -108,8 +111,8 @@ class Rows:
             match row.what:
                 case Line() as line:
                     strip = painter.line(line, look_of(line.id), row.wall)[row.row]
-                case _Unfinished(partial, speaker):
-                    strip = painter.partial(partial, speaker, row.wall)[row.row]
+                case _Unfinished(partial, speaker, voice):
+                    strip = painter.partial(partial, speaker, row.wall, voice)[row.row]
         return painter.labelled(painter.blank(), pill) if pill and y == self.port.height - 1 else strip
 
     def newest(self) -> int | None:
@@ -133,18 +136,20 @@ class Rows:
             self.port.flow.resize(page.text)
 
     def _unfinished_of(self, track: int, partial: PartialText) -> _Unfinished:
-        speaker, wall = self._speaker_of(track), self._wall_time(partial.start)
-        return _Unfinished(partial, speaker, wall, len(self.painter.partial(partial, speaker, wall)))
+        line, wall = self._last_of(track), self._wall_time(partial.start)
+        speaker = line.voice if line is not None else self._transcript.track_names.get(track)
+        voice = self._transcript.voice_number(track, line.speaker if line is not None else None)
+        height = len(self.painter.partial(partial, speaker, wall, voice))
+        return _Unfinished(partial, speaker, voice, wall, height)
 
-    def _speaker_of(self, track: int) -> str | None:
-        """Who spoke last on a track."""
+    def _last_of(self, track: int) -> Line | None:
+        """The newest line of speech on a track, if it is among the last ones and names are shown."""
         if not self.painter.page.speaker:
             return None
         transcript = self._transcript
         count = len(transcript)
         lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - LOOK_BACK), -1))
-        voice = transcript.track_names.get(track)
-        return next((line.voice for line in lines if line.track == track and line.kind == SPEECH), voice)
+        return next((line for line in lines if line.track == track and line.kind == SPEECH), None)
 
     def _wall_time(self, start: int) -> str | None:
         """What is shown in place of a tape time."""

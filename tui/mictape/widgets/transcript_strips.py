@@ -50,7 +50,8 @@ class Inks:
     text: Style
     time: Style
     mark: Style
-    speaker: Style
+    voices: tuple[Style, ...]
+    """The names of the voices, one after the other."""
     partial: Style
     """The words of a partial that may still change."""
     stable: Style
@@ -63,7 +64,7 @@ class Inks:
     unsure: Style
     """A word that the engine was unsure of."""
     note: Style
-    """The note on a mark."""
+    """A note, or the one on a mark."""
     pill: Style
 
 
@@ -124,6 +125,8 @@ class Look:
     """Whether the search has come to it."""
     unsure: tuple[Span, ...] = ()
     """The words of its text that the engine was unsure of."""
+    voice: int = 0
+    """Which voice's it is, from 0."""
 
     def inked(self, line: Line, inks: Inks) -> list[tuple[Span, Style]]:
         """The characters that are drawn in styles of their own, besides that of all text; these may overlap."""
@@ -180,11 +183,13 @@ class Painter:
             strips = self._kept[key] = line_strips(line, self.page, self.inks, look, wall)
         return strips
 
-    def partial(self, partial: PartialText, speaker: str | None, wall: str | None = None) -> list[Strip]:
+    def partial(
+        self, partial: PartialText, speaker: str | None, wall: str | None = None, voice: int = 0
+    ) -> list[Strip]:
         """See `partial_strips`."""
-        key = (partial, speaker, wall)
+        key = (partial, speaker, wall, voice)
         if (strips := self._kept.get(key)) is None:
-            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks, wall)
+            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks, wall, voice=voice)
         return strips
 
     def blank(self) -> Strip:
@@ -218,7 +223,7 @@ def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN, wall: st
         selection: x is the character, y the line's id, so that a selection stays with its words.
     """
     text = visible(shown_text(line.text, line.mark))
-    ink = inks.text if line.kind in (SPEECH, NOTE) else inks.gap
+    ink = {SPEECH: inks.text, NOTE: inks.text + inks.note}.get(line.kind, inks.gap)
     back = inks.cursor.background_style if look.cursor else Style.null()
     rows = wrap(text, page.text)
     plain = ink + back
@@ -239,17 +244,18 @@ def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN, wall: st
 
 
 def partial_strips(
-    partial: PartialText, speaker: str | None, page: Page, inks: Inks, wall: str | None = None
+    partial: PartialText, speaker: str | None, page: Page, inks: Inks, wall: str | None = None, *, voice: int = 0
 ) -> list[Strip]:
     """The rows of unfinished text: settled words plain, the others dim, an ellipsis where it goes on.
 
-    With `wall` that stands in place of tape time.
+    With `wall` that stands in place of tape time; `voice` is the number of the voice.
     """
+    look = Look(voice=voice)
     text = visible(partial.text) + _UNFINISHED
     line = Line(0, 0, partial.start, partial.start, "", SPEECH, speaker)
     strips: list[Strip] = []
     for number, (start, end) in enumerate(wrap(text, page.text)):
-        gutter = _gutter(line, page, inks, PLAIN, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+        gutter = _gutter(line, page, inks, look, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
         body = [
             Segment(text[left:right], over or inks.partial)
             for left, right, over in _cut(start, end, [((0, partial.stable), inks.stable)])
@@ -264,8 +270,9 @@ def _gutter(line: Line, page: Page, inks: Inks, look: Look, wall: str | None) ->
     if page.time:
         parts.append(Segment((wall or clock(line.start)).rjust(page.time) + "  ", inks.time))
     if page.speaker:
-        name = set_cell_size(visible(line.voice), page.speaker)
-        parts.append(Segment(name + "  ", inks.speaker))
+        # Nobody says a note, and what changed may concern all tracks.
+        voice = "" if line.kind in (NOTE, DIVIDER) else visible(line.voice)
+        parts.append(Segment(set_cell_size(voice, page.speaker) + "  ", inks.voices[look.voice % len(inks.voices)]))
     return parts
 
 

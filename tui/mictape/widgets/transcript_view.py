@@ -11,6 +11,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from mictape.commands import bindings
+from mictape.themes import VOICES
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
@@ -38,7 +39,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "transcript--time",
         "transcript--mark",
-        "transcript--speaker",
+        *(f"transcript--voice-{number}" for number in range(1, VOICES + 1)),
         "transcript--partial",
         "transcript--stable",
         "transcript--gap",
@@ -50,14 +51,14 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         "transcript--pill",
     }
 
-    DEFAULT_CSS = """
+    DEFAULT_CSS = (
+        """
     TranscriptView {
         overflow-x: hidden;
         overflow-y: scroll;
         scrollbar-size-vertical: 1;
         & > .transcript--time { color: $transcript-time; }
         & > .transcript--mark { color: $transcript-mark; }
-        & > .transcript--speaker { text-style: bold; }
         & > .transcript--partial { color: $transcript-partial; text-style: italic; }
         & > .transcript--gap { color: $transcript-gap; }
         & > .transcript--cursor { background: $transcript-cursor; }
@@ -66,8 +67,13 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         & > .transcript--unsure { text-style: italic uu; }
         & > .transcript--note { color: $transcript-mark; text-style: italic; }
         & > .transcript--pill { color: $background; background: $transcript-pill; text-style: bold; }
-    }
-    """
+"""
+        + "\n".join(
+            f"& > .transcript--voice-{number} {{ color: $voice-{number}; text-style: bold; }}"
+            for number in range(1, VOICES + 1)
+        )
+        + "}"
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("view")
 
@@ -421,7 +427,10 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """What is special about a line now."""
         span = selected_span(self._transcript, self.text_selection, id)
         unsure = self._unsure.spans(id)
-        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, id == self.walk.current, unsure)
+        line = self._transcript.line_of(id) if id in self._transcript else None
+        voice = self._transcript.voice_number(line.track, line.speaker) if line is not None else 0
+        current = id == self.walk.current
+        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, current, unsure, voice)
 
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""
@@ -435,7 +444,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             text=self.rich_style,
             time=part("transcript--time"),
             mark=part("transcript--mark"),
-            speaker=part("transcript--speaker"),
+            voices=tuple(part(f"transcript--voice-{number}") for number in range(1, VOICES + 1)),
             partial=part("transcript--partial"),
             stable=part("transcript--stable"),
             gap=part("transcript--gap"),
