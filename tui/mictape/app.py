@@ -11,7 +11,6 @@ from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
-from textual.theme import Theme
 from textual.worker import Worker, WorkerError
 
 from mictape import __version__
@@ -45,6 +44,7 @@ from mictape.screens.models import ModelsScreen
 from mictape.screens.palette import CommandProvider
 from mictape.screens.prompt import Ask
 from mictape.screens.recover import Interrupted, RecoverScreen
+from mictape.screens.theme_picker import Themes
 from mictape.session.events import SourceEnded, Trouble
 from mictape.session.recovery import StoredSession
 from mictape.session.session import Session
@@ -54,7 +54,7 @@ from mictape.settings import DEFAULT_THEME, ChosenDevice, Settings, remember
 from mictape.signals import watched
 from mictape.terminal import guarded, set_up_log, terminal_restorer
 from mictape.terminal_app import TerminalApp
-from mictape.themes import load_themes, shipped_folder, theme_variables
+from mictape.themes import theme_variables
 from mictape.units import RATE
 from mictape.widgets.device_list import key_of
 from mictape.widgets.level_meter import visible_steps
@@ -160,28 +160,14 @@ class MictapeApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Colours, clock, and the session."""
-        self._set_up_themes()
+        self._themes = Themes(self, self._where.themes, self._say)
+        self._themes.use(self._settings.theme, DEFAULT_THEME)
+        self.run_worker(self._themes.watch(), group="themes", description="theme files", exit_on_error=False)
         if self._ticking:
             self.run_worker(self._clock.run(), group="clock", description="the frames of the screen")
         self._running_session = self.run_worker(
             self._run_session(), group="session", description="the session", exit_on_error=False
         )
-
-    def _set_up_themes(self) -> None:
-        loaded = load_themes(shipped_folder(), self._where.themes)
-        for theme in loaded.themes:
-            self.register_theme(theme)
-        for problem in loaded.problems:
-            self._say(problem)
-        known = self._settings.theme in self.available_themes
-        if not known:
-            self._say(Failure(f"There is no theme {self._settings.theme}", "Choose another", action="choose_theme"))
-        self.theme = self._settings.theme if known else DEFAULT_THEME
-        self.theme_changed_signal.subscribe(self, self._on_theme)
-
-    def _on_theme(self, theme: Theme) -> None:
-        with self._saying():
-            remember(self._where.state_file, theme=theme.name)
 
     def on_app_blur(self) -> None:
         """Nobody looks: draw less often."""
@@ -485,8 +471,12 @@ class MictapeApp(TerminalApp):
             track.meter.clear_clips()
 
     def action_choose_theme(self) -> None:
-        """Choose a theme."""
-        self.search_themes()
+        """Choose a theme, and use it next time."""
+        self._themes.choose(self._remember_theme)
+
+    def _remember_theme(self, name: str) -> None:
+        with self._saying():
+            remember(self._where.state_file, theme=name)
 
     def action_show_help(self) -> None:
         """Show the help screen."""

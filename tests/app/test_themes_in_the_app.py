@@ -1,0 +1,47 @@
+"""Choosing a theme, and theme files that are read again when they are saved."""
+
+from pathlib import Path
+
+from mictape.screens.theme_picker import ThemePicker
+from mictape.settings import Settings
+from mictape.settings.remembered import recall
+from support.app_driver import handled
+from support.waiting import until_async
+
+MINE = 'primary = "#ff0000"\nbackground = "{}"\n'
+
+
+async def test_going_through_the_list_shows_each_theme_and_enter_keeps_it(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        before = app.theme
+        await pilot.press("T")
+        await until_async(lambda: isinstance(app.screen, ThemePicker))
+        await pilot.pause()
+        assert f"● {before}" in app.export_screenshot().replace("&#160;", " ")
+        await pilot.press("down")
+        await until_async(lambda: app.theme != before)
+        shown = app.theme
+        await pilot.press("escape")
+        await until_async(lambda: app.theme == before)
+        assert recall(home / "state.toml").theme is None
+        await pilot.press("T")
+        await until_async(lambda: isinstance(app.screen, ThemePicker))
+        await pilot.press("down")
+        await until_async(lambda: app.theme == shown)
+        await pilot.press("enter")
+        await until_async(lambda: recall(home / "state.toml").theme == shown)
+        assert app.theme == shown
+
+
+async def test_a_theme_file_that_is_saved_shows_at_once_and_a_broken_one_is_said(home: Path) -> None:
+    folder = home / "themes"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(MINE.format("#102030"))
+    async with handled(home, settings=Settings(theme="mine")) as (app, pilot):
+        await until_async(lambda: app.screen.styles.background.hex == "#102030")
+        (folder / "mine.toml").write_text(MINE.format("#203040") + "# longer\n")
+        await until_async(lambda: app.screen.styles.background.hex == "#203040")
+        (folder / "mine.toml").write_text("primary = \n")
+        await until_async(lambda: any("mine.toml" in each.message for each in app._notifications))
+        await pilot.pause()
+        assert app.screen.styles.background.hex == "#203040"
