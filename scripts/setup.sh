@@ -181,11 +181,12 @@ install_python_packages() { # install_python_packages ARGUMENTS: of `pip install
     fi
 }
 
-stop_without_network() { # with the last thing that was said, in $log
-    cat "$log" >&2
+stop_without_packages() { # with what the installer said, in $log
     if grep -qiE 'retrying|connection|network|dns|resolve|offline' "$log"; then
-        say "the Python packages could not be fetched. Connect to the network and start again."
+        say "the Python packages could not be fetched: $(grep -vi warning "$log" | tail -n 1)"
+        say "Connect to the network and start again."
     else
+        cat "$log" >&2
         say "the Python packages could not be installed, see above."
     fi
     rm -f "$log"
@@ -195,7 +196,7 @@ stop_without_network() { # with the last thing that was said, in $log
 if ! "$python_bin" -c 'import pip' 2>/dev/null; then
     log=$(mktemp)
     if has uv; then
-        uv venv --quiet --clear --seed --python "$python" .venv >"$log" 2>&1 || stop_without_network
+        uv venv --quiet --clear --seed --python "$python" .venv >"$log" 2>&1 || stop_without_packages
     else
         "$python" -m venv --clear .venv
     fi
@@ -210,7 +211,7 @@ if [ "$(cat "$stamp-packages" 2>/dev/null)" != "$(fingerprint)" ]; then
         set -- "$@" -r "$fitting"
     done
     log=$(mktemp)
-    install_python_packages --require-hashes "$@" >"$log" 2>&1 || stop_without_network
+    install_python_packages --require-hashes "$@" >"$log" 2>&1 || stop_without_packages
     rm -f "$log"
     "$python_bin" scripts/bundled_models.py
     # The checkout itself: on the path, and with the command that an installed Mictape has. No build is needed.

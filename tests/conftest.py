@@ -1,6 +1,7 @@
 """Fixtures that every test may use: the wheel's speech, a home of one's own, a sound server of one's own."""
 
 import importlib.util
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,3 +87,18 @@ def speaking_mic(clocked_mics: clocked_mic.ClockedMics, speech: Speech, tmp_path
     infile = tmp_path / "speech.raw"
     infile.write_bytes(sound)
     return SpeakingMic(clocked_mics.configure(clocked_mic.Microphone("speaking", RATE, 1, infile=infile)), sound)
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Put logging back as the other tests expect it."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.raiseExceptions
+    yield
+    for handler in root.handlers:
+        if handler not in before[0]:
+            handler.close()
+    root.handlers[:], root.level, logging.raiseExceptions = before
+    logging.getLogger("mictape").setLevel(logging.NOTSET)
+    logging.getLogger("mictape").handlers.clear()
+    logging.captureWarnings(capture=False)

@@ -248,11 +248,11 @@ def path_with(folder: Path, *more: str) -> Path:
     return folder
 
 
-def set_up(checkout: Path, programs: Path, for_what: str = "run") -> subprocess.CompletedProcess[str]:
+def set_up(checkout: Path, programs: Path, for_what: str = "run", **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(programs / "sh"), "scripts/setup.sh", for_what],
         cwd=checkout,
-        env={"PATH": str(programs), "HOME": str(checkout)},
+        env={"PATH": str(programs), "HOME": str(checkout), **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -306,6 +306,17 @@ def test_missing_system_packages_are_named_installed_and_lived_without(checkout:
     again = set_up(checkout, programs, "test").stderr
     assert "continuing without" in again
     assert "installing the Python packages" not in again
+
+
+@posix_only
+def test_without_a_network_it_says_so_in_two_lines(checkout: Path, tmp_path: Path) -> None:
+    (checkout / "requirements.lock").write_text(f"anyio==4.16.0 --hash=sha256:{'0' * 64}\n")
+    (checkout / "pip.conf").write_text("[global]\nindex-url = http://127.0.0.1:9/simple\nretries = 1\n")
+    done = set_up(checkout, path_with(tmp_path / "bin"), PIP_CONFIG_FILE=str(checkout / "pip.conf"))
+    assert done.returncode == 1
+    assert "Mictape: the Python packages could not be fetched: " in done.stderr
+    assert done.stderr.endswith("Mictape: Connect to the network and start again.\n")
+    assert "Retrying" not in done.stderr
 
 
 @posix_only

@@ -234,20 +234,6 @@ def test_everything_is_put_back_after_an_exception(log: Path) -> None:
     assert log.read_text() == "inside"
 
 
-@pytest.fixture
-def own_logging() -> Iterator[None]:
-    """Put logging back as the other tests expect it."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.raiseExceptions
-    yield
-    for handler in root.handlers:
-        if handler not in before[0]:
-            handler.close()
-    root.handlers[:], root.level, logging.raiseExceptions = before
-    logging.getLogger("mictape").setLevel(logging.NOTSET)
-    logging.captureWarnings(capture=False)
-
-
 def logged(what: str) -> None:
     try:
         raise ValueError(what)

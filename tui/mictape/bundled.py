@@ -1,6 +1,6 @@
-"""The model files that every installed Mictape carries: the embedded engine's and the speech detector's.
+"""What every installed Mictape carries besides its code: a recording, and the models of engine and speech detector.
 
-They are not in the repository. `scripts/bundled_models.py` takes them from their makers' published wheels, for a
+The models are not in the repository. `scripts/bundled_models.py` takes them from their makers' published wheels, for a
 checkout and for Mictape's own wheel. This module imports the standard library only: that script runs before anything is
 installed.
 """
@@ -12,6 +12,9 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).with_name("_models")
 """Where the files are, in a folder for each model, with its licence."""
+
+DEMO: Final = Path(__file__).with_name("demo.ogg")
+"""The recording of `mictape --demo`: half a minute of a synthetic voice, made by `scripts/make_demo.py`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,23 +52,26 @@ def set_up_log(path: Path) -> None:
     except OSError as error:
         what = f"The log {path} cannot be written: {(error.strerror or str(error)).lower()}"
         raise MictapeError(Failure(what, "Make it writable, or move it away")) from error
-    handler.setFormatter(_Discreet("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(DiscreetFormatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    logging.getLogger("mictape").setLevel(logging.INFO)
+    own = logging.getLogger("mictape")
+    if own.level == logging.NOTSET:
+        own.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     # A full disk must not print tracebacks about the log.
     logging.raiseExceptions = False
 
 
-class _Discreet(logging.Formatter):
+class DiscreetFormatter(logging.Formatter):
     """Writes no secret, not even one in another library's message or traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The line, with every secret replaced."""
         return discreet(super().format(record))
 
 

@@ -1,14 +1,20 @@
-"""Completion for shells, as the shells take it; and the parser with presets."""
+"""What is made of the parser: completion, as the shells take it, the manual page; presets, the demonstration."""
 
+import logging
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from mictape.cli import parser as parsing
 from mictape.cli.completion import SHELLS
 from mictape.cli.main import run as mictape
 from mictape.cli.parser import parser, preset_names
+from mictape.failure import keep_secret
+from mictape.recording.start import Start
+from mictape.settings import Settings
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -39,3 +45,65 @@ def test_a_dumb_terminal_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setenv("TERM", "dumb")
     assert mictape([]) == 2
     assert "TERM is dumb. Use mictape listen." in capsys.readouterr().err
+
+
+def test_the_manual_page_names_every_command_and_is_laid_out_without_a_warning() -> None:
+    script = Path(__file__).parents[3] / "scripts" / "make_man.py"
+    page = subprocess.run([sys.executable, script], capture_output=True, check=True, text=True).stdout
+    for command in ("transcribe", "sessions export", "models install", "completion"):
+        assert f"mictape {command}" in page
+    if groff := shutil.which("groff"):
+        laid_out = subprocess.run(
+            [groff, "-man", "-Tutf8", "-wmac"], input=page, capture_output=True, check=True, text=True
+        )
+        assert "Live speech recognition in the terminal." in laid_out.stdout
+        assert laid_out.stderr == ""
+
+
+def started(argv: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, Start]:
+    """What the app is started with by a command line."""
+    seen: list[tuple[Settings, Start]] = []
+
+    def full_screen(settings: Settings, _where: object, start: Start) -> int:
+        seen.append((settings, start))
+        return 0
+
+    monkeypatch.setattr(parsing, "full_screen", full_screen)
+    assert mictape(argv) == 0
+    return seen[0]
+
+
+def test_the_demonstration_needs_no_network_and_no_device_and_keeps_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text(
+        'engine = "deepgram"\nlanguage = "de"\nalso = ["Monitor"]\n[engines.local]\nmodel = "other"\n'
+    )
+    settings, start = started(["--demo"], monkeypatch)
+    assert (settings.engine, settings.language, settings.keep) == ("local", "en", False)
+    assert (settings.also, settings.engines) == ((), {})
+    assert start.file is not None
+    assert start.file.stat().st_size < 200_000
+    assert started([], monkeypatch)[1] == Start()
+
+
+@pytest.mark.usefixtures("own_logging")
+def test_options_say_how_much_is_printed_and_logged(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mictape(["search", "nothing-like-it"]) == 0
+    assert capsys.readouterr().err == "Nothing found.\n"
+    for quiet in (["-q", "search", "nothing-like-it"], ["search", "nothing-like-it", "--quiet"]):
+        assert mictape(quiet) == 0
+        assert capsys.readouterr().err == ""
+    assert mictape(["-q", "sessions", "show", "nothing"]) == 3, "failures are always printed"
+    assert "mictape: " in capsys.readouterr().err
+    assert mictape(["search", "nothing-like-it", "--log-level", "error"]) == 0
+    assert logging.getLogger("mictape").level == logging.ERROR
+    assert mictape(["-v", "search", "nothing-like-it"]) == 0
+    keep_secret("swordfish-swordfish")
+    logging.getLogger("mictape.audio").debug("details of swordfish-swordfish")
+    assert "DEBUG mictape.audio: details of [key]" in capsys.readouterr().err
+    started(["-v"], monkeypatch)
+    assert mictape(["search", "--log-level", "loud", "x"]) == 2

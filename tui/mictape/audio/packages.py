@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Final
 
 PORTAUDIO: Final[Mapping[str, str]] = {
-    "apt-get": "apt-get install libportaudio2 libasound2-plugins",
-    "dnf": "dnf install portaudio alsa-plugins-pulseaudio",
-    "pacman": "pacman -S portaudio alsa-plugins",
-    "zypper": "zypper install libportaudio2 alsa-plugins-pulse",
-    "apk": "apk add portaudio alsa-plugins-pulse",
+    "apt-get": "apt-get install libportaudio2 pulseaudio-utils",
+    "dnf": "dnf install portaudio pulseaudio-utils",
+    "pacman": "pacman -S portaudio libpulse",
+    "zypper": "zypper install libportaudio2 pulseaudio-utils",
+    "apk": "apk add portaudio pulseaudio-utils",
 }
-"""What installs PortAudio and ALSA's way to the sound server, by the package manager's program."""
+"""What installs PortAudio, and `parec` for where PortAudio does not lead to the sound server; by package manager."""
 
 FFMPEG: Final[Mapping[str, str]] = {
     "apt-get": "apt-get install ffmpeg",

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mictape.cli import output
 from mictape.cli.options import Commands
-from mictape.cli.output import say
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 from mictape.transcript.times import FromHere, OnTape, parse
@@ -101,7 +101,7 @@ def _pack(arguments: argparse.Namespace, where: Places) -> int:
             freed += sound_storage.pack(folder)
             packed += 1
         except MictapeError as error:
-            code = say(error.failure)
+            code = output.say(error.failure)
     print(f"packed {_sessions(packed)}; {_readable(freed)} saved")
     return code
 
@@ -189,7 +189,7 @@ def _agreed(question: str) -> bool:
 @contextlib.contextmanager
 def _progress(name: str) -> Generator[Callable[[int, int], None]]:
     """A progress bar on stderr, when that is a terminal."""
-    if not sys.stderr.isatty():
+    if not output.shows_progress():
         yield lambda _done, _all: None
         return
     from rich.console import Console

@@ -1,10 +1,9 @@
 """The command `completion`: what a shell needs to complete command lines, made from the parser."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final
 
-from mictape.cli.options import Commands
+from mictape.cli.options import Commands, commands_of
 from mictape.failure import ExitCode
 from mictape.paths import Places
 from mictape.settings import DECLARATIONS
@@ -38,13 +37,9 @@ def _completion(arguments: argparse.Namespace, where: Places) -> int:
 def with_choices(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Let the options of settings be completed. argparse itself does not check them: `settings.load` does, in words."""
     options = {each.about.option: each.choices for each in DECLARATIONS.values() if each.about.option and each.choices}
-    for action in parser._actions:  # pyright: ignore[reportPrivateUsage]  (as every tool that walks a parser)
-        for option in action.option_strings:
-            if option in options and action.nargs != 0:
-                action.choices = options[option]
-        below = cast("object", action.choices)
-        if isinstance(below, Mapping):
-            for each in cast("Mapping[str, object]", below).values():
-                if isinstance(each, argparse.ArgumentParser):
-                    with_choices(each)
+    for each in (parser, *commands_of(parser)):
+        for action in each._actions:  # pyright: ignore[reportPrivateUsage]  (as every tool that walks a parser)
+            for option in action.option_strings:
+                if option in options and action.nargs != 0:
+                    action.choices = options[option]
     return parser

@@ -122,7 +122,7 @@ async def _do(job: "Job | _File", where: Places, settings: Settings) -> int:
         else:
             session = await recording.complete(job.session)
         if job.greeting:
-            print(job.greeting, file=sys.stderr, flush=True)
+            output.note(job.greeting)
         with taking_signals(recording, live=bool(job.greeting)) as signals:
             await recording.run(_show(recording, session, job, signals.left))
         if recording.failure is not None:
@@ -244,7 +244,7 @@ async def _say_what_is_missing(session: Session, printer: Printer) -> None:
             now = f"mictape: {output.explained(failure)} Trying again …" if failure else ""
             if now != said:
                 printer.clear()
-                print(now or "mictape: Connected.", file=sys.stderr, flush=True)
+                output.note(now or "mictape: Connected.")
                 said = now
 
 
@@ -280,13 +280,13 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
         print(flush=True)
     for track in session.tracks:
         if track.left_out:
-            print(f"mictape: {track.left_out}.", file=sys.stderr, flush=True)
+            output.note(f"mictape: {track.left_out}.")
 
 
 @contextlib.contextmanager
 def progress_bar(session: Session, *, shown: bool, what: str = "transcribing") -> Generator[Callable[[], None]]:
     """A progress bar on stderr, when that is a terminal: seconds of sound that are answered for, of all tracks."""
-    if not (shown and sys.stderr.isatty()):
+    if not (shown and output.shows_progress()):
         yield lambda: None
         return
     from rich.console import Console

@@ -10,8 +10,8 @@ from typing import Final
 
 from mictape.audio.file_info import file_info
 from mictape.audio.source_spec import FileSource, is_pipe, source_of
+from mictape.cli import output
 from mictape.cli.headless import progress_bar, taking_signals
-from mictape.cli.output import say
 from mictape.cli.several import each_of
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import imported, trash
@@ -64,10 +64,9 @@ async def _import(what: _Import, name: str, label: str) -> int:
     if isinstance(spec, FileSource) and not await asyncio.to_thread(is_pipe, spec.path):
         file = await asyncio.to_thread(imported.look_at, spec.path)
         if not what.again and (known := imported.sessions_of(what.where.sessions, file)):
-            print(
+            output.note(
                 f"{name} was imported before, as {known[0]}; mictape sessions complete {known[0]} transcribes what has"
-                " no text, --again imports it once more",
-                file=sys.stderr,
+                " no text, --again imports it once more"
             )
             return ExitCode.DONE
         await file_info(spec.path)  # before there is a session: one without sound is of no use
@@ -103,7 +102,7 @@ async def _show(session: Session, label: str, whole: asyncio.Event, *, noted: bo
         async for event in session.events():
             match event:
                 case Trouble(failure):
-                    say(failure)
+                    output.say(failure)
                 case SourceEnded(_, warning):
                     reading -= 1
                     if not reading:

@@ -19,6 +19,11 @@ def _run(argv: Sequence[str]) -> int:
     try:
         where = places()
         arguments = parse(argv, where.config_file)
+        output.set_verbosity(
+            quiet=getattr(arguments, "quiet", False),
+            verbose=getattr(arguments, "verbose", False),
+            log_level=getattr(arguments, "log_level", None),
+        )
         return arguments.run(arguments, where)
     except MictapeError as error:
         return output.say(error.failure)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mictape.cli import output
 from mictape.cli.options import Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
@@ -199,7 +200,7 @@ class _Progress:
         self._next_s = now_s + EVERY_S
         if self._as_json:
             print(json.dumps({"model": self._name, "bytes": done, "of": total}), flush=True)
-        elif sys.stderr.isatty():
+        elif output.shows_progress():
             self._shown = True
             rate = (done - self._first) / max(1e-3, now_s - self._begun_s)
             left = f"{(total - done) / rate:.0f} s left" if rate > 0 else ""

@@ -5,8 +5,9 @@ copies it over the first one, so that each place has its own list; both are read
 """
 
 import argparse
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from mictape.paths import Places
 from mictape.settings import DECLARATIONS, PRESET, Given, Settings, assignment, check_engines, load
@@ -53,6 +54,16 @@ def settings_of(arguments: argparse.Namespace, where: Places, *more: Given) -> S
     """
     before, after = (getattr(arguments, dest, None) or () for dest in (_BEFORE, _AFTER))
     return check_engines(load(where, [*before, *after, *more]))
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of the commands below a parser, and of those below them."""
+    for action in parser._actions:  # pyright: ignore[reportPrivateUsage]  (as every tool that walks a parser)
+        below = cast("object", action.choices)
+        for each in cast("Mapping[str, object]", below).values() if isinstance(below, Mapping) else ():
+            if isinstance(each, argparse.ArgumentParser):
+                yield each
+                yield from commands_of(each)
 
 
 def _add(parser: argparse.ArgumentParser, name: str, dest: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -21,6 +22,12 @@ _OPTIONS: Final[Mapping[Action, str]] = {
     "stop": "Ctrl-C",
 }
 """What carries out an action on the command line; the others are of the full-screen app alone."""
+
+
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+_quiet = False
+"""Whether only results and failures are printed."""
 
 
 class Output(io.TextIOWrapper):
@@ -61,6 +68,37 @@ def say(failure: Failure) -> int:
     with contextlib.suppress(OSError):  # nothing reads it any more
         print(f"mictape: {explained(failure)}", file=sys.stderr, flush=True)
     return failure.code
+
+
+def note(text: str, end: str = "\n") -> None:
+    """Print what is neither a result nor a failure on stderr; not with `--quiet`."""
+    if not _quiet:
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def shows_progress() -> bool:
+    """Whether a progress bar is shown: on a terminal, and not with `--quiet`."""
+    return not _quiet and sys.stderr.isatty()
+
+
+def set_verbosity(*, quiet: bool, verbose: bool, log_level: str | None) -> None:
+    """Obey `--quiet`, `--verbose` and `--log-level`."""
+    global _quiet  # noqa: PLW0603  (one standard error, one decision about it)
+    _quiet = quiet
+    log = logging.getLogger("mictape")
+    log.handlers.clear()
+    log.setLevel((log_level or ("debug" if verbose else "info")).upper())
+    if verbose:
+        from mictape.terminal import DiscreetFormatter
+
+        handler = logging.StreamHandler()
+        handler.setFormatter(DiscreetFormatter("%(levelname)s %(name)s: %(message)s"))
+        log.addHandler(handler)
+
+
+def keep_off_stderr() -> None:
+    """Print no log from now on: the terminal is a screen."""
+    logging.getLogger("mictape").handlers.clear()
 
 
 def explained(advice: Advice) -> str:

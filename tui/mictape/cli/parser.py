@@ -9,15 +9,18 @@ import argparse
 import os
 import tomllib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from mictape import __version__
-from mictape.cli.options import RECORDING, WHICH, Commands, add_settings, settings_of
+from mictape.bundled import DEMO
+from mictape.cli import output
+from mictape.cli.options import RECORDING, WHICH, Commands, add_settings, commands_of, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
-from mictape.settings import PRESET, PRESETS, Given, Settings
+from mictape.settings import DEFAULT_ENGINE, PRESET, PRESETS, Given, Settings
 
 if TYPE_CHECKING:  # the app is loaded by the commands that start it
     from mictape.recording.start import Start
@@ -92,6 +95,8 @@ def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
     for name in presets:
         if name not in commands.choices:
             _add_preset(commands, name)
+    for each in commands_of(top):
+        _add_verbosity(each)
     return top
 
 
@@ -111,8 +116,21 @@ def _add_options(top: argparse.ArgumentParser) -> None:
     top.add_argument("-V", "--version", action="version", version=f"mictape {__version__}")
     add_settings(top, *RECORDING, "theme", top=True)
     top.add_argument("--input", metavar="FILE", type=Path, help="play a sound file as if it were live")
+    top.add_argument("--demo", action="store_true", help="show Mictape with a recording of its own; nothing is kept")
+    _add_verbosity(top)
     what = f"record on in a session: {WHICH}; default last"
     top.add_argument("--continue", dest="continued", metavar="ID", nargs="?", const="last", help=what)
+
+
+def _add_verbosity(parser: argparse.ArgumentParser) -> None:
+    """Add what says how much is printed and logged; before a command's name and after it."""
+    for option, long, help in (
+        ("-q", "--quiet", "print results and failures only: no notes and no progress on stderr"),
+        ("-v", "--verbose", "print the log on stderr, unless full-screen, and log more"),
+    ):
+        parser.add_argument(option, long, action="store_true", default=argparse.SUPPRESS, help=help)
+    what = "log nothing below it: debug, info (the default), warning or error"
+    parser.add_argument("--log-level", metavar="LEVEL", choices=output.LOG_LEVELS, default=argparse.SUPPRESS, help=what)
 
 
 def _add_preset(commands: Commands, name: str) -> None:
@@ -127,6 +145,9 @@ def _record(arguments: argparse.Namespace, where: Places) -> int:
 
     preset: str | None = getattr(arguments, "preset", None)
     settings = settings_of(arguments, where, *([Given("mictape", PRESET, preset)] if preset else []))
+    if arguments.demo:  # needs no network and no device, is spoken in English, and leaves nothing behind
+        settings = replace(settings, engine=DEFAULT_ENGINE, engines={}, language="en", also=(), names=(), keep=False)
+        return full_screen(settings, where, Start(file=DEMO))
     return full_screen(settings, where, Start(file=arguments.input, continued=arguments.continued))
 
 
@@ -138,6 +159,7 @@ def full_screen(settings: Settings, where: Places, start: "Start") -> int:
     if os.environ.get("TERM") == "dumb":
         what = "This terminal cannot show full screens: TERM is dumb"
         raise MictapeError(Failure(what, "Use mictape listen", ExitCode.USAGE))
+    output.keep_off_stderr()
     if place := settings.place("theme"):  # one that is only remembered may have gone: the app takes another one
         check_theme(settings.theme, place, where.themes)
     return run_app(where, settings, start)

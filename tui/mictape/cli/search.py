@@ -5,6 +5,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from mictape.cli import output
 from mictape.cli.options import Commands
 from mictape.cli.sessions import reading
 from mictape.failure import ExitCode
@@ -54,9 +55,9 @@ def _search(arguments: argparse.Namespace, where: Places) -> int:
             if page is None:
                 break
     if not found:
-        print("Nothing found.", file=sys.stderr)
+        output.note("Nothing found.")
     elif page is not None:
-        print(f"There is more: --limit 0 prints everything, not only {arguments.limit} lines.", file=sys.stderr)
+        output.note(f"There is more: --limit 0 prints everything, not only {arguments.limit} lines.")
     return ExitCode.DONE
 
 
