@@ -1,93 +1,190 @@
-"""Pictures of the main screen, two sizes, a dark and a light theme. Nothing in them moves: no clock runs.
+"""Pictures of every screen and dialog, two sizes, a dark and a light theme. Nothing in them moves: no clock runs.
 
-After a change that is meant to be seen: `make test ARGS="tests/test_snapshots.py --snapshot-update"`, and look.
+After a change that is meant to be seen: `make test ARGS="tests/app/test_snapshots.py --snapshot-update"`, and look at
+the files in `__snapshots__`: they are SVG.
 """
 
-from collections.abc import Callable
-from math import sin
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from textual.app import App
+from pytest_textual_snapshot import SVGImageExtension
+from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input
 
-import mictape
-from mictape.audio.ballistics import Meter
-from mictape.audio.messages import LevelCell
-from mictape.commands import bindings
-from mictape.failure import Advice
-from mictape.screens.main.screen import Level, MainScreen
-from mictape.session.state import State, Status
-from mictape.themes import load_themes, shipped_folder, theme_variables
-from mictape.transcript.model import GAP, PartialText, Transcript
+from mictape.engines.base import Request
+from mictape.engines.readiness import Readiness, Standing
+from mictape.failure import Advice, Failure
+from mictape.library.labels import rename_session, tag_session
+from mictape.library.library import Library, Store
+from mictape.models import catalogue as catalogues
+from mictape.models.background import Downloads
+from mictape.models.store import Store as ModelStore
+from mictape.paths import places
+from mictape.screens.device_picker import DevicePicker
+from mictape.screens.edit_line import EditLine
+from mictape.screens.engine_picker import EnginePicker
+from mictape.screens.export import ExportScreen, ExportWish
+from mictape.screens.help import HelpScreen
+from mictape.screens.language import LanguageScreen
+from mictape.screens.leave import LeaveScreen
+from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.main.screen import MainScreen
+from mictape.screens.models import ModelsScreen
+from mictape.screens.prompt import Ask
+from mictape.screens.reading import ReadingScreen
+from mictape.screens.recover import Interrupted, RecoverScreen
+from mictape.session.recovery import load_session
+from mictape.session.session import Session
+from mictape.session.state import State
 from mictape.units import RATE
+from support.scripted import ScriptedEngine
+from support.sound_system import FakePlayer, FakeSoundSystem, device
+from support.still_app import StillApp, level, status, transcript
+from support.stored_sessions import BEGAN, fill
+from support.waiting import until_async
 
-SAID = (
-    (2, "Good morning, everybody; the first point is the kettle."),
-    (6, "It whistles [laughs] and nobody in /etc/hosts minds."),
-    (12, "那么我们下一个议题是什么呢, and then the budget, which is longer than one row of a small terminal can show."),
-    (24, "Ask not what your country can do for you."),
-)
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
 
-
-class Still(App[None]):
-    """The main screen with everything on it."""
-
-    CSS_PATH = Path(mictape.__file__).with_name("app.tcss")
-    BINDINGS = bindings()
-
-    def __init__(self, theme: str) -> None:
-        super().__init__()
-        for each in load_themes(shipped_folder()).themes:
-            self.register_theme(each)
-        self.theme = theme
-        self.transcript = Transcript()
-        for start_s, text in SAID:
-            self.transcript.add(1, start_s * RATE, (start_s + 2) * RATE, text)
-        self.transcript.add(1, 30 * RATE, 68 * RATE, "38 s not transcribed: the network was down", kind=GAP)
-        self.transcript.set_partial(1, PartialText(70 * RATE, "and so my fellow Americ", 10))
-
-    def get_default_screen(self) -> MainScreen:
-        return MainScreen(self.transcript)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return theme_variables(self.current_theme)
+DEVICES = [device("Blue Yeti", default=True), device("Headset", muted=True), device("Monitor", computer=True)]
+STANDINGS = {
+    each.name: each
+    for each in (
+        Standing("local", Readiness.READY, "local · moonshine tiny-en · English", leaves="nothing leaves the machine"),
+        Standing(
+            "deepgram",
+            Readiness.NEEDS_KEY,
+            "deepgram · nova-3 · English",
+            Failure("Deepgram needs an API key", "Save it with mictape login deepgram"),
+            leaves="the sound is sent to Deepgram",
+            usd_per_hour=0.46,
+        ),
+    )
+}
 
 
-def shown(state: State, hint: Advice | None = None) -> Callable[[Pilot[None]], object]:
-    """Brings the screen to one moment."""
+async def standing(name: str) -> Standing:
+    return STANDINGS[name]
 
-    async def show(pilot: Pilot[None]) -> None:
+
+async def export(_: ExportWish) -> None:
+    """Writes nothing."""
+
+
+def dialogs(home: Path) -> Mapping[str, tuple[Callable[[], Screen[Any]], str]]:
+    """Every dialog by its name, and what is on it once it is complete."""
+    where = places({"MICTAPE_HOME": str(home)})
+    catalogue = catalogues.load(where.config)
+    sound, downloads = FakeSoundSystem(DEVICES), Downloads(lambda _: None)
+    interrupted = Interrupted(BEGAN, 761 * RATE, 98, 12.0, ("You", "Anna"))
+    kept = {"sessions": "~/.local/share/mictape/sessions", "log": "~/.local/state/mictape/mictape.log"}
+    parts = {"everything": 98, "what is marked": 2, "what was found": 0, "the selection": 5}
+    return {
+        "device_picker": (
+            lambda: DevicePicker(sound.list_devices, in_use=[("Blue Yeti", "Fake")], can_add=True),
+            "Headset",
+        ),
+        "edit_line": (lambda: EditLine(transcript().line(0)), "speaker"),
+        "engine_picker": (lambda: EnginePicker(list(STANDINGS), standing, in_use="local"), "needs a key"),
+        "export": (lambda: ExportScreen(parts, Path("/home/anna/talk.md"), export), "the selection"),
+        "help": (lambda: HelpScreen(kept=kept, engine="local", offline=True, version="1.0"), "Recording"),
+        "language": (lambda: LanguageScreen("de", catalogue.for_language("de")[0]), "English"),
+        "leave": (lambda: LeaveScreen("00:12:41", "q"), "recorded"),
+        "models": (
+            lambda: ModelsScreen(catalogue, ModelStore.here(where), downloads, in_use="tiny-en"),
+            "tiny-en",
+        ),
+        "prompt": (lambda: Ask("Go to", hint="12:30 or 1:02:03 on the recording", value="12:"), "Go to"),
+        "recover": (lambda: RecoverScreen(interrupted), "Continue it"),
+    }
+
+
+@asynccontextmanager
+async def still(theme: str, size: tuple[int, int]) -> AsyncGenerator[Pilot[Any]]:
+    """The main screen, with everything on it."""
+    async with StillApp(theme).run_test(size=size) as pilot:
         main = pilot.app.screen
         assert isinstance(main, MainScreen)
-        status = Status(
-            state,
-            device="Blue Yeti",
-            engine="local · moonshine tiny-en · English",
-            position=761 * RATE,
-            behind_s=0.4,
-            hint=hint,
-            recording=state is State.LISTENING,
-        )
-        meter = Meter()
-        for step in range(500):
-            amplitude = 0.3 * abs(sin(step / 25))
-            meter.feed(LevelCell(1, amplitude, amplitude**2 / 2, clips=step // 200))
-        main.show(status, [Level(meter, 761 * RATE)])
+        for _ in range(2):  # the first one mounts the meter
+            main.show(status(), [level()])
+            await pilot.pause()
+        yield pilot
+
+
+async def picture(pilot: Pilot[Any], seen: str) -> str:
+    """The picture as soon as this is on it, and it stays as it is."""
+    shown = ["", ""]
+
+    async def still() -> bool:
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
         await pilot.pause()
-        main.show(status, [Level(meter, 761 * RATE)])
-        await pilot.pause()
+        shown.append(pilot.app.export_screenshot())
+        return shown[-1] == shown[-2] and seen in shown[-1].replace("&#160;", " ")
 
-    return show
+    await until_async(still)
+    return shown[-1]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
-def test_listening(snap_compare: Callable[..., bool], theme: str, size: tuple[int, int]) -> None:
-    assert snap_compare(Still(theme), terminal_size=size, run_before=shown(State.LISTENING))
+@THEMES
+@SIZES
+async def test_main_screen_and_dialogs(
+    snapshot: SnapshotAssertion, home: Path, theme: str, size: tuple[int, int]
+) -> None:
+    pictures = snapshot.use_extension(SVGImageExtension)
+    async with still(theme, size) as pilot:
+        assert await picture(pilot, "kettle") == pictures(name="main")
+        for name, (dialog, seen) in dialogs(home).items():
+            await pilot.app.push_screen(dialog())
+            assert await picture(pilot, seen) == pictures(name=name)
+            await pilot.app.pop_screen()
+
+
+@THEMES
+@SIZES
+async def test_library_and_reading(snapshot: SnapshotAssertion, home: Path, theme: str, size: tuple[int, int]) -> None:
+    pictures = snapshot.use_extension(SVGImageExtension)
+    ids = fill(home)
+    with Store(home / "library.db", home / "sessions") as store:
+        rename_session(store, ids[1], "Budget meeting")
+        tag_session(store, ids[1], add=["work"])
+        store.set_mark(ids[1], 2, "ask Anna")
+        store.set_mark(ids[1], 3, "")
+    async with still(theme, size) as pilot, await Library.open(home / "library.db", home / "sessions") as library:
+        screen = LibraryScreen(library, now=lambda: datetime(2026, 11, 26, 12))
+        await pilot.app.push_screen(screen)
+        await pilot.press("down")
+        assert await picture(pilot, "4 lines · 2 marked") == pictures(name="library")
+        await pilot.press(*"budget")
+        assert await picture(pilot, "4 found") == pictures(name="search")
+        await pilot.app.pop_screen()
+        stored = await load_session(library, ids[1])
+        session = await Session.read(library, stored, ScriptedEngine(), Request(), log=home / "log")
+
+        def begin(page: ReadingScreen) -> None:
+            page.begin(session, FakePlayer(FakeSoundSystem()), spare=home / "copied.txt")
+
+        page = ReadingScreen(session, stored.session, begin)
+        await pilot.app.push_screen(page)
+        page.show_recording(status())
+        assert await picture(pilot, "Recording goes on") == pictures(name="reading")
+        await session.close()
 
 
 def test_trouble_says_what_to_do_on_a_small_screen(snap_compare: Callable[..., bool]) -> None:
     hint = Advice("Blue Yeti is gone", "Plug it in again, or choose another device", action="choose_device")
-    run_before = shown(State.DEVICE_LOST, hint)
-    assert snap_compare(Still("mictape-contrast"), terminal_size=(60, 20), run_before=run_before)
+
+    async def show(pilot: Pilot[None]) -> None:
+        main = pilot.app.screen
+        assert isinstance(main, MainScreen)
+        for _ in range(2):
+            main.show(status(State.DEVICE_LOST, hint), [level()])
+            await pilot.pause()
+
+    assert snap_compare(StillApp("mictape-contrast"), terminal_size=(60, 20), run_before=show)

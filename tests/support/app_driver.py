@@ -14,6 +14,7 @@ from mictape.recording import Recording
 from mictape.recording.start import Start
 from mictape.settings import Settings
 from support.scripted import ScriptedEngine, spoken
+from support.sound_system import FakeSoundSystem
 from support.waiting import until_async
 
 WORDS = [1, 2, 3, 1, 2, 3]
@@ -39,14 +40,45 @@ async def handled(
         Recording(where, settings or Settings(), make_engine=lambda _: used), Start(file=recording(home / "words.wav"))
     )
     async with app.run_test(size=(100, 24)) as pilot:
-        await until_async(lambda: len(app.transcript) == lines)
-        await until_async(lambda: app._main.view.cursor_id is not None)
-        yield app, pilot
-        app.action_stop()
-        app.action_stop()
-        await until_async(lambda: app._exit)
+        try:
+            await until_async(lambda: len(app.transcript) == lines)
+            await until_async(lambda: app._main.view.cursor_id is not None)
+            yield app, pilot
+        finally:
+            app.action_stop()
+            app.action_stop()
+            await until_async(lambda: app._exit)
+
+
+@asynccontextmanager
+async def on_fake_sound(
+    home: Path,
+    sound: FakeSoundSystem,
+    *,
+    engine: ScriptedEngine | None = None,
+    settings: Settings | None = None,
+    start: Start | None = None,
+    size: tuple[int, int] = (100, 24),
+) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
+    """The app on devices that a test makes up, as it starts; left as `q` twice does."""
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    used = engine or ScriptedEngine()
+    app = MictapeApp(Recording(where, settings or Settings(), make_engine=lambda _: used, sound=sound), start)
+    async with app.run_test(size=size) as pilot:
+        try:
+            yield app, pilot
+        finally:
+            app.action_stop()
+            app.action_stop()
+            await until_async(lambda: app._exit)
 
 
 def texts(app: MictapeApp) -> list[str]:
     """What stands there, in tape order."""
     return [app.transcript.text(index) for index in range(len(app.transcript))]
+
+
+def messages(app: MictapeApp) -> list[str]:
+    """What the app shows for a while, the latest one last."""
+    return [notification.message for notification in app._notifications]

@@ -26,7 +26,7 @@ class Command:
     """One thing the person can do."""
 
     id: str
-    """Stable name: in `[keys]` of config.toml and in keymaps; the action is `action_` + id."""
+    """Stable name: in `[keys]` of config.toml, in keymaps, and in its owner's `commands`."""
     key: str
     """Textual key names, separated by commas. The first one is shown where there is room for one."""
     title: str
@@ -41,14 +41,14 @@ class Command:
     @property
     def action(self) -> str:
         """What a binding runs. A command of the main screen does nothing while another screen asks something."""
-        return f"screen.{self.id}" if self.of == "screen" else self.id
+        return f"{self.of}.command('{self.id}')" if self.of in {"app", "screen"} else self.id
 
 
 GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
     "Recording": (
         Command("pause", "space", "pause", "Pause or resume the recording; a pause records nothing.", 1, of="app"),
         Command("choose_device", "d", "device", "Choose the microphone or computer sound to record.", 2, of="app"),
-        Command("rename_track", "R", "rename track", "Rename the track of the line under the cursor.", of="app"),
+        Command("rename_track", "R", "rename track", "Rename the track of the line under the cursor."),
         Command("choose_engine", "e", "engine", "Choose the speech engine; nothing recorded is lost.", 6, of="app"),
         Command("complete_gap", "c", "transcribe gap", "Transcribe the gap under the cursor."),
         Command("clear_clip", "C", "clear clip", "Clear the clip indicator; so does a click on the meter.", of="app"),
@@ -88,7 +88,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("search", "slash", "search", "Search the text while it grows; Esc goes back, Enter stays.", 3),
         Command("next_hit", "n", "next hit", "Go to the next line that was found."),
         Command("previous_hit", "N", "previous hit", "Go to the previous line that was found."),
-        Command("end_search", "escape", "end search", "Close the search and stay where you are."),
+        Command("end_search", "escape", "back", "Close the search and stay; in a finished session, go back."),
         Command("search_regex", "f2", "regular expression", "In the search: a regular expression.", of="search"),
         Command("search_whole", "f3", "whole words", "In the search: whole words only.", of="search"),
         Command("search_accents", "f4", "accents count", "In the search: tell accents apart.", of="search"),
@@ -101,6 +101,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("export", "x", "export", "Export all, selected, marked or found lines to a file.", 9),
     ),
     "Mictape": (
+        Command("library", "L", "library", "Find, read and manage recorded sessions; recording goes on.", 16, of="app"),
         Command("show_help", "question_mark,f1", "help", "Show the keys and where files are kept.", 4, of="app"),
         Command("command_palette", "ctrl+p", "palette", "Find any command by name.", 15, of="app"),
         Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered.", of="app"),

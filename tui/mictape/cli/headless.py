@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
+from mictape.audio.ports import SoundSystem
 from mictape.audio.source_spec import SourceSpec
 from mictape.cli import output
 from mictape.cli.export import STDOUT, format_for, style_of
@@ -108,7 +109,7 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
         case "sessions":
             return await _do(Job((), _give_up(arguments), True, "txt", session=arguments.session), where, settings)
         case _:
-            return await _do(await _live(arguments, settings), where, settings)
+            return await _do(await _live(arguments, where, settings), where, settings)
 
 
 async def _do(job: "Job | _File", where: Places, settings: Settings) -> int:
@@ -180,12 +181,13 @@ def _targets(folder: Path, names: Sequence[str], format: Format) -> list[Path]:
     return targets
 
 
-async def _live(arguments: argparse.Namespace, settings: Settings) -> Job:
+async def _live(arguments: argparse.Namespace, where: Places, settings: Settings) -> Job:
     if arguments.partials and not arguments.json and not (sys.stdout.isatty() and os.environ.get("TERM") != "dumb"):
         what = "Partial text cannot be taken back where the output is no terminal"
         raise MictapeError(Failure(what, "Add --json, or leave --partials out", ExitCode.USAGE))
-    device = await chosen_device(settings) or await default_device()
-    also = tuple(await devices_named(settings.also))
+    sound = SoundSystem(where.log)
+    device = await chosen_device(sound, settings) or await default_device(sound)
+    also = tuple(await devices_named(sound, settings.also))
     names = " and ".join(each.name for each in (device, *also))
     return Job(
         [source_for(device, settings)],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the app is loaded by the commands that start it
 COMMANDS: Final = (
     "live",
     "importing",
+    "reading",
     "sessions",
     "search",
     "devices",

@@ -48,6 +48,8 @@ class SessionFilter(msgspec.Struct, frozen=True):
     """Those in the trash; else those that are not."""
     unfinished: bool = False
     """Only those that were never closed."""
+    title: str | None = None
+    """Part of the title, in any case, or how the id begins."""
     tag: str | None = None
     """A tag, in any case."""
     device: str | None = None
@@ -61,26 +63,37 @@ class SessionFilter(msgspec.Struct, frozen=True):
 
     def where(self) -> tuple[str, tuple[object, ...]]:
         """The condition on `sessions` in SQL, and its values."""
-        parts: list[tuple[str, object]] = []
-        if self.tag is not None:
-            parts.append(("EXISTS (SELECT 1 FROM tags WHERE session = sessions.key AND tag = ?)", self.tag))
-        if self.device is not None:
-            # instr and not LIKE, in which % and _ mean something else
-            device = "EXISTS (SELECT 1 FROM tracks WHERE session = sessions.key AND instr(lower(source), lower(?)) > 0)"
-            parts.append((device, self.device))
-        if self.engine is not None:
-            engine = (
-                "? IN (SELECT json_extract(CAST(settings AS TEXT), '$.engine')"
-                " UNION SELECT engine FROM versions WHERE session = sessions.key)"
-            )
-            parts.append((engine, self.engine))
-        if self.after_utc_s is not None:
-            parts.append(("started_utc_s >= ?", self.after_utc_s))
-        if self.before_utc_s is not None:
-            parts.append(("started_utc_s < ?", self.before_utc_s))
+        parts = self.conditions()
         fixed = ["deleted_utc_s IS NOT NULL" if self.trash else "deleted_utc_s IS NULL"]
         fixed += ["state = 'open'"] if self.unfinished else []
-        return " AND ".join([*fixed, *(sql for sql, _ in parts)]), tuple(value for _, value in parts)
+        return " AND ".join([*fixed, *(sql for sql, _ in parts)]), tuple(each for _, values in parts for each in values)
+
+    def conditions(self) -> list[tuple[str, tuple[object, ...]]]:
+        """The conditions on `sessions` but for trash and state: SQL and values."""
+        # instr and not LIKE, in which % and _ mean something else
+        parts: list[tuple[str, tuple[object, ...] | None]] = [
+            (
+                "sessions.key IN (SELECT key FROM sessions"
+                " WHERE instr(search_words(lower(title)), search_words(?)) > 0 OR instr(id, ?) = 1)",
+                None if self.title is None else (self.title.lower(), self.title),
+            ),
+            (
+                "sessions.key IN (SELECT session FROM tags WHERE tag = ?)",
+                None if self.tag is None else (self.tag,),
+            ),
+            (
+                "sessions.key IN (SELECT session FROM tracks WHERE instr(lower(source), lower(?)) > 0)",
+                None if self.device is None else (self.device,),
+            ),
+            (
+                "? IN (SELECT json_extract(CAST(sessions.settings AS TEXT), '$.engine')"
+                " UNION SELECT engine FROM versions WHERE versions.session = sessions.key)",
+                None if self.engine is None else (self.engine,),
+            ),
+            ("sessions.started_utc_s >= ?", None if self.after_utc_s is None else (self.after_utc_s,)),
+            ("sessions.started_utc_s < ?", None if self.before_utc_s is None else (self.before_utc_s,)),
+        ]
+        return [(sql, values) for sql, values in parts if values is not None]
 
 
 KEPT: Final = SessionFilter()

@@ -9,11 +9,12 @@ from typing import Final
 import msgspec
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.library.listing import SessionFilter
 from mictape.library.words import has_words, search_words
 from mictape.transcript import times
 
 _TOKENS: Final = re.compile(
-    r"""(?P<minus>-?)(?:(?P<name>speaker|after|before|in|tag):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))""",
+    r"""(?P<minus>-?)(?:(?P<name>speaker|after|before|in|tag|device|engine):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))""",
     re.IGNORECASE,
 )
 
@@ -50,6 +51,10 @@ class LibraryQuery(msgspec.Struct, frozen=True):
     title: str | None = None
     """Part of the session's title, or how its id begins."""
     tag: str | None = None
+    device: str | None = None
+    """Part of the name of a device or file."""
+    engine: str | None = None
+    """The name of an engine."""
     marked: bool = False
 
     @property
@@ -67,6 +72,20 @@ class LibraryQuery(msgspec.Struct, frozen=True):
         """Whether only lines can be found: it asks for something that titles and tags do not have."""
         return self.marked or (self.speaker, self.after, self.before) != (None, None, None)
 
+    @property
+    def sessions(self) -> SessionFilter | None:
+        """The sessions that are meant, where nothing in their text is asked for; None where something is."""
+        if self.terms or self.without or self.of_lines:
+            return None
+        return SessionFilter(
+            tag=self.tag,
+            device=self.device,
+            engine=self.engine,
+            title=self.title,
+            after_utc_s=self.after_utc_s,
+            before_utc_s=self.before_utc_s,
+        )
+
     def match(self) -> str:
         """The terms in FTS5's query language; empty without any."""
         if not self.terms:
@@ -80,7 +99,7 @@ def parse(line: str, *, typing: bool = False, now: Callable[[], datetime] = date
 
     Args:
         line: Words, `"a phrase"`, `begin*`, `-without`, `speaker:`, `after:` and `before:` (a date, `today`,
-            `yesterday`, `7d`, or a time in the session), `in:` (title or id), `tag:`, `marked`.
+            `yesterday`, `7d`, or a time in the session), `in:` (title or id), `tag:`, `device:`, `engine:`, `marked`.
         typing: Whether it is being typed: then the last word may go on.
         now: Gives the present local time.
 
@@ -101,7 +120,7 @@ def parse(line: str, *, typing: bool = False, now: Callable[[], datetime] = date
             fields["title" if name == "in" else name] = value
         elif plain is not None and plain.lower() == "marked" and not token["minus"]:
             fields["marked"] = True
-        elif plain is not None and re.fullmatch("(?:speaker|after|before|in|tag):", plain, re.IGNORECASE):
+        elif plain is not None and re.fullmatch("(?:speaker|after|before|in|tag|device|engine):", plain, re.IGNORECASE):
             continue
         elif has_words(value):
             last = typing and token is tokens[-1] and not line[-1:].isspace() and not (token[0].endswith('"'))

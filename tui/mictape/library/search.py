@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from mictape.library.listing import SessionFilter
 from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
 from mictape.library.store import Store
@@ -147,18 +148,8 @@ def _filters(query: LibraryQuery) -> tuple[list[str], list[object]]:
 
 
 def _of_session(query: LibraryQuery) -> list[tuple[str, Sequence[object] | None]]:
-    title = query.title
-    return [
-        (
-            "sessions.key IN (SELECT key FROM sessions"
-            " WHERE instr(search_words(lower(title)), search_words(?)) > 0 OR instr(id, ?) = 1)",
-            None if title is None else (title.lower(), title),
-        ),
-        (
-            "sessions.key IN (SELECT session FROM tags WHERE tag = ?)",
-            None if query.tag is None else (query.tag,),
-        ),
-    ]
+    which = SessionFilter(title=query.title, tag=query.tag, device=query.device, engine=query.engine)
+    return [(sql, values) for sql, values in which.conditions()]
 
 
 def _labels(store: Store, query: LibraryQuery) -> list[tuple[int, Hit]]:

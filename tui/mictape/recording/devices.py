@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from mictape.audio.devices import Device, find, list_devices, pick
+from mictape.audio.devices import Device, find, pick
+from mictape.audio.ports import SoundPort
 from mictape.audio.source_spec import DeviceSource
 from mictape.failure import Failure, MictapeError
 from mictape.settings import Settings
 
 
-async def chosen_device(settings: Settings) -> Device | None:
+async def chosen_device(sound: SoundPort, settings: Settings) -> Device | None:
     """The device that was asked for or remembered; None without either.
 
     Raises:
@@ -17,21 +18,21 @@ async def chosen_device(settings: Settings) -> Device | None:
     """
     if (wish := settings.device) is None:
         return None
-    devices = await list_devices()
+    devices = await sound.list_devices()
     if isinstance(wish, str):
         return pick(devices, wish)
     return present(devices, wish.name, wish.host_api)
 
 
-async def default_device() -> Device:
+async def default_device(sound: SoundPort) -> Device:
     """The system's default device, else the first one. Raises MictapeError when there is none."""
-    devices = await list_devices()
+    devices = await sound.list_devices()
     return next((device for device in devices if device.default), devices[0])
 
 
-async def devices_named(wishes: Sequence[str]) -> list[Device]:
+async def devices_named(sound: SoundPort, wishes: Sequence[str]) -> list[Device]:
     """The devices that `--also` asks for. Raises MictapeError (`ExitCode.USAGE`): none or several of that name."""
-    devices = await list_devices() if wishes else []
+    devices = await sound.list_devices() if wishes else []
     return [pick(devices, wish) for wish in wishes]
 
 

@@ -7,7 +7,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mictape.audio.devices import Device, list_devices
+from mictape.audio.devices import Device
+from mictape.audio.ports import SoundPort, SoundSystem
 from mictape.audio.source_spec import DeviceSource, SourceSpec
 from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
@@ -67,6 +68,7 @@ class Recording:
         policy: Policy | None = None,
         *,
         make_engine: Callable[[str], Engine] | None = None,
+        sound: SoundPort | None = None,
     ) -> None:
         """Make the engine; nothing is started.
 
@@ -75,12 +77,14 @@ class Recording:
             settings: The values in force.
             policy: What ends it.
             make_engine: Makes the engine of a name; None: with its settings and its key.
+            sound: Makes sources and players, and lists devices; None: those of this machine.
 
         Raises:
             MictapeError: There is no such engine, a setting does not fit, or the keyring cannot be read.
         """
         self.where = where
         self.settings = settings
+        self.sound = sound or SoundSystem(where.log)
         self.transcript = Transcript()
         self.failure: Failure | None = None
         """Why an unattended recording ended early, or what failed unexpectedly."""
@@ -256,7 +260,13 @@ class Recording:
         """
         stored = await load_session(self.library, which)
         session = await Session.read(
-            self.library, stored, self._engine, self._request, log=self.where.log, listening=self._listening
+            self.library,
+            stored,
+            self._engine,
+            self._request,
+            log=self.where.log,
+            sound=self.sound,
+            listening=self._listening,
         )
         self._readings.append(session)
         return session
@@ -293,6 +303,7 @@ class Recording:
             self._engine,
             self._request,
             log=self.where.log,
+            sound=self.sound,
             transcript=self.transcript,
             plan=self._plan(),
             listening=self._listening,
@@ -504,9 +515,9 @@ class Recording:
 
     async def _add_wanted(self) -> None:
         """Add the devices that were asked for and those of the session that goes on."""
-        wanted = list(await devices_named(self.settings.also) if self._also is None else self._also)
+        wanted = list(await devices_named(self.sound, self.settings.also) if self._also is None else self._also)
         added = self._continued.added if self._continued is not None else []
-        there = await list_devices() if added else []
+        there = await self.sound.list_devices() if added else []
         for track in added:
             try:
                 device = present(there, track.source, track.host_api)

@@ -37,8 +37,7 @@ class Tasks:
             report: Gets its failure, instead of the group's own reporter.
             code: The exit code of an unexpected error.
         """
-        supervised = self._supervise(work, what, report or self._report, code)
-        task = asyncio.create_task(supervised, name=what)
+        task = asyncio.create_task(supervised(work, what, report or self._report, code), name=what)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
@@ -50,11 +49,14 @@ class Tasks:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    @staticmethod
-    async def _supervise(work: Coroutine[Any, Any, None], what: str, report: Report, code: ExitCode) -> None:
-        try:
-            await work
-        except MictapeError as error:
-            report(error.failure)
-        except Exception as error:
-            report(unexpected(error, what, code=code))
+
+async def supervised(
+    work: Coroutine[Any, Any, None], what: str, report: Report, code: ExitCode = ExitCode.UNEXPECTED
+) -> None:
+    """Run `work` to its end and report its failure; see `Tasks`."""
+    try:
+        await work
+    except MictapeError as error:
+        report(error.failure)
+    except Exception as error:
+        report(unexpected(error, what, code=code))

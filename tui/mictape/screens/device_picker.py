@@ -11,8 +11,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from mictape.audio.device_monitor import DeviceMonitor, Levels, MonitorEvent, Refused
+from mictape.audio.device_monitor import Levels, MonitorEvent, Refused
 from mictape.audio.devices import Device, Listing
+from mictape.audio.ports import DeviceMonitorPort
 from mictape.failure import Failure, MictapeError
 from mictape.screens.modal import Question
 from mictape.widgets.device_list import DeviceKey, DeviceList, key_of, matching
@@ -59,7 +60,7 @@ class DevicePicker(Question[Choice | None]):
     def __init__(
         self,
         load: Callable[[], Awaitable[list[Device]]],
-        monitor: DeviceMonitor | None = None,
+        monitor: DeviceMonitorPort | None = None,
         *,
         in_use: Collection[DeviceKey] = (),
         added: Sequence[Device] = (),
@@ -158,7 +159,7 @@ class DevicePicker(Question[Choice | None]):
             self.take(Listing(failure=error.failure))
 
     @work(group="monitor")
-    async def _keep_looking(self, monitor: DeviceMonitor) -> None:
+    async def _keep_looking(self, monitor: DeviceMonitorPort) -> None:
         async for sight in monitor:
             self.take(sight)
 

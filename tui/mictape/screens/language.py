@@ -17,8 +17,8 @@ LanguageChoice = Literal["download", "english", "engine"]
 """Download the model, keep to English, or choose another engine."""
 
 
-class LanguageScreen(Question[LanguageChoice]):
-    """Offers a model for the system's language. The recording goes on behind it."""
+class LanguageScreen(Question[LanguageChoice | None]):
+    """Offers a model for the system's language. The recording goes on behind it. None: the app is left instead."""
 
     CSS_PATH = "language.tcss"
 

@@ -11,8 +11,9 @@ from typing import Final
 
 from mictape.audio.devices import Device
 from mictape.audio.messages import Ended, Hole, Paused, Progress
+from mictape.audio.ports import SoundPort, SoundSystem, SourcePort
 from mictape.audio.source import Event as SourceEvent
-from mictape.audio.source import Source, SourceChanged
+from mictape.audio.source import SourceChanged
 from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape, count_samples
 from mictape.engines.base import Engine, Lost, Request
@@ -54,6 +55,7 @@ class Session:
         request: Request,
         *,
         log: Path,
+        sound: SoundPort | None = None,
         transcript: Transcript | None = None,
         plan: Plan | None = None,
         listening: Listening | None = None,
@@ -76,7 +78,7 @@ class Session:
         """Lengths of the tapes when it was opened."""
         self._request = request
         self._plan = plan or Plan()
-        self._log = log
+        self._sound = sound or SoundSystem(log)
         self._listening = listening
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._joining = asyncio.Lock()
@@ -99,13 +101,24 @@ class Session:
         request: Request,
         *,
         log: Path,
+        sound: SoundPort | None = None,
         transcript: Transcript | None = None,
         plan: Plan | None = None,
         listening: Listening | None = None,
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
         folder = await library.run(Store.create_session, settings={"engine": engine.name, "engine_title": engine.title})
-        return cls(folder, library, engine, request, log=log, transcript=transcript, plan=plan, listening=listening)
+        return cls(
+            folder,
+            library,
+            engine,
+            request,
+            log=log,
+            sound=sound,
+            transcript=transcript,
+            plan=plan,
+            listening=listening,
+        )
 
     @classmethod
     async def go_on(
@@ -117,6 +130,7 @@ class Session:
         request: Request,
         *,
         log: Path,
+        sound: SoundPort | None = None,
         transcript: Transcript,
         plan: Plan | None = None,
         listening: Listening | None = None,
@@ -133,6 +147,7 @@ class Session:
             engine,
             request,
             log=log,
+            sound=sound,
             transcript=transcript,
             plan=plan,
             listening=listening,
@@ -150,6 +165,7 @@ class Session:
         request: Request,
         *,
         log: Path,
+        sound: SoundPort | None = None,
         transcript: Transcript | None = None,
         plan: Plan | None = None,
         listening: Listening | None = None,
@@ -167,6 +183,7 @@ class Session:
             engine,
             request,
             log=log,
+            sound=sound,
             transcript=Transcript() if transcript is None else transcript,
             plan=plan,
             listening=listening,
@@ -181,6 +198,7 @@ class Session:
         request: Request,
         *,
         log: Path,
+        sound: SoundPort | None = None,
         listening: Listening | None = None,
     ) -> "Session":
         """Open a finished session to read and edit it: nothing is recorded, and what has no text yet is a gap.
@@ -188,7 +206,16 @@ class Session:
         Opening and closing it write nothing. Raises MictapeError, also when it is recorded or open already.
         """
         folder = await library.run(Store.hold_session, stored.session.id)
-        session = cls(folder, library, engine, request, log=log, listening=listening, connections=stored.connections)
+        session = cls(
+            folder,
+            library,
+            engine,
+            request,
+            log=log,
+            sound=sound,
+            listening=listening,
+            connections=stored.connections,
+        )
         session.reading = True
         session._show(stored, None)
         for track, left in zip(session.tracks, stored.tracks, strict=True):
@@ -295,8 +322,8 @@ class Session:
             if len(self.tracks) > 1 or track.renamed:
                 self.transcript.name_track(track.number, track.name)
 
-    def _source(self, number: int, spec: SourceSpec, tape: Tape) -> Source:
-        return Source(spec, self.folder.path, number, tape, log=self._log)
+    def _source(self, number: int, spec: SourceSpec, tape: Tape) -> SourcePort:
+        return self._sound.source(spec, self.folder.path, number, tape)
 
     # What runs side by side.
 

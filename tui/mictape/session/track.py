@@ -11,7 +11,8 @@ from typing import Final, Literal
 from mictape.audio.ballistics import Meter
 from mictape.audio.diagnostics import SignalWatch, no_signal_hint
 from mictape.audio.messages import GRID_MS, Progress
-from mictape.audio.source import Source, SourceState
+from mictape.audio.ports import SourcePort
+from mictape.audio.source import SourceState
 from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape
 from mictape.engines.base import Word
@@ -76,7 +77,7 @@ class Track:
         self,
         number: int,
         spec: SourceSpec,
-        source: Source,
+        source: SourcePort,
         tape: Tape,
         coverage: Coverage,
         *,
@@ -160,7 +161,7 @@ class Track:
         # Only a live microphone's zeros mean that something is wrong with it.
         return self.spec.device.kind if isinstance(self.spec, DeviceSource) else "computer sound"
 
-    def change_source(self, spec: SourceSpec, source: Source) -> None:
+    def change_source(self, spec: SourceSpec, source: SourcePort) -> None:
         """Go on with another source on the same tape."""
         self.spec = spec
         self.source = source

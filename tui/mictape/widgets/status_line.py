@@ -206,7 +206,8 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     engine = take(" · ".join(shown.engine[:2]), "detail")
     model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
     latency = take(shown.latency, "detail")
-    lost = lost or take("lost 0", "detail")
+    if shown.state is not State.READING:
+        lost = lost or take("lost 0", "detail")
     language = take(" · ".join(shown.engine[2:]), "detail") if engine else []
     if language:
         engine = [(_GAP + " · ".join(shown.engine), "detail")]

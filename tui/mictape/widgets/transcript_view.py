@@ -78,10 +78,18 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
     BINDINGS: ClassVar[list[BindingType]] = bindings("view")
 
     def __init__(
-        self, transcript: Transcript, *, name: str | None = None, id: str | None = None, classes: str | None = None
+        self,
+        transcript: Transcript,
+        *,
+        grows: bool = True,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._transcript = transcript
+        self._grows = grows
+        """Whether text is still coming, so that following the end is offered."""
         self._rows = Rows(transcript, self._mix_inks)
         self._port = self._rows.port
         self._unsure = UnsureWords(transcript)
@@ -326,7 +334,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     @property
     def _pill(self) -> str:
-        if self._port.following:
+        if self._port.following or not (self._grows or self._port.new_count):
             return ""
         return f"{self._port.new_count:,} new · End to follow" if self._port.new_count else "End to follow"
 

@@ -1,26 +1,20 @@
-"""The screen one looks at: state, level, text, keys."""
+"""The screen of a recording: state, level, text, keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
-from textual import events, getters
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Footer
 
 from mictape.audio.ballistics import Meter
-from mictape.commands import explained, keymap_in
-from mictape.screens.main.editing import Handwork
-from mictape.screens.main.searching import Searching
+from mictape.screens.main.exporting import Proposal
+from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.session.state import Status
 from mictape.transcript.model import Transcript
 from mictape.widgets.level_meter import LevelMeter
-from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine
-from mictape.widgets.survives import SurvivesErrors
-from mictape.widgets.transcript_view import TranscriptView
 
 SHORT_ROWS: Final = 18
 """With fewer rows the meter gives up its scale."""
@@ -39,30 +33,21 @@ class Level:
     """What the track is called, where that has to be told."""
 
 
-class MainScreen(SurvivesErrors, Searching, Handwork):
-    """Shows a session; the app's clock tells it what is true now."""
+class MainScreen(TranscriptScreen):
+    """Shows what is recorded; the app's clock calls `show`."""
 
-    status = getters.query_one(StatusLine)
-    meters = getters.query_one("#meters", Vertical)
-    view = getters.query_one(TranscriptView)
-    search_bar = getters.query_one(SearchBar)
-
-    def __init__(self, transcript: Transcript) -> None:
-        super().__init__()
+    def __init__(self, transcript: Transcript, proposal: Proposal | None = None) -> None:
+        """See `TranscriptScreen`."""
+        super().__init__(transcript, proposal)
+        self.meters = Vertical(id="meters")
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT_ROWS, "-middle"), (TALL_ROWS, "-tall")]
-        self._transcript = transcript
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
-        yield StatusLine()
-        yield Vertical(id="meters")
-        yield TranscriptView(self._transcript)
-        yield SearchBar()
-        yield Footer(show_command_palette=False, compact=True)
-
-    def on_mount(self) -> None:
-        """The keys that move go to the text."""
-        self.view.focus()
+        """As every transcript, with the levels below the state."""
+        for widget in super().compose():
+            yield widget
+            if isinstance(widget, StatusLine):
+                yield self.meters
 
     def show(self, status: Status, levels: Sequence[Level] = (), *, paused: bool = False) -> None:
         """Show what is true now; what has not changed is not drawn again.
@@ -72,7 +57,8 @@ class MainScreen(SurvivesErrors, Searching, Handwork):
             levels: For the meters, one a track; none when there is no track yet.
             paused: Whether the recording is paused.
         """
-        self.status.show(status, partial(explained, keymap=keymap_in(self)))
+        if not self.meters.is_attached:  # the app is leaving
+            return
         for _ in range(max(len(levels), 1) - len(self.meters.children)):
             self.meters.mount(LevelMeter())
         if len(self.meters.children) > max(len(levels), 1):
@@ -81,10 +67,9 @@ class MainScreen(SurvivesErrors, Searching, Handwork):
         for widget, level in zip(self.meters.query_children(LevelMeter), levels, strict=False):
             widget.paused = paused
             widget.pull(level.meter.reading, level.heard, name=level.name, history=level.meter.history)
-        self.view.pull()
-        self.show_search()
+        self.show_text(status)
 
     async def on_click(self, event: events.Click) -> None:
-        """A click on a meter puts its clip lamp out."""
+        """A click on a meter clears its clip indicator."""
         if isinstance(event.widget, LevelMeter):
-            await self.run_action("app.clear_clip")
+            await self.run_action("app.command('clear_clip')")

@@ -1,70 +1,77 @@
-"""Searching the text on the main screen: the bar, the view and what joins them."""
-
-from textual import getters, on
-from textual.screen import Screen
+"""Searching the text: the search bar, the view, and what joins them."""
 
 from mictape.failure import MictapeError
+from mictape.screens.main.page import Commands, Page
 from mictape.transcript.query import Matcher, parse
 from mictape.widgets.search_bar import SearchBar
-from mictape.widgets.transcript_view import TranscriptView
 
 
-class Searching(Screen[None]):
-    """What a screen with a search bar and a transcript does about searching."""
+class Searching:
+    """The commands of the search, and what the search bar reports."""
 
-    _bar = getters.query_one(SearchBar)
-    _text = getters.query_one(TranscriptView)
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.commands: Commands = {
+            "search": self.search,
+            "next_hit": self.next_hit,
+            "previous_hit": self.previous_hit,
+            "end_search": self.end_search,
+        }
 
-    def show_search(self) -> None:
+    @property
+    def _bar(self) -> SearchBar:
+        return self._page.search_bar
+
+    def show_count(self) -> None:
         """Say how far the search is; called by the clock."""
-        walk = self._text.walk
+        walk = self._page.view.walk
         if self._bar.is_open and walk.search is not None:
             failure = walk.search.matcher.failure
             trouble = "" if failure is None else str(failure.failure)
             self._bar.show(_count(walk.rank, len(walk.hits), more=walk.counting), trouble)
 
-    def action_search(self) -> None:
+    def search(self) -> None:
         """Type what to search for."""
         self._bar.open()
 
-    def action_next_hit(self) -> None:
+    def next_hit(self) -> None:
         """Go to the next hit."""
-        self._text.move_to_hit(1)
+        self._page.view.move_to_hit(1)
 
-    def action_previous_hit(self) -> None:
+    def previous_hit(self) -> None:
         """Go to the hit before."""
-        self._text.move_to_hit(-1)
+        self._page.view.move_to_hit(-1)
 
-    def action_end_search(self) -> None:
+    def end_search(self) -> None:
         """Close the search and stay where one is."""
         if self._bar.is_open:
             self._close(stay=True)
 
-    @on(SearchBar.Typed)
-    def _search_for(self, event: SearchBar.Typed) -> None:
+    def search_for(self, event: SearchBar.Typed) -> None:
+        """Something was typed: search for it."""
         try:
-            self._text.search(Matcher(parse(event.line, event.toggles)))
+            self._page.view.search(Matcher(parse(event.line, event.toggles)))
             self._bar.show("")
         except MictapeError as error:
-            self._text.search(None)
+            self._page.view.search(None)
             self._bar.show("", str(error.failure))
-        self.show_search()
+        self.show_count()
 
-    @on(SearchBar.Moved)
-    def _move(self, event: SearchBar.Moved) -> None:
-        self._text.move_to_hit(event.step)
+    def move(self, event: SearchBar.Moved) -> None:
+        """Go to another hit."""
+        self._page.view.move_to_hit(event.step)
 
-    @on(SearchBar.Left)
-    def _leave(self, event: SearchBar.Left) -> None:
-        if event.stay and self._text.walk.hits:
-            self._text.focus()
+    def leave(self, event: SearchBar.Left) -> None:
+        """The search bar was left."""
+        if event.stay and self._page.view.walk.hits:
+            self._page.view.focus()
         else:
             self._close(stay=event.stay)
 
     def _close(self, *, stay: bool) -> None:
-        self._text.end_search(stay=stay)
+        self._page.view.end_search(stay=stay)
         self._bar.close()
-        self._text.focus()
+        self._page.view.focus()
 
 
 def _count(rank: int | None, hits: int, *, more: bool) -> str:

@@ -1,0 +1,195 @@
+"""The library and finished sessions in the real app, beside a recording and without one."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from mictape.app import MictapeApp
+from mictape.library.labels import rename_session, tag_session
+from mictape.library.library import Store
+from mictape.recording.start import Start
+from mictape.screens.device_picker import DevicePicker
+from mictape.screens.leave import LeaveScreen
+from mictape.screens.library import listing
+from mictape.screens.library.listing import SessionListing
+from mictape.screens.library.rows import day_of
+from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.reading import ReadingScreen
+from support.app_driver import messages, on_fake_sound, texts
+from support.sound_system import FakeSoundSystem
+from support.stored_sessions import BEGAN, fill
+from support.waiting import until_async
+
+
+def sees(app: MictapeApp, text: str) -> bool:
+    """Whether this is on the screen, in one row."""
+    return text in app.export_screenshot().replace("&#160;", " ")
+
+
+@asynccontextmanager
+async def in_library(home: Path, size: tuple[int, int] = (100, 24)) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
+    """The app as `mictape library` starts it, once the list is there."""
+    async with on_fake_sound(home, FakeSoundSystem(), start=Start(library=True), size=size) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        yield app, pilot
+
+
+def rows(app: MictapeApp) -> list[str]:
+    """What the list shows."""
+    assert isinstance(app.screen, LibraryScreen)
+    shown = app.screen._list
+    return [shown.render_line(y).text.strip() for y in range(min(shown._count, shown.size.height))]
+
+
+async def test_it_lists_sessions_by_day_and_records_nothing(home: Path) -> None:
+    fill(home)
+    async with in_library(home) as (app, _):
+        await until_async(lambda: "Session number 2" in rows(app)[0])
+        days = [day_of(BEGAN + timedelta(days=number), date.today()) for number in (2, 1, 0)]
+        assert [row.split("  ")[0] for row in rows(app)] == days
+        assert app.session is None
+
+
+async def test_what_is_typed_is_searched_for_and_enter_opens_the_line(home: Path) -> None:
+    ids = fill(home)
+    async with in_library(home) as (app, pilot):
+        await pilot.press(*"budget")
+        await until_async(lambda: sees(app, "3 found"))
+        assert "The budget is next." in rows(app)[1]
+        await pilot.press("down", "down", "down", "enter")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen))
+        page = app.screen
+        assert isinstance(page, ReadingScreen)
+        await until_async(lambda: page.session is not None and page.line is not None)
+        assert page.session is not None and page.session.folder.session == ids[1]
+        await until_async(lambda: page.line is not None and page.line.text == "The budget is next.")
+
+
+async def test_of_many_sessions_only_those_in_view_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "PAGE", 20)
+    fill(home, 70)
+    async with in_library(home) as (app, pilot):
+        shown = app.screen._listing  # type: ignore[attr-defined]
+        assert isinstance(shown, SessionListing)
+        await until_async(lambda: "…" not in rows(app))
+        assert set(shown._pages) == {0}
+        await pilot.press("ctrl+end")
+        await until_async(lambda: "Session number 0" in rows(app)[-1])
+        assert set(shown._pages) == {0, 2, 3}, "page 1 was never in view"
+
+
+async def test_a_filter_lists_sessions_and_sorting_turns_them_round(home: Path) -> None:
+    ids = fill(home)
+    with Store(home / "library.db", home / "sessions") as store:
+        tag_session(store, ids[0], add=["work"])
+        rename_session(store, ids[0], "Budget meeting")
+    async with in_library(home) as (app, pilot):
+        await pilot.press(*"tag:work")
+        await until_async(lambda: sees(app, "1 session, newest first"))
+        assert "Budget meeting" in rows(app)[0] and "#work" in rows(app)[0]
+        await pilot.press("escape")
+        await until_async(lambda: sees(app, "3 sessions, newest first"))
+        await pilot.press("ctrl+s")
+        await until_async(lambda: sees(app, "3 sessions, oldest first"))
+        await until_async(lambda: "Budget meeting" in rows(app)[0])
+
+
+async def test_renaming_tagging_deleting_and_undoing(home: Path) -> None:
+    fill(home)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("ctrl+r")
+        await until_async(lambda: not isinstance(app.screen, LibraryScreen))
+        app.screen.query_one(Input).value = "Standup"
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and "Standup" in rows(app)[0])
+        await pilot.press("ctrl+t")
+        await until_async(lambda: not isinstance(app.screen, LibraryScreen))
+        await pilot.press(*"team", "comma", *"daily", "enter")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and "#daily #team" in rows(app)[0])
+        await pilot.press("ctrl+d")
+        await until_async(lambda: sees(app, "2 sessions"))
+        assert sees(app, "“Standup” is in the trash; ctrl+z brings it back.")
+        await pilot.press("ctrl+z")
+        await until_async(lambda: sees(app, "3 sessions") and "Standup" in rows(app)[0])
+
+
+async def test_a_finished_session_is_marked_edited_searched_and_exported(home: Path) -> None:
+    [id] = fill(home, 1)
+    with Store(home / "library.db", home / "sessions") as store:
+        ended = store.session(id).ended_utc_s
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen) and app.screen.line is not None)
+        await pilot.press("home", "down", "m")
+        await pilot.press("slash", *"home", "enter", "enter")
+        await until_async(lambda: not isinstance(app.screen, ReadingScreen))
+        await pilot.press("end", *"!", "enter")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen))
+        await until_async(lambda: app._page.transcript.text(3) == "Then we go home.!")
+        await pilot.press("x")
+        await until_async(lambda: not isinstance(app.screen, ReadingScreen))
+        app.screen.query_one(Input).value = str(home / "out.md")
+        await pilot.press("enter")
+        await until_async((home / "out.md").exists)
+        await until_async(lambda: isinstance(app.screen, ReadingScreen))
+        await pilot.press("escape", "escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen))
+    assert "Then we go home.!" in (home / "out.md").read_text()
+    with Store(home / "library.db", home / "sessions") as store:
+        lines = store.lines(id)
+        assert [line.mark for line in lines] == [None, "", None, None]
+        assert (lines[3].text, lines[3].original) == ("Then we go home.!", "Then we go home.")
+        assert store.session(id).ended_utc_s == ended
+
+
+async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: Path) -> None:
+    fill(home, 1)
+    sound = FakeSoundSystem(words=(1,))
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        await pilot.press("L")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "● recording"))
+        await until_async(lambda: sees(app, "LISTENING"))
+        await pilot.press(*"budget")
+        await until_async(lambda: sees(app, "1 found"))
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen))
+        sound.sources[0].hear((2,))
+        await until_async(lambda: sees(app, "Recording goes on: LISTENING"))
+        await pilot.press("space")
+        await pilot.press("escape")
+        await until_async(lambda: app.screen is app._main and texts(app) == ["w1", "w2"])
+        assert app.session is not None and not app.session.paused, "Space is not for what is not in sight"
+
+
+async def test_a_session_is_recorded_on_in(home: Path) -> None:
+    [id] = fill(home, 1, sound=True)
+    sound = FakeSoundSystem(words=(1,))
+    async with on_fake_sound(home, sound, start=Start(library=True)) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        await pilot.press("ctrl+g")
+        await until_async(lambda: texts(app)[-1:] == ["w1"] or bool(messages(app)))
+        assert app.session is not None and app.session.folder.session == id
+
+
+async def test_leaving_asks_once_more_than_a_minute_is_recorded(home: Path) -> None:
+    sound = FakeSoundSystem(words=(1, *[0] * 310))
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        await pilot.press("q")
+        await until_async(lambda: isinstance(app.screen, LeaveScreen))
+        await pilot.press("escape")
+        await until_async(lambda: app.screen is app._main)
+        assert not app._recording.stopping
+        await pilot.press("q", "q")
+        await until_async(lambda: app._recording.stopping)

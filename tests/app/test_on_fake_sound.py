@@ -1,0 +1,71 @@
+"""The real app and a session of it on devices that are made up: no sound server, no capture process."""
+
+from pathlib import Path
+
+from mictape.screens.device_picker import DevicePicker
+from mictape.session.state import State
+from support.app_driver import messages, on_fake_sound, texts
+from support.sound_system import FakeSoundSystem, device
+from support.waiting import until_async
+
+
+async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> None:
+    sound = FakeSoundSystem()
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("escape")
+        await until_async(lambda: "Choose what to record (d)" in app.export_screenshot().replace("&#160;", " "))
+        await pilot.press("d")
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("down", "enter")
+        await until_async(lambda: texts(app) == ["w1", "w2", "w3"])
+        [source] = sound.sources
+        assert source.name == "Headset"
+
+
+async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: Path) -> None:
+    sound = FakeSoundSystem(words=(1,))
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+
+        async def press_plus_on_the_headset() -> None:
+            await pilot.press("d")
+            await until_async(lambda: isinstance(app.screen, DevicePicker) and app.screen._list.device is not None)
+            await pilot.press("down", "plus")
+
+        await press_plus_on_the_headset()
+        await until_async(lambda: texts(app) == ["w1", "w1"])
+        await press_plus_on_the_headset()
+        await until_async(lambda: app._recording.tracks[1].tape.ended)
+        assert [source.name for source in sound.sources] == ["Blue Yeti", "Headset"]
+
+
+async def test_a_device_that_cannot_be_opened_leaves_the_old_one_recorded(home: Path) -> None:
+    sound = FakeSoundSystem(refused={"Headset"})
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: len(texts(app)) == 3)
+        await pilot.press("d")
+        await until_async(lambda: isinstance(app.screen, DevicePicker) and app.screen._list.device is not None)
+        await pilot.press("down", "enter")
+        await until_async(lambda: any("Headset cannot be opened" in each for each in messages(app)))
+        sound.sources[0].hear((3,))
+        await until_async(lambda: texts(app) == ["w1", "w2", "w3", "w3"])
+        assert (status := app._recording.status()) is not None and status.state is State.LISTENING
+
+
+async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(*[0] * 20, 1))
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        line = app.transcript.line(0)
+        await pilot.press("p")
+        await until_async(lambda: sound.played == [(1, line.start - 32_000, line.end)])
+        assert "♪" in app.export_screenshot()
+        await pilot.press("p")
+        await until_async(lambda: "♪" not in app.export_screenshot())

@@ -1,0 +1,99 @@
+"""Choosing what is recorded, at the start and later."""
+
+import asyncio
+
+from mictape.audio.devices import Device
+from mictape.audio.source_spec import SourceSpec
+from mictape.failure import MictapeError
+from mictape.recording import Recording
+from mictape.recording.devices import chosen_device, present, source_for
+from mictape.recording.recording import devices_of
+from mictape.screens.device_picker import Choice, DevicePicker
+from mictape.screens.main.page import Commands, Page
+from mictape.session.recovery import StoredSession
+from mictape.settings import ChosenDevice
+from mictape.widgets.device_list import key_of
+
+
+class DeviceFlow:
+    """Asks which device to record."""
+
+    def __init__(self, page: Page, recording: Recording) -> None:
+        self._page = page
+        self._recording = recording
+        self._wanted = asyncio.Event()
+        """The device picker was asked for while there was no session."""
+        self.waiting = False
+        """Whether the device picker was left without a choice, before there was a session."""
+        self.commands: Commands = {"choose_device": self.choose}
+
+    def choose(self) -> None:
+        """Open the device picker."""
+        if self._recording.session is None:
+            self._wanted.set()
+        elif not isinstance(self._page.app.screen, DevicePicker) and not self._recording.stopping:
+            self._page.start(self._change(), "Choosing a device", group="picker")
+
+    async def _change(self) -> None:
+        choice = await self._pick()
+        if choice is not None:
+            act = {"add": self._recording.add, "remove": self._recording.remove, "record": self._recording.replace}
+            await act[choice.act](choice.device)
+
+    async def first_source(self, continued: StoredSession | None) -> SourceSpec | None:
+        """What to record first; None when the person leaves instead of choosing.
+
+        Args:
+            continued: The session that goes on, if one does.
+
+        Raises:
+            MictapeError: the device that was asked for on the command line is not there.
+        """
+        recording, device = self._recording, None
+        try:
+            device = await self._usual(continued)
+        except MictapeError as error:
+            if isinstance(recording.settings.device, str):
+                raise
+            self._page.say(error.failure)
+        while device is None and not recording.stopping:
+            choice = await self._pick()
+            device = choice.device if choice else None
+            if device is None:
+                self.waiting = True
+                await _first_of(self._wanted, recording.stopped)
+                self._wanted.clear()
+                self.waiting = False
+            else:
+                with self._page.saying():
+                    recording.remember_device(device)
+        return None if device is None else source_for(device, recording.settings)
+
+    async def _usual(self, continued: StoredSession | None) -> Device | None:
+        """The device of a session that goes on, else the one asked for or remembered. Raises MictapeError."""
+        sound, settings = self._recording.sound, self._recording.settings
+        known = continued.tracks[0].track if continued is not None else None
+        if known is None or not known.host_api or isinstance(settings.device, str):
+            return await chosen_device(sound, settings)
+        return present(await sound.list_devices(), known.source, known.host_api)
+
+    async def _pick(self) -> Choice | None:
+        """Let the person choose a device."""
+        tracks, remembered = self._recording.tracks, self._recording.settings.device
+        return await self._page.app.push_screen_wait(
+            DevicePicker(
+                self._recording.sound.list_devices,
+                self._recording.sound.monitor(),
+                in_use=[key_of(device) for device in devices_of(tracks[:1])],
+                added=devices_of(tracks[1:]),
+                last_used=(remembered.name, remembered.host_api) if isinstance(remembered, ChosenDevice) else None,
+                can_add=bool(tracks),
+            )
+        )
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

@@ -1,0 +1,76 @@
+"""What the app begins with: a session that was cut off, a file, or a device."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
+
+from mictape.audio.source_spec import FileSource, SourceSpec
+from mictape.flows.devices import DeviceFlow
+from mictape.flows.library import LibraryFlow
+from mictape.recording import Recording
+from mictape.recording.start import Start
+from mictape.screens.main.page import Page
+from mictape.screens.recover import Interrupted, RecoverScreen
+from mictape.session.recovery import StoredSession
+from mictape.units import RATE
+
+T = TypeVar("T")
+
+
+class StartFlow:
+    """Asks what to begin with."""
+
+    def __init__(
+        self, page: Page, recording: Recording, devices: DeviceFlow, library: LibraryFlow, start: Start
+    ) -> None:
+        """`start`: what was asked for on the command line."""
+        self._page = page
+        self._recording = recording
+        self._devices = devices
+        self._library = library
+        self._start = start
+
+    async def choose(self) -> tuple[StoredSession | None, SourceSpec] | None:
+        """What to go on with, if anything, and what to record; None when the app is left instead."""
+        return await self._unless_stopped(self._choose())
+
+    async def _choose(self) -> tuple[StoredSession | None, SourceSpec] | None:
+        start, continued = self._start, None
+        if start.library or start.opened is not None:
+            continued = await self._library.instead_of_recording(start)
+            if continued is None:
+                return None
+        elif start.continued is not None:
+            continued = await self._recording.to_continue(start.continued)
+        else:
+            continued = await self._interrupted()
+        if self._recording.stopping:
+            return None
+        file = start.file
+        spec = FileSource(file, "real") if file is not None else await self._devices.first_source(continued)
+        return None if spec is None else (continued, spec)
+
+    async def _interrupted(self) -> StoredSession | None:
+        """The newest session that was cut off, if there is one and the person wants to go on with it."""
+        remains = await self._recording.interrupted()
+        if remains is None:
+            return None
+        names = tuple(track.name for track in (remains.tracks[0].track, *remains.added))
+        session = remains.session
+        found = Interrupted(session.started, remains.samples, session.lines, remains.open / RATE, names)
+        choice = await self._page.app.push_screen_wait(RecoverScreen(found))
+        if choice == "new":
+            await self._recording.put_away(remains)
+        return remains if choice == "continue" else None
+
+    async def _unless_stopped(self, choosing: Coroutine[object, object, T]) -> T | None:
+        """What it returns; None once the app is left, at a question or while it waits: then it is cancelled."""
+        chosen = asyncio.ensure_future(choosing)
+        stopped = asyncio.ensure_future(self._recording.stopped.wait())
+        try:
+            await asyncio.wait([chosen, stopped], return_when=asyncio.FIRST_COMPLETED)
+            return chosen.result() if chosen.done() and not stopped.done() else None
+        finally:
+            for task in (chosen, stopped):
+                task.cancel()
+            await asyncio.wait([chosen, stopped])

@@ -1,0 +1,43 @@
+"""Asks before a recording that has gone on for a while is ended."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from mictape.screens.modal import Question
+
+
+class LeaveScreen(Question[bool | None]):
+    """Whether to stop recording and quit. The result is None when the app is left otherwise."""
+
+    CSS_PATH = "recover.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,y", "answer(True)", "stop"),
+        Binding("escape,n", "answer(False)", "go on recording"),
+    ]
+
+    def __init__(self, length: str, key: str) -> None:
+        """`length`: how much was recorded, as it is shown; `key`: the key that quits, as Textual names it."""
+        super().__init__()
+        self._length = length
+        self._key = key
+
+    def compose(self) -> ComposeResult:
+        """The question, and the two answers."""
+        with Vertical(id="box") as box:
+            box.border_title = "Stop recording?"
+            yield Static(f"{self._length} recorded. The text is finished before Mictape quits.", id="found")
+            yield Static("Enter  stop and quit     Esc  go on recording", id="ways")
+
+    def on_mount(self) -> None:
+        """The key that asked is the answer, too."""
+        for key in self._key.split(","):
+            self._bindings.bind(key, "answer(True)", show=False)
+
+    def action_answer(self, stop: bool) -> None:
+        """Take one of the two."""
+        self.dismiss(stop)

@@ -1,0 +1,106 @@
+"""Sessions and hits as rows of a list. Pure."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from rich.cells import cell_len
+
+from mictape.library.records import SessionRecord
+from mictape.library.search import Hit
+from mictape.library.titles import title_of
+from mictape.plain_text import one_line
+from mictape.units import clock
+from mictape.widgets.row_list import Part, fitted
+
+DAY_CELLS = 12
+NAME_CELLS = 20
+"""The least that a title keeps; facts go before it gets shorter."""
+
+
+def day_of(started: datetime, today: date) -> str:
+    """What stands for a day, in at most 11 cells: `Thu 26 Nov`, of other years `26 Nov 2025`."""
+    return f"{started:%a %d %b}" if started.year == today.year else f"{started:%d %b %Y}"
+
+
+def state_of(session: SessionRecord, *, live: bool) -> Part:
+    """What a list says about how a session ended; empty for one that is complete."""
+    if session.state == "open":
+        return ("● recording", "live") if live else ("interrupted", "trouble")
+    return (f"{clock(session.gaps)} without text", "trouble") if session.gaps else ("", "detail")
+
+
+def session_row(session: SessionRecord, width: int, *, day: str, live: bool) -> list[Part]:
+    """A session: day, time, length, name, and what is special about it, as far as there is room.
+
+    Args:
+        session: The session.
+        width: Cells of the row.
+        day: What stands in the column of days; empty where the row before has it.
+        live: Whether it is being recorded.
+    """
+    head = f"{fitted(day, DAY_CELLS)}{session.started:%H:%M}  {clock(session.samples)}  "
+    room = width - cell_len(head)
+    facts: list[Part] = []
+    for text, tone in _facts(session, live=live):
+        if text and room - cell_len(text) - 2 >= NAME_CELLS:
+            facts += [("  ", "detail"), (text, tone)]
+            room -= cell_len(text) + 2
+    return [
+        (head[:DAY_CELLS], "strong"),
+        (head[DAY_CELLS:], "detail"),
+        (fitted(name_of(session), room), "text"),
+        *facts,
+    ]
+
+
+def name_of(session: SessionRecord) -> str:
+    """What a session is called in a list."""
+    return one_line(title_of(session)) or f"({session.lines:,} lines)" if session.lines else "(no text)"
+
+
+def _facts(session: SessionRecord, *, live: bool) -> Sequence[Part]:
+    """In the order of importance."""
+    return (
+        state_of(session, live=live),
+        (f"★{session.marks}" if session.marks else "", "text"),
+        (" ".join(f"#{one_line(tag)}" for tag in session.tags), "strong"),
+        (one_line(" + ".join(session.devices)), "detail"),
+    )
+
+
+def heading_row(session: SessionRecord, width: int, *, live: bool) -> list[Part]:
+    """A session above what was found in it."""
+    when = f"{session.started:%a %d %b %Y, %H:%M}  {clock(session.samples)}  "
+    state, tone = state_of(session, live=live)
+    room = width - cell_len(when) - (cell_len(state) + 2 if state else 0)
+    name = name_of(session)
+    return [(fitted(name, min(room, cell_len(name) + 2)), "strong"), (when, "detail"), (state, tone)]
+
+
+def hit_row(hit: Hit, width: int) -> list[Part]:
+    """Something that was found, with a little of what stands around it."""
+    at = clock(hit.start) if hit.start is not None else hit.what
+    head: list[Part] = [(f"  {at:<8}  ", "detail")]
+    head += [("★ ", "text")] if hit.mark is not None or hit.what == "mark" else []
+    head += [(f"{one_line(hit.voice)}  ", "strong")] if hit.voice else []
+    room = width - sum(cell_len(text) for text, _ in head)
+    return [*head, *_found(hit, room)]
+
+
+def _found(hit: Hit, room: int) -> list[Part]:
+    """The text with what was found marked, moved so that the first place is in view, and the line after it."""
+    text, spans = hit.text.translate(_ONE_LINE), list(hit.spans)
+    first = spans[0][1] if spans else 0
+    cut = max(0, first - max(room - 4, 1)) if cell_len(text) > room else 0
+    parts: list[Part] = [("…", "detail")] if cut else []
+    at = cut
+    for start, end in spans:
+        if start >= at:
+            parts += [(text[at:start], "text"), (text[start:end], "found")]
+            at = end
+    after = f"  {one_line(hit.after)}" if hit.after else ""
+    return [*parts, (text[at:], "text"), (after, "detail")]
+
+
+_ONE_LINE = dict.fromkeys((*range(32), 127), " ")
+"""Control characters, one for one, so that places in the text stay."""

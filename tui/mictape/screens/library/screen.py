@@ -1,0 +1,347 @@
+"""The library: all sessions, newest first, and a search through all of them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, Final, cast
+
+from textual import getters, on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Footer, Input, Static
+
+from mictape.commands import explained, keymap_in
+from mictape.failure import Advice, Failure
+from mictape.library import trash
+from mictape.library.export import Style, format_of, write
+from mictape.library.labels import rename_session, tag_session
+from mictape.library.library import Library, Store
+from mictape.library.listing import ORDERS, Order
+from mictape.library.query import parse
+from mictape.library.records import SessionRecord
+from mictape.recording.tasks import supervised
+from mictape.screens.export import ExportScreen, ExportWish
+from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
+from mictape.screens.library.preview import Preview, preview_of
+from mictape.screens.library.rows import name_of
+from mictape.screens.main.exporting import Proposal
+from mictape.screens.modal import Question
+from mictape.screens.prompt import Ask
+from mictape.session.documents import read_document
+from mictape.session.state import Status
+from mictape.widgets.row_list import Row, RowList
+from mictape.widgets.status_line import StatusLine
+
+WIDE: Final = 110
+"""From so many columns on the preview stands beside the list."""
+
+PAUSE_S: Final = 0.05
+"""So long after the last key a search begins, seconds."""
+
+HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: engine: after: before: marked'
+
+
+class SearchField(Input, inherit_bindings=False):
+    """A line whose keys leave those of the library alone."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor_left", show=False),
+        Binding("right", "cursor_right", show=False),
+        Binding("ctrl+left", "cursor_left_word", show=False),
+        Binding("ctrl+right", "cursor_right_word", show=False),
+        Binding("home,ctrl+a", "home", show=False),
+        Binding("end,ctrl+e", "end", show=False),
+        Binding("backspace", "delete_left", show=False),
+        Binding("delete", "delete_right", show=False),
+        Binding("ctrl+w", "delete_left_word", show=False),
+        Binding("ctrl+u", "delete_left_all", show=False),
+    ]
+
+
+class LibraryScreen(Question[SessionChoice | None]):
+    """Choose a session, or a place in one. The result is the choice, or None when the screen was left."""
+
+    app = cast("getters.app[App[None]]", getters.app(App))  # isinstance knows no type arguments
+
+    CSS_PATH = "library.tcss"
+    AUTO_FOCUS = "#search"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open"),
+        Binding("escape", "leave", "back"),
+        Binding("ctrl+r", "rename", "rename"),
+        Binding("ctrl+t", "tag", "tags"),
+        Binding("ctrl+s", "sort", "sort"),
+        Binding("ctrl+o", "export", "export"),
+        Binding("ctrl+d", "delete", "delete"),
+        Binding("ctrl+z", "undo", "undo"),
+        Binding("ctrl+g", "record_on", "continue"),
+        Binding("up", "list('move', -1)", show=False),
+        Binding("down", "list('move', 1)", show=False),
+        Binding("pageup", "list('turn', -1)", show=False),
+        Binding("pagedown", "list('turn', 1)", show=False),
+        Binding("ctrl+home", "list('go_to_end', False)", show=False),
+        Binding("ctrl+end", "list('go_to_end', True)", show=False),
+    ]
+
+    _search = getters.query_one("#search", Input)
+    _list = getters.query_one("#rows", RowList)
+    _preview = getters.query_one("#preview", Static)
+    _facts = getters.query_one("#facts", Static)
+    _note = getters.query_one("#note", Static)
+    _status = getters.query_one(StatusLine)
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        recorded: str | None = None,
+        typed: str = "",
+        proposal: Proposal | None = None,
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            library: What is listed.
+            recorded: The id of the session that is being recorded, which cannot be read meanwhile.
+            typed: What is searched for at first.
+            proposal: What is proposed for exports.
+            now: Gives the present local time.
+        """
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self._library = library
+        self._recorded = recorded
+        self._first_typed = typed
+        self._proposal = proposal or Proposal()
+        self._now = now
+        self._order: Order = "newest"
+        self._listing: Listing | None = None
+        self._deleted: list[tuple[str, int]] = []
+        """What was moved to the trash here, the latest last: ids, and the rows they had."""
+        self._done = ""
+        """What was done last, shown until something else is typed or done."""
+
+    @property
+    def typed(self) -> str:
+        """What is searched for."""
+        return self._search.value
+
+    def compose(self) -> ComposeResult:
+        """The state of the recording, what is searched for, the list, what is under the cursor."""
+        yield StatusLine()
+        yield SearchField(self._first_typed, placeholder=HINT, id="search", compact=True, select_on_focus=False)
+        yield Static(id="note", markup=False)
+        with Horizontal(id="lists"):
+            yield RowList(self._row, id="rows")
+            yield Static(id="preview", markup=False)
+        yield Static(id="facts", markup=False)
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """List the newest sessions."""
+        self._list.can_focus = False
+        self._status.display = False
+        if not self._first_typed:
+            self._begin()
+
+    def show_recording(self, status: Status | None) -> None:
+        """Show the state of what is recorded meanwhile; None: nothing is."""
+        self._status.display = status is not None
+        if status is not None:
+            self._status.show(status, partial(explained, keymap=keymap_in(self)))
+
+    # The list.
+
+    def _row(self, index: int, width: int) -> Row:
+        return self._listing.row(index, width) if self._listing is not None else ()
+
+    def _start(self, group: str, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+        """Run it instead of what runs in this group; a failure is shown."""
+
+        async def run() -> None:
+            await supervised(work(*arguments), "The library", self._say)
+
+        self.run_worker(run, group=group, exclusive=True)
+
+    def _begin(self, cursor: int = 0) -> None:
+        """List or search anew, with the cursor on a row."""
+        self._start("library", self._load, cursor)
+
+    async def _load(self, cursor: int) -> None:
+        if self._listing is not None:
+            await asyncio.sleep(PAUSE_S)
+        query = parse(self.typed, typing=True, now=self._now)
+        which = query.sessions
+        listing: Listing
+        if which is not None:
+            listing = SessionListing(self._library, which, self._order, self._now().date())
+        else:
+            listing = HitListing(self._library, query)
+        shown: list[Listing] = []
+
+        def changed() -> None:
+            self._listing = listing
+            self._list.show(len(listing), None if shown else cursor)
+            shown.append(listing)
+            self._say("   ".join(filter(None, (self._found(listing), self._done))))
+
+        await listing.load(changed)
+
+    def _found(self, listing: Listing) -> str:
+        """What stands above the list."""
+        if isinstance(listing, HitListing):
+            more = "" if listing.done else "…"
+            return f"{listing.hits:,}{more} found" if len(listing) else ("Nothing found." if listing.done else "")
+        if len(listing):
+            return f"{len(listing):,} {'session' if len(listing) == 1 else 'sessions'}, {_SAID[self._order]}"
+        return "No session fits." if self.typed.strip() else "Nothing has been recorded yet."
+
+    @on(Input.Changed)
+    def _on_typing(self) -> None:
+        self._done = ""
+        self._begin()
+
+    @on(RowList.Chosen)
+    def _on_chosen(self) -> None:
+        self.action_open()
+
+    def action_list(self, action: str, argument: int) -> None:
+        """Move the cursor of the list while the typing goes on."""
+        getattr(self._list, f"action_{action}")(argument)
+
+    # What is under the cursor.
+
+    @property
+    def _session(self) -> SessionRecord | None:
+        listing, index = self._listing, self._list.cursor
+        return listing.session(index) if listing is not None and index < len(listing) else None
+
+    @on(RowList.Moved)
+    def _on_moved(self) -> None:
+        session = self._session
+        if session is None:
+            self._preview.update("")
+            self._facts.update("")
+        else:
+            self._start("preview", self._show_preview, session)
+
+    async def _show_preview(self, session: SessionRecord) -> None:
+        preview: Preview = await preview_of(self._library, session, live=session.id == self._recorded)
+        self._preview.update(preview.content())
+        self._facts.update(preview.facts())
+
+    def _say(self, what: str | Advice) -> None:
+        self._note.set_class(isinstance(what, Failure), "-trouble")
+        self._note.update(explained(what, keymap_in(self)) if isinstance(what, Advice) else what)
+
+    # What can be done with it.
+
+    def action_leave(self) -> None:
+        """Empty the search, or leave."""
+        if self.typed:
+            self._search.value = ""
+        else:
+            self.dismiss(None)
+
+    def action_open(self) -> None:
+        """Open the session at the cursor, or go back to the one that is being recorded."""
+        choice = self._listing.choice(self._list.cursor) if self._listing is not None else None
+        if choice is not None:
+            self.dismiss(None if choice.session == self._recorded else choice)
+
+    def action_record_on(self) -> None:
+        """Record on in the session under the cursor."""
+        session = self._session
+        if session is None:
+            return
+        if self._recorded is not None:
+            self._say(Failure("A session is being recorded", "Quit first, then continue the other one", action="stop"))
+        else:
+            self.dismiss(SessionChoice(session.id, record_on=True))
+
+    def action_sort(self) -> None:
+        """Sort by the next order."""
+        orders = list(ORDERS)
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        self._begin()
+
+    def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
+        """Change the session under the cursor, and list anew."""
+        if (session := self._session) is not None:
+            self._start("change", self._changing, work, session)
+
+    async def _changing(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]], what: SessionRecord) -> None:
+        self._done = ""
+        await work(what)
+        self._begin(self._list.cursor)
+
+    def action_rename(self) -> None:
+        """Give the session under the cursor a title."""
+        self._change(self._rename)
+
+    async def _rename(self, session: SessionRecord) -> None:
+        hint = "Empty: the title that Mictape proposes."
+        title = await self.app.push_screen_wait(Ask("Title", hint=hint, value=session.title))
+        if title is not None:
+            await self._library.run(rename_session, session.id, title)
+
+    def action_tag(self) -> None:
+        """Change the tags of the session under the cursor."""
+        self._change(self._tag)
+
+    async def _tag(self, session: SessionRecord) -> None:
+        question = Ask("Tags", hint="Words with commas between them.", value=", ".join(session.tags))
+        if (answer := await self.app.push_screen_wait(question)) is not None:
+            tags = [tag for each in answer.split(",") if (tag := each.strip())]
+            removed = [tag for tag in session.tags if tag not in tags]
+            await self._library.run(tag_session, session.id, add=tags, remove=removed)
+
+    def action_delete(self) -> None:
+        """Move the session under the cursor to the trash."""
+        self._change(self._delete)
+
+    async def _delete(self, session: SessionRecord) -> None:
+        await self._library.run(trash.delete, session.id)
+        self._deleted.append((session.id, self._list.cursor))
+        self._done = f"“{name_of(session)}” is in the trash; ctrl+z brings it back."
+
+    def action_undo(self) -> None:
+        """Take the session that was deleted last out of the trash."""
+        if self._deleted:
+            self._start("change", self._restore, *self._deleted.pop())
+        else:
+            self._say("Nothing was deleted here.")
+
+    async def _restore(self, session: str, row: int) -> None:
+        await self._library.run(trash.restore, session)
+        self._done = ""
+        self._begin(row)
+
+    def action_export(self) -> None:
+        """Export the session under the cursor."""
+        if (session := self._session) is not None:
+            self._start("change", self._export, session)
+
+    async def _export(self, session: SessionRecord) -> None:
+        async def export(wish: ExportWish) -> None:
+            def read(store: Store) -> None:
+                document = read_document(store, session.id, store.sessions_folder / session.id, Style(times=True))
+                write(format_of(wish.path).write(document), wish.path, over=wish.over)
+
+            await self._library.run(read)
+
+        question = ExportScreen({"everything": session.lines}, self._proposal.path(session.started), export)
+        if (path := await self.app.push_screen_wait(question)) is not None:
+            self._say(f"Exported to {path}.")
+
+
+_SAID: Final[dict[Order, str]] = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "title": "by title",
+    "longest": "longest first",
+}

@@ -1,0 +1,77 @@
+"""Exporting the text, or a part of it, to a file."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from mictape.library.export import FORMATS, FormatName, Style, format_of, write
+from mictape.paths import working_folder
+from mictape.screens.export import ExportScreen, ExportWish
+from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.selecting import Selecting
+from mictape.session.session import Session
+from mictape.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is proposed for exports."""
+
+    folder: Path | None = None
+    """None: the current one."""
+    format: FormatName = "md"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What the settings propose."""
+        folder = settings.export.folder
+        return cls(Path(folder).expanduser() if folder else None, settings.export.format)
+
+    def path(self, at: datetime) -> Path:
+        """The file for a session: its name has the time `at`."""
+        name = f"mictape-{at:%Y%m%d-%H%M}{FORMATS[self.format].endings[0]}"
+        return (self.folder or working_folder()) / name
+
+
+class Exporting:
+    """The command that writes a file."""
+
+    def __init__(self, page: Page, selecting: Selecting, proposal: Proposal) -> None:
+        self._page = page
+        self._selecting = selecting
+        self._proposal = proposal
+        self.commands: Commands = {"export": self.export}
+
+    def export(self) -> None:
+        """Export the text, or a part of it, to a file."""
+        session = self._page.session
+        if session is None or not len(self._page.transcript):
+            self._page.say("There is nothing to export yet.")
+        else:
+            self._page.start(self._export(session), "The export")
+
+    def _parts(self) -> Mapping[str, Sequence[int]]:
+        """What can be exported: ids of lines by the name of the part."""
+        transcript = self._page.transcript
+        return {
+            "everything": transcript.ids(),
+            "what is marked": [id for id in transcript.ids() if id in transcript.marks] if transcript.marks else [],
+            "what was found": list(self._page.view.walk.hits),
+            "the selection": self._selecting.selected,
+        }
+
+    async def _export(self, session: Session) -> None:
+        parts = self._parts()
+
+        async def export(wish: ExportWish) -> None:
+            document = await session.document(Style(times=True), set(parts[wish.part]))
+            await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
+
+        proposed = self._proposal.path(datetime.now())
+        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, proposed, export)
+        path = await self._page.app.push_screen_wait(question)
+        if path is not None:
+            self._page.say(f"Exported to {path}.")

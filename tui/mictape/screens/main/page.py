@@ -1,0 +1,75 @@
+"""A screen with a transcript, as its controllers see it: the text, its session, and a way to show messages."""
+
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from textual import getters
+from textual.app import App
+from textual.screen import Screen
+from textual.worker import Worker
+
+from mictape.commands import explained, keymap_in
+from mictape.failure import Advice, Failure, MictapeError
+from mictape.recording.tasks import supervised
+from mictape.session.session import Session
+from mictape.transcript.model import Line, Transcript
+from mictape.widgets.search_bar import SearchBar
+from mictape.widgets.transcript_view import TranscriptView
+
+Commands = Mapping[str, Callable[[], object]]
+"""What carries out the commands of a controller, by their ids in `mictape.commands`."""
+
+
+class Page(Screen[None]):
+    """A screen with a transcript and a search bar."""
+
+    app = cast("getters.app[App[None]]", getters.app(App))  # isinstance knows no type arguments
+    view: TranscriptView
+    """The text."""
+    search_bar: SearchBar
+
+    session: Session | None = None
+    """The session that the text is of, once there is one."""
+    spare: Path | None = None
+    """Where a copy goes when there is no clipboard."""
+
+    @property
+    def transcript(self) -> Transcript:
+        """The text that is shown."""
+        return self.view.transcript
+
+    @property
+    def line(self) -> Line | None:
+        """The line under the cursor."""
+        id = self.view.cursor_id
+        return None if id is None or id not in self.transcript else self.transcript.line_of(id)
+
+    def start(
+        self, work: Coroutine[Any, Any, None], what: str, *, group: str = "default", exclusive: bool = False
+    ) -> Worker[None]:
+        """Run `work` beside the screen; a failure of it is shown, an unexpected one is logged with its traceback.
+
+        Args:
+            work: The coroutine; it may show dialogs and wait for their answers.
+            what: The subject of the sentence about an unexpected error: `The export`.
+            group: Of Textual's workers.
+            exclusive: Whether it ends the others of its group.
+        """
+        supervision = supervised(work, what, self.say)
+        return self.run_worker(supervision, group=group, exclusive=exclusive, exit_on_error=False)
+
+    @contextmanager
+    def saying(self) -> Generator[None]:
+        """Failures inside are shown, and the screen goes on."""
+        try:
+            yield
+        except MictapeError as error:
+            self.say(error.failure)
+
+    def say(self, what: str | Advice) -> None:
+        """Show a message that goes by itself; a failure as a warning."""
+        severity = "warning" if isinstance(what, Failure) else "information"
+        text = explained(what, keymap_in(self)) if isinstance(what, Advice) else what
+        self.notify(text, severity=severity, markup=False)

@@ -1,0 +1,73 @@
+"""Playing lines."""
+
+from typing import Final
+
+from mictape.audio.ports import PlayerPort
+from mictape.screens.main.page import Commands, Page
+from mictape.session.session import Session
+from mictape.transcript.model import SPEECH, Line
+from mictape.units import RATE
+
+LEAD: Final = 2 * RATE
+"""Sound before a line that is played with it, so that one hears where one is."""
+
+
+class Playing:
+    """The commands that play a line."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._player: PlayerPort | None = None
+        self.commands: Commands = {
+            "play": self.play,
+            "play_previous": self.play_previous,
+            "play_next": self.play_next,
+        }
+
+    def begin(self, player: PlayerPort) -> None:
+        """There is a session now, and its sound can be played."""
+        self._player = player
+
+    def stop(self) -> None:
+        """Play nothing any more."""
+        if self._player is not None:
+            self._player.stop()
+
+    def play(self) -> None:
+        """Play the line under the cursor; stop when something is played."""
+        if self._player is not None and self._player.playing:
+            self._player.stop()
+        else:
+            self._play()
+
+    def play_previous(self) -> None:
+        """Go to the previous line of speech and play it."""
+        self._play_from(-1)
+
+    def play_next(self) -> None:
+        """Go to the next line of speech and play it."""
+        self._play_from(1)
+
+    def _play_from(self, step: int) -> None:
+        line, transcript = self._page.line, self._page.transcript
+        index = transcript.index_of(line.id) + step if line is not None else -1
+        while 0 <= index < len(transcript) and transcript.line(index).kind is not SPEECH:
+            index += step
+        if 0 <= index < len(transcript):
+            self._page.view.go_to(transcript.id_at(index))
+            self._play()
+
+    def _play(self) -> None:
+        line, session, player = self._page.line, self._page.session, self._player
+        if line is not None and session is not None and player is not None:
+            self._page.start(self._play_line(line, session, player), "Playing", group="play")
+
+    async def _play_line(self, line: Line, session: Session, player: PlayerPort) -> None:
+        track = session.writer.track_of(line.id)
+        start, end = (track.own_time(at) - track.tape.origin for at in (line.start, line.end))
+        self._page.view.tell_playing(line.id)
+        try:
+            await player.play(track.tape.folder, track.number, max(0, start - LEAD), end)
+        finally:
+            if not player.playing:  # else another line is played by now
+                self._page.view.tell_playing(None)

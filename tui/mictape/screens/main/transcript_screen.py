@@ -1,0 +1,125 @@
+"""A transcript with all its commands: what the screens of a recording and of a finished session share."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widgets import Footer
+
+from mictape.audio.ports import PlayerPort
+from mictape.commands import explained, keymap_in
+from mictape.failure import Advice
+from mictape.screens.main.editing import Editing
+from mictape.screens.main.exporting import Exporting, Proposal
+from mictape.screens.main.navigation import Navigation
+from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.playing import Playing
+from mictape.screens.main.searching import Searching
+from mictape.screens.main.selecting import Selecting
+from mictape.session.session import Session
+from mictape.session.state import Status
+from mictape.transcript.model import GAP, Transcript
+from mictape.widgets.search_bar import SearchBar
+from mictape.widgets.status_line import StatusLine
+from mictape.widgets.survives import SurvivesErrors
+from mictape.widgets.transcript_view import TranscriptView
+
+GAP_HINT: Final = Advice("This gap has no text yet", "Transcribe it", action="complete_gap")
+
+
+class TranscriptScreen(SurvivesErrors, Page):
+    """Shows the text of a session. Its controllers carry out the commands; `begin` gives it the session."""
+
+    GROWS: ClassVar[bool] = True
+    """Whether text is still coming."""
+
+    def __init__(self, transcript: Transcript, proposal: Proposal | None = None) -> None:
+        """Prepare.
+
+        Args:
+            transcript: The text.
+            proposal: What is proposed for exports.
+        """
+        super().__init__()
+        # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
+        self.view = TranscriptView(transcript, grows=self.GROWS)
+        self.search_bar = SearchBar()
+        self.status = StatusLine()
+        self.text = transcript
+        """The text, also before the screen is there."""
+        self._navigation = Navigation(self)
+        self._selecting = Selecting(self)
+        self._editing = Editing(self)
+        self._playing = Playing(self)
+        self._exporting = Exporting(self, self._selecting, proposal or Proposal())
+        self._searching = Searching(self)
+        self.commands: Commands = {
+            **self._navigation.commands,
+            **self._selecting.commands,
+            **self._editing.commands,
+            **self._playing.commands,
+            **self._exporting.commands,
+            **self._searching.commands,
+        }
+        """What carries out the commands of the screen, by id."""
+
+    def action_command(self, id: str) -> None:
+        """Carry out one of the screen's commands."""
+        self.commands[id]()
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield self.status
+        yield self.view
+        yield self.search_bar
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """The keys that move go to the text."""
+        self.view.focus()
+
+    def begin(self, session: Session, player: PlayerPort, *, spare: Path) -> None:
+        """There is a session now; `spare` is where a copy goes when there is no clipboard."""
+        self.session = session
+        self.spare = spare
+        self._playing.begin(player)
+        self.view.tell_unsure(session.unsure)
+
+    def on_unmount(self) -> None:
+        """Nothing is played any more."""
+        self._playing.stop()
+
+    @property
+    def selected(self) -> Sequence[int]:
+        """The ids of the lines in which something is selected, in the order of the recording."""
+        return self._selecting.selected
+
+    def action_copy_text(self) -> None:
+        """Textual's own way to copy what is selected, from the palette and Ctrl-C."""
+        self._selecting.copy()
+
+    def show_text(self, status: Status) -> None:
+        """Show what is true now; what has not changed is not drawn again."""
+        if status.hint is None and self.line is not None and self.line.kind is GAP:
+            status = replace(status, hint=GAP_HINT)
+        self.status.show(status, partial(explained, keymap=keymap_in(self)))
+        self.view.pull()
+        self._searching.show_count()
+
+    # What the search bar reports.
+
+    @on(SearchBar.Typed)
+    def _search_for(self, event: SearchBar.Typed) -> None:
+        self._searching.search_for(event)
+
+    @on(SearchBar.Moved)
+    def _move(self, event: SearchBar.Moved) -> None:
+        self._searching.move(event)
+
+    @on(SearchBar.Left)
+    def _leave(self, event: SearchBar.Left) -> None:
+        self._searching.leave(event)

@@ -1,0 +1,91 @@
+"""A finished session on the screen: the same text and the same commands, without a source."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+from mictape.commands import keymap_in, shown_key
+from mictape.failure import Advice
+from mictape.library.records import SessionRecord
+from mictape.library.titles import title_of
+from mictape.screens.main.exporting import Proposal
+from mictape.screens.main.transcript_screen import TranscriptScreen
+from mictape.session.session import Session
+from mictape.session.state import State, Status
+from mictape.units import clock
+
+Next = Literal["recording", "library"]
+"""Where to go from a finished session."""
+
+
+class ReadingScreen(TranscriptScreen):
+    """Shows a finished session."""
+
+    GROWS: ClassVar[bool] = False
+
+    next: Next | None = None
+    """Where the person wants to go from here; None when the app is left instead."""
+
+    def __init__(
+        self,
+        session: Session,
+        record: SessionRecord,
+        begin: Callable[["ReadingScreen"], None],
+        *,
+        line: int | None = None,
+        proposal: Proposal | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: What is read.
+            record: What the library says of it.
+            begin: Gives the screen its session and player, once it is there.
+            line: The id of the line that the cursor begins on; None: the first one.
+            proposal: What is proposed for exports.
+        """
+        super().__init__(session.transcript, proposal)
+        self._record = record
+        self._begin = begin
+        self._line = line
+        self.commands = {**self.commands, "end_search": self.go_back}
+
+    def on_mount(self) -> None:
+        """The cursor begins on the line that was asked for."""
+        super().on_mount()
+        self._begin(self)
+        self.call_after_refresh(self._go_to_first)
+
+    def _go_to_first(self) -> None:
+        self.view.pull()
+        self.view.to_start()
+        if self._line is not None and self._line in self.transcript:
+            self.view.go_to(self._line)
+
+    def go_back(self) -> None:
+        """Close the search; without one, leave the session."""
+        if self.search_bar.is_open:
+            self._searching.end_search()
+        else:
+            self.go_to("recording")
+
+    def go_to(self, next: Next) -> None:
+        """Leave the session."""
+        self.next = next
+        self.dismiss()
+
+    def show_recording(self, recorded: Status | None) -> None:
+        """Show what is true now, and the state of what is recorded meanwhile."""
+        record, line = self._record, self.line
+        hint = None
+        if recorded is not None:
+            what = f"Recording goes on: {recorded.state}, {clock(recorded.position)}"
+            hint = Advice(what, f"Go back to it ({shown_key('end_search', keymap_in(self))})")
+        name, when = title_of(record), f"{record.started:%a %d %b %Y, %H:%M}"
+        status = Status(
+            State.READING,
+            device=name or when,
+            engine=" · ".join(filter(None, (when if name else "", clock(record.samples)))),
+            position=line.start if line is not None else 0,
+            hint=hint,
+        )
+        self.show_text(status)
