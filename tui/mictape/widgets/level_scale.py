@@ -49,7 +49,8 @@ def good_cells(width: int) -> tuple[int, int]:
 def zones(width: int) -> tuple[Zone, ...]:
     """The zone of each cell of a bar of `width` cells."""
     begin, end = good_cells(width)
-    return ("low",) * begin + ("good",) * (end - begin) + ("hot",) * (width - end)
+    parts: tuple[tuple[Zone, int], ...] = (("low", begin), ("good", end - begin), ("hot", width - end))
+    return tuple(zone for zone, cells in parts for _ in range(cells))
 
 
 def zone_of(level_db: float) -> Zone:

@@ -109,8 +109,9 @@ def _extended(
     going: list[Hypothesis] = []
     parents: list[int] = []
     over: list[Hypothesis] = []
-    columns = (column[likeliest].tolist() for column in (places, tokens, scores, own))
-    for place, token, score, log_prob in zip(*columns, strict=True):
+    for at in likeliest:
+        place, token = int(places[at]), int(tokens[at])
+        score, log_prob = float(scores[at]), float(own[at])
         parent = hypotheses[place]
         if token == end:
             over.append(Hypothesis(parent.tokens, parent.log_probs, score))
