@@ -55,7 +55,7 @@ def test_the_engine_is_changed_in_mid_session_and_everything_stays(pulse: PulseS
         with screen_app("--device", "PulseAudio:vmic2", env=env, columns=120) as app:
             app.sees("LISTENING", "moonshine", timeout_s=60)
             app.press("e")
-            app.sees("Recognise with", "assemblyai", "ready", timeout_s=60)
+            app.sees("Engine", "assemblyai", "ready", timeout_s=60)
             app.press("down", "enter")
             app.sees("engine: ", "the kettle is boiling", "LISTENING", timeout_s=60)
             screen = app.read()

@@ -112,7 +112,14 @@ async def test_shows_everything_as_it_is(size: tuple[int, int]) -> None:
         picker = DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")])
         await opened(pilot, picker)
         await until_async(lambda: stage.sees("Blue Yeti"))
-        for words in ("Record from", "Microphones", "Computer sound", "in use · default", "HD Webcam [b]", "esc leave"):
+        for words in (
+            "Record from",
+            "Microphones",
+            "Computer sound",
+            "in use · default",
+            "HD Webcam [b]",
+            "esc cancel",
+        ):
             assert stage.sees(words), "\n".join(stage.rows)
 
 

@@ -100,9 +100,9 @@ async def opened(
 async def test_each_engine_has_its_state_what_leaves_and_its_price(size: tuple[int, int]) -> None:
     async with Stage().run_test(size=size) as pilot:
         seen = await opened(pilot, *ALL, in_use="local")
-        assert seen.sees("Recognise with", "● local", "in use", "ready", "nothing leaves this machine")
+        assert seen.sees("Engine", "● local", "in use", "ready", "nothing leaves this machine")
         assert seen.sees("cloud [b]9[/b]", "needs a key", "sound goes to cloud.example · $0.45 an hour")
-        assert seen.sees("not reachable", "not on this platform", "enter use", "esc leave")
+        assert seen.sees("not reachable", "not on this platform", "enter use", "esc cancel")
 
 
 async def test_all_are_listed_at_once_and_each_row_fills_when_it_is_known() -> None:

@@ -117,7 +117,7 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
     with screen_app("--input", str(speech.two_cities), env=environment("C.UTF-8"), columns=110) as app:
         app.sees("LISTENING", timeout_s=60)
         app.press("e")
-        app.sees("Recognise with", "m models")
+        app.sees("Engine", "m models")
         app.press("m")
         app.sees("Models", NAME, "world", "German")
         app.press("enter")
@@ -133,7 +133,7 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         app.press("enter")
         app.sees("Random · German", timeout_s=60)
         app.press("e")
-        app.sees("Recognise with")
+        app.sees("m models")
         app.press("m")
         app.sees("enter install or use", f"● {NAME}")
         # Again until it is answered: a key before the list has its cursor does nothing.

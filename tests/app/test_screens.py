@@ -79,7 +79,7 @@ async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
         for words in (
             "A session was cut off",
             "2026, 14:05",
-            "00:12:34 on the tape, 132 lines.",
+            "00:12:34 recorded, 132 lines.",
             "12 s of it",
             "(Enter)",
         ):

@@ -294,7 +294,7 @@ def test_pickers_left_at_once_cost_nothing(home: Path, speech: Speech) -> None:
     with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
         for turn in range(20):
-            key, title = ("e", "Recognise with") if turn % 2 else ("d", "Record from")
+            key, title = ("e", "m models") if turn % 2 else ("d", "Record from")
             app.press(key)
             app.sees(title)
             app.press(ESCAPE)

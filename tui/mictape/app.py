@@ -77,7 +77,7 @@ def run_app(where: Places, settings: Settings, start: Start) -> int:
 
 
 class MictapeApp(TerminalApp):
-    """Listens, shows, keeps."""
+    """The full-screen app: composes screens and flows around a recording."""
 
     TITLE = "Mictape"
     CSS_PATH = "app.tcss"
@@ -179,11 +179,11 @@ class MictapeApp(TerminalApp):
         )
 
     def on_app_blur(self) -> None:
-        """Nobody looks: draw less often."""
+        """The terminal is in the background: draw less often."""
         self._clock.moving_hz = BLURRED_HZ
 
     def on_app_focus(self) -> None:
-        """Somebody looks again."""
+        """The terminal is in the foreground again."""
         self._clock.moving_hz = FOCUSED_HZ
 
     def _what_moves(self) -> object:

@@ -16,7 +16,7 @@ from support.screen_app import ScreenApp, screen_app
 
 SAID: Final = "Ever tried"
 """The first line of the recording begins so."""
-EDITING: Final = "enter keeps"
+EDITING: Final = "enter: save"
 """Stands on the screen while a line is open."""
 EMPTY: Final = "a name, for"
 """Stands in the field of the speaker while it is empty."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from mictape.engines.base import Request
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import trash, versions
 from mictape.library.library import Library, Store
-from mictape.library.records import SessionRecord
+from mictape.library.records import SessionRecord, TrackRecord
 from mictape.paths import places
+from mictape.recognition.coverage import Coverage
 from mictape.recording import Policy, Recording
 from mictape.recording.saved import Saved
-from mictape.session.recovery import load_session
+from mictape.session.recovery import StoredTrack, load_session
 from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.transcript.model import Kind, Transcript
@@ -34,6 +36,14 @@ async def finished(library: Library, folder: Path, engine: ScriptedEngine | None
     async with running(session, track):
         pass
     return session.folder.session
+
+
+async def test_what_is_still_to_be_transcribed_is_not_a_sum_over_tracks(library: Library, tmp_path: Path) -> None:
+    stored = await load_session(library, await finished(library, tmp_path))
+    open_tracks = [
+        StoredTrack(TrackRecord(number, "", ""), seconds * RATE, Coverage(0)) for number, seconds in ((1, 2), (2, 3))
+    ]
+    assert replace(stored, tracks=tuple(open_tracks)).open == 3 * RATE
 
 
 async def opened(library: Library, id: str, log: Path) -> Session:

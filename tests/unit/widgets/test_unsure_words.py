@@ -190,7 +190,7 @@ async def test_keys_go_from_one_to_the_next(home: Path) -> None:
         first, second = transcript.id_at(1), transcript.id_at(4)
 
         def said_no() -> int:
-            return sum("unsure of" in each.message for each in app._notifications)
+            return sum("unsure words" in each.message for each in app._notifications)
 
         await until_async(lambda: [id for id in transcript.ids() if view._unsure.spans(id)] == [first, second])
         await until_async(lambda: view.cursor_id == transcript.id_at(-1))

@@ -32,13 +32,13 @@ class DevicePicker(Question[Choice | None]):
     """Choose what to record. The result is the choice, or None when it was left.
 
     `load` lists the devices; it is called when the picker opens and when the person looks again, and may
-    raise `MictapeError`. A `DeviceMonitor` keeps the list true meanwhile and gives the levels.
+    raise `MictapeError`. A `DeviceMonitor` keeps the list up to date and gives the levels.
     """
 
     CSS_PATH = "device_picker.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
+        Binding("escape", "leave", "cancel"),
         Binding("ctrl+r,f5", "look_again", "look again"),
         # Before the filter, which would take them as text or as a key of its own.
         Binding("plus", "beside", "add", priority=True),
@@ -87,7 +87,7 @@ class DevicePicker(Question[Choice | None]):
         self._found: list[Device] = []
 
     def compose(self) -> ComposeResult:
-        """A title, what is typed, the list, what is to be said, the keys."""
+        """A title, the filter, the list, a note, the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Record from"
             yield Input(placeholder="type to filter", id="filter", compact=True)
@@ -133,7 +133,7 @@ class DevicePicker(Question[Choice | None]):
             self.dismiss(Choice(device, "add"))
 
     def action_unmute(self) -> None:
-        """Let the device under the cursor be heard again."""
+        """Unmute the device under the cursor."""
         if self._list.device is not None and self._monitor is not None:
             self._monitor.unmute(self._list.device)
 
@@ -210,7 +210,7 @@ class DevicePicker(Question[Choice | None]):
 
     @on(DeviceList.OptionHighlighted)
     def _look_at(self) -> None:
-        """Another device is under the cursor: hear it where one at a time can be heard, and offer what fits it."""
+        """Another device is under the cursor: measure it where only one at a time can be, and show its keys."""
         if self._monitor is not None and self._list.device is not None:
             self._monitor.look(self._list.device)
         self._show_keys()
@@ -235,7 +235,7 @@ class DevicePicker(Question[Choice | None]):
             beside = "remove" if device is not None and key_of(device) in self._added else "add"
             offered = {"beside": ("+", beside), "unmute": ("^u", "unmute")}
             keys = [("enter", "record"), *(key for action, key in offered.items() if self.check_action(action, ()))]
-        self._keys.update(_key_row([*keys, ("esc", "leave")]))
+        self._keys.update(_key_row([*keys, ("esc", "cancel")]))
 
 
 def _key_row(keys: Sequence[tuple[str, str]]) -> Content:

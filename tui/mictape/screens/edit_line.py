@@ -17,7 +17,7 @@ from mictape.units import clock
 
 @dataclass(frozen=True, slots=True)
 class LineEdit:
-    """What the person wants otherwise; None leaves a thing as it is."""
+    """What the person changed; None: left as it is."""
 
     text: str | None = None
     speaker: str | None = None
@@ -32,7 +32,7 @@ class EditLine(Question[LineEdit | None]):
     CSS_PATH = "prompt.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
+        Binding("escape", "leave", "cancel"),
         Binding("up", "app.focus_previous", show=False),
         Binding("down", "app.focus_next", show=False),
         # Before the input, which has no use for it.
@@ -48,14 +48,14 @@ class EditLine(Question[LineEdit | None]):
         self._line = line
 
     def compose(self) -> ComposeResult:
-        """Three fields, and what the engine said where that is something else."""
+        """Three fields, and the engine's own text where it differs."""
         line = self._line
         with Vertical(id="box") as box:
             box.border_title = f"Line at {clock(line.start)}"
-            box.border_subtitle = "enter keeps · ↑↓ fields · esc leaves"
+            box.border_subtitle = "enter: save · ↑↓: fields · esc: cancel"
             yield from _field("text", "text", line.text)
             yield from _field("speaker", "speaker", line.speaker or "", "a name, for every line of this speaker")
-            yield from _field("key_term", "key term", "", "a word the engine is to expect from now on")
+            yield from _field("key_term", "key term", "", "a word or name to boost from now on")
             if line.original is not None:
                 yield Static(f"original: {line.original}\nctrl+r restores it", id="note", markup=False)
 
@@ -64,7 +64,7 @@ class EditLine(Question[LineEdit | None]):
         self._text.focus()
 
     def action_restore(self) -> None:
-        """Put back what the engine said; Enter keeps it."""
+        """Put the engine's own text back; Enter saves it."""
         if self._line.original is not None:
             self._text.value = self._line.original
 

@@ -1,4 +1,4 @@
-"""The engine picker: who can recognise, what each needs, what leaves the machine, what it costs."""
+"""The engine picker: the speech engines, what each needs, what leaves the machine, what it costs."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -42,7 +42,7 @@ class EnginePicker(Question[str | None]):
     CSS_PATH = "engine_picker.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
+        Binding("escape", "leave", "cancel"),
         Binding("r,ctrl+r,f5", "look_again", "look again"),
         Binding("m", "models", "models"),
     ]
@@ -70,7 +70,7 @@ class EnginePicker(Question[str | None]):
     def compose(self) -> ComposeResult:
         """A title, the list, what stands in the way of the engine under the cursor, the keys."""
         with Vertical(id="box") as box:
-            box.border_title = "Recognise with"
+            box.border_title = "Engine"
             yield OptionList(
                 *(Option(self._row(one), id=name) for name, one in self._known.items()),
                 id="engines",
@@ -84,7 +84,7 @@ class EnginePicker(Question[str | None]):
         """Look at all of them at once."""
         if self._in_use in self._known:
             self._list.highlighted = self._list.get_option_index(self._in_use)
-        keys = (("enter", "use"), ("m", "models"), ("r", "look again"), ("esc", "leave"))
+        keys = (("enter", "use"), ("m", "models"), ("r", "look again"), ("esc", "cancel"))
         parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
         self._keys.update(Content("  ").join(parts))
         self._list.focus()

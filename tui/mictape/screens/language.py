@@ -1,4 +1,4 @@
-"""The first start of somebody who speaks another language: which model, once."""
+"""Asks once, at the first start, which model to use where the system's language is not English."""
 
 from typing import ClassVar, Literal
 
@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from mictape.commands import keymap_in, shown_key
 from mictape.models.catalogue import Model
 from mictape.models.languages import name_of
 from mictape.screens.modal import Question
@@ -49,7 +50,9 @@ class LanguageScreen(Question[LanguageChoice | None]):
                 id="ways",
                 compact=True,
             )
-            yield Static("It can be changed later: e, then m. Recording goes on meanwhile.", id="note", markup=False)
+            key = shown_key("choose_engine", keymap_in(self))
+            note = f"It can be changed later: {key}, then m. Recording goes on meanwhile."
+            yield Static(note, id="note", markup=False)
 
     def on_mount(self) -> None:
         """Nothing is chosen by a stray Enter."""

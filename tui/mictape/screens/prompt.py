@@ -23,7 +23,7 @@ class Ask(Question[str | None]):
 
     CSS_PATH = "prompt.tcss"
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "cancel")]
 
     _answer = getters.query_one("#answer", Input)
     _note = getters.query_one("#note", Static)
@@ -48,7 +48,7 @@ class Ask(Question[str | None]):
         """One box: what is asked, the line, what may be written there."""
         with Vertical(id="box") as box:
             box.border_title = self._title
-            box.border_subtitle = "enter · esc leaves"
+            box.border_subtitle = "enter: accept · esc: cancel"
             yield Input(self._value, id="answer", compact=True, select_on_focus=False, password=self._masked)
             yield Static(self._hint, id="note", markup=False)
 

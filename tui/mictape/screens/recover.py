@@ -89,8 +89,12 @@ class RecoverScreen(Question[RecoverChoice | None]):
         session = self._session
         began = f"{session.started.astimezone():%A, %d %B %Y, %H:%M}"
         lines = {0: "no lines yet", 1: "one line"}.get(session.lines, f"{session.lines:,} lines")
-        silent = f" {span(session.untranscribed_s)} of it have no text yet." if session.untranscribed_s else ""
-        return f"{began}\n{clock(session.samples)} on the tape, {lines}.{silent}{_all_go_on(session.tracks)}"
+        silent = (
+            f" Up to {span(session.untranscribed_s)} of it, silence included, are still to be transcribed."
+            if session.untranscribed_s
+            else ""
+        )
+        return f"{began}\n{clock(session.samples)} recorded, {lines}.{silent}{_all_go_on(session.tracks)}"
 
 
 def _all_go_on(tracks: Sequence[str]) -> str:

@@ -84,8 +84,9 @@ class StoredSession:
 
     @property
     def open(self) -> int:
-        """Samples that no engine has answered for."""
-        return sum(end - start for track in self.tracks for start, end in track.coverage.open(track.end))
+        """Samples that no engine has answered for, of the track that has most of them."""
+        opens = (track.coverage.open(track.end) for track in self.tracks)
+        return max((sum(end - start for start, end in each) for each in opens), default=0)
 
 
 async def load_session(library: Library, which: str) -> StoredSession:

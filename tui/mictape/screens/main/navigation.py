@@ -23,7 +23,7 @@ ASKED: Final = 250
 _Finder = Callable[[list[Line]], Awaitable[Line | None]]
 """Gives the first of some lines that is looked for; None when it is none of them."""
 
-TIMES: Final = "12:30 or 1:02:03 on the tape · -5m or +30s from here · @14:05 on the wall"
+TIMES: Final = "12:30 or 1:02:03 in the recording · -5m or +30s from here · @14:05 by the clock"
 
 
 NOTHING_YET: Final = Failure("Nothing is recorded yet", "Choose a device", action="choose_device")
@@ -70,7 +70,7 @@ class Navigation:
             self._page.view.go_to(self._page.transcript.id_at(index))
 
     def toggle_clock(self) -> None:
-        """Have the time of the wall clock beside the lines, or that of the tape again."""
+        """Show wall-clock times beside the lines, or recording times again."""
         if self._page.view.on_wall:
             self._page.view.tell_time(None)
         elif self._page.session is None:
@@ -92,7 +92,7 @@ class Navigation:
         places = sorted(transcript.index_of(id) for id in transcript.marks if id in transcript)
         ahead = [place for place in places if (place - here) * step > 0]
         if not ahead:
-            self._page.say(Advice("There is no marked line that way", "Mark a line", action="mark"))
+            self._page.say(Advice("No more marks", "Mark a line", action="mark"))
             return
         id = transcript.id_at(ahead[0] if step > 0 else ahead[-1])
         self._page.view.go_to(id)
@@ -100,20 +100,20 @@ class Navigation:
             self._page.say(note)
 
     def next_speaker(self) -> None:
-        """Go to where somebody else speaks next."""
-        self._seek(1, self._other_voice(), "Nobody else speaks that way.")
+        """Go to the next change of speaker."""
+        self._seek(1, self._other_voice(), "No more changes of speaker.")
 
     def previous_speaker(self) -> None:
-        """Go back to where somebody else spoke last."""
-        self._seek(-1, self._other_voice(), "Nobody else speaks that way.")
+        """Go to the previous change of speaker."""
+        self._seek(-1, self._other_voice(), "No more changes of speaker.")
 
     def next_gap(self) -> None:
         """Go to the next gap."""
-        self._seek(1, _is_gap, "There is no gap that way.")
+        self._seek(1, _is_gap, "No more gaps.")
 
     def previous_gap(self) -> None:
         """Go to the gap before this line."""
-        self._seek(-1, _is_gap, "There is no gap that way.")
+        self._seek(-1, _is_gap, "No more gaps.")
 
     def next_unsure(self) -> None:
         """Go to the next line with a word that the engine was unsure of."""
@@ -132,7 +132,7 @@ class Navigation:
             unsure = await session.unsure([line.id for line in lines])
             return next((line for line in lines if line.id in unsure), None)
 
-        self._look_for(step, first_of, "There is no word that way that the engine was unsure of.", ASKED)
+        self._look_for(step, first_of, "No more unsure words.", ASKED)
 
     def _other_voice(self) -> Callable[[Line], bool]:
         voice = self._page.line.voice if self._page.line is not None else ""
