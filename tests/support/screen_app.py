@@ -161,12 +161,19 @@ class ScreenApp:
         return self.until(lambda text: all(word in text for word in words), timeout_s)
 
     def ends(self, timeout_s: float = 15.0) -> int:
-        """Wait for the process to end; its exit code."""
+        """Wait for the process to end; its exit code.
+
+        The question whether to stop, which a recording of more than a minute asks, is answered: a slow machine may come
+        to it in any test.
+        """
         end = time.monotonic() + timeout_s
+        answered = False
         while (code := self.process.poll()) is None:
             assert time.monotonic() < end, f"still running after {timeout_s} s; the screen:\n{self.read()}"
             select.select([] if self.closed else [self.master], [], [], 0.05)
-            self.read()
+            if "Stop recording?" in self.read() and not answered:
+                answered = True
+                self.press("enter")
         self.read()
         return code
 
