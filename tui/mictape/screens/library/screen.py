@@ -86,13 +86,6 @@ class LibraryScreen(Question[SessionChoice | None]):
         Binding("ctrl+end", "list('go_to_end', True)", show=False),
     ]
 
-    _search = getters.query_one("#search", Input)
-    _list = getters.query_one("#rows", RowList)
-    _preview = getters.query_one("#preview", Static)
-    _facts = getters.query_one("#facts", Static)
-    _note = getters.query_one("#note", Static)
-    _status = getters.query_one(StatusLine)
-
     def __init__(
         self,
         library: Library,
@@ -113,9 +106,15 @@ class LibraryScreen(Question[SessionChoice | None]):
         """
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
+        self._status = StatusLine()
+        self._search = SearchField(typed, placeholder=HINT, id="search", compact=True, select_on_focus=False)
+        self._note = Static(id="note", markup=False)
+        self._list = RowList(self._row, id="rows")
+        self._preview = Static(id="preview", markup=False)
+        self._facts = Static(id="facts", markup=False)
         self._library = library
         self._recorded = recorded
-        self._first_typed = typed
         self._proposal = proposal or Proposal()
         self._now = now
         self._order: Order = "newest"
@@ -132,20 +131,20 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     def compose(self) -> ComposeResult:
         """The state of the recording, what is searched for, the list, what is under the cursor."""
-        yield StatusLine()
-        yield SearchField(self._first_typed, placeholder=HINT, id="search", compact=True, select_on_focus=False)
-        yield Static(id="note", markup=False)
+        yield self._status
+        yield self._search
+        yield self._note
         with Horizontal(id="lists"):
-            yield RowList(self._row, id="rows")
-            yield Static(id="preview", markup=False)
-        yield Static(id="facts", markup=False)
+            yield self._list
+            yield self._preview
+        yield self._facts
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """List the newest sessions."""
         self._list.can_focus = False
         self._status.display = False
-        if not self._first_typed:
+        if not self.typed:
             self._begin()
 
     def show_recording(self, status: Status | None) -> None:
