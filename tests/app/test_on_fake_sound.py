@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+from mictape.engines.base import Capabilities
 from mictape.screens.device_picker import DevicePicker
+from mictape.screens.main.playing import WORD_LEAD
 from mictape.session.state import State
+from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import messages, on_fake_sound, texts
+from support.scripted import SLOT, SOUND, ScriptedEngine
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import until_async
 
@@ -57,6 +61,23 @@ async def test_a_device_that_cannot_be_opened_leaves_the_old_one_recorded(home: 
         assert (status := app._recording.status()) is not None and status.state is State.LISTENING
 
 
+async def test_a_line_is_played_from_the_word_that_is_selected(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(*[0] * 20, 1, 2, 3))
+    engine = ScriptedEngine(Capabilities(offline=True, word_times=True), turn_words=3)
+    async with on_fake_sound(home, sound, engine=engine) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1 w2 w3"])
+        line = app.transcript.line(0)
+        await until_async(lambda: app._main.line is not None)
+        app.screen.selections = {app._main.view: selection_of(line.id, (6, 8))}
+        await pilot.press("p")
+        await until_async(lambda: bool(sound.played))
+        [(track, start, end)] = sound.played
+        assert (track, end) == (1, line.end)
+        assert abs(start - (line.start + 2 * SLOT - WORD_LEAD)) < SOUND, "w3, not the line"
+
+
 async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(home: Path) -> None:
     sound = FakeSoundSystem([device("Blue Yeti")], words=(*[0] * 20, 1))
     async with on_fake_sound(home, sound) as (app, pilot):
@@ -64,6 +85,7 @@ async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(h
         await pilot.press("enter")
         await until_async(lambda: texts(app) == ["w1"])
         line = app.transcript.line(0)
+        await until_async(lambda: app._main.line is not None)
         await pilot.press("p")
         await until_async(lambda: sound.played == [(1, line.start - 32_000, line.end)])
         assert "♪" in app.export_screenshot()

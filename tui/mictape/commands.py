@@ -80,7 +80,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("toggle_clock", "w", "wall clock", "Show wall-clock times (@14:05:12) or recording times."),
     ),
     "Playing": (
-        Command("play", "p", "play", "Play the line, from 2 s before it; again: stop.", 8),
+        Command("play", "p", "play", "Play the line from 2 s before it, or from the selected word; again: stop.", 8),
         Command("play_previous", "comma", "play previous line", "Go to the previous line and play it."),
         Command("play_next", "full_stop", "play next line", "Go to the next line and play it."),
     ),

@@ -1,6 +1,6 @@
-"""Words that an engine was unsure of, and where they stand in their line."""
+"""Where words stand in their line, and which of them an engine was unsure of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mictape.engines.base import Word
@@ -21,13 +21,20 @@ _BETWEEN: Final = 8
 def unsure_spans(text: str, words: Iterable[Word]) -> tuple[Span, ...]:
     """Where in a line's text the words stand whose confidence is under `UNSURE_BELOW`, in their order.
 
+    Words without a confidence are not unsure.
+    """
+    placed = words_in(text, words)
+    return tuple(span for word, span in placed if word.confidence is not None and word.confidence < UNSURE_BELOW)
+
+
+def words_in(text: str, words: Iterable[Word]) -> Iterator[tuple[Word, Span]]:
+    """The words of a line and where they stand in its text, in their order.
+
     Words are looked for one behind the other and in any case. An engine that writes out its line, `$5` for "five
     dollars", has words that do not stand in it: these are passed over, and the search reaches on by their length.
-    Words without a confidence are not unsure.
     """
     folded = text.lower()
     folded = folded if len(folded) == len(text) else text
-    spans: list[Span] = []
     behind, reach = 0, _BETWEEN
     for word in words:
         said = word.text.strip()
@@ -36,6 +43,4 @@ def unsure_spans(text: str, words: Iterable[Word]) -> tuple[Span, ...]:
             reach += len(said) + 1
             continue
         behind, reach = at + len(said), _BETWEEN
-        if word.confidence is not None and word.confidence < UNSURE_BELOW:
-            spans.append((at, behind))
-    return tuple(spans)
+        yield word, (at, behind)

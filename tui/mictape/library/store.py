@@ -20,7 +20,7 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import database, folders, schema
 from mictape.library.folders import SessionFolder
 from mictape.library.listing import KEPT, LISTS, ORDERS, SESSIONS, Order, SessionFilter
-from mictape.library.low_confidence import unsure_spans
+from mictape.library.low_confidence import unsure_spans, words_in
 from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.library.titles import proposed_title
@@ -476,6 +476,17 @@ class Store:
             ).fetchall()
         spans = ((id, unsure_spans(text, _words(words) or ())) for id, text, words in rows)
         return {id: found for id, found in spans if found}
+
+    def word_start(self, session: str, line: int, at: int) -> int | None:
+        """Session time at which the word begins that stands at character `at` of a line, or the next one.
+
+        None where the words of the line have no times, or it is not the engine's any more.
+        """
+        rows = self.rows(
+            "SELECT text, words FROM lines WHERE session = ? AND id = ? AND original IS NULL", self._key(session), line
+        )
+        placed = (each for text, words in rows for each in words_in(text, _words(words) or ()))
+        return next((word.start for word, (_, end) in placed if end > at), None)
 
     def coverage(self, session: str, track: int) -> list[CoverageRecord]:
         """How it stands with a track's tape, in tape order."""

@@ -467,6 +467,10 @@ class Session:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
         return await self._writes.run(Store.unsure, lines)
 
+    async def word_start(self, line: int, at: int) -> int | None:
+        """Session time of the word at character `at` of a line; None where it is not known. Raises MictapeError."""
+        return await self._writes.run(Store.word_start, line, at)
+
     async def document(self, style: Style, lines: Collection[int] | None = None) -> Document:
         """The text so far, or these lines of it, by id, as an export takes it. Raises MictapeError."""
         return await self._writes.run(read_document, self.folder.path, style, lines)

@@ -7,9 +7,13 @@ from mictape.screens.main.page import Commands, Page
 from mictape.session.session import Session
 from mictape.transcript.model import SPEECH, Line
 from mictape.units import RATE
+from mictape.widgets.transcript_selection import selected_span
 
 LEAD: Final = 2 * RATE
 """Sound before a line that is played with it, so that one hears where one is."""
+
+WORD_LEAD: Final = RATE // 5
+"""Sound before a word from which a line is played."""
 
 
 class Playing:
@@ -57,17 +61,24 @@ class Playing:
             self._page.view.go_to(transcript.id_at(index))
             self._play()
 
+    async def _word_start(self, line: Line, session: Session) -> int | None:
+        """When the selected word of the line begins; None without a selection in it, or where that is not known."""
+        span = selected_span(self._page.transcript, self._page.selections.get(self._page.view), line.id)
+        return None if span is None else await session.word_start(line.id, span[0])
+
     def _play(self) -> None:
         line, session, player = self._page.line, self._page.session, self._player
         if line is not None and session is not None and player is not None:
             self._page.start(self._play_line(line, session, player), "Playing", group="play")
 
     async def _play_line(self, line: Line, session: Session, player: PlayerPort) -> None:
+        word = await self._word_start(line, session)
+        begin = line.start - LEAD if word is None else word - WORD_LEAD
         track = session.writer.track_of(line.id)
-        start, end = (track.own_time(at) - track.tape.origin for at in (line.start, line.end))
+        start, end = (track.own_time(at) - track.tape.origin for at in (begin, line.end))
         self._page.view.tell_playing(line.id)
         try:
-            await player.play(track.tape.folder, track.number, max(0, start - LEAD), end)
+            await player.play(track.tape.folder, track.number, max(0, start), end)
         finally:
             if not player.playing:  # else another line is played by now
                 self._page.view.tell_playing(None)
