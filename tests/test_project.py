@@ -21,6 +21,7 @@ from types import ModuleType
 import pytest
 
 from mictape import bundled
+from mictape.cli.parser import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,6 +78,20 @@ def test_the_app_is_loaded_without_sound_network_and_heavy_widgets() -> None:
     loaded = loaded_by("import mictape.app")
     assert of(["textual.app"], loaded) == ["textual.app"]
     assert of([*HEAVY, *HEAVY_WIDGETS], loaded) == []
+
+
+def test_a_start_loads_no_commands_and_nothing_that_only_some_engines_need() -> None:
+    loaded = loaded_by(
+        "from pathlib import Path; from mictape.cli.parser import parse; parse(['--device', 'x'], Path('none'));"
+        "import mictape.app; from mictape.engines import catalog; catalog.create('local', {}, Path('log'))"
+    )
+    commands = [f"mictape.cli.{name}" for name in COMMANDS]
+    writers = [f"mictape.library.export.{name}" for name in ("page", "subtitles", "table")]
+    assert of(["mictape.app", "mictape.engines.local.engine"], loaded) == [
+        "mictape.app",
+        "mictape.engines.local.engine",
+    ]
+    assert of([*commands, *writers, "importlib.metadata", "email", "keyring", "httpx", "truststore"], loaded) == []
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["sessions"], ["sessions", "--help"]], ids=" ".join)

@@ -1,7 +1,13 @@
-"""Pages that follow from the code are as the code is now."""
+"""Pages that follow from the code are as the code is now, and what others say of the command line can be typed."""
 
 import importlib.util
+import re
+import shlex
 from pathlib import Path
+
+import pytest
+
+from mictape.cli.parser import parser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -17,3 +23,12 @@ def test_the_pages_are_current() -> None:
     assert pages
     old = [name for name, text in pages.items() if (DOCS / name).read_text(encoding="utf-8") != text]
     assert old == [], "run scripts/generate_docs.py"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/command-line.md"])
+def test_every_command_line_of_the_docs_can_be_typed(page: str) -> None:
+    lines = re.findall(r"^    mictape\b(.*)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) > 5
+    known = parser()
+    for line in lines:
+        assert known.parse_args(shlex.split(line, comments=True)).run is not None

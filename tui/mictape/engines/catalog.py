@@ -114,6 +114,8 @@ def url_of(name: str, engine: "Engine", options: Mapping[str, object]) -> str:
 
 
 def _named(name: str) -> EngineClass:
+    if name in OWN:  # without a look at all that is installed, which takes a tenth of the start
+        return _load(name, OWN[name])
     found = _found()
     if name not in found:
         what = f"There is no engine {name}{_proposal(name, found)}"
