@@ -54,6 +54,23 @@ def test_what_only_counts_is_drawn_once_for_each_value() -> None:
     run(check())
 
 
+def test_text_is_drawn_at_the_next_look_while_levels_move_more_slowly() -> None:
+    async def check() -> None:
+        watched = Watched()
+        loop = asyncio.get_running_loop()
+        watched.value = lambda: watched.looks
+        running = asyncio.create_task(watched.clock.run())
+        await asyncio.sleep(5.01)
+        changed = loop.time()
+        watched.counted = lambda: "a word"
+        await asyncio.sleep(1)
+        running.cancel()
+        first = min(frame for frame in watched.frames if frame >= changed)
+        assert first - changed <= 1 / 30 + 0.001
+
+    run(check())
+
+
 def test_while_something_moves_every_frame_is_drawn() -> None:
     async def check() -> None:
         watched = Watched()

@@ -187,19 +187,19 @@ class MictapeApp(TerminalApp):
         self._clock.moving_hz = FOCUSED_HZ
 
     def _what_moves(self) -> object:
-        """What the screen shows that may change many times a second: the text and the levels, in steps that show."""
-        levels = [visible_steps(track.meter.reading) for track in self._recording.tracks]
-        return self.transcript.version, self._page.transcript.version, levels
+        """What the screen shows that moves: the levels, in steps that show."""
+        return [visible_steps(track.meter.reading) for track in self._recording.tracks]
 
     def _what_counts(self) -> object:
-        """What the screen shows that changes once a second or less: the time and the states."""
-        recording, session, view = self._recording, self.session, self._page.view
+        """What the screen shows that changes a few times a second at most: the text, the time and the states."""
+        recording, session, page = self._recording, self.session, self._page
+        view, text = page.view, (self.transcript.version, page.transcript.version)
         tracks = [
             (track.end // RATE, track.source_state, track.follower and track.follower.state)
             for track in recording.tracks
         ]
         read = view.cursor_id, view.walk.rank, len(view.walk.hits), view.walk.counting, self.screen
-        return tracks, session and session.paused, recording.stopping, self._devices.waiting, read
+        return text, tracks, session and session.paused, recording.stopping, self._devices.waiting, read
 
     def tick(self) -> None:
         """Show what is true now."""

@@ -7,10 +7,14 @@ from typing import Final
 FOCUSED_HZ: Final = 15
 BLURRED_HZ: Final = 5
 """Frames a second while something moves, and the terminal has the focus or not."""
+BUSY_LOOK_HZ: Final = 30
+"""How often it looks, while something moves, for what is drawn at once: text waits for 33 ms at most."""
 LOOK_HZ: Final = 10
-"""How often it looks, while nothing moves, whether something does: the longest delay of what moves first, 100 ms."""
+"""How often it looks while nothing moves: the longest delay of what comes first, 100 ms."""
 REST_S: Final = 2.0
 """While nothing moves or counts, one frame in so many seconds, for what `observe` and `count` do not know of."""
+_EARLY_S: Final = 1 / (2 * BUSY_LOOK_HZ)
+"""A frame may be so much early: the looks do not meet its time exactly."""
 LINGER_S: Final = 0.3
 """So long after the last movement the frames go on at the full rate."""
 
@@ -31,7 +35,7 @@ class FrameClock:
         Args:
             draw: Brings the screen up to date.
             observe: Returns something that differs whenever the screen would have to move.
-            count: Returns something that differs when one frame is enough: seconds, states.
+            count: Returns something that differs when one frame is wanted at the next look: text, seconds, states.
         """
         self.moving_hz = FOCUSED_HZ
         self._draw = draw
@@ -50,7 +54,8 @@ class FrameClock:
                 seen, moved_at = observed, now
             moving = now - moved_at < LINGER_S
             before, counted = counted, self._count()
-            if moving or counted != before or now - drawn_at >= REST_S:
+            wait_s = 1 / self.moving_hz - _EARLY_S if moving else REST_S
+            if counted != before or now - drawn_at >= wait_s:
                 self._draw()
                 drawn_at = now
-            await asyncio.sleep(1 / (self.moving_hz if moving else LOOK_HZ))
+            await asyncio.sleep(1 / (BUSY_LOOK_HZ if moving else LOOK_HZ))
