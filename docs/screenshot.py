@@ -1,49 +1,96 @@
-"""Makes the picture in the README: the real app, hearing the recording that the engine's wheel carries.
+"""Makes the pictures in the README: the real app, while it plays the recording of `mictape --demo`.
 
-.venv/bin/python docs/screenshot.py [FILE.svg]
+.venv/bin/python docs/screenshot.py
+
+`mictape.svg` is a still, `mictape-live.svg` shows the same as it happens: partials that become final lines. Both name
+what they were made from; a test says when that has changed.
 """
 
 import asyncio
-import importlib.util
+import hashlib
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from mictape.app import MictapeApp
+from mictape.bundled import DEMO
+from mictape.commands import COMMANDS
 from mictape.paths import places
 from mictape.recording import Recording
 from mictape.recording.start import Start
-from mictape.settings import Settings
+from mictape.settings import DEFAULT_THEME, Settings
+from mictape.themes import shipped_folder
 
-LINES: Final = 9
-SIZE: Final = (100, 20)
+FOLDER: Final = Path(__file__).parent
+STILL: Final = FOLDER / "mictape.svg"
+LIVE: Final = FOLDER / "mictape-live.svg"
+SIZE: Final = (100, 18)
+LINES: Final = 3
+"""The still is taken with so many final lines and a partial."""
+FRAME_S: Final = 0.75
+FRAMES: Final = 30
+"""Of the moving picture: 22 s, in which something new is always shown."""
+
 _FONTS: Final = re.compile(r"@font-face \{.*?\}", re.DOTALL)
-"""Fonts from somebody's server: whoever looks at the picture has a monospaced one."""
+"""Fonts from another server: whoever looks at the picture has a monospaced one."""
+_ID: Final = re.compile(r"terminal-\d+")
+"""Textual gives each picture's classes a number of its own."""
+_BODY: Final = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 
 
-async def picture() -> str:
-    """Listen until there is something to see, then take the picture while somebody speaks."""
-    found = importlib.util.find_spec("moonshine_voice")
-    if found is None or found.origin is None:
-        sys.exit("The embedded engine has no wheel for this platform.")
-    speech = Path(found.origin).parent / "assets" / "two_cities.wav"
+def inputs() -> str:
+    """What the pictures are made from, as a hash: the recording, the look, the footer's words, this script."""
+    files = [DEMO, DEMO.with_name("app.tcss"), shipped_folder() / f"{DEFAULT_THEME}.toml", Path(__file__)]
+    digest = hashlib.sha256(repr([(each.id, each.title) for each in COMMANDS if each.footer]).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def moving(frames: list[str]) -> str:
+    """One picture that shows others in turn, each for `FRAME_S`, over and over; without a script: pages forbid them."""
+    length_s = len(frames) * FRAME_S
+    share = 100 / len(frames)
+    style = (
+        f".frame {{ visibility: hidden; animation: show {length_s}s step-end infinite }}"
+        f" @keyframes show {{ 0% {{ visibility: visible }} {share:.4f}% {{ visibility: hidden }} }}"
+    )
+    head = re.match(r"<svg[^>]*>", frames[0])
+    assert head is not None
+    bodies: list[str] = []
+    for at, frame in enumerate(frames):
+        body = _BODY.search(_ID.sub(f"f{at}", frame))
+        assert body is not None
+        bodies.append(f'<g class="frame" style="animation-delay: {at * FRAME_S}s">{body[1]}</g>')
+    return f"{head[0]}<style>{style}</style>{''.join(bodies)}</svg>"
+
+
+async def pictures() -> tuple[str, str]:
+    """The still and the moving picture."""
+    still, frames = "", list[str]()
     with tempfile.TemporaryDirectory() as folder:
         where = places({"MICTAPE_HOME": folder})
         where.prepare()
-        settings = Settings(keep=False)
-        app = MictapeApp(Recording(where, settings), Start(file=speech))
+        app = MictapeApp(Recording(where, Settings(keep=False)), Start(file=DEMO))
         async with app.run_test(size=SIZE):
-            while len(app.transcript) < LINES or not app.transcript.partials:  # noqa: ASYNC110 (nobody tells)
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(0.2)  # a frame or two, so that what was just said is drawn
-            taken = _FONTS.sub("", app.export_screenshot())
+            while not app.session or not app.session.tracks or not app.session.tracks[0].tape.samples:  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(FRAME_S)
+            while len(frames) < FRAMES:
+                await asyncio.sleep(FRAME_S)
+                frames.append(_FONTS.sub("", app.export_screenshot()))
+                if len(app.transcript) >= LINES and app.transcript.partials and not still:
+                    still = frames[-1]
             app.action_stop()
             app.action_stop()
-        return taken
+    return still or frames[-1], moving(frames)
+
+
+def main() -> None:
+    """Write both."""
+    for path, text in zip((STILL, LIVE), asyncio.run(pictures()), strict=True):
+        path.write_text(text.rstrip("\n") + f"\n<!-- made from {inputs()} -->\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/mictape.svg")
-    target.write_text(asyncio.run(picture()), encoding="utf-8")
+    main()
