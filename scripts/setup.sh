@@ -183,8 +183,11 @@ install_python_packages() { # install_python_packages ARGUMENTS: of `pip install
 
 stop_without_packages() { # with what the installer said, in $log
     if grep -qiE 'retrying|connection|network|dns|resolve|offline' "$log"; then
-        say "the Python packages could not be fetched: $(grep -vi warning "$log" | tail -n 1)"
-        say "Connect to the network and start again."
+        say "the Python packages could not be fetched. Connect to the network and start again."
+        if [ -d .venv ]; then
+            cat "$log" >.venv/install.log
+            say "the details are in .venv/install.log."
+        fi
     else
         cat "$log" >&2
         say "the Python packages could not be installed, see above."

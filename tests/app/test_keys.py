@@ -51,6 +51,7 @@ async def test_the_palette_has_every_command_with_its_keys_and_runs_it(home: Pat
     async with handled(home, settings=VIM) as (app, pilot):
         await pilot.press("ctrl+p")
         await until_async(lambda: isinstance(app.screen, CommandPalette))
+        assert not app.screen.query_one(Input).cursor_blink, "it would draw the screen twice a second"
         app.screen.query_one(Input).value = "mark"
         await pilot.pause()
         await until_async(lambda: "f6" in app.export_screenshot())

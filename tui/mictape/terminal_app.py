@@ -18,8 +18,10 @@ from textual._context import active_message_pump
 from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.events import DescendantFocus
 from textual.message_pump import MessagePump
 from textual.screen import ModalScreen
+from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed
 from textual.worker import active_worker as _active_worker  # pyright: ignore[reportUnknownVariableType]
 
@@ -71,6 +73,11 @@ class TerminalApp(SurvivesErrors, App[None]):
         from mictape.driver import TerminalDriver
 
         return TerminalDriver
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Let no cursor blink: each blink draws the whole screen, for as long as a dialog is open."""
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
 
     def hang_up(self) -> None:
         """The terminal is gone. For any thread."""
