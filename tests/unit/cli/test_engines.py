@@ -1,4 +1,4 @@
-"""`mictape engines`: what is known of one engine waits for no other."""
+"""`mictape engines`: what can be used is printed at once, the rest in order, what is retired last."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def upto(rows: Iterable[str], front: str) -> Iterator[str]:
             break
 
 
-def test_each_row_is_printed_as_soon_as_it_is_known(tmp_path: Path) -> None:
+def test_what_can_be_used_is_printed_as_soon_as_it_is_known_and_what_is_retired_last(tmp_path: Path) -> None:
     ring = tmp_path / "ring"
     ring.write_text("silent", encoding="utf-8")
     env = environment() | keyring_env(ring)
@@ -31,3 +31,7 @@ def test_each_row_is_printed_as_soon_as_it_is_known(tmp_path: Path) -> None:
     assert "elevenlabs  " in late, "its key is looked for in the keyring"
     assert "did not answer" not in early + late, "the keyring was not waited for"
     assert run.returncode == 0
+    rows = [row for row in (early + late).splitlines() if not row.startswith(" ")]
+    states = [row[16:37].strip() for row in rows]
+    assert states == sorted(states, key=["ready", "not reachable", "needs a key", "retired"].index), rows
+    assert rows[-1].startswith("assemblyai-v2")

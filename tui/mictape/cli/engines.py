@@ -38,7 +38,7 @@ def _engines(arguments: argparse.Namespace, where: Places) -> int:
 
     from mictape import credentials
     from mictape.engines import catalog
-    from mictape.engines.readiness import usable_first
+    from mictape.engines.readiness import Readiness, usable_first
     from mictape.terminal import set_up_log
 
     set_up_log(where.log)
@@ -49,13 +49,17 @@ def _engines(arguments: argparse.Namespace, where: Places) -> int:
         known: list[Standing] = []
         for look in asyncio.as_completed(looks):
             known.append(await look)
-            if not arguments.json:  # each as soon as it is known: a keyring or a distant service may take long
-                _print_row(known[-1])
-        return known
+            if known[-1].readiness is Readiness.READY and not arguments.json:
+                _print_row(known[-1])  # at once: a keyring or a distant service may take long
+        return usable_first(known)
 
     known = asyncio.run(look())
     if arguments.json:
-        print(json.dumps([_as_json(one) for one in usable_first(known)], indent=2, ensure_ascii=False))
+        print(json.dumps([_as_json(one) for one in known], indent=2, ensure_ascii=False))
+    else:
+        for one in known:
+            if one.readiness is not Readiness.READY:
+                _print_row(one)
     return ExitCode.DONE
 
 
