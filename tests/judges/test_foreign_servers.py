@@ -5,6 +5,7 @@ needs torch, of which only a build without CUDA is installed; where the package 
 """
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -82,7 +83,11 @@ def foreign(
         ]
         made = Foreign(f"ws://127.0.0.1:{port}", ("--engine", "deepgram"))
     else:
-        command = [whisper, "-m", "faster_whisper_server", model, *at]
+        config = log.with_name("config.yaml")
+        # The server reads the model's name from a field that is not OpenAI's, so that it always takes its default.
+        one = {"name": "whisper-1", "path": model, "model_options": {"device": "cpu", "compute_type": "int8"}}
+        config.write_text(json.dumps({"models": [one]}), "utf-8")
+        command = [whisper, "-m", "faster_whisper_server", "--config", config, *at]
         made = Foreign(f"http://127.0.0.1:{port}/v1", ("--engine", "openai-http"))
     with running(command, port, log):
         yield made
