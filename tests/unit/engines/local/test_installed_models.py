@@ -12,17 +12,24 @@ import pytest_asyncio
 import tomli_w
 
 from conftest import Speech
+from mictape.audio.source import DeviceSource
+from mictape.audio.tape import read_journal
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Lost, Partial, Request
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.failure import ExitCode
+from mictape.library.library import Library
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.follower import Follower
 from mictape.recognition.stretches import FollowedTrack, FollowerEvent
+from mictape.session.session import Session
+from mictape.transcript.model import Kind
 from mictape.units import RATE
+from support.clocked_mic import ClockedMics, Microphone
 from support.conversation import finals, hear_all
 from support.gguf_files import random_streaming_model
 from support.local_engine import pid_of, samples_of, tape_of
 from support.parakeet_files import random_parakeet
+from support.waiting import until_async
 
 pytest.importorskip("transcribe_cpp")
 
@@ -219,7 +226,7 @@ async def test_a_damaged_file_is_a_sentence_and_no_crash(
     assert not lost.value.retry
 
 
-async def test_a_second_model_gives_the_final_text(engines: Engines, beckett: bytes) -> None:
+async def test_a_second_model_of_another_runtime_revises_a_line_once_at_most(engines: Engines, beckett: bytes) -> None:
     alone = await hear_all(engines.make(SEGMENTS, second_pass="off"), beckett, request=GERMAN)
     events = await hear_all(engines.make(ONNX, second_model=SEGMENTS), beckett, request=GERMAN)
     lines: dict[int, list[str]] = {}
@@ -242,6 +249,52 @@ async def test_speech_that_nothing_is_recognized_in_is_a_gap_and_the_rest_is_cov
     assert coverage.gaps
     assert [event.event for event in events if isinstance(event.event, Gap)] == list(coverage.gaps)
     assert all(gap.end - gap.start > 3 * RATE and "nothing was recognised" in gap.why for gap in coverage.gaps)
+
+
+async def test_two_microphones_a_pause_and_another_device(
+    engines: Engines, beckett: bytes, clocked_mics: ClockedMics, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process streams both tracks, and their text goes on behind a pause and on another device."""
+    sound = home / "words.s16"
+    sound.write_bytes(beckett)
+    one, other, third = (Microphone(name, rate=RATE, infile=sound) for name in ("one", "other", "third"))
+    for name, value in clocked_mics.configure(one, other, third).items():
+        monkeypatch.setenv(name, value)
+    engine = engines.make(STREAMING, second_pass="off")
+    async with await Library.open(home / "library.db") as library:
+        session = await Session.begin(library, engine, GERMAN, log=home / "log")
+        tracks = [session.add_track(DeviceSource(one.device)), await session.join(DeviceSource(other.device))]
+        running = [asyncio.create_task(run(track)) for track in tracks for run in (session.capture, session.follow)]
+
+        async def spoken_after(*marks: int) -> None:
+            def lines_came() -> bool:
+                lines = list(map(session.transcript.line, range(len(session.transcript))))
+                return all(
+                    any(line.track == track.number and line.start >= mark for line in lines if line.kind is Kind.SPEECH)
+                    for track, mark in zip(tracks, marks, strict=True)
+                )
+
+            await until_async(lines_came)
+
+        try:
+            await spoken_after(0, 0)
+            session.pause()
+            await until_async(lambda: read_journal(session.folder.path, 2).anchors[-1].why == "pause")
+            marks = [track.end for track in tracks]
+            session.resume()
+            await spoken_after(*marks)
+            await session.choose(tracks[0], DeviceSource(third.device))
+            await spoken_after(*(track.end for track in tracks))
+            assert len(engine._processes) == 1
+            await session.stop()
+            await asyncio.wait_for(asyncio.gather(*running), 60)
+            assert [track.coverage.open(track.end) for track in tracks] == [[], []], "everything is answered"
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await session.stop()
+            await session.close()
 
 
 @pytest.mark.proof

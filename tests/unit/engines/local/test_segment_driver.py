@@ -14,10 +14,11 @@ from mictape.engines.local import ipc
 from mictape.engines.local.client import LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer import second_pass as second
-from mictape.engines.local.recognizer.model import Decoded
+from mictape.engines.local.recognizer.model import Decoded, Decoding
 from mictape.engines.local.recognizer.segment_driver import WAITING, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import Rules, Segment
 from mictape.units import RATE
+from mictape.vad.onnx import Samples
 from mictape.vad.silero import FRAME, MOST_DB, level_db, raised
 from support.local_engine import pid_of, samples_of, send_all
 from support.recognizing import BLOCK, Heard, floats_of, hear, models, times, without_pauses
@@ -151,6 +152,31 @@ def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Heard
     ]
     assert twice.text != once.text
     assert words_in_order(TWO_CITIES, twice.text) >= words_in_order(TWO_CITIES, once.text)
+
+
+class Hopeful:
+    """A second model that knows a term which the first one does not: the real weights, told of it."""
+
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
+        return models()[0].decoding(samples, (*key_terms, "spring of hope"))
+
+
+def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: bytes) -> None:
+    model, voice = models()
+    finals: list[wire.Turn] = []
+
+    def report(said: wire.Report) -> None:
+        if isinstance(said, wire.Turn) and said.final:
+            finals.append(said)
+
+    driver = SegmentDriver(1, model, voice, report, second_model=Hopeful())
+    driver.feed(two_cities[2 * 17 * RATE : 2 * 20 * RATE])
+    driver.finish()
+    first, second = finals
+    assert (first.turn, first.start, first.end) == (second.turn, second.start, second.end)
+    assert "spring" not in first.text
+    assert "the spring of hope" in second.text
+    assert [word.text for word in second.words] == second.text.split()
 
 
 def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading: bytes, once: Heard) -> None:
