@@ -19,7 +19,7 @@ from bench.report import Part, Report, percentile
 from mictape import bundled
 from mictape.engines.base import EngineEvent, FinalTurn, Partial
 from mictape.engines.local import ipc
-from mictape.engines.local.client import heard_of
+from mictape.engines.local.client import event_of
 from mictape.engines.local.recognizer.segment_driver import SegmentDriver
 from mictape.recognition.speech_activity import SpeechActivity
 from mictape.units import RATE
@@ -120,7 +120,7 @@ def driven(
 
     def report(message: ipc.Report) -> None:
         if isinstance(message, ipc.Turn):
-            heard.append((clock_s + time.process_time() - begun_s, heard_of(message)))
+            heard.append((clock_s + time.process_time() - begun_s, event_of(message)))
 
     # Partials are spaced by the same clock: on a busy machine they would get rarer by that of the wall.
     driver = SegmentDriver(

@@ -1,6 +1,6 @@
 """The catalogue: every model that can be installed, as data. The shipped one, and the user's own in the same form.
 
-An entry says what a model knows and gives, and names its files by bytes, SHA-256 and address. The addresses of the
+An entry has the languages and abilities of a model, and its files with bytes, SHA-256 and address. The addresses of the
 shipped one are pinned to a commit, so they never give other bytes.
 """
 
@@ -43,7 +43,7 @@ class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In hexadecimal digits. Only the user's own models may leave it out; their files are then checked by size only."""
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if not _FILE_NAME.fullmatch(self.name) or self.name.endswith((".", ".part")) or self.name == "model.json":
             raise ValueError(f"a file cannot be called {self.name!r}")
         if self.bytes <= 0:
@@ -79,9 +79,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     live: bool = True
     """Whether it is fast enough to follow speech; others are for files and the second pass."""
     word_times: bool = False
-    """Whether it says when a word was spoken; else times are guessed from the length of words."""
+    """Whether it gives the times of words; else they are guessed from the length of words."""
     confidence: bool = False
-    """Whether it says how sure it is of a word."""
+    """Whether it gives the confidence of words."""
     key_terms: bool = False
     """Whether it favours words that are expected."""
     memory_mb: int | None = None
@@ -92,7 +92,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notes: str = ""
 
     def __post_init__(self) -> None:
-        """Check what types cannot say."""
+        """Check what types cannot express."""
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"a model cannot be called {self.name!r}")
         if not self.files or not self.languages:

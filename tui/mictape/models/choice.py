@@ -29,7 +29,7 @@ def choose(
     Args:
         catalogue: All there are.
         installed: Those that are here.
-        language: A code, `de` or `de-AT`; None: nothing was said, and English is meant unless a model is named.
+        language: A code, `de` or `de-AT`; None: not given, which means English unless a model is named.
         name: The model that was asked for; empty: the best one for the language.
         memory_mb: Of the machine; None: not known.
 

@@ -1,4 +1,4 @@
-"""Clips to try models with, fetched when they are needed: what is said in them is known."""
+"""Clips with known texts to try models with, fetched when they are needed."""
 
 import tomllib
 from collections.abc import Callable

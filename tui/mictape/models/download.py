@@ -54,7 +54,7 @@ class Client:
     mirror: str = ""
     """What takes the place of `SOURCE` in addresses; empty: nothing does."""
     stop: threading.Event | None = None
-    """Set to give up; what has come so far stays."""
+    """Set to stop; what has been downloaded stays."""
     wait: Callable[[float], None] = time.sleep
     stalled_s: float = STALLED_S
 
@@ -65,7 +65,7 @@ class Client:
         return url
 
 
-class Stopped(Exception):  # noqa: N818 (not an error: somebody asked for it)
+class Stopped(Exception):  # noqa: N818 (not an error: it was asked for)
     """The download was given up on request; what has come stays for the next attempt."""
 
 
@@ -259,7 +259,7 @@ class _Download:
             etag = self.beside.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             etag = ""
-        # Without entity tag and hash nobody would notice that the file has changed meanwhile.
+        # Without entity tag and hash a change of the file meanwhile would not be noticed.
         if have >= self._file.bytes or not (etag or self._file.sha256):
             self._forget()
             return 0, ""

@@ -1,4 +1,4 @@
-"""Installing a model: from its addresses, or from a file, a folder or another address that somebody names."""
+"""Installing a model: from its addresses, or from a file, a folder or another address."""
 
 import shutil
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def install(store: Store, model: Model, how: Installation) -> Installed:
 
 
 def verify(installed: Installed, progress: Progress) -> str | None:
-    """Read all files of a model again: a clause that says what is wrong with one; None when nothing is.
+    """Read all files of a model again: a clause about what is wrong with one; None when nothing is.
 
     Raises:
         MictapeError: (`ExitCode.SOUND`) a file cannot be read.

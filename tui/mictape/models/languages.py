@@ -60,6 +60,6 @@ def of_locale(name: str | None) -> str | None:
 
 
 def of_system(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The language that the system is set to, as far as it says."""
+    """The language that the system is set to; None when it is not known."""
     named = next((environ[name] for name in LOCALE_VARIABLES if environ.get(name)), None)
     return of_locale(named if named is not None else locale.getlocale()[0])

@@ -1,6 +1,6 @@
 """Where models are: a folder for each, in a store that downloads go to, and in stores that are only read.
 
-A folder whose files have the names and the sizes of the catalogue is an installed model, whoever put it there: a stick,
+A folder whose files have the names and the sizes of the catalogue is an installed model, however it got there: a stick,
 a network share and an image need no tool. Each model has a lock, so that two processes never write the same files.
 """
 
@@ -38,7 +38,7 @@ CHUNK: Final = 1 << 20
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What `model.json` says."""
+    """The content of `model.json`."""
 
     model: Model
     checked: dict[str, tuple[int, int]] = {}
@@ -198,7 +198,7 @@ def damage(path: Path, file: ModelFile, progress: Callable[[int], None] | None =
 
     Args:
         path: Where it is.
-        file: What the catalogue says of it.
+        file: Its entry in the catalogue.
         progress: Called with the bytes read so far.
     """
     size = path.stat().st_size
@@ -228,7 +228,7 @@ def writing(folder: Path) -> Generator[None]:
 
 
 def memory_mb() -> int | None:
-    """Memory of this machine in MiB; None where the system does not say."""
+    """Memory of this machine in MiB; None where the system does not report it."""
     if sys.platform == "win32":
         return None
     try:

@@ -15,9 +15,9 @@ WITHOUT_SPACES: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "b
 """Languages that are written without spaces: their errors are counted in characters."""
 
 GOOD, POOR = 0.15, 0.35
-"""Error rates: up to the first one a text can be used as it is, beyond the second it has to be written anew."""
+"""Error rates: up to the first one a text can be used as it is, beyond the second it has to be written again."""
 REAL_TIME: Final = 0.7
-"""Seconds for a second of speech, beyond which a machine is too slow for a model while somebody speaks."""
+"""Seconds for a second of speech, beyond which a machine is too slow for a model in a live recording."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Where is speech? Asked of a process that has the speech detector, one for all tracks of a session.
 
 A process of its own because the app does without numpy and models. It is started by the first question. Without it, or
-when it has ended or does not answer, the answer is that nobody can tell; the log says why.
+when it has ended or does not answer, the answer is None, "not known"; the log has the reason.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Listening:
         return SpeechStream(self, self._streams)
 
     async def ask(self, stream: int, pcm: bytes) -> list[Interval] | None:
-        """What is found in the next samples of a stream; None when nobody can tell."""
+        """What is found in the next samples of a stream; None when it is not known."""
         async with self._starting:
             process = await self._start()
         if process is None or process.stdin is None:
@@ -115,7 +115,7 @@ class Listening:
 
     def _give_up(self, why: str) -> None:
         if not self._broken:
-            _log.warning("The speech detector %s; speech is told from the levels", why)
+            _log.warning("The speech detector %s; speech is found by level", why)
         self._broken = True
         if self._process is not None:
             with suppress(ProcessLookupError):
@@ -136,7 +136,7 @@ class SpeechStream:
     async def find(self, pcm: bytes) -> list[Interval] | None:
         """Where speech is in the samples that follow (16-bit little-endian mono), in samples since the stream began.
 
-        What is found may begin before them. None when nobody can tell, now and from now on.
+        What is found may begin before them. None when it is not known, now and from now on.
         """
         return await self._listening.ask(self._number, pcm)
 

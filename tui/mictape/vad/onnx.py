@@ -45,7 +45,7 @@ def _runtime() -> Any:  # noqa: ANN401 (it has no types)
     """ONNX Runtime, kept from telling its makers about the machine and the models.
 
     Its official builds do so unless asked not to: since 1.29 on Linux and macOS, from a thread that begins with the
-    import, so the environment has to say it before; on Windows through the system's tracing, which a call turns off.
+    import, so the variable has to be set before; on Windows through the system's tracing, which a call turns off.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     onnxruntime = cast("Any", importlib.import_module("onnxruntime"))

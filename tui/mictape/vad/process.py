@@ -1,6 +1,6 @@
 """The process that listens for speech: `python -m mictape.vad.process`, Silero behind a pair of pipes.
 
-Questions come on stdin, answers leave on stdout, as `mictape.vad.client` says; stderr is the log. It gives way to
+Questions come on stdin, answers go to stdout, in the form of `mictape.vad.client`; stderr is the log. It gives way to
 everything else on the machine, and ends when stdin closes.
 """
 

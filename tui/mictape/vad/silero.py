@@ -20,7 +20,7 @@ CONTEXT: Final = 64
 STATE: Final = (2, 1, 128)
 
 LOUD_DB: Final = -35.0
-"""A stretch whose loudest frame is at this RMS, dBFS, or above is taken as it is: the models hear it well."""
+"""A stretch whose loudest frame is at this RMS, dBFS, or above is taken as it is: it is loud enough for the models."""
 MOST_DB: Final = 30.0
 """What quiet sound is raised by at most: beyond it even a silent room hums."""
 SILENCE_DB: Final = -100.0
@@ -54,7 +54,7 @@ def loud_enough(samples: Samples) -> Samples:
 
 
 class SpeechDetector:
-    """Listens to one stream of sound, frame after frame; it remembers what it heard before."""
+    """The detector on one stream of sound, frame after frame, with the state between them."""
 
     def __init__(self, network: Network) -> None:
         """Begin a stream on a loaded model, which any number of streams may share."""
@@ -80,9 +80,9 @@ class SpeechDetector:
     def probability(self, frame: Samples) -> float:
         """How likely speech is in the next `FRAME` samples, 0 to 1. Very quiet sound is raised for it."""
         self._levels.append(level_db(frame))
-        heard = np.concatenate([self._context, raised(frame, max(self._levels))])
-        self._context = heard[-CONTEXT:]
-        inputs = {"input": heard[None], "state": self._state, "sr": np.array(RATE, np.int64)}
+        samples = np.concatenate([self._context, raised(frame, max(self._levels))])
+        self._context = samples[-CONTEXT:]
+        inputs = {"input": samples[None], "state": self._state, "sr": np.array(RATE, np.int64)}
         probability, self._state = self._network.run(None, inputs)
         return float(probability[0, 0])
 

@@ -163,10 +163,10 @@ class Hopeful:
 
 def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: bytes) -> None:
     model, voice = models()
-    finals: list[wire.Turn] = []
+    finals: list[ipc.Turn] = []
 
-    def report(said: wire.Report) -> None:
-        if isinstance(said, wire.Turn) and said.final:
+    def report(said: ipc.Report) -> None:
+        if isinstance(said, ipc.Turn) and said.final:
             finals.append(said)
 
     driver = SegmentDriver(1, model, voice, report, second_model=Hopeful())

@@ -18,15 +18,15 @@ ENGLISH: Final = "en"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The models that a process is to load, and what is said of them."""
+    """The models that a process is to load, and how they are shown."""
 
     model: ModelSpec
     second: ModelSpec | None
     """The one of the second pass, where it is another one."""
     title: str
-    """What the state line says: `moonshine tiny-en · English`."""
+    """As the state line shows it: `moonshine tiny-en · English`."""
     confidence: bool
-    """Whether it says how sure it is of a word."""
+    """Whether it gives the confidence of words."""
     takes_key_terms: bool = False
     """Whether it favours key terms."""
     languages: tuple[str, ...] = ("en",)
@@ -45,7 +45,7 @@ def choose_model(where: Places, language: str | None, name: str, second_name: st
 
     Args:
         where: Where models are kept and the user's own are listed.
-        language: A code; None: nothing was said.
+        language: A code; None: not given.
         name: The model that was asked for; empty: the best one for the language.
         second_name: The model of the second pass; empty: the same.
 

@@ -1,4 +1,4 @@
-"""The app's side of the local engine's process: start, talk, tell how it ended; and the connections on it."""
+"""The app's side of the local engine's process: starting it, its connections, and why it ended."""
 
 import asyncio
 import signal
@@ -133,8 +133,8 @@ class ModelProcess:
         if self.lost is not None:
             raise self.lost
 
-    def let_go(self, stream: int) -> None:
-        """Nobody listens to the connection any more; the process is told to forget it."""
+    def release(self, stream: int) -> None:
+        """Release a connection that is not read any more; the process forgets it."""
         if self._connections.pop(stream, None) is None:
             return
         with suppress(Lost):
@@ -161,12 +161,12 @@ class ModelProcess:
         await asyncio.shield(self._listener)
 
     async def _listen(self) -> None:
-        """Take reports until the process ends, then tell everyone why."""
+        """Take reports until the process ends, then pass the cause to every connection."""
         assert self._process.stdout is not None
         try:
             while True:
                 (length,) = ipc.LENGTH.unpack(await self._process.stdout.readexactly(ipc.LENGTH.size))
-                self._hear(ipc.decode_report(await self._process.stdout.readexactly(length)))
+                self._take(ipc.decode_report(await self._process.stdout.readexactly(length)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # it has ended
         except msgspec.DecodeError:
@@ -176,12 +176,12 @@ class ModelProcess:
         self._idle.set()
         connections, self._connections = self._connections, {}
         for connection in connections.values():
-            connection.hear(self.lost)
+            connection.deliver(self.lost)
         for answer in self._measuring.values():
             if not answer.done():
                 answer.set_exception(self.lost)
 
-    def _hear(self, report: ipc.Report) -> None:
+    def _take(self, report: ipc.Report) -> None:
         match report:
             case ipc.Ready():
                 self._loaded = True
@@ -193,16 +193,16 @@ class ModelProcess:
                 if not self._dropped:
                     self._idle.set()
                 if connection := self._connections.pop(stream, None):
-                    connection.hear(None)
+                    connection.deliver(None)
             case ipc.Measured(number, spans):
                 if (answer := self._measuring.get(number)) is not None and not answer.done():
                     answer.set_result(spans)
             case ipc.Received(stream) | ipc.Answered(stream) | ipc.Unrecognized(stream) | ipc.Turn(stream):
                 if connection := self._connections.get(stream):  # else it was given up
-                    connection.hear(heard_of(report))
+                    connection.deliver(event_of(report))
 
     def _cause(self, code: int) -> Lost:
-        """Why the process ended, from what it said and its exit code (negative: a signal)."""
+        """Why the process ended, from its last report and its exit code (negative: a signal)."""
         remedy = f"Its log says more: {self._log}"
         if self._ending:
             return Lost(Failure("The local recogniser was closed", "", ExitCode.ENGINE))
@@ -222,7 +222,7 @@ class LocalConnection:
         """Begin on a free `process`, as its connection with the number `stream`."""
         self._process = process
         self._stream = stream
-        self._news: asyncio.Queue[EngineEvent | Lost | None] = asyncio.Queue()
+        self._events: asyncio.Queue[EngineEvent | Lost | None] = asyncio.Queue()
         self._sent = 0
         self._received = 0
         self._finished = False
@@ -259,7 +259,7 @@ class LocalConnection:
         """Not needed: a pipe does not close by itself."""
 
     async def finish(self) -> None:
-        """No more samples come: flush. The iterator ends when all is said. Raises `Lost`."""
+        """No more samples come: flush. The iterator ends after the last event. Raises `Lost`."""
         if self._finished:
             return
         self._order(ipc.Finish(self._stream))
@@ -267,26 +267,26 @@ class LocalConnection:
         await self._process.drain()
 
     async def close(self) -> None:
-        """Let go at once; the process forgets what it was sent and serves the next connection."""
-        self._process.let_go(self._stream)
+        """Close at once; the process forgets what it was sent and serves the next connection."""
+        self._process.release(self._stream)
         closed = Failure("The connection to the local recogniser was closed", "", ExitCode.ENGINE)
-        self.hear(Lost(closed))
+        self.deliver(Lost(closed))
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        """What is heard. Ends after `finish`; any other end raises `Lost`. For one reader."""
-        while (news := await self._news.get()) is not None:
-            if isinstance(news, Lost):
-                raise news
-            yield news
+        """The events. Ends after `finish`; any other end raises `Lost`. For one reader."""
+        while (event := await self._events.get()) is not None:
+            if isinstance(event, Lost):
+                raise event
+            yield event
 
-    def hear(self, news: EngineEvent | Lost | None) -> None:
-        """Something for the reader: what was heard, why there will be nothing more, or None: all was said."""
-        if isinstance(news, Received):
-            self._received = news.until
-        elif isinstance(news, Lost):
-            self._over = self._over or news
+    def deliver(self, event: EngineEvent | Lost | None) -> None:
+        """Queue something for the reader: an event, the reason why there are no more, or None after the last one."""
+        if isinstance(event, Received):
+            self._received = event.until
+        elif isinstance(event, Lost):
+            self._over = self._over or event
         self._moved.set()
-        self._news.put_nowait(news)
+        self._events.put_nowait(event)
 
     def _order(self, order: ipc.Order) -> None:
         self._raise_if_over()
@@ -300,8 +300,8 @@ class LocalConnection:
             raise self._over
 
 
-def heard_of(report: ipc.Received | ipc.Answered | ipc.Unrecognized | ipc.Turn) -> EngineEvent:
-    """What the process said, as a connection says it."""
+def event_of(report: ipc.Received | ipc.Answered | ipc.Unrecognized | ipc.Turn) -> EngineEvent:
+    """A report of the process as an event of its connection."""
     match report:
         case ipc.Received(until=until):
             return Received(until)

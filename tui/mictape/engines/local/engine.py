@@ -44,7 +44,7 @@ class LocalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model that recognises the lines again when there is time; empty: the same one, neighbouring lines together."""
 
     second_pass: SecondPass = "live"
-    """Whether neighbouring lines are recognised again together: when there is time, once all is said, or never."""
+    """Whether neighbouring lines are recognised again together: while there is time, at the end, or never."""
     word_times: WordTimes = "estimated"
     """Whether the times of words are guessed from their length, or measured when there is time."""
 
@@ -108,7 +108,7 @@ class LocalEngine:
         """Prepare; nothing is started.
 
         Args:
-            options: What the process is told when it starts.
+            options: Passed to the process when it starts.
             log: The file that the processes' stderr is appended to.
         """
         self._options = options
@@ -175,10 +175,10 @@ class LocalEngine:
 
         Args:
             pcm: The sound of the line, 16-bit little-endian mono, 16 kHz, up to 30 s.
-            words: What is said in it.
+            words: Its words.
 
         Returns:
-            Where each word begins and ends, in samples; None when the model cannot tell.
+            Where each word begins and ends, in samples; None when the model cannot measure it.
 
         Raises:
             Lost: There is no model, or its process has ended.

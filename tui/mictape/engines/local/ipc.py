@@ -1,4 +1,4 @@
-"""What the app and the local engine's process say to each other: msgpack frames, each after its length.
+"""The messages between the app and the local engine's process: msgpack frames, each after its length.
 
 The app numbers the connections it opens on one process (`stream`), so that neither side can take a message of
 a connection that was given up for one of the next. Times are samples at 16 kHz since the first one sent on the
@@ -13,7 +13,7 @@ import msgspec
 from mictape.engines.base import Word
 
 SecondPass = Literal["live", "after", "off"]
-"""When neighbouring lines are recognised again together: as soon as there is time, once all is said, never."""
+"""When neighbouring lines are recognised again together: while there is time, at the end of the session, never."""
 WordTimes = Literal["estimated", "measured"]
 """Whether the times of words are guessed from their length, or measured when there is time."""
 
@@ -43,13 +43,13 @@ class KeyTerms(msgspec.Struct, tag="key_terms", array_like=True, frozen=True):
 
 
 class Finish(msgspec.Struct, tag="finish", array_like=True, frozen=True):
-    """No more samples come: say all there is to say, then `Done`."""
+    """No more samples come: report all that is left, then `Done`."""
 
     stream: int
 
 
 class Drop(msgspec.Struct, tag="drop", array_like=True, frozen=True):
-    """Nobody listens to this stream any more: forget it, then `Done`."""
+    """This stream is not read any more: forget it, then `Done`."""
 
     stream: int
 
@@ -67,7 +67,7 @@ class Measure(msgspec.Struct, tag="measure", array_like=True, frozen=True):
 
 
 Order = Audio | Endpoint | KeyTerms | Finish | Drop | Measure
-"""Everything the process is told. It ends when there is no one left to tell it anything."""
+"""Everything the process is sent. It ends when the pipe closes."""
 
 
 class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
@@ -82,7 +82,7 @@ class Received(msgspec.Struct, tag="received", array_like=True, frozen=True):
 
 
 class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
-    """What a turn sounds like so far, or for good; a second one for good revises the first."""
+    """The text of a turn so far, or its final text; another final one revises the first."""
 
     stream: int
     turn: int
@@ -97,7 +97,7 @@ class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
 
 
 class Answered(msgspec.Struct, tag="answered", array_like=True, frozen=True):
-    """Nothing more will be said about samples before `until`."""
+    """Nothing more will be reported about samples before `until`."""
 
     stream: int
     until: int
@@ -116,7 +116,7 @@ class Measured(msgspec.Struct, tag="measured", array_like=True, frozen=True):
 
     stream: int
     spans: tuple[tuple[int, int], ...] | None
-    """Samples since the first one: the beginning and the end of each word; None where the model cannot tell."""
+    """Samples since the first one: the beginning and the end of each word; None where the model cannot measure them."""
 
 
 class Done(msgspec.Struct, tag="done", array_like=True, frozen=True):
@@ -136,7 +136,7 @@ class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
 
 
 Report = Ready | Received | Turn | Answered | Unrecognized | Measured | Done | Broken
-"""Everything the process says."""
+"""Everything the process reports."""
 
 _encoder = msgspec.msgpack.Encoder()
 decode_order: Final = msgspec.msgpack.Decoder(Order).decode

@@ -156,7 +156,7 @@ def _queued(orders: Queue[ipc.Order], *, wait: bool) -> Iterator[ipc.Order]:
 
 
 def read_orders(pipe: BinaryIO, orders: Queue[ipc.Order]) -> None:
-    """Read orders into the queue until the pipe closes; then nobody is there any more, and the process ends.
+    """Read orders into the queue until the pipe closes, which ends the process.
 
     It ends even when the model hangs: that is why this has a thread of its own.
     """
@@ -183,7 +183,7 @@ def take_stdout() -> BinaryIO:
 
 
 def main(model: ModelSpec, second: ModelSpec | None, second_pass: SecondPass, word_times: WordTimes) -> NoReturn:
-    """Load the models, say so, and serve until stdin closes."""
+    """Load the models, report that they are ready, and serve until stdin closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s engine: %(message)s", level=logging.INFO)
     reports = take_stdout()

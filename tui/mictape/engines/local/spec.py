@@ -18,7 +18,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
     """A code, `de` or `pt-BR`."""
     streaming: bool = False
     look_ahead_ms: tuple[int, ...] = ()
-    """What it can be told to work behind the sound, the most exact first."""
+    """The look-aheads of a stream to choose from, ms, the most accurate first."""
 
 
 def to_text(spec: ModelSpec) -> str:

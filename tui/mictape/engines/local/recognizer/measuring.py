@@ -29,7 +29,7 @@ def measuring(
         texts: Its words.
 
     Returns:
-        The beginning and the end of each word; None when the model cannot tell.
+        The beginning and the end of each word; None when the model cannot measure them.
     """
     if not texts or not model.shortest <= len(samples) <= LONGEST:
         return None

@@ -59,7 +59,7 @@ def joint(log_probs: Iterable[float | None]) -> float | None:
 
 
 def gives_times(words: Sequence[RecognizedWord]) -> bool:
-    """Whether the model itself said when these words are spoken."""
+    """Whether the model itself gave the times of these words."""
     return bool(words) and all(word.start is not None and word.end is not None for word in words)
 
 

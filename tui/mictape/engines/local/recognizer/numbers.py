@@ -89,7 +89,7 @@ def written(words: Sequence[RecognizedWord]) -> tuple[RecognizedWord, ...]:
             text = parts[at].lead + found.text + parts[found.end - 1].trail
             result.append(_joined(words[at : found.end], text))
             at = found.end
-        else:  # numbers that cannot be told apart all stay
+        else:  # numbers that could be parted in several ways stay
             end = max(at + 1, _run_end(parts, at))
             result += words[at:end]
             at = end

@@ -65,7 +65,7 @@ def revised(lines: Sequence[Line], joined: Sequence[RecognizedWord]) -> list[Lin
 def split(lines: Sequence[Sequence[RecognizedWord]], joined: Sequence[RecognizedWord]) -> list[int] | None:
     """Where in `joined` each line begins, and its length at the end; None when a line would be left without words.
 
-    The words say it better than their times do: most of them are the same in both, and what stands between two that
+    Words show it better than their times do: most of them are the same in both, and what stands between two that
     are the same belongs to their line, or is shared out where a border lies in it.
     """
     words = [bare(word.text) for line in lines for word in line]

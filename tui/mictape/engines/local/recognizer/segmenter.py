@@ -57,7 +57,7 @@ class Segment:
 
 
 class Segmenter:
-    """Fed frame by frame; says when a segment is over and what is open."""
+    """Cuts speech into segments, frame by frame."""
 
     def __init__(self, rules: Rules = Rules(), at: int = 0) -> None:
         """Begin at the sample `at`."""
@@ -77,7 +77,7 @@ class Segmenter:
 
     @property
     def silence(self) -> int:
-        """How long nobody has spoken in the open segment."""
+        """Samples since the last speech in the open segment."""
         return self.position - self.last_speech
 
     @property

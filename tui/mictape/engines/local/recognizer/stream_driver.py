@@ -48,7 +48,7 @@ class StreamDriver(SegmentDriver):
         """Whether the open line is recognized as a whole."""
 
     def update_partial(self, open_lines: int = 1) -> None:
-        """Report what the stream has said so far."""
+        """Report the text of the stream so far."""
         if self._deaf:
             super().update_partial(open_lines)
         elif self._segmenter.start is not None and self._hypothesis.words:
@@ -116,10 +116,10 @@ class StreamDriver(SegmentDriver):
 
 
 def deaf(words: Sequence[RecognizedWord], certain: Iterable[int], start: int, late: int) -> bool:
-    """Whether a stream has said nothing to more speech than it may.
+    """Whether a stream gave no word for more speech than can be.
 
     Args:
-        words: What it said; times in samples since the line began.
+        words: Its words; times in samples since the line began.
         certain: Where the frames begin that are certainly speech, samples since the connection began.
         start: Where the line begins.
         late: Samples that the last word may be late.

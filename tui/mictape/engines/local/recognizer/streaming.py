@@ -1,4 +1,4 @@
-"""What the streaming driver asks of a model: it takes sound as it comes, and what it has said stays said."""
+"""What the streaming driver asks of a model: it takes sound as it comes, and its stable text stays."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

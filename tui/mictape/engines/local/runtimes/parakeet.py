@@ -1,4 +1,4 @@
-"""Parakeet-TDT in ONNX: an encoder over mel features, and a transducer that says with each token how far to go on.
+"""Parakeet-TDT in ONNX: an encoder over mel features, and a transducer whose tokens come with the frames to skip.
 
 The features are those of NeMo's preprocessor, number by number; other front ends cost words. The files are the ones
 that k2-fsa publishes: encoder, decoder and joiner with their inputs in this order, and a list of tokens, the last of
@@ -28,7 +28,7 @@ LEAST_DEVIATION: Final = 1e-5
 FRAME: Final = 8 * HOP
 """Samples that one frame of the encoder stands for, 80 ms."""
 MOST_AT_ONCE: Final = 10
-"""Tokens in one frame; a decoder that goes round in circles ends here."""
+"""Tokens in one frame; a decoder that repeats itself ends here."""
 SHORTEST: Final = 2 * FRAME
 
 
@@ -125,7 +125,7 @@ class _Input(Protocol):
 
 
 class _Described(Protocol):
-    """What ONNX Runtime says of a network beside running it."""
+    """The part of ONNX Runtime's session that describes a network."""
 
     def get_inputs(self) -> list[_Input]:
         """Names and shapes; a size that varies is a text or None."""

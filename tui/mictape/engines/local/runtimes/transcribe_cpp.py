@@ -75,7 +75,7 @@ class TranscribeCpp:
         more = {"vocabulary": key_terms} if key_terms and self.takes_key_terms else {}
         try:
             result = self._session.run(samples, **self._asked, **more)
-        except self._library.OutputTruncated as cut:  # it went round in circles; what came before is good
+        except self._library.OutputTruncated as cut:  # it repeated itself; what came before is good
             result = cut.partial_result
         return Decoded(_words(result) if result is not None else ())
 
@@ -125,7 +125,7 @@ class CppStream:
         return self._known
 
     def close(self) -> None:
-        """Give the stream up."""
+        """Drop the stream."""
         self._stream.reset()
 
     def _hypothesis(self) -> Hypothesis:
