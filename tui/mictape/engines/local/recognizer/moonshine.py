@@ -157,7 +157,10 @@ class Moonshine:
 
 
 class _DecoderState:
-    """The decoder on one piece of sound, with the keys and values of what was decoded."""
+    """The decoder on one piece of sound, with the keys and values of what was decoded.
+
+    Those of the sound are there once for all hypotheses: the network's products broadcast them.
+    """
 
     def __init__(self, decoder: Network, hidden: Array, tokens: Sequence[int]) -> None:
         """Give it the first tokens."""
