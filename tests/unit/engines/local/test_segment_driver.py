@@ -21,7 +21,7 @@ from mictape.units import RATE
 from mictape.vad.onnx import Samples
 from mictape.vad.silero import FRAME, MOST_DB, level_db, raised
 from support.local_engine import pid_of, samples_of, send_all
-from support.recognizing import BLOCK, Heard, floats_of, hear, models, times, without_pauses
+from support.recognizing import BLOCK, Heard, floats_of, hear, models, pcm_of, times, without_pauses
 from support.references import TWO_CITIES, words_in_order
 
 SECOND = RATE // FRAME + 1
@@ -224,6 +224,35 @@ def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:
         assert decoded == before, "the text of a line that ends is there already"
         driver.update_partial()
     assert any(isinstance(said, ipc.Turn) and said.final for said in reports)
+
+
+def test_the_final_of_a_line_that_is_cut_without_a_pause_is_ready_as_well(two_cities: bytes) -> None:
+    model, voice = models()
+    finals: list[ipc.Turn] = []
+
+    def report(said: ipc.Report) -> None:
+        if isinstance(said, ipc.Turn) and said.final:
+            finals.append(said)
+
+    driver = SegmentDriver(1, model, voice, report, second_pass="off", clock=lambda: 0.0)
+    decoding, decoded = driver._decode, list[Segment]()
+
+    def counted(segment: Segment) -> Decoded:
+        decoded.append(segment)
+        return decoding(segment)
+
+    driver._decode = counted
+    gapless = pcm_of(without_pauses(floats_of(two_cities[: 2 * 20 * RATE])))
+    for at in range(0, len(gapless), 2 * BLOCK):
+        before = len(decoded)
+        driver.feed(gapless[at : at + 2 * BLOCK])
+        if finals:
+            break
+        if at > 2 * Rules().cuts_from:  # partials before that cost time, and show nothing here
+            driver.update_partial()
+    assert decoded[-1].cut
+    assert (decoded[-1].start, decoded[-1].end) == (finals[0].start, finals[0].end)
+    assert len(decoded) == before, "the text of the line was there when it was cut"
 
 
 async def test_the_process_has_one_onnx_runtime_and_not_the_wheels_own_library(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class SegmentDriver:
         self._cost_s = 0.0
         self._busy_s = 0.0
         self._prepared: tuple[Segment, Decoded] | None = None
-        """What the pause that has begun makes of the open line, if it ends it."""
+        """The text of the open line if the pause that has begun, or a likely cut, ends it."""
         self._partial = Decoded()
         """The last partial of the open line."""
         self._partial_until = 0
@@ -168,7 +168,12 @@ class SegmentDriver:
         if fresh < max(SHORTEST_UPDATE, COST_FACTOR * open_lines * self._cost_s * RATE):
             return
         begun_s = self._clock()
-        self._show(self._model.draft(self._loud_enough(segmenter.start, segmenter.position), self._partial))
+        cut = segmenter.likely_cut
+        if cut is not None and (self._prepared is None or self._prepared[0] != cut):
+            # In place of a partial: else the final would begin to be decoded a second after its last word.
+            self._prepared, self._partial_until = (cut, self._decode(cut)), segmenter.position
+        else:
+            self._show(self._model.draft(self._loud_enough(segmenter.start, segmenter.position), self._partial))
         self._cost_s = self._clock() - begun_s
 
     def step_deferred(self) -> None:

@@ -99,6 +99,13 @@ class Segmenter:
         """Whether everything that the open segment has if this pause ends it is there: its text can be prepared."""
         return self.start is not None and self.silence >= self.rules.tail
 
+    @property
+    def likely_cut(self) -> Segment | None:
+        """The segment that a cut without a pause will end soon, unless a deeper dip comes."""
+        if self.start is None or self._dip is None or self.position - self._dip[1] < self.rules.waits // 2:
+            return None
+        return Segment(self.start, self._dip[1], cut=True)
+
     def end_of_speech(self) -> int:
         """Where the open segment ends if there is no more speech."""
         return min(self.position, self.last_speech + self.rules.tail)
