@@ -243,6 +243,7 @@ def test_the_final_of_a_line_that_is_cut_without_a_pause_is_ready_as_well(two_ci
 
     driver._decode = counted
     gapless = pcm_of(without_pauses(floats_of(two_cities[: 2 * 20 * RATE])))
+    before = 0
     for at in range(0, len(gapless), 2 * BLOCK):
         before = len(decoded)
         driver.feed(gapless[at : at + 2 * BLOCK])
