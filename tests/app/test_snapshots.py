@@ -159,6 +159,7 @@ async def test_library_and_reading(snapshot: SnapshotAssertion, home: Path, them
     async with still(theme, size) as pilot, await Library.open(home / "library.db", home / "sessions") as library:
         screen = LibraryScreen(library, now=lambda: datetime(2026, 11, 26, 12))
         await pilot.app.push_screen(screen)
+        await picture(pilot, "3 sessions")
         await pilot.press("down")
         assert await picture(pilot, "4 lines · 2 marked") == pictures(name="library")
         await pilot.press(*"budget")
