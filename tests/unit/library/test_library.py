@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from mictape.engines.base import Word
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
-from mictape.library.folders import PASSING_PREFIX, SessionFolder, is_alive
+from mictape.library.folders import TEMPORARY_PREFIX, SessionFolder, is_alive
 from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.library.trash import purge
@@ -268,8 +268,8 @@ def test_a_session_whose_folder_is_gone_can_be_deleted(store: Store) -> None:
 
 def test_nothing_is_kept_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    left = tmp_path / f"{PASSING_PREFIX}killed"
-    held = tmp_path / f"{PASSING_PREFIX}alive"
+    left = tmp_path / f"{TEMPORARY_PREFIX}killed"
+    held = tmp_path / f"{TEMPORARY_PREFIX}alive"
     (left / "20260101-000000").mkdir(parents=True)
     (held / "20260101-000000").mkdir(parents=True)
     with SessionFolder(held / "20260101-000000"):

@@ -17,11 +17,11 @@ from mictape.locks import SOFT, take_lock
 from mictape.paths import PRIVATE_FOLDER, is_there, make_folder
 
 LOCK_NAME: Final = "lock"
-PASSING_PREFIX: Final = "mictape-passing-"
+TEMPORARY_PREFIX: Final = "mictape-temporary-"
 """Begins the name of a temporary folder of sessions that are not kept."""
 
 _PROBE_WAIT_S: Final = 1.0
-"""Whoever asks whether a session lives holds its lock for an instant; taking it waits that out."""
+"""`is_alive` holds the lock for an instant; taking it waits that long."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class SessionFolder:
         return self.path.name
 
     def release(self) -> None:
-        """Let go of it. Doing so twice is harmless."""
+        """Release the lock; a second time does nothing."""
         self._lock.release(force=True)
 
     def __enter__(self) -> Self:
@@ -94,7 +94,7 @@ def is_alive(folder: Path) -> bool:
         take_lock(folder / LOCK_NAME).release()
     except Timeout:
         return True
-    except OSError:  # nobody can take a lock there, so nobody has
+    except OSError:  # no lock can be taken there, so none is held
         pass
     return False
 
@@ -120,17 +120,17 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def passing_sessions() -> Path:
+def temporary_sessions() -> Path:
     """A new temporary folder for sessions that are not kept; removes those that killed processes left behind."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PASSING_PREFIX}*"):
+    for left in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*"):
         if _is_ours(left) and not any(is_alive(folder) for folder in left.iterdir()):
             _log.info("removing %s, left by a process that was killed", left)
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=PASSING_PREFIX))
+    return Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX))
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder of `passing_sessions()`; what cannot be removed now, a later start removes."""
+    """Remove a folder of `temporary_sessions()`; what cannot be removed now, a later start removes."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

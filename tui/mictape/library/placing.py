@@ -1,6 +1,6 @@
 """Where what the person did to one version of a text belongs in another one. Pure.
 
-Lines of two versions are told to be the same by their places in the recording, never by their words.
+Lines of two versions belong together by their times, never by their words.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ from mictape.library.records import LineRecord
 from mictape.transcript.model import SPEECH
 
 _NEAR: Final = 4
-"""So many lines before a place are looked at: lines of one track hardly overlap."""
+"""Lines before a place that may reach into it: lines of one track hardly overlap."""
 
 
 class Lines:
@@ -44,8 +44,8 @@ class Lines:
 def with_speakers(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[LineRecord]:
     """A new version whose speakers have the names of those who speak at the same places in the old one.
 
-    A speaker of the new version is called like the speaker of the old one with whom it shares the most time; lines
-    without a speaker, each on its own.
+    A speaker of the new version gets the name of the old one with which it shares the most time. A line without a
+    speaker gets the speaker of most of its time.
     """
     places = Lines(old)
     shared = {id(line): _shared(line, places) for line in new}

@@ -19,7 +19,7 @@ from mictape.units import RATE, Span
 PAGE: Final = 50
 """Lines that are found at a time."""
 PIECE: Final = 20_000
-"""Lines that are looked through at first where a filter may leave most of them out."""
+"""Lines that are searched at first where a filter may leave most of them out."""
 BUDGET_S: Final = 0.02
 """A page goes no further after this: a screen has to be drawn."""
 
@@ -86,7 +86,7 @@ def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: i
 def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> tuple[list[sqlite3.Row], int | None]:
     """The rows of lines, the newest first, and where the next page begins.
 
-    Lines that the filters leave out may be many: these are looked through piece by piece, no longer than `BUDGET_S`.
+    Where filters may leave most lines out, these are searched piece by piece, for no longer than `BUDGET_S`.
     """
     where, values = _filters(query)
     if query.terms:

@@ -66,7 +66,7 @@ def remove(folder: Path) -> int:
 
 
 def pack_all(folders: Iterable[Path]) -> None:
-    """Pack all sessions that nobody holds; one that cannot be packed is left as it is."""
+    """Pack all sessions that no process holds; one that cannot be packed is left as it is."""
     for folder in folders:
         try:
             if weight_of(folder).unpacked and not is_alive(folder):

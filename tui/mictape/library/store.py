@@ -52,9 +52,9 @@ class Store:
         Raises:
             MictapeError: (`ExitCode.SOUND`) it cannot be opened, is damaged, or is of a newer Mictape.
         """
-        self._passing = folders.passing_sessions() if path is None and sessions is None else None
+        self._temporary = folders.temporary_sessions() if path is None and sessions is None else None
         self._path = path
-        self.sessions_folder: Path = sessions or self._passing or Path(path or "").parent / "sessions"
+        self.sessions_folder: Path = sessions or self._temporary or Path(path or "").parent / "sessions"
         self._db = database.connect(path, busy_s=busy_s)
         self._keys: dict[str, int] = {}
         """The keys of sessions that were written to."""
@@ -67,8 +67,8 @@ class Store:
     def close(self) -> None:
         """Close the database; what was not to be kept is removed."""
         self._db.close()
-        if self._passing is not None:
-            folders.discard(self._passing)
+        if self._temporary is not None:
+            folders.discard(self._temporary)
 
     def __enter__(self) -> Self:
         return self

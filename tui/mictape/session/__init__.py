@@ -1,1 +1,1 @@
-"""One sitting: joins sound, engines and text. asyncio, no Textual."""
+"""One session: joins sound, engines and text. asyncio, no Textual."""

@@ -42,8 +42,8 @@ def sample_of(wish: Wish, track: Track, here: int) -> int:
 
 def _sample_at(second: int, track: Track, *, whole_minute: bool) -> int:
     """The sample captured at a time of the day, by the journal of the tape."""
-    told = Clock(read_journal(track.tape.folder, track.number).anchors)
-    first, last = told.utc(0), told.utc(track.tape.samples)
+    times = Clock(read_journal(track.tape.folder, track.number).anchors)
+    first, last = times.utc(0), times.utc(track.tape.samples)
     if first is None or last is None:
         raise MictapeError(_outside(_day(second), "it has just begun"))
     began = datetime.fromtimestamp(first)
@@ -54,7 +54,7 @@ def _sample_at(second: int, track: Track, *, whole_minute: bool) -> int:
     if at > last:
         ended = datetime.fromtimestamp(last)
         raise MictapeError(_outside(_day(second), f"it runs from {began:%H:%M} to {ended:%H:%M}"))
-    return bisect_left(range(track.tape.samples), at, key=lambda sample: told.utc(sample) or 0.0)
+    return bisect_left(range(track.tape.samples), at, key=lambda sample: times.utc(sample) or 0.0)
 
 
 def _day(second: int) -> str:

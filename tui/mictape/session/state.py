@@ -97,7 +97,7 @@ class Status:
 def worst_of(tracks: Sequence[Status]) -> Status:
     """What the state line shows of several tracks, the first one first; at least one.
 
-    The worst state and its hint, named where it is not that of all; a track that has ended is nobody's trouble while
+    The worst state and its hint, named where it is not that of all; a track that has ended does not count while
     another one goes on. The clock is the first track's; delays are the longest, lost sound and cost are sums.
     """
     if len(tracks) == 1:

@@ -29,7 +29,7 @@ MOMENTS: Final = 4_096
 """Some minutes of the tape's growth, at a message every 40 ms."""
 MINUTE_S: Final = 60.0
 SPEAKS: Final = RATE * 3 // 2
-"""So long after new text somebody still speaks: engines write a word or two a second."""
+"""Speech is taken to go on for so long after new text: engines write a word or two a second."""
 
 HINTS: Final[Mapping[State, Advice]] = {
     State.DEVICE_LOST: Advice("Looking for the device", "Wait, or choose another one", action="choose_device"),
@@ -43,7 +43,7 @@ HINTS: Final[Mapping[State, Advice]] = {
 """What to do in a state that has no failure to tell of."""
 
 _NAMES: Final = {"microphone": "You", "computer sound": "Computer", "file": "File", "stdin": "Input"}
-"""What a track is called by the kind of its first source, until somebody renames it."""
+"""What a track is called by the kind of its first source, until the person renames it."""
 
 
 def name_for(spec: SourceSpec, taken: Collection[str]) -> str:
@@ -128,7 +128,7 @@ class Track:
 
     @property
     def renamed(self) -> bool:
-        """Whether somebody gave it its name."""
+        """Whether the person gave it its name."""
         return self.name.rstrip(" 0123456789") not in _NAMES.values()
 
     def begin_at(self, origin: int) -> None:
@@ -179,7 +179,7 @@ class Track:
             self._watch.feed(cell, speech=speech)
 
     def _speech(self) -> bool | None:
-        """Whether somebody speaks now: as the speech detector says, else as the engine tells by what it writes.
+        """Whether there is speech now: as the speech detector says, else as what the engine writes shows.
 
         None while neither can tell.
         """
@@ -192,7 +192,7 @@ class Track:
         return False if answers else None
 
     def time_words(self, words: tuple[Word, ...] | None) -> None:
-        """Measure how long after its end on the tape the newest word was heard; words seen before count once."""
+        """Measure how long after its end on the tape the newest word came; a word counts once."""
         if words is None or words:
             self._spoke_at = self.metered
         end = words[-1].end if words else None

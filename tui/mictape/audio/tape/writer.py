@@ -19,7 +19,7 @@ class TapeWriter:
     """Appends to a tape, beginning a new part at its true end; one writer at a time.
 
     Every append is followed by the header, so a part is whole after each of them. `sync` may be called from
-    another thread, since a slow disk must not hold up the sound; nothing else may. Every method raises
+    another thread, since a slow disk must not delay the sound; nothing else may. Every method raises
     TapeError, and after one the writer is closed.
     """
 

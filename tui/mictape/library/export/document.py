@@ -49,7 +49,7 @@ class Document:
         return len({(line.track, line.speaker) for line in self.lines if line.kind == SPEECH}) > 1
 
     def voice(self, line: LineRecord) -> str:
-        """Who speaks, as one visible line; empty where that is not shown, not known, or nobody does."""
+        """Who speaks, as one visible line; empty where that is not shown or not known."""
         shown = self._several if self.style.speakers is None else self.style.speakers
         if line.kind != SPEECH or not shown:
             return ""

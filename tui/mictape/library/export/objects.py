@@ -68,7 +68,7 @@ class LineObject(msgspec.Struct, frozen=True, omit_defaults=True):
     words: tuple[WordObject, ...] | None = None
     """Its words, where the engine gives them."""
     track_name: str | None = None
-    """What the track is called, where there are several or somebody named it."""
+    """What the track is called, where there are several or the person named it."""
     mark: str | None = None
     """The note on its mark, empty without one; left out when it is not marked."""
 
