@@ -37,7 +37,8 @@ def test_the_list_says_what_a_session_is(mictape: Mictape) -> None:
     assert code == 0
     assert meeting.startswith(MEETING)
     assert meeting.endswith("interrupted")
-    assert talk.split(maxsplit=4) == [TALK, "00:00:07", "3", "lines", "Good morning, everybody  00:00:01 without text"]
+    said = "Good morning, everybody  2 marks  00:00:01 without text"
+    assert talk.split(maxsplit=5) == [TALK, "Mon", "00:00:07", "3", "lines", said]
 
 
 def test_an_empty_list_says_so_and_makes_no_library(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

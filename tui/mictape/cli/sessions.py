@@ -94,14 +94,24 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
 
 
 def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
-    """A session as one line of a list: id, length, lines, title, tags, state."""
+    """A session as one line of a list: id, weekday, length, lines, title, tags, marks, state."""
     from mictape.library.titles import title_of
     from mictape.units import clock
 
     state = "interrupted" if interrupted else "recording" if session.state == "open" else ""
-    gaps = f"{clock(session.gaps)} without text" if session.gaps and not state else ""
-    more = [one_line(title_of(session)), " ".join(f"#{one_line(tag)}" for tag in session.tags), state, gaps]
-    return "  ".join(filter(None, [session.id, clock(session.samples), f"{session.lines:>5} lines", *more]))
+    more = [
+        one_line(title_of(session)),
+        " ".join(f"#{one_line(tag)}" for tag in session.tags),
+        _counted(session.marks, "mark") if session.marks else "",
+        state,
+        f"{clock(session.gaps)} without text" if session.gaps and not state else "",
+    ]
+    lines = f"{_counted(session.lines, 'line'):>11}"
+    return "  ".join(filter(None, [session.id, f"{session.started:%a}", clock(session.samples), lines, *more]))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _print_one(store: "Store", session: str) -> None:
