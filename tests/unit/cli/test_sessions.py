@@ -64,11 +64,26 @@ def test_json_has_all_that_is_known(mictape: Mictape) -> None:
     assert [event["text"] for event in shown["events"] if event["kind"] == "note"] == ["Ask Anna for the figures"]
 
 
+def ids(done: tuple[int, str, str]) -> list[str]:
+    return [line[:15] for line in done[1].splitlines()]
+
+
+def test_the_list_is_filtered_and_sorted(mictape: Mictape) -> None:
+    assert ids(mictape("sessions", "list", "after:2026-11-24")) == [MEETING]
+    assert ids(mictape("sessions", "list", "device:yeti", "before:2026-11-24")) == [TALK]
+    assert ids(mictape("sessions", "list", "--sort", "oldest")) == [TALK, MEETING]
+    assert mictape("sessions", "list", "in:nothing") == (0, "", "No such sessions.\n")
+    code, _, said = mictape("sessions", "list", "budget", "speaker:anna")
+    assert (code, "Use mictape search budget speaker:anna" in said) == (2, True)
+    code, _, said = mictape("sessions", "list", "after:soon")
+    assert (code, "is neither a date nor a time" in said) == (2, True)
+
+
 def test_a_title_and_tags_are_given_and_found(mictape: Mictape) -> None:
     assert "Budget talk" in mictape("sessions", "rename", TALK, "Budget talk")[1]
     assert "#work" in mictape("sessions", "tag", "budget talk", "work", "old")[1]
     assert "#old" not in mictape("sessions", "tag", TALK, "--remove", "OLD")[1]
-    assert [line[:15] for line in mictape("sessions", "list", "--tag", "work")[1].splitlines()] == [TALK]
+    assert ids(mictape("sessions", "list", "tag:work")) == [TALK]
     assert mictape("search", "tag:work", "budget")[1].splitlines()[0].startswith(TALK)
 
 

@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
+
+from msgspec.structs import replace
 
 from mictape.cli import audio, versions
 from mictape.cli.export import add_export, add_style, style_of
@@ -12,22 +14,30 @@ from mictape.cli.live import GIVE_UP, run_headless
 from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import NAMES
+from mictape.library.listing import Order
 from mictape.paths import Places, is_there
 from mictape.plain_text import one_line
 
 if TYPE_CHECKING:  # the library is loaded by the commands that use it
     from mictape.library.library import Store
+    from mictape.library.listing import SessionFilter
     from mictape.library.records import SessionRecord
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
     sessions = commands.add_parser("sessions", help="list and use finished sessions")
-    sessions.set_defaults(run=_list, trash=False, tag=None, json=False)
+    sessions.set_defaults(run=_list, filters=[], sort="newest", trash=False, json=False)
     what = sessions.add_subparsers(dest="action", metavar="WHAT")
     each = what.add_parser("list", help="list them, the newest first (also without a word)")
+    each.add_argument(
+        "filters",
+        metavar="FILTER",
+        nargs="*",
+        help="tag:TAG, device:NAME, engine:NAME, in:TITLE, after:DATE, before:DATE (2026-11-23, 2026-11, 7d)",
+    )
+    each.add_argument("--sort", choices=list(get_args(Order)), default="newest", help="default: newest")
     each.add_argument("--trash", action="store_true", help="those that were deleted and can be restored")
-    each.add_argument("--tag", metavar="TAG", help="only those with this tag")
     each.add_argument("--json", action="store_true", help="one JSON array")
     show = what.add_parser("show", help="print the text of one")
     show.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")
@@ -78,10 +88,10 @@ def writing(where: Places) -> "AbstractContextManager[Store]":
 
 def _list(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library import export
-    from mictape.library.listing import SessionFilter
 
+    chosen = replace(_filter_of(arguments.filters), trash=arguments.trash)
     with reading(where) as store:
-        sessions = store.sessions(SessionFilter(trash=arguments.trash, tag=arguments.tag))
+        sessions = store.sessions(chosen, order=arguments.sort)
         if arguments.json:
             print(export.json_list(sessions))
             return ExitCode.DONE
@@ -89,8 +99,22 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
     for session in sessions:
         print(line_of(session, interrupted=session.id in interrupted))
     if not sessions:
-        print("The trash is empty." if arguments.trash else "No sessions.", file=sys.stderr)
+        none = "No such sessions." if arguments.filters else "No sessions."
+        print("The trash is empty." if arguments.trash and not arguments.filters else none, file=sys.stderr)
     return ExitCode.DONE
+
+
+def _filter_of(filters: Iterable[str]) -> "SessionFilter":
+    """Raises MictapeError (`ExitCode.USAGE`) for what filters no sessions: a word of their text, a speaker."""
+    from mictape.library.listing import KEPT
+    from mictape.library.query import parse
+
+    wanted = " ".join(filters)
+    query = parse(wanted)
+    if query.sessions is None:
+        what = f"{wanted} is about what was said, not about sessions"
+        raise MictapeError(Failure(what, f"Use mictape search {wanted}", ExitCode.USAGE))
+    return KEPT if query.empty else query.sessions
 
 
 def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
