@@ -19,6 +19,11 @@ _log = logging.getLogger(__name__)
 _LOCAL: Final = "Name a folder on a local disk in MICTAPE_HOME"
 _MOVE_AWAY: Final = "Move it away: Mictape begins a new one, and the recordings of old sessions stay"
 
+_CHECKPOINT_PAGES: Final = 4_000
+"""Pages of the log that are moved into the database at a time, 16 MB.
+
+A line takes a dozen of them. With SQLite's own thousand one line of a hundred waits for that, which `make bench` shows.
+"""
 _NO_SHARED_MEMORY: Final = "SQLITE_IOERR_SHM"
 _DAMAGED_INDEX: Final = ("SQLITE_CORRUPT_VTAB", "SQLITE_CONSTRAINT")
 """What FTS5 says when its own rows contradict each other. A constraint of a table of ours has a longer name."""
@@ -103,6 +108,7 @@ def _set_journal(db: sqlite3.Connection, *, shares_memory: bool) -> None:
     """
     if shares_memory:
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     else:
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("PRAGMA locking_mode = NORMAL")

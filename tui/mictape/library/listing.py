@@ -70,25 +70,25 @@ class SessionFilter(msgspec.Struct, frozen=True):
 
     def conditions(self) -> list[tuple[str, tuple[object, ...]]]:
         """The conditions on `sessions` but for trash and state: SQL and values."""
-        # instr and not LIKE, in which % and _ mean something else
+        # instr and not LIKE, in which % and _ mean something else; +, so that a search does not begin with the sessions
         parts: list[tuple[str, tuple[object, ...] | None]] = [
             (
-                "sessions.key IN (SELECT key FROM sessions"
+                "+sessions.key IN (SELECT key FROM sessions"
                 " WHERE instr(search_words(lower(title)), search_words(?)) > 0 OR instr(id, ?) = 1)",
                 None if self.title is None else (self.title.lower(), self.title),
             ),
             (
-                "sessions.key IN (SELECT session FROM tags WHERE tag = ?)",
+                "+sessions.key IN (SELECT session FROM tags WHERE tag = ?)",
                 None if self.tag is None else (self.tag,),
             ),
             (
-                "sessions.key IN (SELECT session FROM tracks WHERE instr(lower(source), lower(?)) > 0)",
+                "+sessions.key IN (SELECT session FROM tracks WHERE instr(lower(source), lower(?)) > 0)",
                 None if self.device is None else (self.device,),
             ),
             (
-                "? IN (SELECT json_extract(CAST(sessions.settings AS TEXT), '$.engine')"
-                " UNION SELECT engine FROM versions WHERE versions.session = sessions.key)",
-                None if self.engine is None else (self.engine,),
+                "+sessions.key IN (SELECT key FROM sessions WHERE json_extract(CAST(settings AS TEXT), '$.engine') = ?"
+                " UNION SELECT session FROM versions WHERE engine = ?)",
+                None if self.engine is None else (self.engine, self.engine),
             ),
             ("sessions.started_utc_s >= ?", None if self.after_utc_s is None else (self.after_utc_s,)),
             ("sessions.started_utc_s < ?", None if self.before_utc_s is None else (self.before_utc_s,)),

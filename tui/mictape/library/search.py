@@ -90,7 +90,7 @@ def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> t
     """
     where, values = _filters(query)
     if query.terms:
-        source = "line_index JOIN lines ON lines.key = line_index.rowid"
+        source = "line_index CROSS JOIN lines ON lines.key = line_index.rowid"
         where, values = ["line_index MATCH ?", *where], [query.match(), *values]
         key = "line_index.rowid"  # in the index's own order, so that a page reads no more than it shows
     else:
@@ -103,7 +103,8 @@ def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> t
         " (SELECT note FROM marks WHERE marks.session = lines.session AND marks.line = lines.id) AS mark,"
         " (SELECT name FROM tracks WHERE session = lines.session AND number = lines.track"
         " AND (SELECT count(*) FROM tracks WHERE session = lines.session) > 1) AS track_name"
-        f" FROM {source} JOIN sessions ON sessions.key = lines.session"
+        # CROSS JOIN keeps this order: whatever else is asked for, the newest lines come first and nothing is sorted.
+        f" FROM {source} CROSS JOIN sessions ON sessions.key = lines.session"
         f" WHERE {' AND '.join(where)} AND {key} >= ? AND {key} < ? ORDER BY {key} DESC LIMIT ?"
     )
     [(behind,)] = store.rows("SELECT 1 + coalesce(max(key), 0) FROM lines")

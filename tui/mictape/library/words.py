@@ -29,6 +29,7 @@ _MARKS: Final = ("Mn", "Mc")
 
 def search_words(text: str) -> str:
     """The text as it is indexed and searched: composed, without case, unspaced scripts one character a word."""
+    text = text.replace("…", "...")  # at the end of most proposed titles
     if text.isascii():
         return text  # the index itself ignores the case of ASCII
     folded = unicodedata.normalize("NFKC", text).casefold()
