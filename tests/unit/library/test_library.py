@@ -194,6 +194,11 @@ def test_a_session_by_its_id_its_beginning_or_as_the_last(store: Store) -> None:
     assert store.session("last").id == "20261122-120000-2"
     with refused(ExitCode.USAGE, "20261122 may be 20261122-120000, 20261122-120000-2"):
         store.session("20261122")
+    for day in range(1, 8):
+        store.create_session(started=NOON.replace(day=day)).release()
+    named = ", ".join(f"2026110{day}-120000" for day in range(3, 8))
+    with refused(ExitCode.USAGE, f"2026110 may be {named} or one of 2 older ones"):
+        store.session("2026110")
 
 
 @pytest.mark.parametrize("which", ["", "%", "2026112_", "nothing", "last"])

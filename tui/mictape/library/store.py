@@ -31,6 +31,9 @@ from mictape.units import Span
 BUSY_S: Final = 5.0
 """How long a statement waits for another process that writes."""
 
+_NAMED: Final = 5
+"""So many sessions are named where more than one may be meant: the newest."""
+
 SQLValue = str | int | float | bytes | None
 """What a column can hold."""
 
@@ -562,7 +565,9 @@ def storable(*values: SQLValue) -> tuple[SQLValue, ...]:
 def _not_one(which: str, found: list[str], *, trash: bool = False) -> Failure:
     """The sentence for a session that is not there or not the only one."""
     if found:
-        what, remedy = f"{which} may be {', '.join(found)}", "Give more of its id"
+        newest = found[-_NAMED:]
+        more = f" or one of {len(found) - _NAMED} older ones" if len(found) > _NAMED else ""
+        what, remedy = f"{which} may be {', '.join(newest)}{more}", "Give more of its id"
     elif trash:
         what, remedy = f"There is no session {which} in the trash", "`mictape sessions list --trash` shows what is"
     elif which == "last":
