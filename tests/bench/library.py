@@ -30,7 +30,7 @@ from mictape.library.records import CoverageRecord, LineRecord, TrackChange, Tra
 from mictape.library.search import find
 from mictape.units import RATE
 
-SESSIONS: Final = int(os.environ.get("MICTAPE_BENCH_SESSIONS", "500"))
+SESSIONS: Final = int(os.environ.get("MICTAPE_BENCH_SESSIONS", "200"))
 LINES: Final = int(os.environ.get("MICTAPE_BENCH_LINES", "1000"))
 """Lines of one session."""
 
