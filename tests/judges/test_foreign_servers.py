@@ -79,6 +79,8 @@ def foreign(
             pytest.skip("the package index has no torch without CUDA; the one with it takes gigabytes")
         command = [
             *(whisper, "-m", "whisperlivekit.basic_server", *at, "--lan", "en", "--warmup-file", ""),
+            # A decode costs the same for any length: with the default of 0.1 s two cores have no time for two clients.
+            *("--min-chunk-size", "1"),
             *("--backend", "faster-whisper", "--backend-policy", "localagreement", "--model_dir", model),
         ]
         made = Foreign(f"ws://127.0.0.1:{port}", ("--engine", "deepgram"))
