@@ -38,7 +38,7 @@ from mictape.screens.theme_picker import Themes
 from mictape.session.events import SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.session.state import State, Status
-from mictape.settings import DEFAULT_THEME, Settings, remember
+from mictape.settings import DEFAULT_THEME, Settings, recall, remember
 from mictape.signals import watched
 from mictape.terminal import guarded, set_up_log, terminal_restorer
 from mictape.terminal_app import TerminalApp
@@ -121,6 +121,7 @@ class MictapeApp(TerminalApp):
             **self._library.commands,
             "pause": recording.toggle_pause,
             "clear_clip": self.clear_clip,
+            "fold_meters": self.fold_meters,
             "choose_theme": self.choose_theme,
             "show_help": self.show_help,
             "command_palette": self.action_command_palette,
@@ -169,6 +170,7 @@ class MictapeApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Colours, clock, and the session."""
+        self._main.fold_meters(bool(recall(self._where.state_file).meters_folded))
         self._themes = Themes(self, self._where.themes, self._main.say)
         self._themes.use(self._settings.theme, DEFAULT_THEME)
         self.run_worker(self._themes.watch(), group="themes", description="theme files", exit_on_error=False)
@@ -212,7 +214,8 @@ class MictapeApp(TerminalApp):
                 screen.show_recording(status)
         if status is None or session is None:
             hint = NO_DEVICE if self._devices.waiting else None
-            self._main.show(Status(State.LOADING, device="", engine=recording.engine.title, position=0, hint=hint))
+            state = State.NO_DEVICE if self._devices.waiting else State.LOADING
+            self._main.show(Status(state, device="", engine=recording.engine.title, position=0, hint=hint))
             return
         if recording.stopping:
             what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"
@@ -282,6 +285,12 @@ class MictapeApp(TerminalApp):
         """Clear the clip indicators."""
         for track in self._recording.tracks:
             track.meter.clear_clips()
+
+    def fold_meters(self) -> None:
+        """Show one row for each meter, or as many as there is room for again."""
+        self._main.fold_meters(not self._main.meters_folded)
+        with self._main.saying():
+            remember(self._where.state_file, meters_folded=self._main.meters_folded)
 
     def choose_theme(self) -> None:
         """Choose a theme, and use it next time."""

@@ -15,8 +15,6 @@ Owner = Literal["app", "screen", "view", "search"]
 """What carries a command out: the app what concerns the session, the main screen what concerns the text, the transcript
 what only moves in it, the search bar what is typed there."""
 
-FOOTER: Final = 9
-
 KeyMap = Mapping[str, str]
 """Keys by command id, as Textual names them, separated by commas."""
 
@@ -34,8 +32,8 @@ class Command:
     help: str
     """One sentence for the help screen and the palette."""
     footer: int = 0
-    """Its place among the usual ones, from 1; 0: it is none. The footer shows the first `FOOTER`, and of those a narrow
-    terminal the first ones; the palette begins with all of them."""
+    """Its place among the usual ones, from 1; 0: it is none. The footer shows as many of these as fit, and the
+    palette begins with them."""
     of: Owner = "screen"
 
     @property
@@ -58,6 +56,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("mark_with_note", "M", "mark with note", "Mark the line with a note.", 13),
         Command("note", "t", "note", "Write a note at the present time of the recording.", 12),
         Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),
+        Command("undo", "u", "undo", "Undo the last mark, edit or name; again: the one before.", 17),
     ),
     "Moving": (
         Command("cursor_up", "up", "line up", "Go to the line above.", of="view"),
@@ -69,8 +68,8 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("to_start", "home", "start", "Go to the first line of the transcript.", of="view"),
         Command("follow", "end", "end", "Go to the end of the transcript and follow it.", of="view"),
         Command("jump", "g", "go to time", "Go to a time: 12:30, -5m, +30s, @14:05 by the wall clock.", 11),
-        Command("next_mark", "right_curly_bracket,b", "next mark", "Go to the next marked line."),
-        Command("previous_mark", "left_curly_bracket,B", "previous mark", "Go to the previous marked line."),
+        Command("next_mark", "right_curly_bracket,b", "next mark", "Go to the next marked line or note."),
+        Command("previous_mark", "left_curly_bracket,B", "previous mark", "Go to the previous marked line or note."),
         Command("next_speaker", "right_parenthesis", "next speaker", "Go to the next change of speaker."),
         Command("previous_speaker", "left_parenthesis", "previous speaker", "Go to the previous change of speaker."),
         Command("next_unsure", "right_square_bracket,v", "next unsure word", "Go to the next unsure word."),
@@ -102,6 +101,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
     ),
     "Mictape": (
         Command("library", "L", "library", "Find, read and manage recorded sessions; recording goes on.", 16, of="app"),
+        Command("fold_meters", "z", "fold meters", "Show one row for each meter; the choice is remembered.", of="app"),
         Command("show_help", "question_mark,f1", "help", "Show the keys and where files are kept.", 4, of="app"),
         Command("command_palette", "ctrl+p", "palette", "Find any command by name.", 15, of="app"),
         Command("choose_theme", "T", "theme", "Choose a theme; the choice is remembered.", of="app"),
@@ -160,7 +160,7 @@ def bindings(*owners: Owner) -> list[BindingType]:
             command.key,
             command.action,
             command.title,
-            show=0 < command.footer <= FOOTER,
+            show=command.footer > 0,
             tooltip=command.help,
             id=command.id,
             priority=command.id in _EVERYWHERE,

@@ -8,6 +8,7 @@ from mictape.audio.diagnostics import (
     LINGER_MS,
     NO_SPEECH_MS,
     SPEECH_TIME_MS,
+    UNDERSTOOD_MS,
     ZEROS_AFTER_SOUND_MS,
     ZEROS_AT_START_MS,
     SignalWatch,
@@ -143,3 +144,10 @@ def test_no_signal_names_the_setting_of_the_system(platform: str, setting: str) 
     hint = str(no_signal_hint(platform))
     assert "no microphone permission" in hint
     assert setting in hint
+
+
+def test_a_microphone_that_was_understood_is_not_doubted_when_everybody_is_silent() -> None:
+    watch = SignalWatch()
+    hears(watch, UNDERSTOOD_MS, -30.0, speech=True)
+    hears(watch, 4 * NO_SPEECH_MS, -30.0, speech=False)
+    assert watch.trouble is None

@@ -12,6 +12,7 @@ WELL = Situation(source="open", engine="answering")
 
 CAUSES = {
     State.DISK_FULL: {"source": "disk full"},
+    State.CANNOT_READ: {"source": "lost", "is_device": False},
     State.DEVICE_LOST: {"source": "lost"},
     State.DEVICE_STALLED: {"source": "stalled"},
     State.NO_SIGNAL: {"no_signal": True},

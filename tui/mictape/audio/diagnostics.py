@@ -32,6 +32,8 @@ QUIET_DB: Final = -40.0
 """Speech with a lower RMS (AES17) is too quiet: recognisers begin to miss words."""
 LOUD_AGAIN_DB: Final = -37.0
 """And with a higher one it is loud enough again; between the two the hint stays as it is."""
+UNDERSTOOD_MS: Final = 10_000
+"""A microphone that so much speech came from is the right one, however long nobody speaks afterwards."""
 SPEECH_TIME_MS: Final = 3_000
 """Time constant of the level of speech, and how much speech there has to be before it is judged."""
 
@@ -120,7 +122,7 @@ class SignalWatch:
     def trouble(self) -> Trouble | None:
         """What is wrong with the sound that does arrive; None when nothing is, and always for computer sound."""
         true = {
-            Trouble.NO_SPEECH: self._speechless_ms >= NO_SPEECH_MS,
+            Trouble.NO_SPEECH: self._speechless_ms >= NO_SPEECH_MS and self._speech_ms < UNDERSTOOD_MS,
             Trouble.CLIPPING: self._unclipped_ms < LINGER_MS,
             Trouble.TOO_QUIET: self._quiet,
         }

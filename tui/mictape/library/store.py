@@ -209,8 +209,8 @@ class Store:
             )
             self.apply(key, change)
 
-    def set_speaker(self, session: str, line: int, speaker: str) -> None:
-        """Set who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
+    def set_speaker(self, session: str, line: int, speaker: str | None) -> None:
+        """Set or clear who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
         with self.writing(session) as key:
             rows = self._db.execute(
                 "SELECT id, speaker, words FROM lines WHERE session = ? AND id = ?", (key, line)

@@ -18,7 +18,8 @@ class Ask(Question[str | None]):
     """Asks for a line of text. The result is the text without spaces around it, or None when it was left.
 
     `check` raises `MictapeError` for an answer that will not do; its sentence is shown and the question stays. It
-    may be a coroutine: then the question says that it waits. A `masked` answer is not shown.
+    may be a coroutine: then the question says that it waits. A `masked` answer is not shown. With `replaces`
+    the `value` is selected at first, so that typing replaces it.
     """
 
     CSS_PATH = "prompt.tcss"
@@ -36,8 +37,10 @@ class Ask(Question[str | None]):
         value: str = "",
         check: Callable[[str], object] | None = None,
         masked: bool = False,
+        replaces: bool = False,
     ) -> None:
         super().__init__()
+        self._replaces = replaces
         self._masked = masked
         self._title = title
         self._hint = hint
@@ -49,7 +52,7 @@ class Ask(Question[str | None]):
         with Vertical(id="box") as box:
             box.border_title = self._title
             box.border_subtitle = "enter: accept · esc: cancel"
-            yield Input(self._value, id="answer", compact=True, select_on_focus=False, password=self._masked)
+            yield Input(self._value, id="answer", compact=True, select_on_focus=self._replaces, password=self._masked)
             yield Static(self._hint, id="note", markup=False)
 
     def on_mount(self) -> None:

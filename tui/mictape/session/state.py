@@ -16,6 +16,10 @@ class State(StrEnum):
     """What is true right now, the worst first; the worst that holds is shown."""
 
     DISK_FULL = "DISK FULL"
+    CANNOT_READ = "CANNOT READ"
+    """A file that is recorded from cannot be read."""
+    NO_DEVICE = "NO DEVICE"
+    """None is chosen yet, or there is none."""
     DEVICE_LOST = "DEVICE LOST"
     DEVICE_STALLED = "DEVICE STALLED"
     NO_SIGNAL = "NO SIGNAL"
@@ -38,6 +42,8 @@ class Situation:
 
     source: "SourceState"
     engine: "EngineState"
+    is_device: bool = True
+    """Whether the source is a device; else a file."""
     paused: bool = False
     no_signal: bool = False
     """Exact zeros for as long as DESIGN §6 says, and not from a monitor."""
@@ -53,6 +59,7 @@ def state_of(now: Situation) -> State:
     """The worst that holds: one word, and it is true."""
     true = {
         State.DISK_FULL: now.source == "disk full",
+        State.CANNOT_READ: now.source == "lost" and not now.is_device,
         State.DEVICE_LOST: now.source == "lost",
         State.DEVICE_STALLED: now.source == "stalled",
         State.NO_SIGNAL: now.no_signal and not now.paused,

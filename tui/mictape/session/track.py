@@ -42,6 +42,9 @@ HINTS: Final[Mapping[State, Advice]] = {
 }
 """What to do in a state that has no failure to tell of."""
 
+_SOURCE_FAILED: Final = {State.DISK_FULL, State.CANNOT_READ, State.DEVICE_LOST, State.DEVICE_STALLED}
+"""The states whose failure is the source's."""
+
 _NAMES: Final = {"microphone": "You", "computer sound": "Computer", "file": "File", "stdin": "Input"}
 """What a track is called by the kind of its first source, until the person renames it."""
 
@@ -228,6 +231,7 @@ class Track:
             Situation(
                 source=self.source_state,
                 engine=follower.state if follower else "loading",
+                is_device=isinstance(self.spec, DeviceSource),
                 paused=paused,
                 no_signal=self.no_signal,
                 behind_s=behind_s,
@@ -263,7 +267,7 @@ class Track:
 
     def _hint(self, state: State) -> Advice | None:
         """What to do next in this state; None when there is nothing to do."""
-        if state in (State.DISK_FULL, State.DEVICE_LOST, State.DEVICE_STALLED) and self.failure is not None:
+        if state in _SOURCE_FAILED and self.failure is not None:
             if state is State.DEVICE_LOST and self.number != FIRST:
                 return Advice(self.failure.what, "Plug it in again, or remove it", action="remove_device")
             return self.failure

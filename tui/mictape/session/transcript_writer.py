@@ -5,6 +5,7 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import structs
@@ -37,6 +38,10 @@ def gap_text(samples: int, why: str) -> str:
 def hole_text(samples: int, why: str) -> str:
     """The line that stands for lost sound."""
     return f"{samples / RATE:.1f} s lost: {_WHY_LOST.get(why, why)}"
+
+
+Undo = Callable[[], object]
+"""Takes back what the person has done. Raises KeyError when the line is gone, and MictapeError."""
 
 
 class TranscriptWriter:
@@ -74,11 +79,13 @@ class TranscriptWriter:
         """Store a new track."""
         self._writes.post(Store.add_track, track.record())
 
-    def rename_track(self, track: Track, name: str) -> None:
+    def rename_track(self, track: Track, name: str) -> Undo:
         """Rename a track, in every line of it, there and to come."""
+        undo = partial(self.rename_track, track, track.name)
         track.name = name
         self._transcript.name_track(track.number, name)
         self._writes.post(Store.rename_track, track.number, name)
+        return undo
 
     def store_progress(self, track: Track) -> None:
         """Store how far a track has come, where no line does it."""
@@ -183,15 +190,17 @@ class TranscriptWriter:
 
     # What the person does.
 
-    def mark(self, id: int, note: str | None = "") -> None:
+    def mark(self, id: int, note: str | None = "") -> Undo:
         """Mark a line, with a note if there is one; None takes the mark away.
 
         Raises:
             MictapeError: the line is a gap, a hole, or a change of device or engine: these are not stored as lines.
         """
         self._expect_text(id)
+        undo = partial(self.mark, id, self._transcript.line_of(id).mark)
         self._transcript.set_mark(id, note)
         self._writes.post(Store.set_mark, id, note)
+        return undo
 
     def note(self, track: Track, text: str) -> int:
         """Add a line of one's own where the track's tape is now, and return its id."""
@@ -199,18 +208,25 @@ class TranscriptWriter:
         self._store(track, line)
         return line.id
 
-    def edit(self, id: int, text: str) -> None:
+    def edit(self, id: int, text: str) -> Undo:
         """Give a line another text; giving it the engine's text ends the edit.
 
         Raises:
             MictapeError: as `mark`.
         """
         self._expect_text(id)
+        before = self._transcript.line_of(id)
         self._transcript.edit(id, text)
         line = self._transcript.line_of(id)
         self._writes.post(Store.edit_line, id, line.text, line.original)
 
-    def name_speaker(self, id: int, name: str) -> None:
+        def undo() -> None:
+            now = self._transcript.line_of(id)  # the engine may have revised its own text
+            self.edit(id, before.text if before.original is not None else now.original or now.text)
+
+        return undo
+
+    def name_speaker(self, id: int, name: str) -> Undo:
         """Name who spoke a line: its speaker gets this name in every line of the track, also in those to come.
 
         A line without a speaker gets it alone.
@@ -218,11 +234,19 @@ class TranscriptWriter:
         track, old = self.track_of(id), self._transcript.line_of(id).speaker
         track.speakers.reserve([name])  # an engine that makes the same name up means another person
         if old is None:
-            self._transcript.name_speaker(id, name)
-            self._writes.post(Store.set_speaker, id, name)
-        else:
-            self._transcript.rename_speaker(track.number, old, name)
-            self._writes.post(Store.rename_speaker, track.number, old, name)
+            self._name_line(id, name)
+            return partial(self._name_line, id, None)
+        merged = name != old and self._transcript.has_speaker(track.number, name)
+        self._rename_speaker(track, old, name)
+        return _not_separable if merged else partial(self._rename_speaker, track, name, old)
+
+    def _name_line(self, id: int, name: str | None) -> None:
+        self._transcript.name_speaker(id, name)
+        self._writes.post(Store.set_speaker, id, name)
+
+    def _rename_speaker(self, track: Track, old: str, new: str) -> None:
+        self._transcript.rename_speaker(track.number, old, new)
+        self._writes.post(Store.rename_speaker, track.number, old, new)
 
     def _expect_text(self, id: int) -> None:
         if self._transcript.line_of(id).kind not in (SPEECH, NOTE):
@@ -266,3 +290,7 @@ class TranscriptWriter:
         start, end = (None if at is None else track.session_time(at) for at in (word.start, word.end))
         speaker = word.speaker and self._transcript.called(track.number, word.speaker)
         return structs.replace(word, start=start, end=end, speaker=speaker)
+
+
+def _not_separable() -> None:
+    raise MictapeError(Failure("Two speakers have one name now, and cannot be told apart again"))

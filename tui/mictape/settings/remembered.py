@@ -32,6 +32,8 @@ class Choices(msgspec.Struct, frozen=True):
     language: str | None = None
     model: str | None = None
     """Of the local engine; empty: the best one for the language."""
+    meters_folded: bool | None = None
+    """Whether each meter has one row only."""
 
 
 def recall(path: Path) -> Choices:
@@ -47,6 +49,7 @@ def remember(
     theme: str | None = None,
     language: str | None = None,
     model: str | None = None,
+    meters_folded: bool | None = None,
 ) -> None:
     """Write choices to `state.toml`, at once and as a whole; what is None stays as it was.
 
@@ -60,6 +63,7 @@ def remember(
         "theme": theme,
         "language": language,
         "model": model,
+        "meters_folded": meters_folded,
     }
     values |= {key: value for key, value in changes.items() if value is not None}
     try:

@@ -9,7 +9,7 @@ A line costs 16 bytes beyond its text.
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal
@@ -152,6 +152,8 @@ class Transcript:
         """What the engine said of the lines that a person has edited."""
         self._marks: dict[int, str] = {}
         """The note of each mark, by line."""
+        self._notes: set[int] = set()
+        """Lines that the person has written."""
         self._track_names: dict[int, str] = {}
         self.alone = ""
         """The name a line without a shown name is searched by: that of the only track."""
@@ -192,6 +194,11 @@ class Transcript:
         """The note of each mark, by the id of its line."""
         return self._marks
 
+    @property
+    def notes(self) -> Collection[int]:
+        """The ids of the lines that the person has written."""
+        return self._notes
+
     def add(
         self,
         track: int,
@@ -231,6 +238,8 @@ class Transcript:
         self._voices[slot] = self._voice(track, speaker)
         self._texts[slot] = text
         self._kinds[slot] = kind
+        if kind == NOTE:
+            self._notes.add(slot)
         if original is not None:
             self._originals[slot] = original
         if mark is not None:
@@ -300,14 +309,14 @@ class Transcript:
             self._marks[id] = note
         self._changed("revised", index, id)
 
-    def name_speaker(self, id: int, name: str) -> None:
-        """Set the speaker of this one line.
+    def name_speaker(self, id: int, name: str | None) -> None:
+        """Set the speaker of this one line; None: it has none.
 
         Raises:
             KeyError: no line has this id.
         """
         index = self.index_of(id)
-        self._named.add(id)
+        (self._named.discard if name is None else self._named.add)(id)
         self._voices[id] = self._voice(self._track(id), name)
         self._changed("revised", index, id)
 
@@ -329,6 +338,10 @@ class Transcript:
         voice = self._speaker_index.get((track, speaker))
         return speaker if voice is None else self._speakers[voice] or speaker
 
+    def has_speaker(self, track: int, name: str) -> bool:
+        """Whether a speaker of a track has this name now."""
+        return (track, name) in zip(self._voice_tracks, self._speakers, strict=True)
+
     def voice_number(self, track: int, speaker: str | None) -> int:
         """Which voice this is, from 0, in the order in which they first spoke; those of one name on a track are one."""
         voices = dict.fromkeys(zip(self._voice_tracks, self._speakers, strict=True))
@@ -346,6 +359,7 @@ class Transcript:
         self._texts[id] = ""
         self._originals.pop(id, None)
         self._marks.pop(id, None)
+        self._notes.discard(id)
         self._changed("removed", index, id)
 
     def set_partial(self, track: int, partial: PartialText | None) -> None:

@@ -22,6 +22,7 @@ LAMPS: Final = {
     State.LISTENING: ("●", "live"),
     State.CATCHING_UP: ("»", "live"),
     State.PAUSED: ("‖", "waiting"),
+    State.NO_DEVICE: ("○", "waiting"),
     State.LOADING: ("…", "waiting"),
     State.CONNECTING: ("…", "waiting"),
     State.OFFLINE: ("○", "trouble"),

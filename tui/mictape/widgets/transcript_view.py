@@ -155,6 +155,11 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._unsure.ask = ask
         self._place()
 
+    @property
+    def playing_id(self) -> int | None:
+        """The line that is shown as played."""
+        return self._playing
+
     def tell_playing(self, id: int | None) -> None:
         """Show which line is played; None: none is."""
         self._playing = id

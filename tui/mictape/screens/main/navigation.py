@@ -12,7 +12,8 @@ from mictape.screens.prompt import Ask
 from mictape.session.goto import sample_of
 from mictape.session.track_clock import FIRST, TapeClock
 from mictape.transcript.model import GAP, Line
-from mictape.transcript.times import parse
+from mictape.transcript.times import FromHere, parse
+from mictape.units import RATE
 
 SLICE: Final = 2_000
 """Lines that are looked at before others have a turn: 2 ms of work."""
@@ -57,11 +58,13 @@ class Navigation:
         self._page.app.push_screen(Ask("Go to", hint=TIMES, check=self._sample_of), go)
 
     def _sample_of(self, answer: str) -> int:
-        """Session time of what was typed. Raises MictapeError."""
+        """Session time of what was typed; the end of a second as lines are labelled with. Raises MictapeError."""
         if self._page.session is None or not self._page.session.tracks:
             raise MictapeError(NOTHING_YET)
         here = self._page.line.start if self._page.line is not None else 0
-        return sample_of(parse(answer), self._page.session.tracks[0], here)
+        wish = parse(answer)
+        at = sample_of(wish, self._page.session.tracks[0], here)
+        return at if isinstance(wish, FromHere) else at + RATE - 1
 
     def _go_to_time(self, at: int) -> None:
         """Put the cursor on what was said then: the last line that begins no later."""
@@ -79,24 +82,25 @@ class Navigation:
             self._page.view.tell_time(partial(_utc_of, TapeClock(self._page.session.folder.path, FIRST)))
 
     def next_mark(self) -> None:
-        """Go to the next line that is marked."""
+        """Go to the next marked line or note."""
         self._go_to_mark(1)
 
     def previous_mark(self) -> None:
-        """Go to the marked line before this one."""
+        """Go to the marked line or note before this one."""
         self._go_to_mark(-1)
 
     def _go_to_mark(self, step: int) -> None:
         transcript, line = self._page.transcript, self._page.line
         here = transcript.index_of(line.id) if line is not None else 0
-        places = sorted(transcript.index_of(id) for id in transcript.marks if id in transcript)
+        marked = {*transcript.marks, *transcript.notes}
+        places = sorted(transcript.index_of(id) for id in marked if id in transcript)
         ahead = [place for place in places if (place - here) * step > 0]
         if not ahead:
             self._page.say(Advice("No more marks", "Mark a line", action="mark"))
             return
         id = transcript.id_at(ahead[0] if step > 0 else ahead[-1])
         self._page.view.go_to(id)
-        if note := transcript.marks[id]:
+        if note := transcript.marks.get(id):
             self._page.say(note)
 
     def next_speaker(self) -> None:

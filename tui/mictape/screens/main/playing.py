@@ -80,5 +80,5 @@ class Playing:
         try:
             await player.play(track.tape.folder, track.number, max(0, start), end)
         finally:
-            if not player.playing:  # else another line is played by now
+            if self._page.view.playing_id == line.id:  # else another line is played by now
                 self._page.view.tell_playing(None)

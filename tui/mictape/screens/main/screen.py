@@ -69,6 +69,15 @@ class MainScreen(TranscriptScreen):
             widget.pull(level.meter.reading, level.heard, name=level.name, history=level.meter.history)
         self.show_text(status)
 
+    @property
+    def meters_folded(self) -> bool:
+        """Whether each meter has one row only."""
+        return self.has_class("-folded")
+
+    def fold_meters(self, folded: bool) -> None:
+        """Show one row for each meter, or as many as there is room for."""
+        self.set_class(folded, "-folded")
+
     async def on_click(self, event: events.Click) -> None:
         """A click on a meter clears its clip indicator."""
         if isinstance(event.widget, LevelMeter):

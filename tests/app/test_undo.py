@@ -1,0 +1,104 @@
+"""What the person did is taken back, on the screen and in the library."""
+
+from pathlib import Path
+
+from textual.widgets import Input
+
+from mictape.library.library import Store
+from mictape.library.records import LineRecord
+from mictape.screens.prompt import Ask
+from mictape.units import RATE, clock
+from support.app_driver import handled, texts
+from support.waiting import until_async
+
+
+def kept(home: Path) -> list[LineRecord]:
+    with Store.to_read(home / "library.db") as store:
+        return store.lines(store.session("last").id)
+
+
+async def test_marks_edits_and_names_are_undone_one_after_the_other(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session = app.session
+        assert session is not None
+        said, line, track = texts(app), app._main.view.cursor_id, session.tracks[0].name
+        assert line is not None
+        await pilot.press("m")
+        app._main._editing.did("edit", session.writer.edit(line, "changed"))
+        app._main._editing.did("edit", session.writer.edit(line, "changed again"))
+        app._main._editing.did("name", session.writer.name_speaker(line, "Anna"))
+        app._main._editing.did("name", session.writer.name_speaker(line, "Berta"))
+        await pilot.press("R")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*"Me", "enter")
+        await until_async(lambda: session.tracks[0].name == "Me")
+        await until_async(lambda: kept(home)[-1].speaker == "Berta")
+        await pilot.press("u")
+        assert session.tracks[0].name == track, "what was typed had replaced it"
+        await pilot.press("u")
+        assert app.transcript.line_of(line).speaker == "Anna"
+        await pilot.press("u")
+        assert app.transcript.line_of(line).speaker is None
+        await pilot.press("u")
+        assert app.transcript.text_of(line) == "changed"
+        await pilot.press("u")
+        assert texts(app) == said
+        assert app.transcript.line_of(line).original is None
+        assert app.transcript.line_of(line).mark == ""
+        await pilot.press("u")
+        assert app.transcript.line_of(line).mark is None
+        await pilot.press("u")
+        await until_async(lambda: any("nothing to undo" in each.message for each in app._notifications))
+        await until_async(lambda: kept(home)[-1].mark is None)
+        last = kept(home)[-1]
+        assert (last.text, last.original, last.speaker) == (said[-1], None, None)
+
+
+async def test_speakers_that_have_one_name_now_are_not_torn_apart_wrongly(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session = app.session
+        assert session is not None
+        first, second = app.transcript.id_at(0), app.transcript.id_at(1)
+        session.writer.name_speaker(first, "A")
+        session.writer.name_speaker(second, "B")
+        app._main._editing.did("name", session.writer.name_speaker(second, "A"))
+        await pilot.press("u")
+        await until_async(lambda: any("told apart" in each.message for each in app._notifications))
+        assert [app.transcript.line_of(id).speaker for id in (first, second)] == ["A", "A"]
+
+
+async def test_meters_fold_to_a_row_each_and_stay_so_at_the_next_start(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert app._main.meters.size.height > 1
+        await pilot.press("z")
+        await until_async(lambda: app._main.meters.size.height == 1)
+    async with handled(home) as (app, pilot):
+        await until_async(lambda: app._main.meters.size.height == 1)
+        await pilot.press("z")
+        await until_async(lambda: app._main.meters.size.height > 1)
+
+
+async def test_a_name_that_is_asked_for_again_is_selected_and_so_replaced(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("R")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        answer = app.screen.query_one(Input)
+        await until_async(lambda: not answer.selection.is_empty)
+        await pilot.press("escape")
+
+
+async def test_a_time_leads_to_the_line_that_is_labelled_so_and_marks_keys_to_notes(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        transcript, view = app.transcript, app._main.view
+        session = app.session
+        assert session is not None
+        line = next(each for each in map(transcript.line_of, transcript.ids()) if each.start % RATE)
+        label = clock(line.start)
+        last = [each for each in map(transcript.line_of, transcript.ids()) if clock(each.start) == label][-1]
+        await pilot.press("g")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*label, "enter")
+        await until_async(lambda: view.cursor_id == last.id)
+        note = session.writer.note(session.tracks[0], "written")
+        await pilot.press("home", "right_curly_bracket")
+        await until_async(lambda: view.cursor_id == note)
