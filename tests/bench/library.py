@@ -227,6 +227,8 @@ def _alone(db: sqlite3.Connection, typed: str, limit: int) -> object:
 def writing(report: Report) -> None:
     """A final on its way to the disk, in a library of that size."""
     library = built()
+    if hasattr(os, "sync"):
+        os.sync()  # else what was made before is still on its way to the disk
     with Store(library.library) as store:
         with store.create_session(settings={"engine": "local"}) as folder:
             store.add_track(folder.session, TrackRecord(1, "You", "Blue Yeti"))
