@@ -1,13 +1,15 @@
-"""A library on a file system that cannot share memory or lock files, as 9p, shared folders and some NFS cannot."""
+"""A library on a file system that cannot share memory, lock files or be written to: 9p, some NFS, shared folders."""
 
 import errno
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mictape.library.library import Store
+from mictape.failure import MictapeError
+from mictape.library.library import LineRecord, Store
 from support.poor_file_system import poor_file_system
 
 USE = """
@@ -94,3 +96,32 @@ def test_a_file_system_that_sqlite_cannot_lock_is_not_taken_for_another_program(
         f"mictape: The library {home / 'library.db'} lies on a file system that cannot lock files. "
         "Name a folder on a local disk in MICTAPE_HOME.\n"
     )
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, so that it can be made read-only: permissions mean nothing to root."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if sys.platform != "linux" or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_library_that_may_only_be_read_is_read(disk: Path) -> None:
+    path = disk / "library.db"
+    with Store(path) as store, store.create_session(title="Yeti") as folder:
+        store.add_line(folder.session, LineRecord(0, 1, 0, 16_000, "word"))
+    before = {each.name: each.read_bytes() for each in disk.iterdir() if each.is_file()}
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with Store.to_read(path) as store:
+        [session] = store.sessions()
+        assert session.title == "Yeti"
+        assert [line.text for line in store.lines(session.id)] == ["word"]
+    assert {each.name: each.read_bytes() for each in disk.iterdir() if each.is_file()} == before
+    with pytest.raises(MictapeError, match="Nothing can be kept in"):
+        Store(path)

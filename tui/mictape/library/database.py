@@ -73,10 +73,27 @@ def connect(path: Path | None, *, busy_s: float) -> sqlite3.Connection:
             return _opened(path, busy_s, shares_memory=False)
 
 
-def _opened(path: Path | None, busy_s: float, *, shares_memory: bool = True) -> sqlite3.Connection:
-    """Open the database once, as `connect`."""
+def copied(path: Path) -> sqlite3.Connection:
+    """A copy in memory of a database that may only be read, brought to the present version.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) it cannot be read, is damaged, or is of a newer Mictape.
+    """
+    with sqlite_errors(path):
+        try:
+            return _opened(None, 0, copy_of=f"{path.absolute().as_uri()}?mode=ro")
+        except sqlite3.OperationalError:
+            # A write-ahead log needs files beside the database. Where none can be made, nobody writes to it either.
+            return _opened(None, 0, copy_of=f"{path.absolute().as_uri()}?immutable=1")
+
+
+def _opened(path: Path | None, busy_s: float, *, shares_memory: bool = True, copy_of: str = "") -> sqlite3.Connection:
+    """Open the database once, as `connect`; in memory with what is in another one when `copy_of` is its URI."""
     db = sqlite3.connect(path or ":memory:", timeout=busy_s, isolation_level=None)
     try:
+        if copy_of:
+            with closing(sqlite3.connect(copy_of, uri=True)) as original:
+                original.backup(db)
         db.row_factory = sqlite3.Row
         db.create_function("search_words", 1, _search_words, deterministic=True)
         db.execute("PRAGMA trusted_schema = ON")  # the triggers of the search indexes call it

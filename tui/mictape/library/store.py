@@ -3,6 +3,7 @@
 `Library` puts it on a thread of its own for the app; the command line uses it as it is.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -43,7 +44,9 @@ T = TypeVar("T")
 class Store:
     """Sessions on disk. Every method raises `MictapeError` (`ExitCode.SOUND`) when the database cannot be used."""
 
-    def __init__(self, path: Path | None, sessions: Path | None = None, *, busy_s: float = BUSY_S) -> None:
+    def __init__(
+        self, path: Path | None, sessions: Path | None = None, *, busy_s: float = BUSY_S, copy: bool = False
+    ) -> None:
         """Open the library, bringing an older one up to date.
 
         Args:
@@ -51,6 +54,7 @@ class Store:
                 sessions' folders are temporary and go with `close()`.
             sessions: the folder with one folder a session; beside the database when not said.
             busy_s: seconds that a statement waits for another process.
+            copy: read the database into memory and leave it as it is.
 
         Raises:
             MictapeError: (`ExitCode.SOUND`) it cannot be opened, is damaged, or is of a newer Mictape.
@@ -58,14 +62,19 @@ class Store:
         self._temporary = folders.temporary_sessions() if path is None and sessions is None else None
         self._path = path
         self.sessions_folder: Path = sessions or self._temporary or Path(path or "").parent / "sessions"
-        self._db = database.connect(path, busy_s=busy_s)
+        self._db = database.copied(path) if copy and path is not None else database.connect(path, busy_s=busy_s)
         self._keys: dict[str, int] = {}
         """The keys of sessions that were written to."""
 
     @classmethod
     def to_read(cls, path: Path, sessions: Path | None = None) -> Self:
-        """Open the library if there is one; else an empty one in memory, so that looking creates nothing."""
-        return cls(path if is_there(path) else None, sessions or path.parent / "sessions")
+        """Open the library if there is one; else an empty one in memory, so that looking creates nothing.
+
+        One that may only be read (another user's, on a read-only disk) is copied into memory.
+        """
+        there = is_there(path)
+        copy = there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        return cls(path if there else None, sessions or path.parent / "sessions", copy=copy)
 
     def close(self) -> None:
         """Close the database; what was not to be kept is removed."""
