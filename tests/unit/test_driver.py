@@ -18,9 +18,12 @@ if sys.platform == "win32":
 
 import pty
 import termios
+import tty
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
+from textual.message import Message
 
 from mictape import driver
 from mictape.driver import TerminalDriver, TerminalWriter
@@ -162,5 +165,35 @@ async def test_the_terminals_own_size_counts_and_not_what_the_environment_says(
         assert TerminalDriver(App())._size == (200, 50), "a terminal that does not know its size"
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         assert TerminalDriver(App())._size == (80, 24)
+    os.close(master)
+    os.close(slave)
+
+
+async def test_a_key_after_the_beginning_of_a_character_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+
+    class Listening(TerminalDriver):
+        """Keeps its keys; there is no app."""
+
+        def process_message(self, message: Message) -> None:
+            if isinstance(message, Key):
+                keys.append(message.key)
+
+        def _wait_for_room(self) -> None:
+            pass
+
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    with os.fdopen(slave, "r", closefd=False) as stdin:
+        monkeypatch.setattr(sys, "__stdin__", stdin)
+        driver = Listening(App())
+        reading = threading.Thread(target=driver.run_input_thread, daemon=True)
+        reading.start()
+        os.write(master, b"\xe9")  # in UTF-8 two more bytes follow it
+        until(lambda: not select.select([slave], [], [], 0)[0], what="a driver that has read it")
+        os.write(master, b"t")
+        until(lambda: keys[-1:] == ["t"], what="the key after it")
+        driver.exit_event.set()
+        reading.join()
     os.close(master)
     os.close(slave)

@@ -317,8 +317,9 @@ class TerminalDriver(LinuxDriver):
                 if not data:
                     _hang_up(self._app)
                     return
+            text = decode(data)  # nothing where a character has only begun: for the parser that is the end of all input
             try:
-                for message in (*(parser.feed(decode(data)) if data else ()), *parser.tick()):
+                for message in (*(parser.feed(text) if text else ()), *parser.tick()):
                     self._wait_for_room()
                     self.process_message(message)
             except Exception as error:  # whatever it is, it is the terminal's, and must not end the app
