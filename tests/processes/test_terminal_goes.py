@@ -53,8 +53,8 @@ def is_closed(home: Path) -> None:
 def test_a_closed_tmux_window_leaves_no_process(how: str, home: Path, speech: Speech) -> None:
     with tmux("--input", str(speech.two_cities)) as pane:
         pane.sees("REC")
+        until(lambda: len(pane.processes()) >= 3, 60, what="the app, its capture process, its engine")
         processes = pane.processes()
-        assert len(processes) >= 3, "the app, its capture process, its engine"
         pane.run(how)
         none_left(processes)
     is_closed(home)

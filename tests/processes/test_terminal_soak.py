@@ -100,7 +100,7 @@ def test_twenty_terminals_leave_nothing_and_lose_nothing(
     for turn, end in enumerate(islice(cycle(ENDS), TERMINALS), 1):
         with screen_app("--device", "ALSA:speaking", env=speaking_mic.env, columns=160, rows=50) as app:
             app.until(lambda text: "REC" in text and "LOADING" not in text, timeout_s=60)
-            assert len(descendants_of(app.process.pid)) >= 2, "its capture process and its engine"
+            app.until(lambda _, pid=app.process.pid: len(descendants_of(pid)) >= 2, timeout_s=60)  # capture and engine
             session = sessions_of(home)[-1]
             held = descriptors(app.process.pid)
             what(app)

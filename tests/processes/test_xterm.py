@@ -71,7 +71,9 @@ def test_a_window_that_goes_leaves_no_process(
         with x_server() as (server, display):
             with subprocess.Popen(command, env=speaking_mic.env | {"DISPLAY": display}) as xterm:
                 until(partial(is_kept, home, window), 60, what="a tape that is kept")
-                assert len(descendants_of(xterm.pid)) >= 3, "the app, its capture process, its engine"
+                until(
+                    lambda pid=xterm.pid: len(descendants_of(pid)) >= 3, 60, what="the app, its capture and its engine"
+                )
                 goes(server, xterm)
             until(
                 lambda: not (set(with_variable("MICTAPE_HOME", str(home))) - {server.pid}),

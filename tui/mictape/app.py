@@ -70,7 +70,8 @@ def run_app(where: Places, settings: Settings, start: Start) -> int:
             app.run()
             app.signal_watch.before_force = None
         if recording.saved is not None:
-            print(recording.saved)
+            with contextlib.suppress(OSError):  # the terminal is gone, or stdout is full, which `watched` says
+                print(recording.saved, flush=True)
         if app.farewell is not None:
             output.say(app.farewell)
     return app.return_code or ExitCode.DONE

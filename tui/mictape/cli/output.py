@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from errno import EIO
 from typing import BinaryIO, Final, TypeVar, cast
 
 from mictape.failure import Action, Advice, Failure
@@ -109,12 +110,13 @@ def explained(advice: Advice) -> str:
 def watched(run: Callable[[], int]) -> int:
     """Run a command line; its exit code, or that of the failure when stdout could not be written.
 
-    A reader that has gone, as `head` does, is no failure.
+    A reader that has gone, as `head` does or a closed terminal, is no failure.
     """
     open_closed_streams()
     usual = sys.stdout
     if not isinstance(usual, io.TextIOWrapper):  # a test has replaced it
         return run()
+    is_terminal = usual.isatty()  # asked now: one that is closed is none any more
     sys.stdout = output = Output(
         cast("BinaryIO", usual.buffer),  # pyright: ignore[reportUnknownMemberType]  (isinstance knows no type arguments)
         encoding=usual.encoding,
@@ -133,7 +135,7 @@ def watched(run: Callable[[], int]) -> int:
         return code
     # Python would try to write the rest once more at its exit, and complain.
     os.dup2(os.open(os.devnull, os.O_WRONLY), usual.fileno())
-    if isinstance(output.error, BrokenPipeError):
+    if isinstance(output.error, BrokenPipeError) or (is_terminal and output.error.errno == EIO):
         return code
     what = f"The output cannot be written: {(output.error.strerror or str(output.error)).lower()}"
     return say(Failure(what, "Free some space, or write it somewhere else"))
