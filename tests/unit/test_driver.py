@@ -6,7 +6,7 @@ import select
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -169,31 +169,52 @@ async def test_the_terminals_own_size_counts_and_not_what_the_environment_says(
     os.close(slave)
 
 
-async def test_a_key_after_the_beginning_of_a_character_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys: list[str] = []
+class Listening(TerminalDriver):
+    """Keeps its keys; there is no app. Reads no more after the key `q`."""
 
-    class Listening(TerminalDriver):
-        """Keeps its keys; there is no app."""
+    def __init__(self) -> None:
+        super().__init__(App())
+        self.keys: list[str] = []
 
-        def process_message(self, message: Message) -> None:
-            if isinstance(message, Key):
-                keys.append(message.key)
+    def process_message(self, message: Message) -> None:
+        if isinstance(message, Key):
+            self.keys.append(message.key)
+            if message.key == "q":
+                self.exit_event.set()
 
-        def _wait_for_room(self) -> None:
-            pass
+    def _wait_for_room(self) -> None:
+        pass
 
+
+@pytest.fixture
+async def typing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Listening, int, int]]:
+    """A driver that reads a terminal in a thread, and the terminal: master and slave."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     with os.fdopen(slave, "r", closefd=False) as stdin:
         monkeypatch.setattr(sys, "__stdin__", stdin)
-        driver = Listening(App())
+        driver = Listening()
         reading = threading.Thread(target=driver.run_input_thread, daemon=True)
         reading.start()
-        os.write(master, b"\xe9")  # in UTF-8 two more bytes follow it
-        until(lambda: not select.select([slave], [], [], 0)[0], what="a driver that has read it")
-        os.write(master, b"t")
-        until(lambda: keys[-1:] == ["t"], what="the key after it")
+        yield driver, master, slave
         driver.exit_event.set()
         reading.join()
     os.close(master)
     os.close(slave)
+
+
+async def test_a_key_after_the_beginning_of_a_character_is_not_lost(typing: tuple[Listening, int, int]) -> None:
+    driver, master, slave = typing
+    os.write(master, b"\xe9")  # in UTF-8 two more bytes follow it
+    until(lambda: not select.select([slave], [], [], 0)[0], what="a driver that has read it")
+    os.write(master, b"t")
+    until(lambda: driver.keys[-1:] == ["t"], what="the key after it")
+
+
+async def test_what_was_read_before_the_end_is_not_passed_on_after_it(typing: tuple[Listening, int, int]) -> None:
+    driver, master, _ = typing
+    os.write(master, b"aq" + b"b" * 1000)
+    until(driver.exit_event.is_set)
+    reading = [each for each in threading.enumerate() if each.name.endswith("(run_input_thread)")]
+    until(lambda: not any(each.is_alive() for each in reading), what="the end of the thread")
+    assert driver.keys == ["a", "q"]

@@ -321,6 +321,8 @@ class TerminalDriver(LinuxDriver):
             try:
                 for message in (*(parser.feed(text) if text else ()), *parser.tick()):
                     self._wait_for_room()
+                    if self.exit_event.is_set():  # the rest of a flood must not stand before the end
+                        return
                     self.process_message(message)
             except Exception as error:  # whatever it is, it is the terminal's, and must not end the app
                 to_log(error, "keys that cannot be understood")
