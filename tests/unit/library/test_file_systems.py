@@ -78,7 +78,7 @@ def test_a_session_is_held_without_locks_of_files_and_is_free_once_its_process_w
         assert holder.stdout.readline() == "held\n"
         alive, refused = run(TRY, session, env).stdout.splitlines()
         assert alive == "True"
-        assert "is being recorded by another Mictape" in refused
+        assert "Session session is being recorded" in refused
         holder.kill()
     assert run(TRY, session, env).stdout == "False\n"
 
