@@ -222,7 +222,7 @@ async def test_a_source_that_cannot_be_opened_is_said_and_nothing_is_lost(librar
     session, track = await begun(library, ScriptedEngine(), tmp_path / "missing.wav")
     with pytest.raises(MictapeError):
         await session.capture(track)
-    assert track.status("x", paused=False).state is State.DEVICE_LOST
+    assert track.status("x", paused=False).state is State.CANNOT_READ
     assert "missing.wav" in str(track.status("x", paused=False).hint)
     await session.close()
 
