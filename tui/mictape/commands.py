@@ -113,7 +113,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
             "Copy the selection; without one, quit.",
             of="app",
         ),
-        Command("stop", "q", "quit", "Finish the text and quit; a second press quits now.", 5, of="app"),
+        Command("stop", "q", "quit", "Finish the text and quit; press it again to quit now.", 5, of="app"),
     ),
 }
 """In the order the help screen shows them."""

@@ -77,7 +77,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         Binding("ctrl+o", "export", "export"),
         Binding("ctrl+d", "delete", "delete"),
         Binding("ctrl+z", "undo", "undo"),
-        Binding("ctrl+g", "record_on", "continue"),
+        Binding("ctrl+g", "record_on", "resume"),
         Binding("up", "list('move', -1)", show=False),
         Binding("down", "list('move', 1)", show=False),
         Binding("pageup", "list('turn', -1)", show=False),
