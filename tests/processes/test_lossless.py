@@ -100,7 +100,7 @@ def test_a_killed_capture_process_leaves_a_hole_of_the_true_length(clocked_mics:
         app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
         [child] = children_of(app.process.pid, CAPTURE)
         os.kill(child, signal.SIGKILL)
-        app.sees("s lost: restart", timeout_s=60)
+        app.sees("s lost: recording had to start again", timeout_s=60)
         [again] = children_of(app.process.pid, CAPTURE)
         assert again != child, "one other process, started at once"
         heard = count_samples(session, 1)
@@ -126,7 +126,7 @@ def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(
         os.kill(child, signal.SIGSTOP)
         app.until(lambda _: time.monotonic() > before + 1.5)  # longer than the device's buffer, not given up yet
         os.kill(child, signal.SIGCONT)
-        app.sees("s lost: overflow", timeout_s=60)
+        app.sees("s lost: the computer was too busy", timeout_s=60)
         heard = count_samples(session, 1)
         app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
         end(app)
@@ -176,7 +176,7 @@ def test_a_full_disk_is_said_until_there_is_room_and_then_the_recording_goes_on(
         app.until(has_tried_again, timeout_s=60)
         assert Tape.finished(session, 1).read(0, kept)
         ballast.unlink()
-        app.sees("OFFLINE", "s lost: restart", timeout_s=60)
+        app.sees("OFFLINE", "s lost: recording had to start again", timeout_s=60)
         heard = count_samples(session, 1)
         app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
         app.press("q")

@@ -117,7 +117,7 @@ def test_a_killed_capture_process_is_restarted_and_the_hole_is_told(
         has_recorded(app, home, 1)
         [child] = children_of(app.process.pid, "mictape.audio.capture.process")
         os.kill(child, signal.SIGKILL)
-        app.sees("s lost: restart", LISTENING, timeout_s=60)
+        app.sees("s lost: recording had to start again", LISTENING, timeout_s=60)
         app.until(lambda _: children_of(app.process.pid, "mictape.audio.capture.process") not in ([], [child]))
         pulse.play(speech.beckett, sink="vmic2_sink")
         app.sees("tried", timeout_s=60)

@@ -107,7 +107,8 @@ def test_twenty_terminals_leave_nothing_and_lose_nothing(
             until(lambda most=held: descriptors(app.process.pid) <= most, what="an end of what was opened")
             until(lambda tape=session: count_samples(tape, 1) >= KEPT, 60, what="a tape that is kept")
             end(app)
-            until(lambda: app.process.poll() is not None, what=f"the end of terminal {turn}")
+            # Keys come after all that was typed before them, and a flood of changes of the focus takes its time.
+            until(lambda: app.process.poll() is not None, 120, what=f"the end of terminal {turn}")
             until(lambda: not with_variable("MICTAPE_HOME", str(home)), what="the end of its children")
         tape = Tape.finished(session, 1).read(0, count_samples(session, 1))
         assert tape in once * (len(tape) // len(once) + 2), "not a sample of it is missing"
