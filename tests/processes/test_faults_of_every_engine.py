@@ -36,7 +36,7 @@ def lines_of(fault: str, second: int) -> list[Line]:
         case "garbled up":
             return [Line(garble_up_after=round(4.5 * second)), Line(garble_up_after=round(3.5 * second))]
         case "garbled down":
-            return [Line(garble_down_after=1_500), Line(garble_down_after=2_000)]
+            return [Line(garble_down_after=700)]  # the quietest server says little more than that in all
         case "half-open":
             return [Line(swallow_after=round(4.5 * second))]
         case _:
@@ -86,7 +86,7 @@ async def test_every_word_is_written_once_over_every_bad_line(case: Case, fault:
     if case.name == "openai-http" and "garbled" in fault:
         pytest.skip("what HTTP sends has no checks of its own: without TLS a garbled file is another file")
     faults = lines_of(fault, case.bytes_per_s)
-    assert await follow(case, tmp_path, WORDS, PACE, *faults) >= len(faults)
+    assert await follow(case, tmp_path, WORDS, PACE, *faults) > (0 if fault == "slow" else len(faults))
 
 
 @pytest.mark.proof
@@ -94,7 +94,7 @@ async def test_every_word_is_written_once_over_every_bad_line(case: Case, fault:
 async def test_every_word_is_written_once_over_a_line_that_is_cut_every_five_seconds(
     case: Case, tmp_path: Path
 ) -> None:
-    assert await follow(case, tmp_path, LONG, 1.0, then=lambda: Line(cut_after_s=CUT_S)) >= LONG_S / CUT_S
+    assert await follow(case, tmp_path, LONG, 1.0, then=lambda: Line(cut_after_s=CUT_S)) >= LONG_S // CUT_S
 
 
 @pytest.mark.proof
