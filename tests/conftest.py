@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from hypothesis import HealthCheck, settings
 from mictape.units import RATE
 from support import clocked_mic
 from support import pulse as pulse_server
+
+# nohup and shells without job control start their children with signals ignored, and Mictape leaves those ignored.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 # Property tests find examples, they measure nothing: a busy machine is no failure.
 settings.register_profile("mictape", deadline=None, suppress_health_check=[HealthCheck.too_slow])
