@@ -24,6 +24,8 @@ from mictape.engines.local.runtimes.transcribe_cpp import TranscribeCpp
 from mictape.models.trial import MANIFEST, Score, read_clips, score
 from mictape.units import RATE
 from support.judges import environment_with
+from support.local_engine import samples_of
+from support.recognizing import floats_of
 from support.whisper_weights import PACKAGES, convert, join
 
 PACKAGE = "faster-whisper==1.2.1"
@@ -102,8 +104,7 @@ def test_words_are_no_worse_than_by_the_weights_own_tool(
     whole = list[Score]()
     for clip in clips:
         model = model if model.language == clip.language else TranscribeCpp(file, clip.language)
-        samples, _ = soundfile.read(clip.path, dtype="float32")
-        decoded = completed(model.decoding(samples))
+        decoded = completed(model.decoding(floats_of(samples_of(clip.path))))
         whole.append(score(clip, " ".join(word.text for word in decoded.words)))
     assert sum(each.wrong for each in whole) <= sum(each.wrong for each in theirs), "whole clips"
 

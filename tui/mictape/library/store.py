@@ -249,7 +249,7 @@ class Store:
             ).fetchall()
             self._rename_words(key, rows, old, new)
 
-    def _rename_words(self, key: int, rows: list[sqlite3.Row], old: str | None, new: str) -> None:
+    def _rename_words(self, key: int, rows: list[sqlite3.Row], old: str | None, new: str | None) -> None:
         """Give the words of lines (`id`, `words`) that one speaker said to another."""
         for row in rows:
             words = _words(row["words"]) or ()
