@@ -22,7 +22,7 @@ import tty
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key
+from textual.events import AppBlur, AppFocus, Key
 from textual.message import Message
 
 from mictape import driver
@@ -175,8 +175,11 @@ class Listening(TerminalDriver):
     def __init__(self) -> None:
         super().__init__(App())
         self.keys: list[str] = []
+        self.focus: list[type[Message]] = []
 
     def process_message(self, message: Message) -> None:
+        if isinstance(message, AppFocus | AppBlur):
+            self.focus.append(type(message))
         if isinstance(message, Key):
             self.keys.append(message.key)
             if message.key == "q":
@@ -218,3 +221,13 @@ async def test_what_was_read_before_the_end_is_not_passed_on_after_it(typing: tu
     reading = [each for each in threading.enumerate() if each.name.endswith("(run_input_thread)")]
     until(lambda: not any(each.is_alive() for each in reading), what="the end of the thread")
     assert driver.keys == ["a", "q"]
+
+
+async def test_of_a_flood_of_focus_reports_the_latest_is_passed_on_and_every_key(
+    typing: tuple[Listening, int, int],
+) -> None:
+    driver, master, _ = typing
+    os.write(master, b"\x1b[I\x1b[O" * 300 + b"ab")
+    until(lambda: driver.keys == ["a", "b"], what="the keys behind the flood")
+    assert driver.focus[-1] is AppBlur
+    assert len(driver.focus) <= 600 // 100, "one of what was read at once"

@@ -16,7 +16,7 @@ import termios
 import time
 from codecs import getincrementaldecoder
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from threading import Condition, Thread
@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import AppBlur, AppFocus
 from textual.message import Message
 
 from mictape.terminal import RESTORE, to_log
@@ -200,6 +201,12 @@ def _hang_up(app: App[Any]) -> None:
         app.hang_up()
 
 
+def _with_latest_focus(messages: Sequence[Message]) -> Iterator[Message]:
+    """Leave out reports of the focus that a later one overtakes: Textual restyles every widget for each."""
+    latest = max((at for at, each in enumerate(messages) if isinstance(each, AppFocus | AppBlur)), default=None)
+    return (each for at, each in enumerate(messages) if at == latest or not isinstance(each, AppFocus | AppBlur))
+
+
 class TerminalDriver(LinuxDriver):
     """Draws on the terminal and reads it, without waiting for it and without trusting it.
 
@@ -319,7 +326,7 @@ class TerminalDriver(LinuxDriver):
                     return
             text = decode(data)  # nothing where a character has only begun: for the parser that is the end of all input
             try:
-                for message in (*(parser.feed(text) if text else ()), *parser.tick()):
+                for message in _with_latest_focus([*(parser.feed(text) if text else ()), *parser.tick()]):
                     self._wait_for_room()
                     if self.exit_event.is_set():  # the rest of a flood must not stand before the end
                         return
