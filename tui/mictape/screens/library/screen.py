@@ -10,7 +10,7 @@ from textual import getters, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
@@ -31,6 +31,7 @@ from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
+from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
 from mictape.widgets.status_line import StatusLine
 
@@ -138,7 +139,7 @@ class LibraryScreen(Question[SessionChoice | None]):
             yield self._list
             yield self._preview
         yield self._facts
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """List the newest sessions."""

@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Footer
 
 from mictape.audio.ports import PlayerPort
 from mictape.commands import explained, keymap_in
@@ -23,6 +22,7 @@ from mictape.screens.main.selecting import Selecting
 from mictape.session.session import Session
 from mictape.session.state import Status
 from mictape.transcript.model import GAP, Transcript
+from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine
 from mictape.widgets.survives import SurvivesErrors
@@ -76,7 +76,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         yield self.status
         yield self.view
         yield self.search_bar
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """The keys that move go to the text."""
