@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from textual.command import CommandPalette
+from textual.command import Command as PaletteCommand
+from textual.command import CommandList, CommandPalette
 from textual.widgets import Input
 
 from mictape.commands import COMMANDS
@@ -60,6 +61,23 @@ async def test_the_palette_has_every_command_with_its_keys_and_runs_it(home: Pat
         await until_async(lambda: "home" in app.export_screenshot())
         await pilot.press("enter")
         await until_async(lambda: app._main.view.cursor_id == app.transcript.id_at(0))
+
+
+def offered(commands: CommandList) -> set[str | None]:
+    """The titles of the commands in the palette."""
+    return {option.hit.text for option in commands.options if isinstance(option, PaletteCommand)}
+
+
+async def test_over_a_dialog_the_palette_offers_nothing_that_acts_on_the_text_behind_it(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("question_mark", "ctrl+p")
+        await until_async(lambda: isinstance(app.screen, CommandPalette))
+        commands = app.screen.query_one(CommandList)
+        await until_async(lambda: {"pause", "theme"} <= offered(commands))
+        assert offered(commands) == {command.title for command in COMMANDS if command.of == "app"} - {"palette"}
+        app.screen.query_one(Input).value = "m"
+        await until_async(lambda: {"fold meters"} <= offered(commands) and "pause" not in offered(commands))
+        assert "mark" not in offered(commands)
 
 
 async def test_every_command_has_an_action_where_it_belongs(home: Path) -> None:

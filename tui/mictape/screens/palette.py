@@ -1,5 +1,6 @@
 """The command palette: every command by name, with its keys; the usual ones first."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Protocol, cast
 
@@ -7,6 +8,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from mictape.commands import COMMANDS, Command, KeyMap, shown_keys
+from mictape.screens.main.transcript_screen import TranscriptScreen
 
 ORDER = sorted(
     (command for command in COMMANDS if command.of != "search"), key=lambda each: each.footer or len(COMMANDS)
@@ -31,17 +33,21 @@ class CommandProvider(Provider):
     def _runner(self) -> _Runner:
         return cast("_Runner", self.app)
 
+    def _offered(self) -> Iterable[Command]:
+        """All but the palette itself; over a dialog or the library none that acts on the text behind it."""
+        with_text = isinstance(self.screen, TranscriptScreen)
+        return (each for each in ORDER if each.id != "command_palette" and (with_text or each.of == "app"))
+
     async def discover(self) -> Hits:
         """All of them, while nothing is typed."""
-        for command in ORDER:
-            if command.id != "command_palette":
-                run = partial(self._runner.run_command, command)
-                yield DiscoveryHit(self._shown(command, Content(command.title)), run, command.title, command.help)
+        for command in self._offered():
+            run = partial(self._runner.run_command, command)
+            yield DiscoveryHit(self._shown(command, Content(command.title)), run, command.title, command.help)
 
     async def search(self, query: str) -> Hits:
         """Those whose name fits."""
         matcher = self.matcher(query)
-        for command in ORDER:
+        for command in self._offered():
             if (score := matcher.match(command.title)) > 0:
                 title = matcher.highlight(command.title)
                 run = partial(self._runner.run_command, command)
