@@ -32,7 +32,7 @@ async def test_marks_edits_and_names_are_undone_one_after_the_other(home: Path) 
         await until_async(lambda: isinstance(app.screen, Ask))
         await pilot.press(*"Me", "enter")
         await until_async(lambda: session.tracks[0].name == "Me")
-        await until_async(lambda: kept(home)[-1].speaker == "Berta")
+        await until_async(lambda: next(each for each in kept(home) if each.id == line).speaker == "Berta")
         await pilot.press("u")
         assert session.tracks[0].name == track, "what was typed had replaced it"
         await pilot.press("u")
@@ -94,11 +94,11 @@ async def test_a_time_leads_to_the_line_that_is_labelled_so_and_marks_keys_to_no
         assert session is not None
         line = next(each for each in map(transcript.line_of, transcript.ids()) if each.start % RATE)
         label = clock(line.start)
-        last = [each for each in map(transcript.line_of, transcript.ids()) if clock(each.start) == label][-1]
+        first = next(each for each in map(transcript.line_of, transcript.ids()) if clock(each.start) == label)
         await pilot.press("g")
         await until_async(lambda: isinstance(app.screen, Ask))
         await pilot.press(*label, "enter")
-        await until_async(lambda: view.cursor_id == last.id)
+        await until_async(lambda: view.cursor_id == first.id)
         note = session.writer.note(session.tracks[0], "written")
         await pilot.press("home", "right_curly_bracket")
         await until_async(lambda: view.cursor_id == note)

@@ -84,14 +84,19 @@ class ParrotEngine(RemoteEngine[ParrotOptions, ParrotConnection]):
     Options: ClassVar = ParrotOptions
     name = "parrot"
     service = "Parrot"
+    domain = "parrot.invalid"
+    """The vendor's: a server elsewhere is one's own, and costs nothing."""
     key_variable = "PARROT_API_KEY"
     """Asked for by `mictape login parrot`; leave it out when there is no key."""
 
-    def _describe(self) -> str:
+    def _model(self) -> str:
         return self._options.accent or "plain"
 
     def _able(self) -> Capabilities:
-        return Capabilities(block_ms=(20, 1000), fastest_pace=None, billed=True, usd_per_hour=0.12)
+        return Capabilities(block_ms=(20, 1000), fastest_pace=None)
+
+    def _usd_per_hour(self) -> float:
+        return 0.12
 
     def _demands_key(self) -> bool:
         return True

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -128,7 +128,15 @@ LEAVING: list[tuple[str, Callable[[ScreenApp], None], int]] = [
     ("SIGHUP", lambda app: app.signal(signal.SIGHUP), 129),
     ("closed", lambda app: app.hang_up(), 129),
 ]
-leaving = pytest.mark.parametrize(("leave", "code"), [pytest.param(*how, id=name) for name, *how in LEAVING])
+Q: tuple[str, Callable[[ScreenApp], None], int] = ("q", lambda app: app.press("q"), 0)
+
+
+def leaving(
+    *quick: str, ways: Sequence[tuple[str, Callable[[ScreenApp], None], int]] = LEAVING
+) -> pytest.MarkDecorator:
+    """Every way to leave; those that are not named are left to the proof: each starts the app once more."""
+    cases = [pytest.param(*how, id=name, marks=[] if name in quick else [pytest.mark.proof]) for name, *how in ways]
+    return pytest.mark.parametrize(("leave", "code"), cases)
 
 
 def leaves(app: ScreenApp, leave: Callable[[ScreenApp], None], code: int) -> None:
@@ -141,7 +149,7 @@ def leaves(app: ScreenApp, leave: Callable[[ScreenApp], None], code: int) -> Non
         assert app.modes() == app.before
 
 
-@leaving
+@leaving("Ctrl-C", "closed")
 def test_leaving_works_at_the_first_question(leave: Callable[[ScreenApp], None], code: int, home: Path) -> None:
     with screen_app(env=os.environ) as app:
         app.sees("Record from", timeout_s=60)
@@ -149,7 +157,7 @@ def test_leaving_works_at_the_first_question(leave: Callable[[ScreenApp], None],
     assert sessions_of(home) == []
 
 
-@leaving
+@leaving("SIGTERM")
 def test_leaving_works_after_the_first_question_was_left(leave: Callable[[ScreenApp], None], code: int) -> None:
     with screen_app(env=os.environ) as app:
         app.sees("Record from", timeout_s=60)
@@ -172,13 +180,14 @@ def cut_off(home: Path, speech: Speech) -> Path:
     return home
 
 
-def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(cut_off: Path, speech: Speech) -> None:
-    q: tuple[str, Callable[[ScreenApp], None], int] = ("q", lambda app: app.press("q"), 0)
-    for _, leave, code in (*LEAVING, q):
-        with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
-            app.sees("A session was cut off", "Continue it", timeout_s=60)
-            leaves(app, leave, code)
-    assert len(sessions_of(cut_off)) == 1, "nothing was decided: it is offered again each time"
+@leaving("q", ways=(*LEAVING, Q))
+def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(
+    leave: Callable[[ScreenApp], None], code: int, cut_off: Path, speech: Speech
+) -> None:
+    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+        app.sees("A session was cut off", "Continue it", timeout_s=60)
+        leaves(app, leave, code)
+    assert len(sessions_of(cut_off)) == 1, "nothing was decided: it is offered again"
 
 
 def test_the_question_of_a_session_that_was_cut_off_hears_keys_in_a_terminal_without_focus(
@@ -195,7 +204,7 @@ def test_the_question_of_a_session_that_was_cut_off_hears_keys_in_a_terminal_wit
     assert len(sessions_of(cut_off)) == 2, "the second of the ways was chosen"
 
 
-@leaving
+@leaving("SIGINT", "SIGHUP")
 def test_leaving_works_while_the_model_is_loading(
     leave: Callable[[ScreenApp], None], code: int, speech: Speech
 ) -> None:
@@ -204,7 +213,14 @@ def test_leaving_works_while_the_model_is_loading(
         leaves(app, leave, code)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.proof),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.proof),
+    ],
+)
 def test_a_signal_ends_it_at_any_moment_before_the_first_frame(number: signal.Signals, speech: Speech) -> None:
     moments = random.Random(number)
     for _ in range(4):

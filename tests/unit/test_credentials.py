@@ -255,12 +255,12 @@ async def test_engines_for_programs_follow_the_service(home: Path, ring_env: dic
         await asyncio.to_thread(configure, home, f'[engines.parrot]\nurl = "{server.url}/v1?token=4711"\n')
         assert await parrot() == {
             "name": "parrot",
-            "title": "parrot · plain",
+            "title": f"parrot · plain · {server.url.removeprefix('ws://')}",
             "state": "ready",
             "why": None,
             "remedy": None,
-            "leaves": "sound goes to 127.0.0.1",
-            "usd_per_hour": 0.12,
+            "leaves": "sound goes to a server on this machine",
+            "usd_per_hour": None,
         }
         assert server.peers == [], "to look costs nothing"
     gone = await parrot()

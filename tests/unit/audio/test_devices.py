@@ -236,9 +236,9 @@ def test_the_install_command_is_this_machines(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", str(tmp_path))
     assert devices.no_portaudio().remedy == "Install PortAudio and the ALSA plug-ins with your package manager"
     (tmp_path / "zypper").touch(0o700)
-    assert devices.no_portaudio().remedy == "Run: sudo zypper install libportaudio2 alsa-plugins-pulse"
+    assert devices.no_portaudio().remedy == "Run: sudo zypper install libportaudio2 pulseaudio-utils"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert devices.no_pulse_plugin().remedy == "Run: zypper install libportaudio2 alsa-plugins-pulse"
+    assert devices.no_pulse_plugin().remedy == "Run: zypper install libportaudio2 pulseaudio-utils"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sentence names Linux's sound servers")

@@ -172,7 +172,7 @@ def test_a_session_in_which_nothing_happened_is_not_kept(store: Store) -> None:
         store.close_session(file.session)
     kept.append(file.session)
     assert [trash.discard_if_empty(store, id) for id in (empty, *kept)] == [True, False, False, False, False]
-    assert not trash.discard_if_empty(store, empty), "it is gone already"
+    assert trash.discard_if_empty(store, empty), "it is gone already"
     assert not (store.sessions_folder / empty).exists()
     assert sorted(each.id for each in store.sessions()) == sorted(kept)
 

@@ -61,13 +61,13 @@ def expire(store: Store, days: float, *, now_utc_s: float | None = None) -> list
 
 
 def discard_if_empty(store: Store, session: str) -> bool:
-    """Remove a closed session in which nothing happened; whether it was one. Its folder must have been released.
+    """Remove a closed session in which nothing happened; whether it is gone. Its folder must have been released.
 
     Nothing happened in it when only devices were recorded, for less than `LEAST_KEPT`, and it has no line, note, mark,
-    tag or title of the person's. One that is gone already is none. Raises MictapeError as `purge`.
+    tag or title of the person's. It may be gone already. Raises MictapeError as `purge`.
     """
     if not store.rows("SELECT 1 FROM sessions WHERE id = ? AND deleted_utc_s IS NULL", session):
-        return False
+        return True
     if any(track.kind not in ("microphone", "computer sound") for track in store.tracks(session)):
         return False
     found = store.session(session)

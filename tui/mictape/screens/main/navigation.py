@@ -53,24 +53,27 @@ class Navigation:
 
         def go(answer: str | None) -> None:
             if answer:
-                self._go_to_time(self._sample_of(answer))
+                self._go_to_time(*self._second_of(answer))
 
-        self._page.app.push_screen(Ask("Go to", hint=TIMES, check=self._sample_of), go)
+        self._page.app.push_screen(Ask("Go to", hint=TIMES, check=self._second_of), go)
 
-    def _sample_of(self, answer: str) -> int:
-        """Session time of what was typed; the end of a second as lines are labelled with. Raises MictapeError."""
+    def _second_of(self, answer: str) -> tuple[int, int]:
+        """The second that was typed, its first and last session time: lines are labelled so. Raises MictapeError."""
         if self._page.session is None or not self._page.session.tracks:
             raise MictapeError(NOTHING_YET)
         here = self._page.line.start if self._page.line is not None else 0
         wish = parse(answer)
         at = sample_of(wish, self._page.session.tracks[0], here)
-        return at if isinstance(wish, FromHere) else at + RATE - 1
+        return (at, at) if isinstance(wish, FromHere) else (at, at + RATE - 1)
 
-    def _go_to_time(self, at: int) -> None:
-        """Put the cursor on what was said then: the last line that begins no later."""
-        index = self._page.transcript.index_at(at)
+    def _go_to_time(self, first: int, last: int) -> None:
+        """Put the cursor on what was said then: the first line that begins then, else the last one before."""
+        transcript = self._page.transcript
+        index = transcript.index_at(last)
         if index is not None:
-            self._page.view.go_to(self._page.transcript.id_at(index))
+            while index and transcript.start(index - 1) >= first:
+                index -= 1
+            self._page.view.go_to(transcript.id_at(index))
 
     def toggle_clock(self) -> None:
         """Show wall-clock times beside the lines, or recording times again."""
