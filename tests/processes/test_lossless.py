@@ -60,7 +60,7 @@ def test_nothing_is_lost_while_the_app_is_held_up_for_two_seconds_again_and_agai
     assert_whole(session, seconds * RATE)
 
 
-@pytest.mark.parametrize("seconds", LENGTHS)
+@pytest.mark.parametrize("seconds", [20, LENGTHS[1]])  # the pipe takes 64 KiB
 def test_nothing_is_lost_while_the_app_is_stopped_by_ctrl_z_and_its_status_pipe_is_full(
     clocked_mics: ClockedMics, home: Path, seconds: int
 ) -> None:

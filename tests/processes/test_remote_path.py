@@ -86,6 +86,7 @@ def hold_good(local: Done, remote: Done) -> None:
     assert max(found.missing, found.extra) < RUN, remote.out
 
 
+@pytest.mark.proof
 async def test_a_line_that_is_cut_every_five_seconds(speech: Speech, tmp_path: Path) -> None:
     recording = beginning(speech.two_cities, BEGINNING_S, tmp_path / "beginning.wav")
     local, remote = await cut_every(5_000, recording, tmp_path / "log")

@@ -152,6 +152,7 @@ def test_finals_that_come_late_come_while_the_state_line_says_catching_up(times:
     assert {said.state for said in late} == {State.CATCHING_UP}
 
 
+@pytest.mark.proof
 def test_partials_of_two_tracks_share_the_time_of_one(reading: bytes) -> None:
     spoken = pcm_of(without_pauses(floats_of(reading)))[: 2 * 10 * RATE] + SILENCE
     alone = SlowMachine(3, [spoken]).run()
