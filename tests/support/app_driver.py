@@ -42,7 +42,7 @@ async def handled(
     async with app.run_test(size=(100, 24)) as pilot:
         try:
             await until_async(lambda: len(app.transcript) == lines)
-            await until_async(lambda: app._main.view.cursor_id is not None)
+            await until_async(lambda: app._main.view.cursor_id == app.transcript.id_at(lines - 1))
             yield app, pilot
         finally:
             app.action_stop()
