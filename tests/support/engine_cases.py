@@ -10,7 +10,7 @@ from mictape.engines import catalog
 from mictape.engines.base import Engine
 from mictape.engines.remote import RemoteEngine
 from servers import assemblyai, assemblyai_v2, deepgram, elevenlabs, mistral, openai, openai_http, soniox, vllm
-from servers.base import Server, serve
+from servers.base import serve
 from servers.ear import Hears
 from servers.sherpa import OfflineServer, OnlineServer
 from servers.vosk import VoskServer
@@ -57,9 +57,8 @@ class Case:
 
 
 @asynccontextmanager
-async def _served(handler: object, path: str = "") -> AsyncGenerator[Served]:
-    server: Server
-    async with serve(handler, admit=getattr(handler, "admit", None)) as server:  # type: ignore[arg-type]
+async def _served(serving: AbstractAsyncContextManager[Any], path: str = "") -> AsyncGenerator[Served]:
+    async with serving as server:
         served = Served(server.url + path, [])
         yield served
     served.violations.extend(server.violations)
@@ -68,23 +67,11 @@ async def _served(handler: object, path: str = "") -> AsyncGenerator[Served]:
 def _handler(
     make: Callable[[Hears | None], object], path: str = ""
 ) -> Callable[[Hears | None], AbstractAsyncContextManager[Served]]:
-    return lambda hears: _served(make(hears), path)
+    def serves(hears: Hears | None) -> AbstractAsyncContextManager[Served]:
+        handler = make(hears)
+        return _served(serve(handler, admit=getattr(handler, "admit", None)), path)  # type: ignore[arg-type]
 
-
-@asynccontextmanager
-async def _openai(hears: Hears | None) -> AsyncGenerator[Served]:
-    async with openai.openai_server(hears or ()) as server:
-        served = Served(server.url, [])
-        yield served
-    served.violations.extend(server.violations)
-
-
-@asynccontextmanager
-async def _vllm(hears: Hears | None) -> AsyncGenerator[Served]:
-    async with vllm.vllm_server(hears or ()) as server:
-        served = Served(server.url, [])
-        yield served
-    served.violations.extend(server.violations)
+    return serves
 
 
 @asynccontextmanager
@@ -124,8 +111,8 @@ CASES: Final = [
     ),
     Case("deepgram", _handler(lambda hears: deepgram.V1Server(hears=hears)), deepgram.KEY),
     Case("deepgram", _handler(lambda hears: deepgram.FluxServer(hears=hears)), deepgram.KEY, {"api": "flux"}),
-    Case("openai", _openai, openai.KEY, {}, BASE64 * 3 // 2),
-    Case("vllm", _vllm, None, {"model": vllm.MODEL}, BASE64),
+    Case("openai", lambda hears: _served(openai.openai_server(hears or ())), openai.KEY, {}, BASE64 * 3 // 2),
+    Case("vllm", lambda hears: _served(vllm.vllm_server(hears or ())), None, {"model": vllm.MODEL}, BASE64),
     Case("sherpa-onnx", _handler(lambda hears: OnlineServer(hears=hears)), None, {}, 64_000),
     Case("sherpa-onnx", _handler(lambda hears: OfflineServer(hears=hears)), None, {"mode": "offline"}, 64_000),
     Case("vosk", _handler(lambda hears: VoskServer(hears=hears))),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Required, TypedDict, Unpack
 
 from mictape.audio.devices import Device
 from mictape.audio.messages import Ended, Hole, Paused, Progress
@@ -39,6 +39,19 @@ from mictape.vad.client import Listening
 STOPPED: Final = "the session was stopped first"
 
 
+class Parts(TypedDict, total=False):
+    """What every session can be given, however it is opened."""
+
+    log: Required[Path]
+    sound: SoundPort | None
+    """Makes sources and players; None: those of this machine."""
+    transcript: Transcript | None
+    """Shows its text; None: one of its own."""
+    plan: Plan | None
+    listening: Listening | None
+    """Detects speech; None: it is estimated from the levels."""
+
+
 class Session:
     """Joins sound, engine and text while one session is recorded.
 
@@ -54,17 +67,11 @@ class Session:
         engine: Engine,
         request: Request,
         *,
-        log: Path,
-        sound: SoundPort | None = None,
-        transcript: Transcript | None = None,
-        plan: Plan | None = None,
-        listening: Listening | None = None,
         connections: int = 0,
+        **parts: Unpack[Parts],
     ) -> None:
-        """Use `begin`, `go_on`, `complete` or `read`.
-
-        `listening` detects speech; None: it is estimated from the levels. `connections` have been made before.
-        """
+        """Use `begin`, `go_on`, `complete` or `read`. `connections` have been made before."""
+        transcript, listening = parts.get("transcript"), parts.get("listening")
         self.folder = folder
         self.engine = engine
         self.transcript = Transcript() if transcript is None else transcript
@@ -77,8 +84,8 @@ class Session:
         self._samples_before: list[int] = []
         """Lengths of the tapes when it was opened."""
         self._request = request
-        self._plan = plan or Plan()
-        self._sound = sound or SoundSystem(log)
+        self._plan = parts.get("plan") or Plan()
+        self._sound = parts.get("sound") or SoundSystem(parts["log"])
         self._listening = listening
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._joining = asyncio.Lock()
@@ -99,26 +106,11 @@ class Session:
         library: Library,
         engine: Engine,
         request: Request,
-        *,
-        log: Path,
-        sound: SoundPort | None = None,
-        transcript: Transcript | None = None,
-        plan: Plan | None = None,
-        listening: Listening | None = None,
+        **parts: Unpack[Parts],
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
         folder = await library.run(Store.create_session, settings={"engine": engine.name, "engine_title": engine.title})
-        return cls(
-            folder,
-            library,
-            engine,
-            request,
-            log=log,
-            sound=sound,
-            transcript=transcript,
-            plan=plan,
-            listening=listening,
-        )
+        return cls(folder, library, engine, request, **parts)
 
     @classmethod
     async def go_on(
@@ -128,12 +120,7 @@ class Session:
         spec: SourceSpec | None,
         engine: Engine,
         request: Request,
-        *,
-        log: Path,
-        sound: SoundPort | None = None,
-        transcript: Transcript,
-        plan: Plan | None = None,
-        listening: Listening | None = None,
+        **parts: Unpack[Parts],
     ) -> "Session":
         """Go on with a session that was interrupted: its lines are there, and what has no text yet is open.
 
@@ -141,18 +128,7 @@ class Session:
         joined again by the caller; without `spec` the first one has, too. Raises MictapeError.
         """
         folder = await library.run(Store.resume_session, stored.session.id)
-        session = cls(
-            folder,
-            library,
-            engine,
-            request,
-            log=log,
-            sound=sound,
-            transcript=transcript,
-            plan=plan,
-            listening=listening,
-            connections=stored.connections,
-        )
+        session = cls(folder, library, engine, request, connections=stored.connections, **parts)
         session._show(stored, spec)
         return session
 
@@ -163,12 +139,7 @@ class Session:
         stored: StoredSession,
         engine: Engine,
         request: Request,
-        *,
-        log: Path,
-        sound: SoundPort | None = None,
-        transcript: Transcript | None = None,
-        plan: Plan | None = None,
-        listening: Listening | None = None,
+        **parts: Unpack[Parts],
     ) -> "Session":
         """Open a session to complete it: nothing is recorded, and every gap of it is open again.
 
@@ -176,18 +147,7 @@ class Session:
         """
         for left in stored.tracks:
             left.coverage.reopen()
-        return await cls.go_on(
-            library,
-            stored,
-            None,
-            engine,
-            request,
-            log=log,
-            sound=sound,
-            transcript=Transcript() if transcript is None else transcript,
-            plan=plan,
-            listening=listening,
-        )
+        return await cls.go_on(library, stored, None, engine, request, **parts)
 
     @classmethod
     async def read(
@@ -196,26 +156,14 @@ class Session:
         stored: StoredSession,
         engine: Engine,
         request: Request,
-        *,
-        log: Path,
-        sound: SoundPort | None = None,
-        listening: Listening | None = None,
+        **parts: Unpack[Parts],
     ) -> "Session":
         """Open a finished session to read and edit it: nothing is recorded, and what has no text yet is a gap.
 
         Opening and closing it write nothing. Raises MictapeError, also when it is recorded or open already.
         """
         folder = await library.run(Store.hold_session, stored.session.id)
-        session = cls(
-            folder,
-            library,
-            engine,
-            request,
-            log=log,
-            sound=sound,
-            listening=listening,
-            connections=stored.connections,
-        )
+        session = cls(folder, library, engine, request, connections=stored.connections, **parts)
         session.reading = True
         session._show(stored, None)
         for track, left in zip(session.tracks, stored.tracks, strict=True):
