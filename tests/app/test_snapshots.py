@@ -95,7 +95,7 @@ def dialogs(home: Path) -> Mapping[str, tuple[Callable[[], Screen[Any]], str]]:
         "export": (lambda: ExportScreen(parts, Path("/home/anna/talk.md"), export), "the selection"),
         "help": (lambda: HelpScreen(kept=kept, engine="local", offline=True, version="1.0"), "Recording"),
         "language": (lambda: LanguageScreen("de", catalogue.for_language("de")[0]), "English"),
-        "leave": (lambda: LeaveScreen("00:12:41", "q"), "recorded"),
+        "leave": (lambda: LeaveScreen("00:12:41", ["q"]), "recorded"),
         "models": (
             lambda: ModelsScreen(catalogue, ModelStore.here(where), downloads, in_use="tiny-en"),
             "tiny-en",

@@ -13,7 +13,7 @@ from textual.worker import Worker, WorkerError
 
 from mictape import __version__
 from mictape.cli import output
-from mictape.commands import Command, Owner, bindings
+from mictape.commands import Command, Owner, bindings, keys_of, named
 from mictape.failure import Advice, ExitCode, Failure, MictapeError, unexpected
 from mictape.flows.devices import DeviceFlow
 from mictape.flows.engines import EngineFlow
@@ -331,7 +331,7 @@ class MictapeApp(TerminalApp):
         if isinstance(self.screen, ReadingScreen) and tracks:
             self.screen.go_to("recording")
         elif tracks and devices_of(tracks) and tracks[0].end > ASK_FROM and not self._recording.stopping:
-            length, keys = clock(tracks[0].end), self.keymap.get("stop", "q")
+            length, keys = clock(tracks[0].end), keys_of(named("stop"), self.keymap)
             self.push_screen(LeaveScreen(length, keys), lambda stop: self.action_stop() if stop else None)
         else:
             self.action_stop()

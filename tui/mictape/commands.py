@@ -176,6 +176,12 @@ def keymap_in(node: DOMNode) -> KeyMap:
     return keymap
 
 
+def named(id: str) -> Command:
+    """The command with this id."""
+    [command] = [command for command in COMMANDS if command.id == id]
+    return command
+
+
 def keys_of(command: Command, keymap: KeyMap) -> tuple[str, ...]:
     """A command's keys, as Textual names them."""
     return tuple(keymap.get(command.id, command.key).split(","))
@@ -183,8 +189,7 @@ def keys_of(command: Command, keymap: KeyMap) -> tuple[str, ...]:
 
 def shown_key(id: str, keymap: KeyMap) -> str:
     """The first key of a command, as it is written on the keyboard, for a hint."""
-    [command] = [command for command in COMMANDS if command.id == id]
-    return format_key(keys_of(command, keymap)[0])
+    return format_key(keys_of(named(id), keymap)[0])
 
 
 def shown_keys(command: Command, keymap: KeyMap) -> str:

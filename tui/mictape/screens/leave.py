@@ -1,5 +1,6 @@
 """Asks before a recording that has gone on for a while is ended."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -20,11 +21,11 @@ class LeaveScreen(Question[bool | None]):
         Binding("escape,n", "answer(False)", "go on recording"),
     ]
 
-    def __init__(self, length: str, key: str) -> None:
-        """`length`: how much was recorded, as it is shown; `key`: the key that quits, as Textual names it."""
+    def __init__(self, length: str, keys: Sequence[str]) -> None:
+        """`length`: how much was recorded, as it is shown; `keys`: those that quit, as Textual names them."""
         super().__init__()
         self._length = length
-        self._key = key
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         """The question, and the two answers."""
@@ -35,7 +36,7 @@ class LeaveScreen(Question[bool | None]):
 
     def on_mount(self) -> None:
         """The key that asked is the answer, too."""
-        for key in self._key.split(","):
+        for key in self._keys:
             self._bindings.bind(key, "answer(True)", show=False)
 
     def action_answer(self, stop: bool) -> None:
