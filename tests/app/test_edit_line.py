@@ -2,6 +2,13 @@
 
 from pathlib import Path
 
+from textual import events
+from textual.widgets import Input
+
+from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
+from mictape.widgets.choice import Choice
+from mictape.widgets.line_field import LineField
+from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import handled, texts
 from support.waiting import until_async
 
@@ -26,7 +33,120 @@ async def test_escape_changes_nothing(home: Path) -> None:
 async def test_a_speaker_is_named_and_a_word_is_expected_from_now_on(home: Path) -> None:
     async with handled(home) as (app, pilot):
         assert app.session is not None
-        await pilot.press("home", "enter", "down", *"Anna", "down", *"Tellson", "enter")
+        await pilot.press("home", "enter", "down", *"Anna", "down", "down", *"Tellson", "enter")
         await until_async(lambda: app.transcript.line(0).speaker == "Anna")
         await until_async(lambda: app.session and app.session._request.key_terms == ("Tellson",))
         assert app.transcript.line(1).speaker is None, "a line without a speaker has one of its own"
+
+
+async def test_the_field_grows_with_the_text_and_enter_saves_all_of_it(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session, line = app.session, app.transcript.id_at(0)
+        assert session is not None
+        long = "word " * 60 + "end"
+        session.writer.edit(line, long)
+        await pilot.press("home", "enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        field = app.screen.query_one(LineField)
+        await until_async(lambda: field.size.height > 2)
+        assert field.place == len(long)
+        rows = field.size.height
+        await pilot.press("up")
+        await until_async(lambda: field.place < len(long))
+        assert app.focused is field, "there is another row above"
+        await pilot.press("down", "end", *" and more", "enter")
+        await until_async(lambda: app.transcript.text_of(line) == long + " and more")
+        assert rows == 4  # 303 characters in rows of about 86
+
+
+async def test_the_cursor_begins_at_the_word_that_is_selected_or_found(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session, line = app.session, app.transcript.id_at(0)
+        assert session is not None
+        session.writer.edit(line, "find the word here")
+        await pilot.press("slash", *"word", "enter")
+        await until_async(lambda: app._main.view.cursor_id == line)
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        await until_async(lambda: app.screen.query_one(LineField).place == 9)
+        await pilot.press("X", "enter")
+        await until_async(lambda: app.transcript.text_of(line) == "find the Xword here")
+
+
+async def test_what_is_pasted_stays_one_line(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        line = app.transcript.id_at(0)
+        await pilot.press("home", "enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        app.post_message(events.Paste(" two\nrows"))
+        field = app.screen.query_one(LineField)
+        await until_async(lambda: field.text == "w1 two rows")
+        await pilot.press("enter")
+        await until_async(lambda: app.transcript.text_of(line) == "w1 two rows")
+
+
+async def test_a_name_goes_to_this_line_and_the_following(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("home", "down", "enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        await pilot.press("down", *"Anna", "down", "right")
+        assert app.screen.query_one(Choice).value == "following"
+        await pilot.press("enter")
+        await until_async(lambda: app.transcript.line(1).speaker == "Anna")
+        assert [app.transcript.line(at).speaker for at in (0, 1, 5)] == [None, "Anna", "Anna"]
+        await pilot.press("u")
+        assert app.transcript.line(1).speaker is None
+
+
+async def test_selected_lines_get_a_speaker(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("home", "shift+down", "shift+down", "s")
+        await until_async(lambda: isinstance(app.screen, NameSpeaker))
+        assert "2 selected lines" in str(app.screen.query_one(Choice).render())
+        await pilot.press(*"Ben", "enter")
+        await until_async(lambda: app.transcript.line(1).speaker == "Ben")
+        assert [app.transcript.line(at).speaker for at in (0, 1, 2)] == ["Ben", "Ben", None]
+        await pilot.press("s")
+        await until_async(lambda: isinstance(app.screen, NameSpeaker))
+        await pilot.press("escape")
+        await pilot.press("u")
+        assert [app.transcript.line(at).speaker for at in (0, 1, 2)] == [None, None, None]
+
+
+async def test_lines_are_joined_and_split_with_the_cursor_on_what_comes_of_it(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("home", "J")
+        await until_async(lambda: texts(app)[0] == "w1 w2")
+        assert app._main.view.cursor_id == app.transcript.id_at(0)
+        await pilot.press("S")
+        await until_async(lambda: isinstance(app.screen, SplitLine))
+        await pilot.press("left", "right", "enter")
+        await until_async(lambda: texts(app)[:2] == ["w1", "w2"])
+        assert app._main.view.cursor_id == app.transcript.id_at(1)
+        await pilot.press("u")
+        assert texts(app)[0] == "w1 w2"
+        await pilot.press("u")
+        assert texts(app)[:3] == ["w1", "w2", "w3"]
+        assert app._main.view.cursor_id == app.transcript.id_at(0)
+
+
+async def test_a_line_is_split_before_the_selected_word_at_once(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session, line = app.session, app.transcript.id_at(0)
+        assert session is not None
+        session.writer.edit(line, "one two three")
+        app._main.view.go_to(line)
+        app._main.selections = {app._main.view: selection_of(line, (4, 7))}
+        await pilot.press("S")
+        await until_async(lambda: texts(app)[:2] == ["one", "two three"])
+        assert app.transcript.line(0).end <= app.transcript.line(1).start
+
+
+async def test_a_note_is_undone(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("t")
+        await until_async(lambda: len(app.screen.query(Input)) == 1)
+        await pilot.press(*"wrong", "enter")
+        await until_async(lambda: "wrong" in texts(app))
+        await pilot.press("u")
+        assert "wrong" not in texts(app)

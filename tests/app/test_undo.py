@@ -99,6 +99,6 @@ async def test_a_time_leads_to_the_line_that_is_labelled_so_and_marks_keys_to_no
         await until_async(lambda: isinstance(app.screen, Ask))
         await pilot.press(*label, "enter")
         await until_async(lambda: view.cursor_id == first.id)
-        note = session.writer.note(session.tracks[0], "written")
+        note, _ = session.writer.note(session.tracks[0], "written")
         await pilot.press("home", "right_curly_bracket")
         await until_async(lambda: view.cursor_id == note)

@@ -56,7 +56,12 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("mark_with_note", "M", "mark with note", "Mark the line with a note.", 13),
         Command("note", "t", "note", "Write a note at the present time of the recording.", 12),
         Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),
-        Command("undo", "u", "undo", "Undo the last mark, edit or name; again: the one before.", 17),
+        Command(
+            "name_speaker", "s", "name speaker", "Name who speaks the selected lines, or the one under the cursor."
+        ),
+        Command("join_lines", "J", "join lines", "Join the line with the next one of its track."),
+        Command("split_line", "S", "split line", "Split the line before the selected word, or a word that is chosen."),
+        Command("undo", "u", "undo", "Undo the last mark, note, edit, name, join or split; again: the one before.", 17),
     ),
     "Moving": (
         Command("cursor_up", "up", "line up", "Go to the line above.", of="view"),

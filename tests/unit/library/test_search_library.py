@@ -188,7 +188,7 @@ def test_a_filter_that_leaves_most_out_is_searched_piece_by_piece(
 ) -> None:
     id = session(store, *["word"] * 40)
     session(store, *["word"] * 40)
-    store.set_speaker(id, 3, "Anna")
+    store.set_speakers(id, {3: "Anna"})
     store.set_mark(id, 3, "")
     labels.tag_session(store, id, add=["work"])
     labels.rename_session(store, id, "Talk")

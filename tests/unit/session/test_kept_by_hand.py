@@ -18,7 +18,7 @@ SAID: Final = "Ever tried"
 """The first line of the recording begins so."""
 EDITING: Final = "enter: save"
 """Stands on the screen while a line is open."""
-EMPTY: Final = "a name, for"
+EMPTY: Final = "  a name "
 """Stands in the field of the speaker while it is empty."""
 
 
@@ -57,7 +57,7 @@ def note(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
 def edit(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     app.press("enter")
     app.sees(EDITING)
-    app.press(" indeed", "enter")
+    app.press("end", " indeed", "enter")
     app.until(lambda text: re.search(r"▸00:00:00.* indeed", text))
     return lambda lines: lines[0].text.endswith("indeed") and (lines[0].original or "").startswith(SAID)
 

@@ -78,7 +78,7 @@ def test_speakers_of_two_tracks_that_are_called_alike_are_two_people(tmp_path: P
         for id, track in zip(ids, (1, 2), strict=True):
             store.add_line(folder.session, LineRecord(id, track, 0, 1, "x y", speaker="A", words=words))
         store.rename_speaker(folder.session, 2, "A", "Anna")
-        store.set_speaker(folder.session, ids[0], "B")
+        store.set_speakers(folder.session, {ids[0]: "B"})
         lines = store.lines(folder.session)
     assert [line.speaker for line in lines] == ["B", "Anna"]
     assert [[word.speaker for word in line.words or ()] for line in lines] == [["B", "B"], ["Anna", "B"]]

@@ -77,7 +77,7 @@ async def test_what_is_done_while_it_is_read_is_kept(library: Library, tmp_path:
     session.writer.mark(transcript.id_at(0), "here")
     session.complete_gap(gap)
     await until_async(lambda: gap not in transcript)
-    note = session.writer.note(session.tracks[0], "a note")
+    note, _ = session.writer.note(session.tracks[0], "a note")
     await session.close()
     lines = await library.run(Store.lines, id)
     assert [line.text for line in lines if line.kind is Kind.SPEECH] == ["w1", "w9", "w2"]

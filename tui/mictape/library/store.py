@@ -191,14 +191,28 @@ class Store:
         Once this has returned the line is there whatever happens to the process.
         """
         with self.writing(session) as key:
-            self._db.execute(
-                'INSERT INTO lines (version, session, id, track, "start", "end", text, kind, original, speaker,'
-                " language, engine, connection, turn, words, created_utc_s)"
-                " SELECT CASE WHEN ?7 IN (4, 5) THEN 0 ELSE version END,"
-                " ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM sessions WHERE key = ?1",
-                line_row(key, line),
-            )
+            self._add_line(key, line)
             self.apply(key, change)
+
+    def _add_line(self, key: int, line: LineRecord) -> None:
+        self._db.execute(
+            'INSERT INTO lines (version, session, id, track, "start", "end", text, kind, original, speaker,'
+            " language, engine, connection, turn, words, created_utc_s)"
+            " SELECT CASE WHEN ?7 IN (4, 5) THEN 0 ELSE version END,"
+            " ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM sessions WHERE key = ?1",
+            line_row(key, line),
+        )
+
+    def replace_lines(self, session: str, removed: Sequence[int], added: Sequence[LineRecord]) -> None:
+        """Store lines, with their marks, in the place of others, in one transaction."""
+        with self.writing(session) as key:
+            for id in removed:
+                self._set_mark(key, id, None)
+                self._db.execute("DELETE FROM lines WHERE session = ? AND id = ?", (key, id))
+            for line in added:
+                self._add_line(key, line)
+                if line.mark is not None:
+                    self._set_mark(key, line.id, line.mark)
 
     def revise_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
         """Store what an engine now says of a line that is there already; a text a person has edited stays.
@@ -218,15 +232,18 @@ class Store:
             )
             self.apply(key, change)
 
-    def set_speaker(self, session: str, line: int, speaker: str | None) -> None:
-        """Set or clear who spoke a line, with those of its words that were the same speaker's; all else of it stays."""
+    def set_speakers(self, session: str, speakers: Mapping[int, str | None]) -> None:
+        """Set or clear who spoke lines, with those of their words that were the same speaker's, in one transaction."""
         with self.writing(session) as key:
-            rows = self._db.execute(
-                "SELECT id, speaker, words FROM lines WHERE session = ? AND id = ?", (key, line)
-            ).fetchall()
-            self._db.execute("UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", storable(speaker, key, line))
-            for row in rows:
-                self._rename_words(key, [row], row["speaker"], speaker)
+            for line, speaker in speakers.items():
+                rows = self._db.execute(
+                    "SELECT id, speaker, words FROM lines WHERE session = ? AND id = ?", (key, line)
+                ).fetchall()
+                self._db.execute(
+                    "UPDATE lines SET speaker = ? WHERE session = ? AND id = ?", storable(speaker, key, line)
+                )
+                for row in rows:
+                    self._rename_words(key, [row], row["speaker"], speaker)
 
     def edit_line(self, session: str, line: int, text: str, original: str | None) -> None:
         """Store a person's text of a line beside the engine's; `original` None: it is the engine's text again."""
@@ -262,16 +279,19 @@ class Store:
     def set_mark(self, session: str, line: int, note: str | None) -> None:
         """Mark a stored line, with a note or an empty one; None takes the mark away."""
         with self.writing(session) as key:
-            if note is None:
-                self._db.execute("DELETE FROM marks WHERE session = ? AND line = ?", (key, line))
-                self._remove_marks_at(key, line)
-                return
-            self._db.execute(
-                'INSERT INTO marks (session, at, line, note, created_utc_s) SELECT session, "start", id, ?, ?'
-                " FROM lines WHERE session = ? AND id = ?"
-                " ON CONFLICT (session, line) DO UPDATE SET note = excluded.note",
-                storable(note, time.time(), key, line),
-            )
+            self._set_mark(key, line, note)
+
+    def _set_mark(self, key: int, line: int, note: str | None) -> None:
+        if note is None:
+            self._db.execute("DELETE FROM marks WHERE session = ? AND line = ?", (key, line))
+            self._remove_marks_at(key, line)
+            return
+        self._db.execute(
+            'INSERT INTO marks (session, at, line, note, created_utc_s) SELECT session, "start", id, ?, ?'
+            " FROM lines WHERE session = ? AND id = ?"
+            " ON CONFLICT (session, line) DO UPDATE SET note = excluded.note",
+            storable(note, time.time(), key, line),
+        )
 
     def _remove_marks_at(self, key: int, line: int) -> None:
         """Remove the marks of other versions that are shown on a line."""
@@ -451,6 +471,16 @@ class Store:
         """The version of the text of a session that is shown, by the session's key."""
         [(version,)] = self.rows("SELECT version FROM sessions WHERE key = ?", key)
         return version
+
+    def lines_of(self, session: str, ids: Sequence[int]) -> list[LineRecord]:
+        """Lines by their ids, in the order of these, with their words and without their marks."""
+        lines = self.read(
+            'SELECT id, track, "start", "end", text, kind, original, speaker, language, engine, connection, turn, words'
+            " FROM lines WHERE session = ? AND id IN (SELECT value FROM json_each(?))",
+            (self._key(session), msgspec.json.encode(tuple(ids)).decode()),
+            LineRecord,
+        )
+        return sorted(lines, key=lambda line: ids.index(line.id))
 
     def first_texts(self, session: str) -> list[str]:
         """The texts of its first lines of speech, enough for a title."""

@@ -23,6 +23,9 @@ _UNSPACED: Final = re.compile(
     "]"
 )
 
+_HANGUL: Final = re.compile("[\uac00-\ud7af]")
+"""Indexed like the unspaced scripts, but written with spaces."""
+
 _MARKS: Final = ("Mn", "Mc")
 """Accents and vowel signs."""
 
@@ -36,6 +39,14 @@ def search_words(text: str) -> str:
     # SQLite's tables of what is a letter are older than Python's, and must not decide where a word ends.
     plain = "".join(char if char.isalnum() or unicodedata.category(char) in _MARKS else " " for char in folded)
     return _UNSPACED.sub(r" \g<0> ", plain)
+
+
+def joined(first: str, second: str) -> str:
+    """Two texts as one, with a space between them unless their script puts none there."""
+    first, second = first.rstrip(), second.lstrip()
+    meet = first[-1:], second[:1]
+    unspaced = all(_UNSPACED.match(char) and not _HANGUL.match(char) for char in meet)
+    return first + ("" if unspaced or not all(meet) else " ") + second
 
 
 def has_words(text: str) -> bool:

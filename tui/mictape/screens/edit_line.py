@@ -1,18 +1,52 @@
-"""One line opened: its text, who speaks, and a word that the engine is to expect."""
+"""One line opened: its text, who speaks, and a word that the engine is to expect.
 
-from collections.abc import Iterator
+Not imported before a line is opened: the field for its text is heavy.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final, cast
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from mictape.screens.modal import Question
-from mictape.transcript.model import Line
+from mictape.session.rearranging import word_start
+from mictape.session.transcript_writer import Scope
+from mictape.transcript.model import NOTE, Line
 from mictape.units import clock
+from mictape.widgets.choice import Choice
+from mictape.widgets.line_field import LineField
+
+_FIELDS: Final[list[BindingType]] = [
+    Binding("escape", "leave", "cancel"),
+    Binding("up", "app.focus_previous", show=False),
+    Binding("down", "app.focus_next", show=False),
+]
+
+
+def scopes_of(line: Line) -> Mapping[Scope, str]:
+    """Whose speaker can be named from a line: texts by scope, the usual one first."""
+    if line.speaker is None:
+        return {"line": "this line", "following": "this line and the following without a speaker"}
+    return {
+        "all": f"every line of {line.speaker}",
+        "line": "this line",
+        "following": f"this line and the following of {line.speaker}",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerName:
+    """A name, and which lines get it."""
+
+    name: str
+    scope: Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +54,7 @@ class LineEdit:
     """What the person changed; None: left as it is."""
 
     text: str | None = None
-    speaker: str | None = None
-    """A name for the line's speaker, in every line of theirs."""
+    speaker: SpeakerName | None = None
     key_term: str | None = None
     """A word that the engine is to expect."""
 
@@ -32,30 +65,37 @@ class EditLine(Question[LineEdit | None]):
     CSS_PATH = "prompt.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "cancel"),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
-        # Before the input, which has no use for it.
+        *_FIELDS,
+        # Before the field, which has no use for it.
         Binding("ctrl+r", "restore", "restore", priority=True),
     ]
 
-    _text = getters.query_one("#text", Input)
-    _speaker = getters.query_one("#speaker", Input)
+    _text = getters.query_one("#text", LineField)
     _key_term = getters.query_one("#key_term", Input)
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, speakers: Sequence[str] = (), place: int | None = None) -> None:
+        """Prepare.
+
+        Args:
+            line: What is edited.
+            speakers: Names that are proposed while one is typed.
+            place: Character of the text before which the cursor begins; None: behind the last one.
+        """
         super().__init__()
         self._line = line
+        self._speakers = speakers
+        self._place = place
 
     def compose(self) -> ComposeResult:
-        """Three fields, and the engine's own text where it differs."""
+        """The fields, and the engine's own text where it differs."""
         line = self._line
         with Vertical(id="box") as box:
             box.border_title = f"Line at {clock(line.start)}"
             box.border_subtitle = "enter: save · ↑↓: fields · esc: cancel"
-            yield from _field("text", "text", line.text)
-            yield from _field("speaker", "speaker", line.speaker or "", "a name, for every line of this speaker")
-            yield from _field("key_term", "key term", "", "a word or name to boost from now on")
+            yield _field("text", LineField(line.text, self._place, id="text"))
+            if line.kind is not NOTE:
+                yield from _speaker_fields(line.speaker or "", self._speakers, scopes_of(line))
+            yield _field("key term", _input("key_term", "", "a word or name to boost from now on"))
             if line.original is not None:
                 yield Static(f"original: {line.original}\nctrl+r restores it", id="note", markup=False)
 
@@ -66,28 +106,136 @@ class EditLine(Question[LineEdit | None]):
     def action_restore(self) -> None:
         """Put the engine's own text back; Enter saves it."""
         if self._line.original is not None:
-            self._text.value = self._line.original
+            self._text.put(self._line.original)
 
     def action_leave(self) -> None:
         """Leave everything as it is."""
         self.dismiss(None)
 
     @on(Input.Submitted)
-    def _keep(self, event: Input.Submitted) -> None:
+    @on(LineField.Submitted)
+    @on(Choice.Submitted)
+    def _keep(self, event: Input.Submitted | LineField.Submitted | Choice.Submitted) -> None:
         event.stop()
-        text, speaker, term = (field.value.strip() for field in (self._text, self._speaker, self._key_term))
+        text, term = self._text.text.strip(), self._key_term.value.strip()
         self.dismiss(
             LineEdit(
                 text if text and text != self._line.text else None,
-                speaker if speaker and speaker != self._line.speaker else None,
+                _named(self, self._line.speaker) if self._line.kind is not NOTE else None,
                 term or None,
             )
         )
 
 
-def _field(id: str, name: str, value: str, placeholder: str = "") -> Iterator[Horizontal]:
-    """A name and a line to type into."""
-    yield Horizontal(
-        Static(name, classes="name"),
-        Input(value, id=id, placeholder=placeholder, compact=True, select_on_focus=False),
-    )
+class NameSpeaker(Question[SpeakerName | None]):
+    """Asks who speaks some lines. The result is the name, or None when it was left."""
+
+    CSS_PATH = "prompt.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = _FIELDS
+
+    def __init__(self, name: str, speakers: Sequence[str], scopes: Mapping[Scope, str]) -> None:
+        """Prepare.
+
+        Args:
+            name: That they have now.
+            speakers: Names that are proposed while one is typed.
+            scopes: Which lines can get the name: texts by scope, the usual one first.
+        """
+        super().__init__()
+        self._name = name
+        self._speakers = speakers
+        self._scopes = scopes
+
+    def compose(self) -> ComposeResult:
+        """A name, and which lines get it."""
+        with Vertical(id="box") as box:
+            box.border_title = "Who speaks?"
+            box.border_subtitle = "enter: save · ↑↓: fields · esc: cancel"
+            yield from _speaker_fields(self._name, self._speakers, self._scopes)
+
+    def on_mount(self) -> None:
+        """Typing replaces the name."""
+        self.query_one("#speaker", Input).focus()
+
+    def action_leave(self) -> None:
+        """Leave everything as it is."""
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    @on(Choice.Submitted)
+    def _keep(self, event: Input.Submitted | Choice.Submitted) -> None:
+        event.stop()
+        self.dismiss(_named(self, None))
+
+
+class SplitLine(Question[int | None]):
+    """Asks before which word a line is split. The result is its first character, or None when it was left."""
+
+    CSS_PATH = "prompt.tcss"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "cancel"),
+        Binding("left", "go(-1)", show=False, priority=True),
+        Binding("right", "go(1)", show=False, priority=True),
+    ]
+
+    _text = getters.query_one(LineField)
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def compose(self) -> ComposeResult:
+        """The text, with a cursor."""
+        with Vertical(id="box") as box:
+            box.border_title = f"Split the line at {clock(self._line.start)}"
+            box.border_subtitle = "enter: split before this word · ←→: words · esc: cancel"
+            yield LineField(self._line.text, word_start(self._line.text, 1), read_only=True)
+
+    def on_mount(self) -> None:
+        """The cursor is on the second word."""
+        self._text.focus()
+        self.action_go(1)
+
+    def action_go(self, step: int) -> None:
+        """Go to the next word (1) or the one before (-1)."""
+        text, place = self._text.text, self._text.place
+        starts = [start for start in sorted({word_start(text, at) for at in range(len(text))}) if start < len(text)]
+        ahead = [start for start in starts if (start - place) * step > 0]
+        if ahead:
+            self._text.place = ahead[0] if step > 0 else ahead[-1]
+
+    def action_leave(self) -> None:
+        """Leave the line as it is."""
+        self.dismiss(None)
+
+    @on(LineField.Submitted)
+    def _split(self, event: LineField.Submitted) -> None:
+        event.stop()
+        text = event.text
+        within = next((at for at in range(event.place, -1, -1) if at == 0 or text[at - 1].isspace()), 0)
+        self.dismiss(word_start(text, within))
+
+
+def _speaker_fields(name: str, speakers: Sequence[str], scopes: Mapping[Scope, str]) -> Iterator[Horizontal]:
+    """Fields for a speaker's name and for the lines that get it."""
+    yield _field("speaker", _input("speaker", name, "a name", speakers, replaces=True))
+    yield _field("", Choice(cast("Mapping[str, str]", scopes), id="scope"))
+
+
+def _named(screen: Question[SpeakerName | None] | Question[LineEdit | None], before: str | None) -> SpeakerName | None:
+    """What was entered into the fields of the speaker; None when the name is none, or the one from before."""
+    name = screen.query_one("#speaker", Input).value.strip()
+    scope = cast("Scope", screen.query_one("#scope", Choice).value)
+    return SpeakerName(name, scope) if name and name != before else None
+
+
+def _input(id: str, value: str, placeholder: str, proposed: Sequence[str] = (), *, replaces: bool = False) -> Input:
+    suggester = SuggestFromList(proposed, case_sensitive=False) if proposed else None
+    return Input(value, id=id, placeholder=placeholder, compact=True, select_on_focus=replaces, suggester=suggester)
+
+
+def _field(name: str, widget: Widget) -> Horizontal:
+    """A name and what is typed into or chosen."""
+    return Horizontal(Static(name, classes="name"), widget)

@@ -6,18 +6,19 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import structs
 
 from mictape.engines.base import Answered, FinalTurn, Notice, Partial, Speakers, Word
 from mictape.failure import Failure, MictapeError
 from mictape.library.library import SessionWrites, Store
-from mictape.library.records import CoverageRecord, LineRecord, TrackChange
+from mictape.library.records import NO_LINE, CoverageRecord, LineRecord, TrackChange
 from mictape.recognition.coverage import Gap
 from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
+from mictape.session.rearranging import joined_line, split_line
 from mictape.session.track import Track
 from mictape.transcript.model import NOTE, SPEECH, Kind, Line, PartialText, Transcript
 from mictape.units import RATE
@@ -43,6 +44,9 @@ def hole_text(samples: int, why: str) -> str:
 Undo = Callable[[], object]
 """Takes back what the person has done. Raises KeyError when the line is gone, and MictapeError."""
 
+Scope = Literal["line", "following", "all"]
+"""Whose speaker is named: this line's, also that of the following lines of the same speaker, or of all of theirs."""
+
 
 class TranscriptWriter:
     """Writes the text of one session, for its engines and for the person.
@@ -65,6 +69,8 @@ class TranscriptWriter:
         self._report = report
         self._turns: dict[int, dict[int, int]] = {}
         """For each connection the line of each of its turns."""
+        self._late: dict[int, tuple[Track, FollowerEvent, FinalTurn]] = {}
+        """What engines have said again of lines that the person has joined or split, by the id of the line."""
         self._stored: dict[int, list[CoverageRecord]] = {}
         """For each track the coverage as posted so far."""
 
@@ -164,11 +170,7 @@ class TranscriptWriter:
             self.clear_partial(track)
         lines = self._turns.setdefault(said.connection, {})
         if (id := lines.get(turn.turn)) is not None:
-            start, end = (None if at is None else track.session_time(at) for at in (turn.start, turn.end))
-            self._transcript.revise(id, turn.text, start=start, end=end, speaker=turn.speaker)
-            record = self._record(track, self._transcript.line_of(id), said, turn)
-            self._writes.post(Store.revise_line, record, self._change(track))
-            self._report(LineRevised(record))
+            self._revise(id, track, said, turn)
         elif turn.text:
             # Without times of its own a line gets the stretch it answers for.
             start = track.coverage.reached(track.end) if turn.start is None else turn.start
@@ -177,15 +179,26 @@ class TranscriptWriter:
             lines[turn.turn] = line.id
             self._report(LineAdded(self._store(track, line, said, turn)))
 
+    def _revise(self, id: int, track: Track, said: FollowerEvent, turn: FinalTurn) -> None:
+        """Write what an engine says again of a line; of one that was joined or split, once that is undone."""
+        if id not in self._transcript:
+            self._late[id] = (track, said, turn)
+            return
+        start, end = (None if at is None else track.session_time(at) for at in (turn.start, turn.end))
+        self._transcript.revise(id, turn.text, start=start, end=end, speaker=turn.speaker)
+        record = self._record(track, self._transcript.line_of(id), said, turn)
+        self._writes.post(Store.revise_line, record, self._change(track))
+        self._report(LineRevised(record))
+
     def _revise_speakers(self, connection: int, turns: Mapping[int, str]) -> None:
         """Set who spoke in lines that are final already. Turns without a line need no speaker."""
         lines = self._turns.get(connection, {})
         for turn, speaker in turns.items():
-            if (id := lines.get(turn)) is not None:
+            if (id := lines.get(turn)) is not None and id in self._transcript:
                 self._transcript.revise(id, speaker=speaker)
                 line = self._transcript.line_of(id)
                 # By the name that the person has given, if there is one.
-                self._writes.post(Store.set_speaker, id, line.speaker or speaker)
+                self._writes.post(Store.set_speakers, {id: line.speaker or speaker})
                 self._report(LineRevised(self._record(self.track_of(id), line)))
 
     # What the person does.
@@ -202,11 +215,15 @@ class TranscriptWriter:
         self._writes.post(Store.set_mark, id, note)
         return undo
 
-    def note(self, track: Track, text: str) -> int:
-        """Add a line of one's own where the track's tape is now, and return its id."""
+    def note(self, track: Track, text: str) -> tuple[int, Undo]:
+        """Add a line of one's own where the track's tape is now; its id, and what takes it away again."""
         line = self._add(track, track.end, track.end, text, kind=NOTE)
         self._store(track, line)
-        return line.id
+        return line.id, partial(self._remove_note, line.id)
+
+    def _remove_note(self, id: int) -> None:
+        self._transcript.remove(id)
+        self._writes.post(Store.replace_lines, (id,), ())
 
     def edit(self, id: int, text: str) -> Undo:
         """Give a line another text; giving it the engine's text ends the edit.
@@ -226,27 +243,118 @@ class TranscriptWriter:
 
         return undo
 
-    def name_speaker(self, id: int, name: str) -> Undo:
-        """Name who spoke a line: its speaker gets this name in every line of the track, also in those to come.
+    def name_speaker(self, id: int, name: str, scope: Scope = "all") -> Undo:
+        """Name who spoke a line, and as many others of the same speaker and track as the scope says.
 
-        A line without a speaker gets it alone.
+        `all` renames the speaker, also in lines to come. Lines without a speaker are not all of one: there, `all` names
+        this line alone.
         """
         track, old = self.track_of(id), self._transcript.line_of(id).speaker
-        track.speakers.reserve([name])  # an engine that makes the same name up means another person
-        if old is None:
-            self._name_line(id, name)
-            return partial(self._name_line, id, None)
+        if scope == "following":
+            rest = self._transcript.ids()[self._transcript.index_of(id) :]
+            lines = map(self._transcript.line_of, rest)
+            same = (line.id for line in lines if (line.track, line.speaker) == (track.number, old))
+            return self.name_lines(list(same), name)
+        if scope == "line" or old is None:
+            return self.name_lines([id], name)
+        track.speakers.reserve([name])
         merged = name != old and self._transcript.has_speaker(track.number, name)
         self._rename_speaker(track, old, name)
         return _not_separable if merged else partial(self._rename_speaker, track, name, old)
 
-    def _name_line(self, id: int, name: str | None) -> None:
-        self._transcript.name_speaker(id, name)
-        self._writes.post(Store.set_speaker, id, name)
+    def name_lines(self, ids: Sequence[int], name: str) -> Undo:
+        """Name who spoke these lines, as far as they are speech, whoever spoke them before.
+
+        Raises:
+            MictapeError: none of them is.
+        """
+        lines = [line for line in map(self._transcript.line_of, ids) if line.kind is SPEECH]
+        if not lines:
+            raise MictapeError(Failure("Only speech has a speaker", "Move to a line of speech first"))
+        for number in {line.track for line in lines}:
+            # An engine that makes the same name up means another person.
+            next(track for track in self._tracks if track.number == number).speakers.reserve([name])
+        before = {line.id: (line.speaker, self._transcript.has_own_speaker(line.id)) for line in lines}
+        self._set_speakers(dict.fromkeys(before, (name, True)))
+        return partial(self._set_speakers, before)
+
+    def _set_speakers(self, speakers: Mapping[int, tuple[str | None, bool]]) -> None:
+        """Set the speakers of lines, and whether they are the person's own; of those lines that are there."""
+        there = {id: speaker for id, speaker in speakers.items() if id in self._transcript}
+        for id, (name, own) in there.items():
+            self._transcript.name_speaker(id, name, own=own)
+        self._writes.post(Store.set_speakers, {id: name for id, (name, _) in there.items()})
 
     def _rename_speaker(self, track: Track, old: str, new: str) -> None:
         self._transcript.rename_speaker(track.number, old, new)
         self._writes.post(Store.rename_speaker, track.number, old, new)
+
+    async def join(self, id: int) -> tuple[int, Undo]:
+        """Make one line of this one and the next one of its track; the new line's id, and what takes it back.
+
+        Raises:
+            MictapeError: it is not speech, no other line of the track follows, or the library cannot be read.
+        """
+        transcript = self._transcript
+        line = self._expect_speech(id)
+        ahead = (transcript.line(at) for at in range(transcript.index_of(id) + 1, len(transcript)))
+        second = next((each for each in ahead if each.kind is SPEECH and each.track == line.track), None)
+        if second is None:
+            raise MictapeError(Failure("No other line follows on this track", "Move to the line before this one"))
+        first, second = await self._stored_lines(id, second.id)
+        [joined], undo = self._replace((first, second), (joined_line(first, second),))
+        return joined, undo
+
+    async def split(self, id: int, at: int) -> tuple[int, Undo]:
+        """Make two lines of one, the second from the word at character `at` on; its id, and what takes it back.
+
+        Raises:
+            MictapeError: it is not speech, has no text before or behind that, or the library cannot be read.
+        """
+        self._expect_speech(id)
+        [line] = await self._stored_lines(id)
+        [_, second], undo = self._replace((line,), split_line(line, at))
+        return second, undo
+
+    async def _stored_lines(self, *ids: int) -> list[LineRecord]:
+        """Lines as they are now, with what only the library has of them: their words, language and engine."""
+        while True:
+            lines = [self._transcript.line_of(id) for id in ids]
+            records = await self._writes.run(Store.lines_of, ids)
+            if lines == [self._transcript.line_of(id) for id in ids]:  # else an engine has revised one meanwhile
+                return [_as_shown(record, line) for record, line in zip(records, lines, strict=True)]
+
+    def _replace(self, old: Sequence[LineRecord], new: Sequence[LineRecord]) -> tuple[list[int], Undo]:
+        """Put lines in the place of others; their ids, and what takes it back. Those without an id get one."""
+        for record in old:
+            self._transcript.line_of(record.id)
+        for record in old:
+            self._transcript.remove(record.id)
+        added = [structs.replace(record, id=self._add_record(record)) for record in new]
+        self._writes.post(Store.replace_lines, tuple(record.id for record in old), tuple(added))
+        for record in added:
+            if (late := self._late.pop(record.id, None)) is not None:
+                self._revise(record.id, *late)
+        return [record.id for record in added], partial(self._replace, added, old)
+
+    def _add_record(self, record: LineRecord) -> int:
+        return self._transcript.add(
+            record.track,
+            record.start,
+            record.end,
+            record.text,
+            kind=record.kind,
+            speaker=record.speaker,
+            id=None if record.id == NO_LINE else record.id,
+            original=record.original,
+            mark=record.mark,
+        )
+
+    def _expect_speech(self, id: int) -> Line:
+        line = self._transcript.line_of(id)
+        if line.kind is not SPEECH:
+            raise MictapeError(Failure("Only speech can be joined and split", "Move to a line of speech first"))
+        return line
 
     def _expect_text(self, id: int) -> None:
         if self._transcript.line_of(id).kind not in (SPEECH, NOTE):
@@ -290,6 +398,19 @@ class TranscriptWriter:
         start, end = (None if at is None else track.session_time(at) for at in (word.start, word.end))
         speaker = word.speaker and self._transcript.called(track.number, word.speaker)
         return structs.replace(word, start=start, end=end, speaker=speaker)
+
+
+def _as_shown(record: LineRecord, line: Line) -> LineRecord:
+    """A stored line with all that the transcript knows of it."""
+    return structs.replace(
+        record,
+        start=line.start,
+        end=line.end,
+        text=line.text,
+        original=line.original,
+        speaker=line.speaker,
+        mark=line.mark,
+    )
 
 
 def _not_separable() -> None:

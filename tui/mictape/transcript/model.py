@@ -309,16 +309,25 @@ class Transcript:
             self._marks[id] = note
         self._changed("revised", index, id)
 
-    def name_speaker(self, id: int, name: str | None) -> None:
+    def name_speaker(self, id: int, name: str | None, *, own: bool = True) -> None:
         """Set the speaker of this one line; None: it has none.
+
+        Args:
+            id: Of the line.
+            name: Of its speaker.
+            own: Whether a person has named it for this line, so that no revision of an engine's changes it.
 
         Raises:
             KeyError: no line has this id.
         """
         index = self.index_of(id)
-        (self._named.discard if name is None else self._named.add)(id)
+        (self._named.add if own and name is not None else self._named.discard)(id)
         self._voices[id] = self._voice(self._track(id), name)
         self._changed("revised", index, id)
+
+    def has_own_speaker(self, id: int) -> bool:
+        """Whether a person has named the speaker of this one line."""
+        return id in self._named
 
     def rename_speaker(self, track: int, old: str, new: str) -> None:
         """Rename a speaker of a track, in all present and future lines; does nothing when unknown.

@@ -1,16 +1,21 @@
 """Changing the text: marks, notes, edits, names, gaps."""
 
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mictape.screens.edit_line import EditLine, LineEdit
 from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.selecting import Selecting
 from mictape.screens.prompt import Ask
 from mictape.session.session import Session
 from mictape.session.track import Track
-from mictape.session.transcript_writer import Undo
-from mictape.transcript.model import SPEECH, Line
+from mictape.session.transcript_writer import Scope, Undo
+from mictape.transcript.model import NOTE, SPEECH, Line
+from mictape.widgets.transcript_selection import selected_span
+
+if TYPE_CHECKING:
+    from mictape.screens.edit_line import LineEdit
 
 UNDONE: Final = 100
 """Steps that can be undone."""
@@ -19,8 +24,9 @@ UNDONE: Final = 100
 class Editing:
     """The commands that change the text."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, selecting: Selecting) -> None:
         self._page = page
+        self._selecting = selecting
         self._done: deque[tuple[str, Undo]] = deque(maxlen=UNDONE)
         """What was done, and what takes it back; the newest last."""
         self.commands: Commands = {
@@ -29,6 +35,9 @@ class Editing:
             "note": self.note,
             "undo": self.undo,
             "open_line": self.open_line,
+            "name_speaker": self.name_speaker,
+            "join_lines": self.join_lines,
+            "split_line": self.split_line,
             "rename_track": self.rename_track,
             "complete_gap": self.complete_gap,
         }
@@ -75,31 +84,109 @@ class Editing:
     async def _ask_for_note(self, session: Session) -> None:
         text = await self._page.app.push_screen_wait(Ask("Note at this moment", hint="It becomes a line of its own."))
         if text:
-            session.writer.note(session.tracks[0], text)
+            _, undo = session.writer.note(session.tracks[0], text)
+            self.did("note", undo)
 
     def open_line(self) -> None:
         """Edit the line under the cursor: text, speaker, key term."""
         line, session = self._page.line, self._page.session
         if line is None or session is None:
             return
-        if line.kind is not SPEECH and line.kind.name != "NOTE":
+        if line.kind not in (SPEECH, NOTE):
             self._page.say("Only speech and notes can be edited.")
         else:
             self._page.start(self._edit_line(session, line), "The edit")
 
     async def _edit_line(self, session: Session, line: Line) -> None:
-        wish = await self._page.app.push_screen_wait(EditLine(line))
+        from mictape.screens.edit_line import EditLine
+
+        place = await self._word_of(session, line)
+        wish = await self._page.app.push_screen_wait(EditLine(line, self._page.transcript.speakers, place))
         if wish is not None:
             with suppress(KeyError):  # the line has gone meanwhile
                 await self._change(session, line, wish)
 
-    async def _change(self, session: Session, line: Line, wish: LineEdit) -> None:
+    async def _word_of(self, session: Session, line: Line) -> int | None:
+        """Where the word stands that one has come to: a selected, a found or an unsure one."""
+        view = self._page.view
+        selected = selected_span(self._page.transcript, view.text_selection, line.id)
+        matcher = view.walk.matcher
+        found = matcher.spans(line.text) if matcher is not None else []
+        spans = [selected] if selected is not None else found or (await session.unsure([line.id])).get(line.id, ())
+        return spans[0][0] if spans else None
+
+    async def _change(self, session: Session, line: Line, wish: "LineEdit") -> None:
         if wish.text is not None:
             self.did("edit", session.writer.edit(line.id, wish.text))
-        if wish.speaker is not None:
-            self.did("speaker's name", session.writer.name_speaker(line.id, wish.speaker))
+        if (speaker := wish.speaker) is not None:
+            self.did("speaker's name", session.writer.name_speaker(line.id, speaker.name, speaker.scope))
         if wish.key_term is not None:
             await session.expect(wish.key_term)
+
+    def name_speaker(self) -> None:
+        """Name who speaks the selected lines, or the one under the cursor."""
+        line, session = self._page.line, self._page.session
+        if line is not None and session is not None:
+            self._page.start(self._ask_for_speaker(session, line), "The name")
+
+    async def _ask_for_speaker(self, session: Session, line: Line) -> None:
+        from mictape.screens.edit_line import NameSpeaker, scopes_of
+
+        transcript, selected = self._page.transcript, self._selecting.selected
+        several = len(selected) > 1
+        name = "" if several else line.speaker or ""
+        chosen: Mapping[Scope, str] = {"line": f"the {len(selected)} selected lines"}
+        scopes = chosen if several else scopes_of(line)
+        wish = await self._page.app.push_screen_wait(NameSpeaker(name, transcript.speakers, scopes))
+        if wish is None or wish.name == name:
+            return
+        with suppress(KeyError):  # the line has gone meanwhile
+            undo = (
+                session.writer.name_lines([id for id in selected if id in transcript], wish.name)
+                if several
+                else session.writer.name_speaker(line.id, wish.name, wish.scope)
+            )
+            self.did("speaker's name", undo)
+
+    def join_lines(self) -> None:
+        """Make one line of the line under the cursor and the next one of its track."""
+        line, session = self._page.line, self._page.session
+        if line is not None and session is not None:
+            self._page.start(self._join(session, line), "Joining lines", group="rearrange")
+
+    async def _join(self, session: Session, line: Line) -> None:
+        with suppress(KeyError):  # the line has gone meanwhile
+            self._rearranged("joining lines", line, *await session.writer.join(line.id))
+
+    def split_line(self) -> None:
+        """Make two lines of the line under the cursor: from the selected word on, or from one that is chosen."""
+        line, session = self._page.line, self._page.session
+        if line is None or session is None:
+            return
+        if line.kind is SPEECH:
+            self._page.start(self._split(session, line), "Splitting a line", group="rearrange")
+        else:
+            self._page.say("Only speech can be split.")
+
+    async def _split(self, session: Session, line: Line) -> None:
+        from mictape.screens.edit_line import SplitLine
+
+        span = selected_span(self._page.transcript, self._page.view.text_selection, line.id)
+        at = span[0] if span is not None else await self._page.app.push_screen_wait(SplitLine(line))
+        if at is not None:
+            with suppress(KeyError):  # the line has gone meanwhile
+                self._rearranged("splitting a line", line, *await session.writer.split(line.id, at))
+
+    def _rearranged(self, what: str, line: Line, id: int, undo: Undo) -> None:
+        """Put the cursor on a line that stands in the place of another; undoing puts it back."""
+
+        def take_back() -> None:
+            undo()
+            self._page.view.go_to(line.id)
+
+        self.did(what, take_back)
+        self._page.selections = {}
+        self._page.view.go_to(id)
 
     def rename_track(self) -> None:
         """Rename the track of the line under the cursor."""

@@ -53,7 +53,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         """The text, also before the screen is there."""
         self._navigation = Navigation(self)
         self._selecting = Selecting(self)
-        self._editing = Editing(self)
+        self._editing = Editing(self, self._selecting)
         self._playing = Playing(self)
         self._exporting = Exporting(self, self._selecting, proposal or Proposal())
         self._searching = Searching(self)
