@@ -18,7 +18,7 @@ SAID: Final = "Ever tried"
 """The first line of the recording begins so."""
 EDITING: Final = "enter: save"
 """Stands on the screen while a line is open."""
-EMPTY: Final = "  a name "
+EMPTY: Final = "a name"
 """Stands in the field of the speaker while it is empty."""
 
 
