@@ -277,3 +277,23 @@ def test_a_long_log_moves_aside_at_the_next_start(log: Path) -> None:
 def test_textual_is_not_needed_to_guard() -> None:
     check = f"import sys, {terminal.__name__}; sys.exit('textual' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_line_of_the_log_obeys_nothing_and_is_one_line(tmp_path: Path) -> None:
+    before = logging.getLogger().handlers[:]
+    try:
+        set_up_log(tmp_path / "log")
+        try:
+            raise RuntimeError("bad \x1b]0;title\x07\n2026-01-01 00:00:00,000 1 ERROR forged: line")
+        except RuntimeError as error:
+            to_log(error, "a server said \x9b31m\u202e\n2026-01-01 00:00:00,000 1 ERROR forged: line")
+    finally:
+        for handler in logging.getLogger().handlers:
+            handler.close()
+        logging.getLogger().handlers[:] = before
+    text = (tmp_path / "log").read_text("utf-8")
+    assert all(each.isprintable() for each in text.split("\n"))
+    first, *more, last = text.split("\n")
+    assert "a server said" in first
+    assert all(each.startswith("    ") for each in more), "no line pretends to be another message"
+    assert last == ""

@@ -6,7 +6,7 @@ own folders are used, as platformdirs knows them.
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,22 +88,26 @@ def places(environ: Mapping[str, str] = os.environ) -> Places:
         raise MictapeError(Failure(what, f"Name a folder in {HOME_VARIABLE}")) from error
 
 
-def typed_path(text: str) -> Path:
-    """The absolute path that a person means, `~` and `~user` resolved; the file need not exist.
+def named_path(text: str) -> Path:
+    """The path that a person means, `~` and `~user` resolved; the file need not exist.
 
     Raises:
-        MictapeError: (`ExitCode.SOUND`) it cannot be a path, names a user who is not there, or is relative to a
-            folder that has been deleted.
+        MictapeError: (`ExitCode.SOUND`) it cannot be a path, or names a user who is not there.
     """
+    if not text or "\0" in text:
+        raise MictapeError(Failure(f"This is not a path: {text!r}", "Name another one"))
     try:
-        if "\0" in text:
-            raise ValueError("a path has no NUL in it")
-        return Path(text).expanduser().absolute()
+        return Path(text).expanduser()
     except RuntimeError as error:
         raise MictapeError(Failure(f"There is no such user: {text}", "Name another path")) from error
-    except ValueError as error:
-        raise MictapeError(Failure(f"This is not a path: {text!r}", "Name another one")) from error
-    except OSError as error:  # from the current folder
+
+
+def typed_path(text: str) -> Path:
+    """The same as an absolute path. Raises MictapeError, also where it is relative to a folder that was deleted."""
+    path = named_path(text)
+    try:
+        return path.absolute()
+    except OSError as error:
         what = f"{text} cannot be found: the current folder does not exist any more"
         raise MictapeError(Failure(what, "Name a full path")) from error
 
@@ -117,13 +121,24 @@ def working_folder() -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is something. `Path.exists` raises OSError for names that are too long or may not be looked at.
+    """Whether there is something. Raises MictapeError when that cannot be found out."""
+    return _looked(path, Path.exists)
 
-    Raises:
-        MictapeError: (`ExitCode.SOUND`) it cannot be found out.
-    """
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder. Raises MictapeError when that cannot be found out."""
+    return _looked(path, Path.is_dir)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file. Raises MictapeError when that cannot be found out."""
+    return _looked(path, Path.is_file)
+
+
+def _looked(path: Path, look: Callable[[Path], bool]) -> bool:
+    """What `look` finds out. It raises OSError for names that are too long or may not be looked at."""
     try:
-        return path.exists()
+        return look(path)
     except OSError as error:
         raise MictapeError(Failure(f"{error.strerror or error}: {path}", "Name another path")) from error
 

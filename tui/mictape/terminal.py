@@ -15,6 +15,7 @@ from typing import Final, TextIO
 
 from mictape.failure import ExitCode, Failure, MictapeError, discreet
 from mictape.paths import PRIVATE_FILE, make_folder
+from mictape.plain_text import one_line
 
 LOG_LIMIT_BYTES: Final = 1_000_000
 """A log that has grown beyond this becomes `.1` at the next start, in place of the one before."""
@@ -68,11 +69,11 @@ def set_up_log(path: Path) -> None:
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Writes no secret, not even one in another library's message or traceback."""
+    """Writes no secret, not even one in another library's message or traceback, and nothing that a terminal obeys."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with every secret replaced."""
-        return discreet(super().format(record))
+        """The line, with every secret replaced; more lines are indented, so that no message can pretend to be two."""
+        return "\n    ".join(map(one_line, discreet(super().format(record)).split("\n")))
 
 
 def to_log(error: BaseException, what: str = "unexpected") -> None:

@@ -8,7 +8,6 @@ file, field and a proposal; everything else still loads.
 import difflib
 import functools
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.text_files import read_text, toml
 
 TEXT_CONTRAST: Final = 4.5
 """Least contrast of text and its background: WCAG 2.2, success criterion 1.4.3."""
@@ -220,11 +220,11 @@ def _load(path: Path, problems: list[Failure]) -> Theme | None:
         problems.append(Failure(f"{path}: {what}", remedy, ExitCode.USAGE))
 
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = toml(read_text(path))
     except OSError as error:
         problem(f"cannot be read ({error.strerror})", "Check the file's permissions")
         return None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         problem(f"not TOML ({error})", "Correct the line, or compare it with a theme that comes with Mictape")
         return None
     fields = {name: value for name, value in table.items() if name != "variables"}

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 from mictape.engines.base import Word
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
-from mictape.library.folders import TEMPORARY_PREFIX, SessionFolder, is_alive
+from mictape.library.folders import TEMPORARY_PREFIX, is_alive
 from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.library.trash import purge
@@ -274,15 +275,31 @@ def test_a_session_whose_folder_is_gone_can_be_deleted(store: Store) -> None:
 def test_nothing_is_kept_without_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left = tmp_path / f"{TEMPORARY_PREFIX}killed"
-    held = tmp_path / f"{TEMPORARY_PREFIX}alive"
     (left / "20260101-000000").mkdir(parents=True)
-    (held / "20260101-000000").mkdir(parents=True)
-    with SessionFolder(held / "20260101-000000"):
-        with Store(None) as store, store.create_session() as folder:
-            store.add_line(folder.session, HELLO)
-            (folder.path / "track1.wav").write_bytes(b"sound")
-            assert not left.exists(), "what a killed process could not remove"
-        assert list(tmp_path.iterdir()) == [held]
+    _make_old(left)
+    with Store(None) as store, store.create_session() as folder:
+        store.add_line(folder.session, HELLO)
+        (folder.path / "track1.wav").write_bytes(b"sound")
+        assert not left.exists(), "what a killed process could not remove"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_starts_removes_nothing_of_one_that_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    new = tmp_path / f"{TEMPORARY_PREFIX}new"  # as it is before its process has locked it
+    new.mkdir()
+    with Store(None) as living:  # without a session yet
+        _make_old(living.sessions_folder)
+        with Store(None):
+            assert living.sessions_folder.exists()
+            assert new.exists()
+
+
+def _make_old(folder: Path) -> None:
+    an_hour_ago = time.time() - 3600
+    os.utime(folder, (an_hour_ago, an_hour_ago))
 
 
 def test_looking_creates_nothing(path: Path) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mictape.cli import output
-from mictape.cli.options import Commands
+from mictape.cli.options import Commands, amount
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.paths import Places
+from mictape.paths import Places, named_path
 from mictape.transcript.times import FromHere, OnTape, parse
 from mictape.units import clock
 
@@ -35,7 +35,12 @@ def add_to(sessions: Commands) -> None:
     )
     audio.add_argument("session", metavar="ID", nargs="?", default="last", help="its id or how it begins; default last")
     audio.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, required=True, help="ends in .wav, .flac, .ogg, .opus or .mp3"
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=named_path,
+        required=True,
+        help="ends in .wav, .flac, .ogg, .opus or .mp3",
     )
     audio.add_argument("--from", dest="start", metavar="TIME", type=_time, default=0, help="as 12:30, 1:02:03 or 90s")
     audio.add_argument("--to", dest="end", metavar="TIME", type=_time, help="default: the end")
@@ -58,7 +63,7 @@ def add_to(sessions: Commands) -> None:
         description="Without an option it shows what the sound of all sessions weighs. With one it removes the sound "
         "of the oldest sessions; their text stays. Sessions with parts that have no text yet keep their sound.",
     )
-    prune.add_argument("--older-than", metavar="DAYS", type=float, help="the sound of sessions that are older")
+    prune.add_argument("--older-than", metavar="DAYS", type=amount, help="the sound of sessions that are older")
     prune.add_argument("--down-to", metavar="SIZE", type=_size, help="the oldest sound, until 5GB or so are left")
     prune.add_argument("--yes", action="store_true", help="do not ask")
     prune.set_defaults(run=_prune)

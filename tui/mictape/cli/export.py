@@ -11,7 +11,7 @@ from typing import Final
 from mictape.cli.options import Commands
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
-from mictape.paths import Places
+from mictape.paths import Places, is_folder, named_path
 
 STDOUT: Final = "-"
 
@@ -65,12 +65,12 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.store import Store
     from mictape.session.documents import read_document
 
-    output = Path(arguments.output).expanduser()
-    if len(arguments.sessions) > 1 and arguments.output != STDOUT and not output.is_dir():
+    output = named_path(arguments.output)
+    to_files, to_folder = arguments.output != STDOUT, is_folder(output)
+    if len(arguments.sessions) > 1 and to_files and not to_folder:
         what = f"{output} is not a folder"
         raise MictapeError(Failure(what, "For several sessions use a folder that exists", ExitCode.USAGE))
-    to_files = arguments.output != STDOUT
-    format = format_for(output if to_files and not output.is_dir() else None, arguments.format)
+    format = format_for(output if to_files and not to_folder else None, arguments.format)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
         for id in ids:
@@ -79,10 +79,10 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
                 from mictape.cli.measured_words import with_measured_words
 
                 document = asyncio.run(with_measured_words(document, where.sessions / id, where.log))
-            if arguments.output == STDOUT:
+            if not to_files:
                 sys.stdout.writelines(format.write(document))
                 continue
-            path = output / file_name(document, format) if output.is_dir() else output
+            path = output / file_name(document, format) if to_folder else output
             write(format.write(document), path, over=arguments.force)
             print(path)
     return ExitCode.DONE

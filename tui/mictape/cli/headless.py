@@ -22,7 +22,8 @@ from mictape.cli.printing import Printer, printer_for
 from mictape.cli.several import each_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Format, FormatName, Style, json_line, write
-from mictape.paths import Places
+from mictape.paths import Places, is_folder, named_path
+from mictape.recognition.live import EngineState
 from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
@@ -152,10 +153,10 @@ def _transcriptions(arguments: argparse.Namespace) -> list[_File]:
     elif len(names) > 1:
         raise MictapeError(Failure("Standard input is one file", "Give - alone", ExitCode.USAGE))
     style, policy = style_of(arguments), _give_up(arguments)
-    output = None if arguments.output == STDOUT else Path(arguments.output).expanduser()
-    folder = output if output is not None and (output.is_dir() or len(names) > 1) else None
+    output = None if arguments.output == STDOUT else named_path(arguments.output)
+    folder = output if output is not None and (len(names) > 1 or is_folder(output)) else None
     format = format_for(output if folder is None else None, arguments.format)
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not is_folder(folder):
         what = f"{folder} is not a folder"
         raise MictapeError(Failure(what, "For several files use a folder that exists", ExitCode.USAGE))
     if output is None and len(names) > 1 and format.name != "txt":
@@ -237,17 +238,28 @@ async def _write_document(session: Session, job: Job) -> None:
 
 async def _say_what_is_missing(session: Session, printer: Printer) -> None:
     """A line on stderr whenever the engine cannot be reached, and when it can again."""
-    said = ""
+    said: Failure | None = None
     while True:
         await asyncio.sleep(LOOK_S)
-        for track in session.tracks:
-            follower = track.follower
-            failure = follower.failure if follower is not None and follower.state == "offline" else None
-            now = f"mictape: {output.explained(failure)} Trying again …" if failure else ""
-            if now != said:
-                printer.clear()
-                output.note(now or "mictape: Connected.")
-                said = now
+        followers = [track.follower for track in session.tracks if track.follower is not None]
+        now = missing_engine(said, [(follower.state, follower.failure) for follower in followers])
+        if now != said:
+            printer.clear()
+            output.note(f"mictape: {output.explained(now)} Trying again …" if now else "mictape: Connected.")
+            said = now
+
+
+def missing_engine(said: Failure | None, states: Sequence[tuple[EngineState, Failure | None]]) -> Failure | None:
+    """Why an engine cannot be reached; None when all can.
+
+    Args:
+        said: What it was before. It is so until every engine answers: one that is tried again is not there yet.
+        states: The state of each track's engine, with the failure that belongs to it.
+    """
+    offline = [failure for state, failure in states if state == "offline" and failure is not None]
+    if offline:
+        return said if said in offline else offline[0]
+    return None if all(state == "answering" for state, _ in states) else said
 
 
 async def _show(recording: Recording, session: Session, job: Job, left: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ import argparse
 from typing import Final
 
 from mictape.cli.live import GIVE_UP, add_tracks
-from mictape.cli.options import ENGINE, Commands, add_settings, settings_of
+from mictape.cli.options import ENGINE, Commands, add_settings, amount, settings_of
 from mictape.paths import Places
 
 DESCRIPTION: Final = """\
@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("files", metavar="FILE|FOLDER", nargs="+", help="files, folders, patterns; - for stdin")
     add_tracks(parser)
     parser.add_argument("--again", action="store_true", help="import files, too, that were imported before")
-    parser.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
+    parser.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
     parser.set_defaults(run=_run)
 
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Final
 
 from mictape.cli.export import add_style
-from mictape.cli.options import ENGINE, RECORDING, Commands, add_settings, settings_of
+from mictape.cli.options import ENGINE, RECORDING, Commands, add_settings, amount, settings_of
 from mictape.library.formats import NAMES, endings
 from mictape.paths import Places
 
@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     add_style(transcribe)
     transcribe.add_argument("--pace", choices=["fast", "real"], default="fast", help="real: as if it were live")
     add_tracks(transcribe)
-    transcribe.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
+    transcribe.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
     transcribe.add_argument("--keep", action="store_true", help="keep it as a session")
     transcribe.set_defaults(run=run_headless)
 

@@ -1,5 +1,6 @@
 """Carries out a command line. It answers what it can by itself; Textual is imported only when the app starts."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from mictape.cli import output
 from mictape.cli.parser import parse
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.paths import Places, places
+from mictape.terminal import set_up_log
 
 
 def run(argv: Sequence[str]) -> int:
@@ -34,6 +36,15 @@ def _run(argv: Sequence[str]) -> int:
     except Exception as error:
         if isinstance(sys.stdout, output.Output) and error is sys.stdout.error:
             return ExitCode.DONE  # `watched` reports it
-        unexpected(error, "Mictape")
-        remedy = f"The details are in {where.log}" if where is not None else ""
-        return output.say(Failure("Unexpected error", remedy, ExitCode.UNEXPECTED))
+        return output.say(_logged(error, where))
+
+
+def _logged(error: Exception, where: Places | None) -> Failure:
+    """The failure for an unexpected exception. Its traceback goes to the log; to stderr where there can be none."""
+    remedy = ""
+    if where is not None:
+        with contextlib.suppress(MictapeError):
+            set_up_log(where.log)  # not every command has done it
+            remedy = f"The details are in {where.log}"
+    unexpected(error, "Mictape")
+    return Failure("Unexpected error", remedy, ExitCode.UNEXPECTED)

@@ -5,6 +5,7 @@ copies it over the first one, so that each place has its own list; both are read
 """
 
 import argparse
+import math
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, Protocol, cast
@@ -30,6 +31,9 @@ RECORDING: Final = (*ENGINE, "device", "also", "names", "audio.backend", "audio.
 WHICH: Final = "its id, how that begins, its title, or last"
 """What names a session."""
 
+LONGEST: Final = 100_000
+"""Seconds or days: a day, or longer than there have been computers."""
+
 _BEFORE: Final = "settings_before"
 _AFTER: Final = "settings_after"
 
@@ -54,6 +58,17 @@ def settings_of(arguments: argparse.Namespace, where: Places, *more: Given) -> S
     """
     before, after = (getattr(arguments, dest, None) or () for dest in (_BEFORE, _AFTER))
     return check_engines(load(where, [*before, *after, *more]))
+
+
+def amount(text: str) -> float:
+    """A length of time in the option's unit, for argparse. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= LONGEST:  # also what is no number
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {LONGEST:,}")
+    return value
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

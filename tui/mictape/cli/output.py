@@ -10,6 +10,7 @@ from errno import EIO
 from typing import BinaryIO, Final, TypeVar, cast
 
 from mictape.failure import Action, Advice, Failure
+from mictape.terminal import DiscreetFormatter
 
 T = TypeVar("T")
 
@@ -89,12 +90,14 @@ def set_verbosity(*, quiet: bool, verbose: bool, log_level: str | None) -> None:
     log = logging.getLogger("mictape")
     log.handlers.clear()
     log.setLevel((log_level or ("debug" if verbose else "info")).upper())
+    handler = logging.StreamHandler()
     if verbose:
-        from mictape.terminal import DiscreetFormatter
-
-        handler = logging.StreamHandler()
         handler.setFormatter(DiscreetFormatter("%(levelname)s %(name)s: %(message)s"))
         log.addHandler(handler)
+    else:  # for what happens before there is a log file
+        handler.setFormatter(DiscreetFormatter("mictape: %(message)s"))
+        handler.setLevel(logging.WARNING)
+        logging.lastResort = handler
 
 
 def keep_off_stderr() -> None:

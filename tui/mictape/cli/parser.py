@@ -7,7 +7,6 @@ The full screen is started without any of these modules: it takes options only, 
 
 import argparse
 import os
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -21,6 +20,7 @@ from mictape.cli.options import RECORDING, WHICH, Commands, add_settings, comman
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 from mictape.settings import DEFAULT_ENGINE, PRESET, PRESETS, Given, Settings
+from mictape.text_files import read_text, toml
 
 if TYPE_CHECKING:  # the app is loaded by the commands that start it
     from mictape.recording.start import Start
@@ -104,7 +104,7 @@ def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
 def preset_names(path: Path) -> list[str]:
     """The names of the presets in `config.toml`; none when it is broken, which `settings.load` reports."""
     try:
-        presets = tomllib.loads(path.read_text(encoding="utf-8")).get(PRESETS, {})
+        presets = toml(read_text(path)).get(PRESETS, {})
     except (OSError, ValueError):
         return []
     names = list(cast("dict[str, object]", presets)) if isinstance(presets, dict) else []

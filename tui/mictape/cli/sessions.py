@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mictape.cli import audio, versions
 from mictape.cli.export import add_export, add_style, style_of
 from mictape.cli.live import GIVE_UP, run_headless
-from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, settings_of
+from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, amount, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import NAMES
 from mictape.library.listing import Order
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
     complete = what.add_parser("complete", help="transcribe what has no text yet")
     add_settings(complete, *ENGINE)
     complete.add_argument("session", metavar="ID", help=WHICH)
-    complete.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
+    complete.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
     complete.set_defaults(run=run_headless)
     versions.add_to(what)
     audio.add_to(what)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from mictape.cli.live import GIVE_UP
-from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, settings_of
+from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, amount, settings_of
 from mictape.failure import ExitCode
 from mictape.paths import Places
 from mictape.plain_text import one_line
@@ -35,7 +35,7 @@ def add_to(sessions: Commands) -> None:
     )
     add_settings(again, *ENGINE)
     again.add_argument("session", metavar="ID", help=WHICH)
-    again.add_argument("--give-up", metavar="SECONDS", type=float, default=30.0, help=GIVE_UP)
+    again.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
     again.set_defaults(run=_transcribe)
     versions = sessions.add_parser("versions", help="list the versions of one's text, or show another one")
     versions.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,6 +23,9 @@ TEMPORARY_PREFIX: Final = "mictape-temporary-"
 
 _PROBE_WAIT_S: Final = 1.0
 """`is_alive` holds the lock for an instant; taking it waits that long."""
+
+_LOCKED_AFTER_S: Final = 60.0
+"""A temporary folder that was changed later than so long ago may be one that is not locked yet."""
 
 _log = logging.getLogger(__name__)
 
@@ -120,25 +124,30 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def temporary_sessions() -> Path:
-    """A new temporary folder for sessions that are not kept; removes those that killed processes left behind."""
+def temporary_sessions() -> SessionFolder:
+    """A new temporary folder for sessions that are not kept, held; removes those that killed processes left behind."""
     for left in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*"):
-        if _is_ours(left) and not any(is_alive(folder) for folder in left.iterdir()):
+        if _is_ours_and_old(left) and not is_alive(left):
             _log.info("removing %s, left by a process that was killed", left)
             shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX))
+    return SessionFolder(Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)))
 
 
-def discard(folder: Path) -> None:
+def discard(folder: SessionFolder) -> None:
     """Remove a folder of `temporary_sessions()`; what cannot be removed now, a later start removes."""
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.release()
+    shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether it is a real folder of this user; anybody may put names into the temporary folder."""
+def _is_ours_and_old(folder: Path) -> bool:
+    """Whether it is a real folder of this user that its process has had the time to lock.
+
+    Anybody may put names into the temporary folder.
+    """
     with contextlib.suppress(OSError):
         found = folder.lstat()
-        return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+        ours = stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+        return ours and abs(time.time() - found.st_mtime) > _LOCKED_AFTER_S
     return False
 
 

@@ -61,7 +61,8 @@ class Store:
         """
         self._temporary = folders.temporary_sessions() if path is None and sessions is None else None
         self._path = path
-        self.sessions_folder: Path = sessions or self._temporary or Path(path or "").parent / "sessions"
+        temporary = self._temporary.path if self._temporary is not None else None
+        self.sessions_folder: Path = sessions or temporary or Path(path or "").parent / "sessions"
         self._db = database.copied(path) if copy and path is not None else database.connect(path, busy_s=busy_s)
         self._keys: dict[str, int] = {}
         """The keys of sessions that were written to."""

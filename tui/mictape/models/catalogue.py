@@ -6,7 +6,6 @@ shipped one are pinned to a commit, so they never give other bytes.
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.models.languages import knows
+from mictape.text_files import read_text, toml
 
 VERSION: Final = 1
 """Of the form. A file with a greater number was written for a later Mictape."""
@@ -173,7 +173,7 @@ def load(config: Path) -> Catalogue:
     """
     path = config / OWN_FILE
     try:
-        own = parsed(path.read_text(encoding="utf-8"), str(path))
+        own = parsed(read_text(path), str(path))
     except (FileNotFoundError, NotADirectoryError):
         own = ()
     except UnicodeDecodeError as error:
@@ -194,15 +194,15 @@ def parsed(text: str, where: str) -> tuple[Model, ...]:
         MictapeError: (`ExitCode.USAGE`) it has a mistake, or is of a later version.
     """
     try:
-        values = tomllib.loads(text)
+        values = toml(text)
         if isinstance(version := values.get("version"), int) and version > VERSION:
             raise _mistake(f"{where} has version {version}; this Mictape knows {VERSION}", "Install a newer Mictape")
         return msgspec.convert(values, _Document).models
-    except tomllib.TOMLDecodeError as error:
-        raise _mistake(f"{where} is not TOML: {error}", "Correct that line") from error
     except msgspec.ValidationError as error:
         reason = str(error).replace(" - at `$.", " in `")
         raise _mistake(f"{where} has a mistake: {reason}", "Correct it") from error
+    except ValueError as error:
+        raise _mistake(f"{where} is not TOML: {error}", "Correct that line") from error
 
 
 def _mistake(what: str, remedy: str) -> MictapeError:

@@ -13,6 +13,7 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.models.catalogue import Model, ModelFile
 from mictape.models.download import Client, Stopped, fetch
 from mictape.models.store import CHUNK, PART, Installed, Store, damage, write_metadata, writing
+from mictape.paths import is_folder, named_path
 
 SPARE: Final = 1.05
 """Room that has to be free, in sizes of what is still to come."""
@@ -106,8 +107,8 @@ def _bring(file: ModelFile, folder: Path, how: Installation, progress: Callable[
     if not how.origin or "://" in how.origin:
         fetch(file, folder, how.client, progress)
         return
-    origin = Path(how.origin).expanduser()
-    source = origin / file.name if origin.is_dir() else origin
+    origin = named_path(how.origin)
+    source = origin / file.name if is_folder(origin) else origin
     part = folder / f"{file.name}{PART}"
     _copy(source, file, part, how.client, progress)
     with writing(folder):

@@ -19,7 +19,7 @@ from filelock import Timeout
 from mictape.failure import Failure, MictapeError
 from mictape.locks import take_lock
 from mictape.models.catalogue import Catalogue, Model, ModelFile
-from mictape.paths import Places
+from mictape.paths import Places, named_path
 
 VARIABLE: Final = "MICTAPE_MODELS"
 """The environment variable that names more stores, separated as in PATH. Nothing is written there."""
@@ -85,7 +85,7 @@ class Store:
     @classmethod
     def here(cls, where: Places, environ: Mapping[str, str] = os.environ) -> "Store":
         """The stores of this machine and user."""
-        named = [Path(path).expanduser() for path in environ.get(VARIABLE, "").split(os.pathsep) if path]
+        named = [named_path(path) for path in environ.get(VARIABLE, "").split(os.pathsep) if path]
         return cls(where.data / "models", named)
 
     def find(self, model: Model) -> Installed | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.models.languages import primary
+from mictape.text_files import read_text
 
 MANIFEST: Final = "manifest.tsv"
 COLUMNS: Final = ("file", "language", "reference")
@@ -55,7 +56,7 @@ def read_clips(folder: Path) -> list[Clip]:
     """
     path = folder / MANIFEST
     try:
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [line.split("\t") for line in read_text(path).splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8"
         raise MictapeError(Failure(f"{path} cannot be read: {why}", "Give a folder that has one")) from error

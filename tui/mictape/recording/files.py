@@ -1,12 +1,15 @@
 """What a session records of a file that the person names."""
 
+import os
 from collections.abc import Iterable
+from glob import glob
 from pathlib import Path
 from typing import Final, Literal
 
 from mictape.audio.file_info import file_info
 from mictape.audio.source_spec import FileSource, SourceSpec, is_pipe, source_of
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.paths import is_file, is_folder, is_there
 
 ENDINGS: Final = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
@@ -44,20 +47,36 @@ def files_in(names: Iterable[str]) -> list[Path]:
     """The files that are meant: those named, those in folders that are named, and those that patterns fit.
 
     Raises:
-        MictapeError: (`ExitCode.USAGE`) a folder has no sound file in it, or nothing fits a pattern.
+        MictapeError: (`ExitCode.USAGE`) a folder has no sound file in it, or nothing fits a pattern;
+            (`ExitCode.SOUND`) a folder cannot be read.
     """
     found: list[Path] = []
     for name in names:
+        if not name:
+            raise MictapeError(Failure("The name of a file is empty", "Name a file or a folder", ExitCode.USAGE))
         path = Path(name)
-        if path.is_dir():
-            files = [each for each in sorted(path.rglob("*")) if each.suffix.lower() in ENDINGS and each.is_file()]
+        if is_folder(path):
+            files = _sound_files(path)
             if not files:
                 raise MictapeError(Failure(f"{name} has no sound file in it", "Choose another folder", ExitCode.USAGE))
-        elif not path.exists() and any(mark in name for mark in "*?["):  # where no shell has done it
-            files = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        elif any(mark in name for mark in "*?[") and not is_there(path):  # where no shell has done it
+            found_by_it = glob(name, recursive=True)  # noqa: PTH207  (Path.glob raises for some patterns and folders)
+            files = [each for each in map(Path, sorted(found_by_it)) if is_file(each)]
             if not files:
                 raise MictapeError(Failure(f"No file fits {name}", "Check the pattern", ExitCode.USAGE))
         else:
             files = [path]
         found += [each for each in files if each not in found]
     return found
+
+
+def _sound_files(folder: Path) -> list[Path]:
+    """The sound files in a folder and those below it. Raises MictapeError when one of them cannot be read."""
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # else it was removed meanwhile
+            what = f"{error.filename} cannot be read: {(error.strerror or str(error)).lower()}"
+            raise MictapeError(Failure(what, "Make that folder readable, or name the files")) from error
+
+    found = (Path(at, name) for at, _, names in os.walk(folder, onerror=fail) for name in names)
+    return sorted(path for path in found if path.suffix.lower() in ENDINGS and is_file(path))

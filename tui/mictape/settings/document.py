@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.text_files import read_text, toml
 
 LONGEST_SHOWN: Final = 60
 """Characters of a value that a message repeats."""
@@ -33,8 +33,8 @@ class Document:
         begin = 0
         for end in range(1, len(lines) + 1):
             try:
-                values = tomllib.loads("\n".join(lines[:end]))
-            except tomllib.TOMLDecodeError:
+                values = toml("\n".join(lines[:end]))
+            except ValueError:
                 continue  # in the middle of a statement of several lines
             if _has(values, keys):
                 return f"{self.path}, line {begin + 1}"
@@ -49,14 +49,14 @@ def read(path: Path) -> Document:
         MictapeError: (`ExitCode.USAGE`) it cannot be read or is not TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return Document(path, text, tomllib.loads(text))
+        text = read_text(path)
+        return Document(path, text, toml(text))
     except (FileNotFoundError, NotADirectoryError):  # writing to the folder reports this
         return Document(path)
-    except tomllib.TOMLDecodeError as error:
-        raise mistake(f"{path} is not valid TOML: {error}", "Correct that line") from error
     except UnicodeDecodeError as error:
         raise mistake(f"{path} is not UTF-8 text", "Save it as UTF-8") from error
+    except ValueError as error:
+        raise mistake(f"{path} is not valid TOML: {error}", "Correct that line") from error
     except OSError as error:
         raise mistake(f"{path} cannot be read: {(error.strerror or '').lower()}", "Make it readable") from error
 
@@ -68,8 +68,8 @@ def from_text(text: str) -> object:
     like dates.
     """
     try:
-        table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        table = toml(f"value = {text}")
+    except ValueError:
         return text
     value = table.pop("value")
     return text if table or isinstance(value, date | time) else value  # a second line may have made a second key

@@ -32,6 +32,7 @@ from mictape.settings.schema import (
     Origin,
     Settings,
 )
+from mictape.text_files import read_text
 
 SET: Final = "--set"
 
@@ -314,7 +315,7 @@ def lines_of(path: Path, option: str) -> list[str]:
         MictapeError: (`ExitCode.USAGE`) it cannot be read.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise mistake(f"{path} ({option}) cannot be read: {error.strerror or error}", "Give a text file") from None
     except UnicodeDecodeError:

@@ -3,7 +3,6 @@
 import logging
 import os
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import tomli_w
 
 from mictape.failure import Failure, MictapeError
 from mictape.paths import make_folder
+from mictape.text_files import read_text, toml
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def remember(
 def _recall(path: Path) -> tuple[Choices, dict[str, Any]]:
     """The choices, and all that the file holds: keys of a newer Mictape are to be carried over."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = toml(read_text(path))
         return msgspec.convert(values, Choices), values
     except FileNotFoundError:
         pass

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from mictape.library.export import FORMATS, FormatName, Style, format_of, write
-from mictape.paths import working_folder
+from mictape.paths import named_path, working_folder
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
@@ -26,9 +26,9 @@ class Proposal:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """What the settings propose."""
+        """What the settings propose. Raises MictapeError when that cannot be a path."""
         folder = settings.export.folder
-        return cls(Path(folder).expanduser() if folder else None, settings.export.format)
+        return cls(named_path(folder) if folder else None, settings.export.format)
 
     def path(self, at: datetime) -> Path:
         """The file for a session: its name has the time `at`."""

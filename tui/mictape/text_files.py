@@ -1,0 +1,40 @@
+"""Text files that a person may have written: settings, themes, lists. Whatever is in them, reading them ends."""
+
+import os
+import tomllib
+from errno import EFBIG
+from pathlib import Path
+from typing import Any, Final
+
+LARGEST_BYTES: Final = 4_000_000
+"""A larger file is no such text: a device without an end, or a recording that was named by mistake."""
+
+
+def read_text(path: Path) -> str:
+    """All of a text file, without the mark that some editors put before it.
+
+    Raises:
+        OSError: It cannot be read, or is larger than `LARGEST_BYTES`.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    with path.open("rb") as file:
+        found = file.read(LARGEST_BYTES + 1)
+    if len(found) > LARGEST_BYTES:
+        raise OSError(EFBIG, os.strerror(EFBIG), str(path))
+    return found.decode("utf-8-sig")
+
+
+def toml(text: str) -> dict[str, Any]:
+    """What a text in TOML says.
+
+    Raises:
+        ValueError: It is not TOML, or no value that Python can make of it; with the reason.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise ValueError("too many brackets within brackets") from None
+    except ValueError:  # of int()
+        raise ValueError("a number has too many digits") from None
