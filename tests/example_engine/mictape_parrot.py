@@ -18,7 +18,7 @@ import msgspec
 
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Request
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import BAD_KEY, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 
 
@@ -49,11 +49,7 @@ _MESSAGE: Final = msgspec.json.Decoder(_Message)
 class ParrotConnection(SocketConnection):
     """A conversation with Parrot."""
 
-    codes: Mapping[int, Verdict] = {
-        4001: Verdict(
-            "Parrot does not accept the key", "Set the right one with mictape login parrot", False, needs_key=True
-        )
-    }
+    codes: Mapping[int, Verdict] = {4001: BAD_KEY}
     _turn = 0
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:
@@ -83,7 +79,7 @@ class ParrotEngine(RemoteEngine[ParrotOptions, ParrotConnection]):
 
     Options: ClassVar = ParrotOptions
     name = "parrot"
-    service = "Parrot"
+    vendor = "Parrot"
     domain = "parrot.invalid"
     """The vendor's: a server elsewhere is one's own, and costs nothing."""
     key_variable = "PARROT_API_KEY"

@@ -1,12 +1,26 @@
 """A conversation with an engine, as a follower has it: speaking and hearing at once."""
 
 import asyncio
+import re
 from collections.abc import Iterable
+from typing import Final
 
-from mictape.engines.base import Answered, Connection, Engine, EngineEvent, FinalTurn, Partial, Received, Request
+from mictape.engines.base import (
+    Answered,
+    Connection,
+    Engine,
+    EngineEvent,
+    FinalTurn,
+    Notice,
+    Partial,
+    Received,
+    Request,
+)
 from mictape.units import RATE
 
 SAMPLE_BYTES = 2
+ADDRESS: Final = r"127\.0\.0\.1:\d+"
+"""How sentences name a simulated server, as a pattern."""
 
 
 def silence(seconds: float) -> bytes:
@@ -58,6 +72,11 @@ async def hear_all(
 async def listen(connection: Connection) -> list[EngineEvent]:
     """What is said until all is said."""
     return [heard async for heard in connection]
+
+
+def without_address(heard: Iterable[EngineEvent]) -> list[EngineEvent]:
+    """The same with `SERVER` in the notices for its address, whose port is never the same."""
+    return [Notice(re.sub(ADDRESS, "SERVER", each.text)) if isinstance(each, Notice) else each for each in heard]
 
 
 def finals(heard: Iterable[EngineEvent]) -> list[FinalTurn]:

@@ -23,7 +23,7 @@ from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Script, Speech, Utterance, V3Server, V3Session, silence, value_of
 from servers.base import CERTIFICATE, Asked, Peer, Server, serve
-from support.conversation import answered, finals, hear_all, partials, received
+from support.conversation import ADDRESS, answered, finals, hear_all, partials, received, without_address
 from support.conversation import silence as silent
 from support.waiting import TIMEOUT_S, until_async
 
@@ -269,7 +269,7 @@ async def test_language_and_key_terms_of_the_request() -> None:
         assert session.parameters["keyterms_prompt"] == ["Graz", "Linz", "Wien"]
         await connection.finish()
         heard = [news async for news in connection]
-    assert heard[0] == Notice("AssemblyAI takes 3 of 4 key terms: 100 of at most 50 characters each")
+    assert without_address(heard)[0] == Notice("SERVER takes 3 of 4 key terms: 100 of at most 50 characters each")
 
 
 async def test_a_model_knows_its_languages() -> None:
@@ -380,7 +380,7 @@ async def test_another_model_than_asked_for_is_told() -> None:
     async with connected(assemblyai) as (connection, _):
         await connection.finish()
         heard = [news async for news in connection]
-    assert heard == [Notice(f"AssemblyAI uses the model {ENGLISH} instead of universal-3-6-pro")]
+    assert without_address(heard) == [Notice(f"SERVER uses the model {ENGLISH} instead of universal-3-6-pro")]
 
 
 async def test_warnings_are_told_and_the_connection_goes_on() -> None:
@@ -390,7 +390,7 @@ async def test_warnings_are_told_and_the_connection_goes_on() -> None:
         await session.told("Terminate")
 
     heard = await heard_from(script, seconds=1)
-    assert heard == [Notice("AssemblyAI: Slow down"), Answered(RATE)]
+    assert without_address(heard) == [Notice("SERVER: Slow down"), Answered(RATE)]
 
 
 @pytest.mark.parametrize(
@@ -535,7 +535,7 @@ async def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.
 async def test_secured_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     assemblyai = V3Server(silence)
     async with serve(assemblyai, admit=assemblyai.admit, tls=True) as server:
-        with pytest.raises(Lost, match="certificate of AssemblyAI is not accepted: self-signed certificate"):
+        with pytest.raises(Lost, match=f"certificate of {ADDRESS} is not accepted: self-signed certificate"):
             await engine_at(server).connect(Request())
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         assert await hear_all(engine_at(server), b"") == []

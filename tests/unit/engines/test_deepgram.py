@@ -30,7 +30,17 @@ from mictape.engines.deepgram.engine import DeepgramEngine, DeepgramOptions, add
 from mictape.units import RATE
 from servers.base import CERTIFICATE, Peer, Refusal, Wrong, serve
 from servers.deepgram import KEY, FluxServer, Segment, Spoken, Turn, V1Server, results, turn_info
-from support.conversation import answered, finals, hear_all, listen, partials, received, silence
+from support.conversation import (
+    ADDRESS,
+    answered,
+    finals,
+    hear_all,
+    listen,
+    partials,
+    received,
+    silence,
+    without_address,
+)
 from support.waiting import until_async
 
 BLOCK = 80 * RATE // 1000
@@ -275,7 +285,7 @@ async def test_a_model_without_key_terms_says_so() -> None:
         heard = await listen(connection)
         await connection.close()
     assert ("keywords", "kettle") in deepgram.query, "the older word for them"
-    assert Notice("Deepgram did not take the new settings: this model has no key terms") in heard
+    assert Notice("SERVER did not take the new settings: this model has no key terms") in without_address(heard)
 
 
 # v1: what goes wrong
@@ -300,10 +310,10 @@ async def test_a_close_without_the_last_word_is_lost_but_what_was_frozen_is_kept
 @pytest.mark.parametrize(
     ("code", "reason", "sentence", "retry"),
     [
-        (1000, "", "Deepgram closed the connection", True),
-        (1011, "NET-0000", "Deepgram gave the connection up", True),
-        (1008, "DATA-0000", "Deepgram could not decode the sound", False),
-        (1012, "", "Deepgram closed the connection", True),
+        (1000, "", "closed the connection", True),
+        (1011, "NET-0000", "gave the connection up", True),
+        (1008, "DATA-0000", "could not decode the sound", False),
+        (1012, "", "closed the connection", True),
     ],
 )
 @pytest.mark.parametrize("api", ["v1", "flux"])
@@ -315,7 +325,7 @@ async def test_a_close_before_the_end_is_lost(api: str, code: int, reason: str, 
     async with serve(handler) as server:
         connection = await engine(server.url, api=api).connect(Request())
         await speak(connection, 0.08)
-        with pytest.raises(Lost, match=f"{sentence}.*{code} {reason}".rstrip()) as lost:
+        with pytest.raises(Lost, match=f"^{ADDRESS} {sentence}.*{code} {reason}".rstrip()) as lost:
             await listen(connection)
     assert lost.value.retry is retry
 
@@ -337,7 +347,7 @@ async def test_a_refused_connection_says_why(status: int, after: float, *, retry
 @pytest.mark.parametrize("garbage", [b"\x00\xff\x80", "<html>", "", '{"type":"Results"', b'{"type": "\xff"}'])
 async def test_what_is_no_message_ends_the_connection(api: str, garbage: str | bytes) -> None:
     async with serve(says(garbage)) as server:
-        with pytest.raises(Lost, match="Deepgram sent something that is no message"):
+        with pytest.raises(Lost, match=f"{ADDRESS} sent something that is no message"):
             await hear(engine(server.url, api=api), 0.5)
 
 
@@ -361,14 +371,14 @@ async def test_a_message_of_another_shape_is_logged_and_the_next_is_heard(
         async with serve(says(message, good, last=METADATA)) as server:
             heard = await hear(engine(server.url), 1)
     assert [final.text for final in finals(heard)] == ["Please water"]
-    assert "Deepgram sent a message of another shape" in caplog.text
+    assert "sent a message of another shape" in caplog.text
 
 
 async def test_an_error_message_is_told_and_ends_nothing() -> None:
     error = {"type": "Error", "variant": "SchemaError", "description": "cannot parse", "message": "?"}
     async with serve(says(error, last=METADATA)) as server:
         heard = await hear(engine(server.url), 0.5)
-    assert heard == [Notice("Deepgram: cannot parse"), Answered(8_000)]
+    assert without_address(heard) == [Notice("SERVER: cannot parse"), Answered(8_000)]
 
 
 @pytest.mark.parametrize("bare", [{"alternatives": []}, {"alternatives": [{"transcript": ""}]}])
@@ -487,9 +497,9 @@ async def test_flux_is_told_new_key_terms_and_has_warnings() -> None:
     refusal = {"type": "ConfigureFailure", "sequence_id": 1, "description": "too many"}
     async with serve(says(warning, refusal)) as server:
         heard = await hear(flux(server.url), 0.4)
-    assert heard[:2] == [
-        Notice("Deepgram: sound comes slowly"),
-        Notice("Deepgram did not take the new settings: too many"),
+    assert without_address(heard)[:2] == [
+        Notice("SERVER: sound comes slowly"),
+        Notice("SERVER did not take the new settings: too many"),
     ]
 
 

@@ -13,7 +13,7 @@ from mictape.engines.readiness import tried
 from mictape.units import RATE
 from servers.base import serve
 from servers.elevenlabs import KEY, ScribeServer
-from support.conversation import answered, finals, hear_all, listen
+from support.conversation import answered, finals, hear_all, listen, without_address
 from support.speaking import spoken
 
 TWO = ("Please water the plants.", "Thank you.")
@@ -61,7 +61,7 @@ async def test_what_is_asked_for() -> None:
     assert query["include_timestamps"] == ["true"]
     assert query["vad_threshold"] == ["0.5"]
     assert query["no_verbatim"] == ["true"]
-    assert heard == [Notice("ElevenLabs takes 2 of 3 key terms: 50 of at most 20 characters each")]
+    assert without_address(heard) == [Notice("SERVER takes 2 of 3 key terms: 50 of at most 20 characters each")]
 
 
 @pytest.mark.parametrize(

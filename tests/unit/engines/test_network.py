@@ -14,6 +14,7 @@ from mictape.engines import network
 from mictape.engines.base import Lost, Request
 from mictape.engines.network import open_socket, own_words, proxy_for, reach
 from mictape.engines.openai_http import OpenAIHttpEngine, OpenAIHttpOptions
+from mictape.engines.verdicts import Service
 from servers.base import CERTIFICATE, Asked, Peer, Refusal, serve
 from servers.proxy import HOST_UNREACHABLE, NOT_ALLOWED, http_proxy, socks_proxy
 
@@ -37,7 +38,7 @@ async def greet(peer: Peer) -> None:
 async def lost_to(url: str, headers: Mapping[str, str] | None = None) -> Lost:
     """Why there is no connection; looked at from both sides, the connection's and that of `mictape engines`."""
     with pytest.raises(Lost) as lost:
-        await open_socket(url, headers, name="The service")
+        await open_socket(url, headers, service=Service("The service"))
     return lost.value
 
 
@@ -64,11 +65,11 @@ async def test_it_goes_through_an_http_proxy_with_and_without_a_login(
     async with serve(greet) as server, http_proxy(login=login, target=("127.0.0.1", port_of(server.url))) as proxy:
         shown = "me:pa%25ss@" if login else ""
         monkeypatch.setenv("http_proxy", f"http://{shown}{proxy.address}")
-        connection = await open_socket(f"ws://{FAR}:81/v1", name="The service")
+        connection = await open_socket(f"ws://{FAR}:81/v1", service=Service("The service"))
         assert await connection.recv() == "hello"
         await connection.close()
-        await reach(f"ws://{FAR}:81/v1", "The service")
-        await reach(f"http://{FAR}:81/v1", "The service")
+        await reach(f"ws://{FAR}:81/v1", Service("The service"))
+        await reach(f"http://{FAR}:81/v1", Service("The service"))
     assert proxy.asked == [f"{FAR}:81"] * 3
 
 
@@ -87,7 +88,7 @@ async def test_what_a_proxy_refuses_is_said_to_be_the_proxy(
         monkeypatch.setenv("https_proxy", f"http://me:secretpassword@{proxy.address}")
         lost = await lost_to(f"wss://{FAR}/v1")
         with pytest.raises(Lost) as unreachable:
-            await reach(f"wss://{FAR}/v1", "The service")
+            await reach(f"wss://{FAR}/v1", Service("The service"))
     assert part in lost.cause.what
     assert remedy in lost.cause.remedy
     assert lost.retry is retry
@@ -122,7 +123,7 @@ async def test_no_proxy_leads_to_this_machine_itself(url: str, monkeypatch: pyte
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     async with serve(greet) as server:
-        connection = await open_socket(url.format(port_of(server.url)), name="The service")
+        connection = await open_socket(url.format(port_of(server.url)), service=Service("The service"))
         await connection.close()
 
 
@@ -155,10 +156,10 @@ async def test_it_goes_through_a_socks_proxy_with_and_without_a_login(
     async with serve(greet) as server, socks_proxy(login=login, target=("127.0.0.1", port_of(server.url))) as proxy:
         shown = "me:pa%25ss@" if login else ""
         monkeypatch.setenv("all_proxy", f"socks5h://{shown}{proxy.address}")
-        connection = await open_socket(f"ws://{FAR}:81/v1", name="The service")
+        connection = await open_socket(f"ws://{FAR}:81/v1", service=Service("The service"))
         assert await connection.recv() == "hello"
         await connection.close()
-        await reach(f"http://{FAR}:81/v1", "The service")
+        await reach(f"http://{FAR}:81/v1", Service("The service"))
     assert proxy.asked == [f"{FAR}:81"] * 2
 
 
@@ -221,7 +222,7 @@ async def test_an_address_that_never_answers_is_not_waited_for_when_another_one_
     async with serve(greet) as server:
         names_lead_to(monkeypatch, dead.getsockname(), ("127.0.0.1", port_of(server.url)))
         async with asyncio.timeout(5):
-            connection = await open_socket(f"ws://{FAR}:80", name="The service")
+            connection = await open_socket(f"ws://{FAR}:80", service=Service("The service"))
             await connection.close()
     for each in (dead, *waiting):
         each.close()
@@ -237,7 +238,7 @@ async def test_a_certificate_that_is_not_known_is_said_with_the_remedy(monkeypat
         assert "SSL_CERT_FILE" in lost.cause.remedy
         assert not lost.retry
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-        await (await open_socket(server.url, name="The service")).close()
+        await (await open_socket(server.url, service=Service("The service"))).close()
         names_lead_to(monkeypatch, ("127.0.0.1", port_of(server.url)))
         lost = await lost_to(f"wss://{FAR}")
     assert "Hostname mismatch" in lost.cause.what

@@ -20,6 +20,7 @@ from mictape.failure import ExitCode
 from servers.base import CERTIFICATE, Peer, serve
 from servers.openai import KEY, OpenAIServer, Utterance, openai_server
 from servers.vllm import vllm_server
+from support.conversation import ADDRESS, without_address
 from support.waiting import until_async
 
 BLOCK_MS = 100
@@ -272,7 +273,7 @@ async def test_the_default_model_takes_no_turn_detection_and_writes_while_speech
     asked = json.loads(server.talks[0].peer.received[0].payload)["session"]["audio"]["input"]
     assert asked["turn_detection"] is None
     assert asked["transcription"] == {"model": "gpt-live-transcribe", "languages": ["de"], "keywords": ["kettle"]}
-    assert heard[0] == Notice("OpenAI takes 1 of 3 key terms: none with < or >")
+    assert without_address(heard)[0] == Notice("SERVER takes 1 of 3 key terms: none with < or >")
     assert [said.text for said in heard if isinstance(said, Partial)] == ["please", "please water"]
     assert finals(heard) == [(0, "Please water them."), (1, "Thank you.")]
     assert answered(heard) == [at(600), at(900)]
@@ -404,7 +405,7 @@ async def test_the_url_asks_for_a_transcription(query: str) -> None:
 
 async def test_a_secure_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     async with openai_server(tls=True) as server:
-        with pytest.raises(Lost, match="certificate of OpenAI is not accepted: self-signed certificate"):
+        with pytest.raises(Lost, match=f"certificate of {ADDRESS} is not accepted: self-signed certificate"):
             await engine(server.url).connect(ASK)
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         await (await engine(server.url).connect(ASK)).close()
@@ -550,7 +551,7 @@ async def test_errors_that_end_the_session(code: str, sentence: str, retry: bool
 async def test_other_errors_are_told_once_and_the_session_goes_on() -> None:
     error = event("error", error={"type": "server_error", "code": None, "message": "a hiccup"})
     heard, _ = await heard_from(error, error, of_item("completed", "a", transcript="One."))
-    assert heard == [Notice("OpenAI: a hiccup"), FinalTurn(0, "One.")]
+    assert without_address(heard) == [Notice("SERVER: a hiccup"), FinalTurn(0, "One.")]
 
 
 async def test_items_are_in_the_order_that_their_predecessors_tell() -> None:

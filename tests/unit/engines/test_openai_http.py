@@ -12,7 +12,7 @@ from mictape.engines.readiness import tried
 from mictape.units import RATE
 from servers.openai_http import KEY, Answer, TranscriptionServer, transcription_server
 from servers.proxy import http_proxy
-from support.conversation import answered, finals, hear_all, listen
+from support.conversation import answered, finals, hear_all, listen, without_address
 from support.speaking import spoken
 
 TWO = ("Please water the plants.", "Thank you.")
@@ -71,7 +71,7 @@ async def test_what_is_asked_for() -> None:
         "temperature": "0.2",
     }
     assert second["prompt"].startswith("A talk., ")
-    assert Notice("The server takes 1 of 2 key terms: 600 characters together") in heard
+    assert Notice("SERVER takes 1 of 2 key terms: 600 characters together") in without_address(heard)
 
 
 async def test_silence_is_answered_and_says_nothing() -> None:
@@ -91,7 +91,7 @@ async def test_an_utterance_has_a_longest_length() -> None:
     ("answer", "part", "retry", "after"),
     [
         (Answer(429, b"{}", {"Retry-After": "17"}), "no more requests", True, 17),
-        (Answer(503), "answered 503", True, 0),
+        (Answer(503), "answered with an error .HTTP 503", True, 0),
         (Answer(400, b'{"error":{"message":"invalid model"}}'), "invalid model", False, 0),
         (Answer(402, b'{"error":{"message":"You exceeded your quota"}}'), "exceeded your quota", False, 0),
         (Answer(200, b"<html>"), "no transcript", True, 0),

@@ -12,7 +12,7 @@ from mictape.engines.soniox import SonioxEngine, SonioxOptions, Token, words_of
 from mictape.units import RATE
 from servers.base import serve
 from servers.soniox import KEY, SonioxServer
-from support.conversation import answered, finals, hear_all, received
+from support.conversation import answered, finals, hear_all, received, without_address
 from support.speaking import spoken
 
 TWO = ("Please water the plants.", "Thank you.")
@@ -70,7 +70,7 @@ async def test_what_is_asked_for() -> None:
     assert config.context is not None
     assert config.context.terms == ["kettle", "Mictape"]
     assert config.max_endpoint_delay_ms == 900
-    assert Notice("Soniox takes 2 of 3 key terms: 8000 characters together") in heard
+    assert Notice("SERVER takes 2 of 3 key terms: 8000 characters together") in without_address(heard)
 
 
 async def test_a_key_is_tried_without_sound() -> None:

@@ -13,6 +13,7 @@ from mictape.engines.vllm import VllmConnection, VllmEngine, VllmOptions
 from servers.base import Peer, serve
 from servers.openai import openai_server
 from servers.vllm import MODEL, vllm_server
+from support.conversation import ADDRESS
 from support.waiting import until_async
 
 ASK = Request()
@@ -267,7 +268,7 @@ async def test_a_server_with_a_key() -> None:
         await (await engine(server.url, "k").connect(ASK)).close()
         with pytest.raises(Lost, match="does not accept the key"):
             await engine(server.url, "another").connect(ASK)
-        with pytest.raises(Lost, match="vLLM needs an API key") as lost:
+        with pytest.raises(Lost, match=f"{ADDRESS} needs an API key") as lost:
             await engine(server.url).connect(ASK)
     assert lost.value.cause.needs_key
 

@@ -24,7 +24,7 @@ from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine, primary
 from mictape.engines.urls import completed, parameters
-from mictape.engines.verdicts import HTTP, Verdict
+from mictape.engines.verdicts import BAD_KEY, HTTP, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE, SAMPLE_BYTES
 
@@ -36,16 +36,14 @@ SHORTEST_COMMIT: Final = RATE * 3 // 10
 
 USD_PER_HOUR: Final = 0.39
 
-_REFUSED: Final = Verdict("ElevenLabs refused the request", "Check [engines.elevenlabs]", retry=False)
-_BUSY: Final = Verdict("ElevenLabs is overloaded", after_s=5.0)
+_REFUSED: Final = Verdict("{service} refused the request", "Check [engines.elevenlabs]", retry=False)
+_BUSY: Final = Verdict("{service} is overloaded", after_s=5.0)
 
 ERRORS: Final[Mapping[str, Verdict]] = {
-    "auth_error": Verdict(
-        "ElevenLabs does not accept the key", "Set the right one with mictape login elevenlabs", False, needs_key=True
-    ),
+    "auth_error": BAD_KEY,
     "quota_exceeded": HTTP[402],
     "unaccepted_terms": Verdict(
-        "ElevenLabs wants its terms of service accepted", "Accept them in your account at elevenlabs.io", retry=False
+        "{service} wants its terms of service accepted", "Accept them in your account at elevenlabs.io", retry=False
     ),
     "input_error": _REFUSED,
     "invalid_request": _REFUSED,
@@ -53,9 +51,9 @@ ERRORS: Final[Mapping[str, Verdict]] = {
     "rate_limited": HTTP[429],
     "resource_exhausted": _BUSY,
     "queue_overflow": _BUSY,
-    "transcriber_error": Verdict("ElevenLabs failed to transcribe"),
-    "session_time_limit_exceeded": Verdict("The session reached the longest time that ElevenLabs allows"),
-    "error": Verdict("ElevenLabs ended the session"),
+    "transcriber_error": Verdict("{service} failed to transcribe"),
+    "session_time_limit_exceeded": Verdict("The session reached the longest time that {service} allows"),
+    "error": Verdict("{service} ended the session"),
 }
 """Message types that end a session."""
 
@@ -119,10 +117,10 @@ class ElevenLabsConnection(SocketConnection):
     """A conversation with Scribe; one turn is one commit with text."""
 
     def __init__(
-        self, socket: ClientConnection, name: str, terms: Terms | None, *, manual: bool, patience_s: float
+        self, socket: ClientConnection, service: Service, terms: Terms | None, *, manual: bool, patience_s: float
     ) -> None:
         """Take over a socket; `manual`: whether the client commits."""
-        super().__init__(socket, name, terms, patience_s=patience_s)
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._manual = manual
         self._turn = 0
         self._settled = False
@@ -185,11 +183,11 @@ class ElevenLabsConnection(SocketConnection):
             case Message(message_type="committed_transcript_with_timestamps"):
                 yield from self._on_commit(said)
             case Message(message_type=kind, error=why) if kind in HARMLESS:
-                _log.info("ElevenLabs: %s %s", kind, why)
+                _log.info("%s: %s %s", self._service, kind, why)
                 yield from self._show("")
                 yield from self._answer()
             case Message(message_type=kind, error=why) if kind in ERRORS or why:
-                raise ERRORS.get(kind, ERRORS["error"]).lost(f"{kind}: {why}" if why else kind)
+                raise self.lost(ERRORS.get(kind, ERRORS["error"]), f"{kind}: {why}" if why else kind)
             case _:
                 pass
 
@@ -261,7 +259,7 @@ class ElevenLabsEngine(RemoteEngine[ElevenLabsOptions, ElevenLabsConnection]):
 
     Options: ClassVar = ElevenLabsOptions
     name = "elevenlabs"
-    service = "ElevenLabs"
+    vendor = "ElevenLabs"
     domain = "elevenlabs.io"
     key_variable = "ELEVENLABS_API_KEY"
     key_terms = Limits(most=50, longest=20)

@@ -15,12 +15,12 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request
+from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Lost, Partial, Received, Request
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine, primary
 from mictape.engines.urls import completed
-from mictape.engines.verdicts import HTTP, Verdict
+from mictape.engines.verdicts import HTTP, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -159,8 +159,8 @@ _EVENT: Final = msgspec.json.Decoder(
 class MistralConnection(SocketConnection):
     """A conversation with Voxtral; one turn is one of the service's in which something was said."""
 
-    def __init__(self, socket: ClientConnection, name: str, terms: Terms | None, *, patience_s: float) -> None:
-        super().__init__(socket, name, terms, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, terms: Terms | None, *, patience_s: float) -> None:
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._turn = 0
         self._text = ""
         self._segments: list[Segment] = []
@@ -211,7 +211,7 @@ class MistralConnection(SocketConnection):
                 yield from self._end(self.reached)
                 self.said_all()
             case Error(error=trouble):
-                raise _lost_by(trouble)
+                raise _lost_by(self._service, trouble)
             case _:
                 pass
 
@@ -236,11 +236,11 @@ class MistralConnection(SocketConnection):
         yield Answered(until)
 
 
-def _lost_by(trouble: Trouble) -> Exception:
+def _lost_by(service: Service, trouble: Trouble) -> Lost:
     """Why the session ended. The service's words are text, or an object of which the raw form has to do."""
-    verdict = HTTP.get(trouble.code, Verdict("Mistral ended the session"))
+    verdict = HTTP.get(trouble.code, Verdict("{service} ended the session"))
     said = bytes(trouble.message).decode(errors="replace").strip('"')
-    return verdict.lost(f"{trouble.code}: {said}")
+    return service.lost(verdict, f"{trouble.code}: {said}")
 
 
 def session_of(options: MistralOptions, request: Request, terms: tuple[str, ...]) -> _Session:
@@ -268,7 +268,7 @@ class MistralEngine(RemoteEngine[MistralOptions, MistralConnection]):
 
     Options: ClassVar = MistralOptions
     name = "mistral"
-    service = "Mistral"
+    vendor = "Mistral"
     domain = "mistral.ai"
     key_variable = "MISTRAL_API_KEY"
     key_terms = Limits(most=100)

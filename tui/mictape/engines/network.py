@@ -33,7 +33,7 @@ from websockets.exceptions import (
 
 from mictape.engines.base import Lost
 from mictape.engines.urls import host_and_port, host_of, is_local
-from mictape.engines.verdicts import HTTP, Verdict, lost
+from mictape.engines.verdicts import HTTP, SERVICE, Service, Verdict, lost
 from mictape.failure import ExitCode, Failure
 
 OPEN_S: Final = 10.0
@@ -120,7 +120,7 @@ async def open_socket(
     url: str,
     headers: Mapping[str, str] | None = None,
     *,
-    name: str,
+    service: Service,
     http: Mapping[int, Verdict] | None = None,
     patience_s: float = PING_S,
 ) -> ClientConnection:
@@ -129,22 +129,22 @@ async def open_socket(
     Args:
         url: `ws://` or `wss://`.
         headers: The request's headers; may hold a key, so they are never logged.
-        name: The service's name, for the sentences.
+        service: What answers there, for the sentences.
         http: What statuses of a refused upgrade mean, before those of `HTTP`.
         patience_s: How long the server may take to answer a ping.
 
     Raises:
         Lost: Something stands in the way.
     """
-    with why_not(name, url, {**HTTP, **(http or {})}):
+    with why_not(service, url, {**HTTP, **(http or {})}):
         return await _opening(url, headers, patience_s)
 
 
-async def reach(url: str, name: str) -> None:
+async def reach(url: str, service: Service) -> None:
     """Open a connection as far as nothing is asked of the service. Raises `Lost`."""
     scheme, _, rest = url.partition("://")
     address = f"{ {'http': 'ws', 'https': 'wss'}.get(scheme, scheme) }://{rest}"
-    with why_not(name, url, HTTP):
+    with why_not(service, url, HTTP):
         connection = await _opening(address, None, PING_S).open_tcp_connection()
         connection.transport.abort()
 
@@ -170,7 +170,7 @@ def _opening(url: str, headers: Mapping[str, str] | None, patience_s: float) -> 
 
 
 @contextlib.contextmanager
-def why_not(name: str, url: str, table: Mapping[int, Verdict]) -> Generator[None]:
+def why_not(service: Service, url: str, table: Mapping[int, Verdict]) -> Generator[None]:
     """Say what stood in the way of a connection. Raises `Lost` for everything that opening one raises."""
     try:
         yield
@@ -178,11 +178,11 @@ def why_not(name: str, url: str, table: Mapping[int, Verdict]) -> Generator[None
         raise
     except InvalidStatus as error:
         response = error.response
-        raise refused(table, response.status_code, response.headers, bytes(response.body)) from None
+        raise refused(service, table, response.status_code, response.headers, bytes(response.body)) from None
     except ssl.SSLError as error:
-        raise _insecure(name, url, error) from None
+        raise _insecure(service, url, error) from None
     except TimeoutError:
-        raise lost(f"{name} does not answer{_by(url)}", _remedy(url)) from None
+        raise lost(f"{service} does not answer{_by(url)}", _remedy(url)) from None
     except InvalidProxy as error:  # its own sentence has the address, and that may hold a password
         raise lost(f"The address of the proxy cannot be used: {error.msg}", PROXY_REMEDY, retry=False) from None
     except InvalidProxyStatus as error:
@@ -191,11 +191,11 @@ def why_not(name: str, url: str, table: Mapping[int, Verdict]) -> Generator[None
         raise proxy_refused(url, str(error.__cause__ or error)) from None
     except (InvalidURI, ValueError) as error:
         why = error.msg if isinstance(error, InvalidURI) else error  # the url itself may hold a token
-        raise lost(f"The url of {name} cannot be used: {why}", "Correct it", retry=False) from None
+        raise lost(f"The url of {service} cannot be used: {why}", "Correct it", retry=False) from None
     except (InvalidHandshake, WebSocketException) as error:
-        raise lost(f"What answers for {name} is no websocket server: {error}", "Check the engine's url") from None
+        raise lost(f"What answers for {service} is no websocket server: {error}", "Check the engine's url") from None
     except OSError as error:
-        raise lost(f"{name} cannot be reached{_by(url)}: {reason(error)}", _remedy(url)) from None
+        raise lost(f"{service} cannot be reached{_by(url)}: {reason(error)}", _remedy(url)) from None
 
 
 PROXY_REMEDY: Final = "Correct https_proxy, http_proxy or all_proxy, or name the host in no_proxy"
@@ -227,15 +227,17 @@ _SOCKS_LOGIN: Final = re.compile("password|authentication", re.IGNORECASE)
 """In what python-socks and httpcore say of a proxy that wants a login, or another one."""
 
 
-def refused(table: Mapping[int, Verdict], status: int, headers: Mapping[str, str], body: bytes) -> Lost:
+def refused(
+    service: Service, table: Mapping[int, Verdict], status: int, headers: Mapping[str, str], body: bytes
+) -> Lost:
     """What a status means, with the service's own sentence."""
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         place = host_and_port(headers.get("Location", "")) or "another address"
         remedy = "If you trust that address, set it as the engine's url"
-        return lost(f"The server refers to {place}, where the key is not sent", remedy, retry=False)
-    verdict = table.get(status, Verdict(f"The service answered {status}"))
+        return lost(f"{service} refers to {place}, where the key is not sent", remedy, retry=False)
+    verdict = table.get(status, Verdict(f"{SERVICE} answered with an error"))
     said = own_words(headers, body)
-    ended = verdict.lost(f"HTTP {status}: {said}" if said else f"HTTP {status}")
+    ended = service.lost(verdict, f"HTTP {status}: {said}" if said else f"HTTP {status}")
     with contextlib.suppress(ValueError):  # a date instead of seconds is not worth a parser
         ended.after = max(ended.after, min(float(headers.get("Retry-After", "0")), LONGEST_WAIT_S))
     return ended
@@ -269,17 +271,17 @@ def own_words(headers: Mapping[str, str], body: bytes) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _insecure(name: str, url: str, error: ssl.SSLError) -> Lost:
+def _insecure(service: Service, url: str, error: ssl.SSLError) -> Lost:
     """Why there is no secure connection; only one that was cut off is worth another attempt."""
     if isinstance(error, ssl.SSLCertVerificationError):
         remedy = _X509.get(error.verify_code, NOT_TRUSTED)
-        what = f"The certificate of {name} is not accepted: {error.verify_message}"
+        what = f"The certificate of {service} is not accepted: {error.verify_message}"
         return NotTrusted(Failure(what, remedy, ExitCode.ENGINE), retry=False)
     if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"):
         remedy = "Check the engine's url: without TLS it begins with ws:// or http://"
         return lost(f"What answers at {host_and_port(url)} does not use TLS", remedy, retry=False)
     why = (error.reason or str(error)).replace("_", " ").lower()
-    return lost(f"No secure connection to {name}: {why}", "Check the engine's url and the network")
+    return lost(f"No secure connection to {service}: {why}", "Check the engine's url and the network")
 
 
 def _by(url: str) -> str:

@@ -24,7 +24,7 @@ from mictape.engines.network import MAX_MESSAGE, OPEN_S, proxy_refused, refused,
 from mictape.engines.remote import RemoteEngine, primary
 from mictape.engines.urls import HTTP as HTTP_SCHEMES
 from mictape.engines.urls import within
-from mictape.engines.verdicts import HTTP, lost
+from mictape.engines.verdicts import HTTP, Service, lost
 from mictape.units import RATE, SAMPLE_BYTES
 
 VENDOR: Final = "https://api.openai.com/v1"
@@ -106,10 +106,18 @@ class HttpConnection:
     """Requests to one server, as a connection: utterances out, one answer each."""
 
     def __init__(
-        self, client: httpx.AsyncClient, url: str, options: OpenAIHttpOptions, request: Request, terms: Terms
+        self,
+        client: httpx.AsyncClient,
+        service: Service,
+        url: str,
+        options: OpenAIHttpOptions,
+        *,
+        request: Request,
+        terms: Terms,
     ) -> None:
         """Take over a client."""
         self._client = client
+        self._service = service
         self._url = url
         self._options = options
         self._request = request
@@ -121,7 +129,7 @@ class HttpConnection:
         self._events: asyncio.Queue[EngineEvent | None] = asyncio.Queue()
         self._news = asyncio.Event()
         self._finishing = False
-        self._bounds = Bounds(SERVICE)
+        self._bounds = Bounds(service.name)
         self._lost: Lost | None = None
         self._tell_left_out()
         self._asking = asyncio.create_task(self._ask())
@@ -223,14 +231,14 @@ class HttpConnection:
         file = {"file": ("utterance.wav", utterance.wav, "audio/wav")}
         url = f"{self._url}/audio/transcriptions"
         status, headers, body = await _exchange(
-            self._client, "POST", url, files=file, data=self._fields(utterance.prompt)
+            self._client, self._service, "POST", url, files=file, data=self._fields(utterance.prompt)
         )
         if status != HTTPStatus.OK:
-            raise refused(HTTP, status, headers, body)
+            raise refused(self._service, HTTP, status, headers, body)
         try:
             return _REPLY.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise lost(f"{SERVICE} sent something that is no transcript", "Check the engine's url") from None
+            raise lost(f"{self._service} sent something that is no transcript", "Check the engine's url") from None
 
     def _fields(self, prompt: str) -> dict[str, str | list[str]]:
         options = self._options
@@ -245,23 +253,26 @@ class HttpConnection:
         return {name: value for name, value in fields.items() if value}
 
 
-SERVICE: Final = "The server"
-
-
 _Answer = tuple[int, httpx.Headers, bytes]
 """Status, headers and body."""
 
 
-async def _exchange(client: httpx.AsyncClient, method: Literal["GET", "POST"], url: str, **parts: Any) -> _Answer:  # noqa: ANN401 (httpx's)
+async def _exchange(
+    client: httpx.AsyncClient,
+    service: Service,
+    method: Literal["GET", "POST"],
+    url: str,
+    **parts: Any,  # noqa: ANN401 (httpx's)
+) -> _Answer:
     """What the server answers. Raises `Lost` when it does not, or without end."""
-    with why_not(SERVICE, url, HTTP):
+    with why_not(service, url, HTTP):
         try:
             async with client.stream(method, url, **parts) as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_MESSAGE:
-                        raise lost(f"{SERVICE} sent more than a transcript can be", "Check the engine's url")
+                        raise lost(f"{service} sent more than a transcript can be", "Check the engine's url")
                 return response.status_code, response.headers, bytes(body)
         except httpx.ProxyError as error:
             raise proxy_refused(url, str(error)) from None
@@ -291,7 +302,7 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
 
     Options: ClassVar = OpenAIHttpOptions
     name = "openai-http"
-    service = SERVICE
+    vendor = "OpenAI"
     key_variable = "OPENAI_HTTP_API_KEY"
     schemes = HTTP_SCHEMES
     domain = "openai.com"
@@ -326,21 +337,21 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
         assert terms is not None
         client = self._client()
         try:
-            status, headers, body = await _exchange(client, "GET", f"{self.url}/models")
+            status, headers, body = await _exchange(client, self.service, "GET", f"{self.url}/models")
             if (
                 status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
                 or status >= HTTPStatus.INTERNAL_SERVER_ERROR
             ):
-                raise refused(HTTP, status, headers, body)
+                raise refused(self.service, HTTP, status, headers, body)
         except BaseException:
             await client.aclose()
             raise
-        return HttpConnection(client, self.url, self._options, request, terms)
+        return HttpConnection(client, self.service, self.url, self._options, request=request, terms=terms)
 
     def _client(self) -> httpx.AsyncClient:
         headers = {"User-Agent": USER_AGENT, **self._bearer()}
         secure = self.url.startswith("https:")
-        with why_not(SERVICE, self.url, HTTP):
+        with why_not(self.service, self.url, HTTP):
             return httpx.AsyncClient(
                 headers=headers,
                 verify=tls_context() if secure else False,

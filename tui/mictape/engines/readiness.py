@@ -208,10 +208,11 @@ def usable_first(standings: Iterable[Standing]) -> list[Standing]:
 async def _unreachable(url: str, engine: Engine) -> Failure | None:
     """Why there is no way to this address; None when there is one."""
     from mictape.engines.network import reach  # brings websockets, which the app's first frame does not need
+    from mictape.engines.verdicts import Service
 
     try:
         async with asyncio.timeout(ANSWER_S):
-            await reach(url, getattr(engine, "service", engine.name))
+            await reach(url, getattr(engine, "service", Service(engine.name, engine.name)))
     except Lost as lost:
         return lost.cause
     except TimeoutError:

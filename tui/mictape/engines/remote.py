@@ -12,7 +12,7 @@ from mictape.engines.base import Capabilities, Connection, Lost, Request
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.network import PING_S, NotTrusted, open_socket
 from mictape.engines.urls import WEBSOCKET, host_and_port, is_local, unusable, within
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import Service, Verdict
 from mictape.failure import ExitCode, Failure
 
 OWN_SERVER_S: Final = 60.0
@@ -37,8 +37,8 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
     """An engine at an address. An adapter adds what it can do, its title, and how a connection is opened."""
 
     name: ClassVar[str]
-    service: ClassVar[str]
-    """Its name in sentences."""
+    vendor: ClassVar[str]
+    """The service's name in sentences. A server of one's own is named by its host."""
     domain: ClassVar[str] = ""
     """The vendor's: at hosts below it a key is needed, and connections cost money. Empty: there is no vendor."""
     key_variable: ClassVar[str | None] = None
@@ -69,6 +69,7 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         self.url = self._url()
         self.at_vendor = bool(self.domain) and within(self.url, self.domain)
         where = "" if self.at_vendor else host_and_port(self.url)
+        self.service = Service(where or self.vendor, self.name, self.key_variable, has_key=self._key is not None)
         self.title = " · ".join(filter(None, (self.name, self._model(), where)))
         able = self._able()
         self.capabilities = replace(
@@ -130,7 +131,7 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         if failure := unusable(self.name, self.url, self.schemes):
             return failure
         if self._key is None and self._demands_key():
-            return self._no_key()
+            return self.service.no_key()
         spoken, language = self.capabilities.languages, primary(request.language)
         if language is not None and spoken and language not in spoken:
             what = f"{self.title} does not know the language {request.language}"
@@ -144,10 +145,6 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         try:
             connection = await self._open(request)
         except Lost as lost:
-            if lost.cause.needs_key:
-                remedy = f"Set the right one with mictape login {self.name}"
-                failure = replace(lost.cause, remedy=remedy) if self._key else self._no_key()
-                raise Lost(failure, retry=False) from None
             if self._met and isinstance(lost, NotTrusted):
                 raise Lost(lost.cause) from None
             raise
@@ -161,21 +158,17 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         """The key terms of the settings and of the request, as many as the service takes."""
         if self.key_terms is None:
             return None
-        return Terms(self.service, self.key_terms, self._own_terms(), request.key_terms)
+        return Terms(self.service.name, self.key_terms, self._own_terms(), request.key_terms)
 
     def _bearer(self) -> dict[str, str]:
         """The header with the key, where there is one."""
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     async def _socket(self, url: str, headers: Mapping[str, str] | None = None) -> ClientConnection:
-        return await open_socket(url, headers, name=self.service, http=self.http, patience_s=self.patience_s)
+        return await open_socket(url, headers, service=self.service, http=self.http, patience_s=self.patience_s)
 
     def _failure(self, what: str, remedy: str) -> Failure:
         return Failure(what, remedy, ExitCode.ENGINE)
-
-    def _no_key(self) -> Failure:
-        remedy = f"Set one with mictape login {self.name}, or in the environment as {self.key_variable}"
-        return Failure(f"{self.service} needs an API key", remedy, ExitCode.ENGINE, needs_key=True)
 
 
 def primary(language: str | None) -> str | None:

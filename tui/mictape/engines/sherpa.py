@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
 from mictape.engines.bounds import samples
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.verdicts import lost
+from mictape.engines.verdicts import Service, lost
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -119,8 +119,8 @@ class OnlineConnection(SocketConnection):
     finish_s = 30.0
     """The server acknowledges nothing: it may have everything still before it that the socket took."""
 
-    def __init__(self, socket: ClientConnection, name: str, *, patience_s: float) -> None:
-        super().__init__(socket, name, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, *, patience_s: float) -> None:
+        super().__init__(socket, service, patience_s=patience_s)
         self._turn = 0
         self._open: _Online | None = None
         self._answered = 0
@@ -160,7 +160,7 @@ class OnlineConnection(SocketConnection):
         if self._finishing:
             self.said_all()
         else:
-            _log.warning("%s said that it was done, unasked", self._name)
+            _log.warning("%s said that it was done, unasked", self._service)
 
     def _taken(self, result: _Online) -> int:
         """What the server has surely read: up to the newest token.
@@ -230,8 +230,8 @@ class OfflineConnection(SocketConnection):
     finish_s = 120.0
     """Two of the longest utterances, by a model half as fast as speech."""
 
-    def __init__(self, socket: ClientConnection, name: str, longest_s: float, *, patience_s: float) -> None:
-        super().__init__(socket, name, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, longest_s: float, *, patience_s: float) -> None:
+        super().__init__(socket, service, patience_s=patience_s)
         self._longest = 4 * round(longest_s * RATE)
         self._turn = 0
         self._collected = bytearray()
@@ -278,7 +278,7 @@ class OfflineConnection(SocketConnection):
         result = self._read(message, _OFFLINE.decode)
         utterance, self._asked = self._asked, None
         if utterance is None:
-            _log.warning("%s answered what nobody asked", self._name)
+            _log.warning("%s answered what nobody asked", self._service)
             return
         yield Received(utterance.end)
         if result is None:
@@ -295,7 +295,7 @@ class OfflineConnection(SocketConnection):
     def last_words(self) -> Iterator[EngineEvent]:
         """Nothing, if the server closed because it was told to."""
         if not self._done:
-            raise lost(f"{self._name} closed the connection with an utterance unanswered")
+            raise lost(f"{self._service} closed the connection with an utterance unanswered")
         return iter(())
 
     def _collect(self) -> None:
@@ -334,7 +334,7 @@ class SherpaEngine(RemoteEngine[SherpaOptions, OnlineConnection | OfflineConnect
 
     Options: ClassVar = SherpaOptions
     name = "sherpa-onnx"
-    service = "sherpa-onnx"
+    vendor = "sherpa-onnx"
 
     def _model(self) -> str:
         return self._options.mode

@@ -30,7 +30,7 @@ from mictape.engines.base import (
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.verdicts import HTTP, Verdict
+from mictape.engines.verdicts import HTTP, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE, SAMPLE_BYTES
 
@@ -47,7 +47,7 @@ FINISH: Final = ""
 SHORTEST: Final = bytes(SAMPLE_BYTES * RATE // 10)
 """Sent where nothing else was: an end without any sound is refused (pipecat-ai/pipecat#5402)."""
 
-RESTART: Final = Verdict("Soniox asks for a new session")
+RESTART: Final = Verdict("{service} asks for a new session")
 
 USD_PER_HOUR: Final = 0.12
 """The vendor's pricing page, speakers included."""
@@ -104,8 +104,8 @@ _REPLY: Final = msgspec.json.Decoder(Reply)
 class SonioxConnection(SocketConnection):
     """A conversation with Soniox; one turn is one utterance."""
 
-    def __init__(self, socket: ClientConnection, name: str, terms: Terms | None, *, patience_s: float) -> None:
-        super().__init__(socket, name, terms, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, terms: Terms | None, *, patience_s: float) -> None:
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._turn = 0
         self._final: list[Token] = []
         """The tokens of the open utterance that will not change."""
@@ -140,7 +140,8 @@ class SonioxConnection(SocketConnection):
             return
         if reply.error_code is not None:
             verdict = RESTART if reply.error_code == 503 else HTTP.get(reply.error_code)  # noqa: PLR2004 (HTTP's)
-            raise (verdict or Verdict("Soniox ended the session")).lost(f"{reply.error_code}: {reply.error_message}")
+            verdict = verdict or Verdict("{service} ended the session")
+            raise self.lost(verdict, f"{reply.error_code}: {reply.error_message}")
         yield Received(samples(reply.total_audio_proc_ms / 1000))
         for token in reply.tokens:
             if token.is_final and token.text in ENDS:
@@ -234,7 +235,7 @@ class SonioxEngine(RemoteEngine[SonioxOptions, SonioxConnection]):
 
     Options: ClassVar = SonioxOptions
     name = "soniox"
-    service = "Soniox"
+    vendor = "Soniox"
     domain = "soniox.com"
     key_variable = "SONIOX_API_KEY"
     key_terms = Limits(total=8000)

@@ -19,24 +19,24 @@ from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn,
 from mictape.engines.network import CLOSE_S
 from mictape.engines.openai.messages import recognise
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 
 LONGEST_S: Final = 600.0
 """The model's context is full after about 15 minutes, and the server's memory grows with a session."""
 
 
-_NOT_SPOKEN: Final = Verdict("The server does not understand Mictape", "Check the engine's url", retry=False)
+_NOT_SPOKEN: Final = Verdict("{service} does not understand Mictape", "Check the engine's url", retry=False)
 
 ERRORS: Final[Mapping[str, Verdict]] = {
-    "model_not_found": Verdict("The server has no such model", "Set model in [engines.vllm]", retry=False),
-    "model_not_validated": Verdict("The server did not take the model", "Set model in [engines.vllm]", retry=False),
+    "model_not_found": Verdict("{service} has no such model", "Set model in [engines.vllm]", retry=False),
+    "model_not_validated": Verdict("{service} did not take the model", "Set model in [engines.vllm]", retry=False),
     "invalid_json": _NOT_SPOKEN,
     "invalid_event": _NOT_SPOKEN,
     "unknown_event": _NOT_SPOKEN,
-    "invalid_audio": Verdict("The server could not use the sound"),
-    "idle_timeout": Verdict("The server closed a connection that was idle"),
-    "processing_error": Verdict("The server failed to transcribe"),
+    "invalid_audio": Verdict("{service} could not use the sound"),
+    "idle_timeout": Verdict("{service} closed a connection that was idle"),
+    "processing_error": Verdict("{service} failed to transcribe"),
 }
 """Every code there is. After each the utterance is lost, so a new connection sends it again where that can help."""
 
@@ -104,8 +104,8 @@ class VllmConnection(SocketConnection):
     finish_s = 30.0
     """The model is at most 2.4 s behind by its own setting, and shares its machine with others."""
 
-    def __init__(self, socket: ClientConnection, name: str, *, patience_s: float) -> None:
-        super().__init__(socket, name, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, *, patience_s: float) -> None:
+        super().__init__(socket, service, patience_s=patience_s)
         self._opened = False
         self._open = False
         """An utterance was started and not ended."""
@@ -163,7 +163,7 @@ class VllmConnection(SocketConnection):
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error."""
         if not self._opened:
-            self._opened = recognise(message, "vllm")
+            self._opened = recognise(message, "vllm", self._service)
             self.greeted()
         match self._read(message, _EVENT.decode):
             case _Delta(delta=more):
@@ -173,7 +173,7 @@ class VllmConnection(SocketConnection):
             case _Done(text=text):
                 yield from self._on_done(text)
             case _Error(error=said, code=code):
-                raise ERRORS.get(code or "", ERRORS["processing_error"]).lost(said)
+                raise self.lost(ERRORS.get(code or "", ERRORS["processing_error"]), said)
             case _:
                 pass
 
@@ -181,7 +181,7 @@ class VllmConnection(SocketConnection):
         until = self._ended_at
         if until is None:
             # Full context or a restart inside: what was sent since is gone, so none of it counts as heard.
-            raise Verdict(f"{self._name} ended an utterance by itself").lost()
+            raise self.lost(Verdict("{service} ended an utterance by itself"))
         yield Received(until)
         if text:
             yield FinalTurn(self._turn, text)
@@ -200,7 +200,7 @@ class VllmEngine(RemoteEngine[VllmOptions, VllmConnection]):
 
     Options: ClassVar = VllmOptions
     name = "vllm"
-    service = "vLLM"
+    vendor = "vLLM"
     key_variable = "VLLM_API_KEY"
     """Only for servers that were started with a key."""
 

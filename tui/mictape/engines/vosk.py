@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from mictape.engines.base import Answered, Capabilities, EngineEvent, FinalTurn, Partial, Received, Request, Word
 from mictape.engines.bounds import samples
 from mictape.engines.remote import RemoteEngine
+from mictape.engines.verdicts import Service
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -103,8 +104,8 @@ class VoskConnection(SocketConnection):
     finish_s = 30.0
     """`AHEAD` frames and the last utterance's rescoring by a large model on a busy machine."""
 
-    def __init__(self, socket: ClientConnection, name: str, options: VoskOptions, *, patience_s: float) -> None:
-        super().__init__(socket, name, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, options: VoskOptions, *, patience_s: float) -> None:
+        super().__init__(socket, service, patience_s=patience_s)
         self._options = options
         self._asked: deque[_Asked] = deque()
         self._turn = 0
@@ -142,7 +143,7 @@ class VoskConnection(SocketConnection):
         """The answer to the oldest frame that has none yet."""
         reply = self._read(message, _REPLY.decode)
         if not self._asked:
-            _log.warning("%s answered what nobody asked", self._name)
+            _log.warning("%s answered what nobody asked", self._service)
             return
         asked = self._asked.popleft()
         yield Received(asked.until)
@@ -156,7 +157,7 @@ class VoskConnection(SocketConnection):
             case _Reply(alternatives=(best, *_)):
                 yield from self._on_text(best.text, best.result, asked.until)
             case _:
-                _log.warning("%s sent an answer without a text", self._name)
+                _log.warning("%s sent an answer without a text", self._service)
         if asked.last:
             self.said_all()
 
@@ -188,7 +189,7 @@ class VoskEngine(RemoteEngine[VoskOptions, VoskConnection]):
 
     Options: ClassVar = VoskOptions
     name = "vosk"
-    service = "Vosk"
+    vendor = "Vosk"
 
     def _able(self) -> Capabilities:
         options = self._options

@@ -19,7 +19,7 @@ from mictape.engines.base import Changes, EngineEvent, Lost, Notice
 from mictape.engines.bounds import Bounds
 from mictape.engines.key_terms import Terms
 from mictape.engines.network import CLOSE_S, OPEN_S
-from mictape.engines.verdicts import CODES, Verdict, lost
+from mictape.engines.verdicts import CODES, Service, Verdict, lost
 from mictape.units import RATE, SAMPLE_BYTES
 
 SEND_S: Final = 5.0
@@ -48,24 +48,24 @@ class SocketConnection(ABC):
     (`patience_s`) gets as long as that."""
 
     def __init__(
-        self, socket: ClientConnection, name: str, terms: Terms | None = None, *, patience_s: float = SEND_S
+        self, socket: ClientConnection, service: Service, terms: Terms | None = None, *, patience_s: float = SEND_S
     ) -> None:
         """Take over a socket.
 
         Args:
             socket: An open one.
-            name: The service's, for sentences.
+            service: What answers there, for sentences.
             terms: The key terms that the connection was opened with, where the protocol has any.
             patience_s: How long the server may take to accept a frame.
         """
         self._socket = socket
-        self._name = name
+        self._service = service
         self._terms = terms
         self._patience_s = patience_s
         self._finish_s = max(self.finish_s, patience_s)
         self._sent = 0
         """Samples handed over so far, at `rate`."""
-        self._bounds = Bounds(name)
+        self._bounds = Bounds(service.name)
         self._finishing = False
         self._over = False
         self._overdue = False
@@ -128,6 +128,10 @@ class SocketConnection(ABC):
         del reason
         return self.codes.get(code)
 
+    def lost(self, verdict: Verdict, detail: str = "") -> Lost:
+        """The end of this connection for a reason; `detail` is what the service says of it."""
+        return self._service.lost(verdict, detail)
+
     def said_all(self) -> None:
         """The server has said everything: the iterator ends."""
         self._over = True
@@ -154,7 +158,7 @@ class SocketConnection(ABC):
                     await asyncio.sleep(0)
         except TimeoutError:
             await self.close()
-            raise lost(f"{self._name} takes the connection and says nothing", "Check the engine's url") from None
+            raise lost(f"{self._service} takes the connection and says nothing", "Check the engine's url") from None
         except BaseException:
             await self.close()
             raise
@@ -261,10 +265,10 @@ class SocketConnection(ABC):
         try:
             return decode(message)
         except msgspec.ValidationError as error:  # names the place and the types, never what was said
-            _log.warning("%s sent a message of another shape: %s", self._name, error)
+            _log.warning("%s sent a message of another shape: %s", self._service, error)
             return None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise lost(f"{self._name} sent something that is no message", "Check the engine's url") from None
+            raise lost(f"{self._service} sent something that is no message", "Check the engine's url") from None
 
     async def _receive(self) -> Frame | None:
         """The next message; None when the server closed properly after `finish`."""
@@ -272,7 +276,7 @@ class SocketConnection(ABC):
             return await self._socket.recv()
         except ConnectionClosed as closed:
             if self._overdue:
-                raise lost(f"{self._name} did not finish within {self._finish_s:.0f} s") from None
+                raise lost(f"{self._service} did not finish within {self._finish_s:.0f} s") from None
             if self._finishing and not self._why and self.ended_well(closed.rcvd.code if closed.rcvd else 1006):
                 return None
             raise self._ended(closed) from None
@@ -283,7 +287,7 @@ class SocketConnection(ABC):
                 for frame in frames:
                     await self._socket.send(frame)
         except TimeoutError:
-            raise lost(f"{self._name} takes no more sound", "Check the network") from None
+            raise lost(f"{self._service} takes no more sound", "Check the network") from None
         except ConnectionClosed as closed:
             raise await self._why_closed(closed) from None
 
@@ -308,8 +312,8 @@ class SocketConnection(ABC):
         """Why a connection ended that was not finished."""
         if closed.rcvd is None:
             if self._why:
-                return Verdict(f"{self._name} ended the connection").lost(self._why)
-            return lost(f"The connection to {self._name} broke", "Check the network")
+                return self.lost(Verdict("{service} ended the connection"), self._why)
+            return lost(f"The connection to {self._service} broke", "Check the network")
         code, reason = closed.rcvd.code, self._why or closed.rcvd.reason
-        verdict = self.verdict(code, reason) or CODES.get(code) or Verdict(f"{self._name} closed the connection")
-        return verdict.lost(f"{code} {reason}".rstrip())
+        verdict = self.verdict(code, reason) or CODES.get(code) or Verdict("{service} closed the connection")
+        return self.lost(verdict, f"{code} {reason}".rstrip())

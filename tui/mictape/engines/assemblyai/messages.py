@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import BAD_KEY, Verdict
 
 # From the server.
 
@@ -150,44 +150,42 @@ TERMINATE: Final = '{"type":"Terminate"}'
 SLOWLY_S: Final = 15.0
 """Seconds before another attempt where there are too many connections: a free account may open five a minute."""
 
-NEW_KEY: Final = "Set the right one with mictape login assemblyai"
 FUNDS: Final = "Add funds to the account, or choose another engine"
 SETTINGS: Final = "Check the engine's settings"
 
-NOT_AUTHORIZED: Final = Verdict("AssemblyAI does not accept the key", NEW_KEY, retry=False, needs_key=True)
 SPENT_TOKEN: Final = Verdict(
-    "AssemblyAI does not accept the temporary token: it opens one connection",
+    "{service} does not accept the temporary token: it opens one connection",
     'Use an API key with authorize = "header", or start again with a new token',
     retry=False,
 )
-NO_FUNDS: Final = Verdict("The AssemblyAI account has no funds", FUNDS, retry=False)
-DISABLED: Final = Verdict("AssemblyAI has disabled the account", "Ask AssemblyAI's support", retry=False)
-TOO_MANY: Final = Verdict("AssemblyAI has too many connections of this account open", after_s=SLOWLY_S)
-EXPIRED: Final = Verdict("The connection reached AssemblyAI's time limit")
-IDLE: Final = Verdict("AssemblyAI closed the connection: nothing came for too long")
-OUT_OF_PACE: Final = Verdict("AssemblyAI does not take sound at this pace", after_s=1.0)
-MISUNDERSTOOD: Final = Verdict("AssemblyAI could not use what it was sent", SETTINGS, retry=False)
+NO_FUNDS: Final = Verdict("The account at {service} has no funds", FUNDS, retry=False)
+DISABLED: Final = Verdict("{service} has disabled the account", "Ask the service's support", retry=False)
+TOO_MANY: Final = Verdict("{service} has too many connections of this account open", after_s=SLOWLY_S)
+EXPIRED: Final = Verdict("The connection reached the time limit of {service}")
+IDLE: Final = Verdict("{service} closed the connection: nothing came for too long")
+OUT_OF_PACE: Final = Verdict("{service} does not take sound at this pace", after_s=1.0)
+MISUNDERSTOOD: Final = Verdict("{service} could not use what it was sent", SETTINGS, retry=False)
 
 LEGACY_CODES: Final[Mapping[int, Verdict]] = {
-    1013: Verdict("AssemblyAI is overloaded", after_s=5.0),
-    4000: Verdict("AssemblyAI does not take this sample rate", SETTINGS, retry=False),
-    4001: NOT_AUTHORIZED,
+    1013: Verdict("{service} is overloaded", after_s=5.0),
+    4000: Verdict("{service} does not take this sample rate", SETTINGS, retry=False),
+    4001: BAD_KEY,
     4002: NO_FUNDS,
-    4003: Verdict("AssemblyAI does this for paying accounts only", FUNDS, retry=False),
-    4004: Verdict("AssemblyAI does not know the session"),
+    4003: Verdict("{service} does this for paying accounts only", FUNDS, retry=False),
+    4004: Verdict("{service} does not know the session"),
     4008: EXPIRED,
-    4010: Verdict("AssemblyAI had closed the session"),
+    4010: Verdict("{service} had closed the session"),
     4029: OUT_OF_PACE,
     4030: Verdict("Another connection has taken over the session"),
     4031: IDLE,
-    4032: Verdict("AssemblyAI found a block of sound too short"),
-    4033: Verdict("AssemblyAI found a block of sound too long"),
-    4034: Verdict("AssemblyAI found a block of sound too small"),
+    4032: Verdict("{service} found a block of sound too short"),
+    4033: Verdict("{service} found a block of sound too long"),
+    4034: Verdict("{service} found a block of sound too small"),
     4100: MISUNDERSTOOD,
     4101: MISUNDERSTOOD,
     4102: TOO_MANY,
     4103: Verdict("Another connection has taken over the session"),
-    4104: Verdict("AssemblyAI could not read the words to listen for", SETTINGS, retry=False),
+    4104: Verdict("{service} could not read the words to listen for", SETTINGS, retry=False),
 }
 """The protocol v2's (vendor's Node SDK, `realtime.ts`); v3 still lists them.
 
@@ -196,10 +194,10 @@ A session is never taken up again, so each that is only gone is worth a new one.
 
 CODES: Final[Mapping[int, Verdict]] = {
     **LEGACY_CODES,
-    1008: NOT_AUTHORIZED,
-    1009: Verdict("AssemblyAI found a message too large", SETTINGS, retry=False),
-    1011: Verdict("AssemblyAI has trouble of its own"),
-    3005: Verdict("AssemblyAI has trouble of its own"),
+    1008: BAD_KEY,
+    1009: Verdict("{service} found a message too large", SETTINGS, retry=False),
+    1011: Verdict("{service} has trouble of its own"),
+    3005: Verdict("{service} has trouble of its own"),
     3006: MISUNDERSTOOD,
     3007: OUT_OF_PACE,
     3008: EXPIRED,

@@ -8,7 +8,7 @@ Sources: the vendor's asyncapi.yml of v2 and its Python SDK 0.63.0, the last to 
 import base64
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -21,7 +21,7 @@ from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.remote import RemoteEngine
 from mictape.engines.urls import completed, within
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.failure import ExitCode, Failure
 from mictape.units import RATE
@@ -33,6 +33,7 @@ BLOCK_MS: Final = 200
 """3200 samples, the tutorial's block. The protocol allows 100 to 2000 ms and advises 100 to 450."""
 
 RETIRED: Final = "AssemblyAI has retired its protocol v2"
+REFUSED: Final = Verdict("{service} refused the session", "Check the engine's settings", retry=False)
 SUCCESSOR: Final = "Use --engine assemblyai, or set url to a server that still speaks v2"
 
 _log = logging.getLogger(__name__)
@@ -114,8 +115,8 @@ class AssemblyAIV2Connection(SocketConnection):
 
     codes = messages.LEGACY_CODES
 
-    def __init__(self, socket: ClientConnection, name: str, terms: Terms | None, *, patience_s: float) -> None:
-        super().__init__(socket, name, terms, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, terms: Terms | None, *, patience_s: float) -> None:
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._turn = 0
         self._shown = False
         """Whether there is live text of the utterance that goes on."""
@@ -166,7 +167,7 @@ class AssemblyAIV2Connection(SocketConnection):
             return
         if "deprecated" in error.lower():
             raise Lost(Failure(f"{RETIRED} ({error})", SUCCESSOR, ExitCode.ENGINE), retry=False)
-        raise Verdict("AssemblyAI v2 refused the session", "Check the engine's settings", retry=False).lost(error)
+        raise self.lost(REFUSED, error)
 
     def _on_partial(self, said: _Transcript) -> Iterator[EngineEvent]:
         if not said.text:
@@ -202,10 +203,9 @@ class AssemblyAIV2Engine(RemoteEngine[AssemblyAIV2Options, AssemblyAIV2Connectio
 
     Options: ClassVar = AssemblyAIV2Options
     name = "assemblyai-v2"
-    service = "AssemblyAI v2"
+    vendor = "AssemblyAI v2"
     key_variable = "ASSEMBLYAI_API_KEY"
     key_terms = Limits(total=2500)
-    http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
 
     def _able(self) -> Capabilities:
         return Capabilities(

@@ -6,7 +6,7 @@ up to three hours, whether or not sound comes, so every path ends with `Terminat
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
 import msgspec
@@ -30,7 +30,7 @@ from mictape.engines.base import (
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Terms
 from mictape.engines.remote import RemoteEngine
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import BAD_KEY, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 
 API_VERSION: Final = "2025-05-12"
@@ -75,9 +75,15 @@ class AssemblyAIConnection(SocketConnection):
     """A conversation in protocol v3."""
 
     def __init__(
-        self, socket: ClientConnection, options: AssemblyAIOptions, terms: Terms | None, *, patience_s: float
+        self,
+        socket: ClientConnection,
+        service: Service,
+        options: AssemblyAIOptions,
+        terms: Terms | None,
+        *,
+        patience_s: float,
     ) -> None:
-        super().__init__(socket, "AssemblyAI", terms, patience_s=patience_s)
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._options = options
         self._turns: dict[int, int] = {}
         """Our number of each turn that was heard of, by the server's."""
@@ -111,7 +117,7 @@ class AssemblyAIConnection(SocketConnection):
     def verdict(self, code: int, reason: str) -> Verdict | None:
         """What a code means, together with the words that came with it."""
         meaning = messages.verdict(code, reason)
-        if self._options.authorize == "token" and meaning is messages.NOT_AUTHORIZED:
+        if self._options.authorize == "token" and meaning is BAD_KEY:
             return messages.SPENT_TOKEN
         return meaning if self._options.vendor else messages.of_own_server(meaning)
 
@@ -132,7 +138,7 @@ class AssemblyAIConnection(SocketConnection):
             case messages.SpeakerRevision(revisions):
                 yield from self._on_revisions(revisions)
             case messages.Warned(warning):
-                yield Notice(f"AssemblyAI: {warning}")
+                yield Notice(f"{self._service}: {warning}")
             case messages.Termination():
                 yield from self._answer(self._sent, whatever_is_open=True)
                 self.said_all()
@@ -144,14 +150,14 @@ class AssemblyAIConnection(SocketConnection):
         if code is None:
             self.closing(error)
             return
-        meaning = self.verdict(code, error) or Verdict("AssemblyAI ended the connection")
-        raise meaning.lost(f"{code} {error}")
+        meaning = self.verdict(code, error) or Verdict("{service} ended the connection")
+        raise self.lost(meaning, f"{code} {error}")
 
     def _on_begin(self, begin: messages.Begin) -> Iterator[EngineEvent]:
         self.greeted()
         asked, used = self._options.speech_model, begin.configuration and begin.configuration.model
         if used and used != asked:
-            yield Notice(f"AssemblyAI uses the model {used} instead of {asked}")
+            yield Notice(f"{self._service} uses the model {used} instead of {asked}")
 
     def _on_turn(self, turn: messages.Turn) -> Iterator[EngineEvent]:
         order = turn.turn_order
@@ -236,13 +242,12 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
 
     Options: ClassVar = AssemblyAIOptions
     name = "assemblyai"
-    service = "AssemblyAI"
+    vendor = "AssemblyAI"
     domain = DOMAIN
     key_variable = "ASSEMBLYAI_API_KEY"
     key_terms = TERMS
     languages = LANGUAGES
     price_as_of = "2026-10"
-    http: ClassVar[Mapping[int, Verdict]] = {401: messages.NOT_AUTHORIZED}
     language_remedy = "Choose another with speech_model in [engines.assemblyai]"
 
     def _url(self) -> str:
@@ -281,11 +286,11 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
         url = address(self._options, request, terms.taken if terms else (), token)
         try:
             socket = await self._socket(url, headers)
-            connection = AssemblyAIConnection(socket, self._options, terms, patience_s=self.patience_s)
+            connection = AssemblyAIConnection(socket, self.service, self._options, terms, patience_s=self.patience_s)
             await connection.greeting()
         except Lost as lost:
             if token is not None and lost.cause.needs_key:
-                raise messages.SPENT_TOKEN.lost() from None
+                raise self.service.lost(messages.SPENT_TOKEN) from None
             raise
         return connection
 

@@ -226,7 +226,7 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
 
     Options: ClassVar = DeepgramOptions
     name = "deepgram"
-    service = "Deepgram"
+    vendor = "Deepgram"
     domain = "deepgram.com"
     key_variable = "DEEPGRAM_API_KEY"
     key_terms = Limits(total=MOST_TOKENS, cost=tokens, unit="tokens")

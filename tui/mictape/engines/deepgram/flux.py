@@ -19,7 +19,7 @@ from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Parti
 from mictape.engines.bounds import samples
 from mictape.engines.deepgram.v1 import CLOSE_STREAM, CODES, Configure, ConfigureFailure, ConfigureSuccess
 from mictape.engines.key_terms import Terms
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -92,8 +92,8 @@ class FluxConnection(SocketConnection):
 
     codes = CODES
 
-    def __init__(self, socket: ClientConnection, name: str, terms: Terms | None, *, patience_s: float) -> None:
-        super().__init__(socket, name, terms, patience_s=patience_s)
+    def __init__(self, socket: ClientConnection, service: Service, terms: Terms | None, *, patience_s: float) -> None:
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._turn = 0
         self._open: TurnInfo | None = None
         """What was last heard of a turn that has text and has not ended."""
@@ -129,11 +129,11 @@ class FluxConnection(SocketConnection):
             case TurnInfo() as info:
                 yield from self._on_turn_info(info)
             case ConfigureFailure(description=why):
-                yield Notice(f"Deepgram did not take the new settings: {why or 'it does not say why'}")
+                yield Notice(f"{self._service} did not take the new settings: {why or 'it does not say why'}")
             case Warned(description=why):
-                yield Notice(f"Deepgram: {why}")
+                yield Notice(f"{self._service}: {why}")
             case Error(code=code, description=why):
-                raise Verdict("Deepgram ended the connection").lost(f"{code}: {why}")
+                raise self.lost(Verdict("{service} ended the connection"), f"{code}: {why}")
             case _:
                 pass
 
@@ -151,8 +151,8 @@ class FluxConnection(SocketConnection):
         missing = numbered.sequence_id - self._number - 1
         self._number = numbered.sequence_id
         if missing:
-            _log.warning("Deepgram's message %d is not the next one: %d missing", self._number, missing)
-            yield Notice("Deepgram left out a message; words may be missing here")
+            _log.warning("message %d of %s is not the next one: %d missing", self._number, self._service, missing)
+            yield Notice(f"{self._service} left out a message; words may be missing here")
 
     def _on_turn_info(self, info: TurnInfo) -> Iterator[EngineEvent]:
         until = self._at(info.audio_window_end)

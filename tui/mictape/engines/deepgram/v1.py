@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Terms
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -33,8 +33,8 @@ FINALIZE: Final = '{"type":"Finalize"}'
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 
 CODES: Final[Mapping[int, Verdict]] = {
-    1008: Verdict("Deepgram could not decode the sound", "Check the engine's settings", retry=False),
-    1011: Verdict("Deepgram gave the connection up"),
+    1008: Verdict("{service} could not decode the sound", "Check the engine's settings", retry=False),
+    1011: Verdict("{service} gave the connection up"),
 }
 """DATA-0000 and, for everything on the server's side, NET-0000."""
 
@@ -154,7 +154,7 @@ class DeepgramConnection(SocketConnection):
     def __init__(
         self,
         socket: ClientConnection,
-        name: str,
+        service: Service,
         terms: Terms | None,
         server: Server,
         *,
@@ -162,7 +162,7 @@ class DeepgramConnection(SocketConnection):
         patience_s: float,
     ) -> None:
         """Take over a socket; `speakers`: whether they were asked for, since other servers send some unasked."""
-        super().__init__(socket, name, terms, patience_s=patience_s)
+        super().__init__(socket, service, terms, patience_s=patience_s)
         self._server = server
         self._speakers = speakers
         self._turn = 0
@@ -199,9 +199,9 @@ class DeepgramConnection(SocketConnection):
         """Deepgram names the error in the reason, because the codes are few."""
         if code == UNSUPPORTED and "finalize" in reason.lower():
             self._server.finalizes = False
-            return Verdict("The server does not know how to end an utterance")
+            return Verdict("{service} does not know how to end an utterance")
         if any(words in reason.lower() for words in STARVED):
-            return Verdict("Deepgram was sent nothing for 10 s and closed the connection")
+            return Verdict("{service} was sent nothing for 10 s and closed the connection")
         return super().verdict(code, reason)
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
@@ -216,10 +216,10 @@ class DeepgramConnection(SocketConnection):
                 yield from self._close_utterance()
                 self.said_all()
             case ConfigureFailure(description=why):
-                yield Notice(f"Deepgram did not take the new settings: {why or 'it does not say why'}")
+                yield Notice(f"{self._service} did not take the new settings: {why or 'it does not say why'}")
             case Error(description=why):
-                _log.warning("Deepgram: %s", why)
-                yield Notice(f"Deepgram: {why}")
+                _log.warning("%s: %s", self._service, why)
+                yield Notice(f"{self._service}: {why}")
             case _:
                 pass
 
@@ -228,7 +228,7 @@ class DeepgramConnection(SocketConnection):
         if self._over:
             return
         yield from self._close_utterance()
-        raise Verdict("Deepgram closed the connection before it had said everything").lost()
+        raise self.lost(Verdict("{service} closed the connection before it had said everything"))
 
     def _on_results(self, results: Results) -> Iterator[EngineEvent]:
         end = self._at(results.start + results.duration)

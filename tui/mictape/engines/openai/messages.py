@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from mictape.engines.verdicts import Verdict
+from mictape.engines.verdicts import Service, lost
 from mictape.engines.websocket import Frame
 
 Value = TypeVar("Value")
@@ -248,7 +248,7 @@ class Opening(msgspec.Struct, frozen=True):
 _OPENING: Final = msgspec.json.Decoder(Opening)
 
 
-def recognise(message: Frame, wanted: Literal["openai", "vllm"]) -> Literal[True]:
+def recognise(message: Frame, wanted: Literal["openai", "vllm"], service: Service) -> Literal[True]:
     """Make sure that a server's first message is of the wanted dialect, or an error. Raises `Lost`."""
     try:
         opening = _OPENING.decode(message)
@@ -257,7 +257,7 @@ def recognise(message: Frame, wanted: Literal["openai", "vllm"]) -> Literal[True
     found = _dialect(opening)
     if found not in (wanted, "error"):
         remedy = f"Choose it with --engine {found}" if found in ("openai", "vllm") else "Check the engine's url"
-        raise Verdict(f"The server speaks {_NAMES.get(found, found)}, not {_NAMES[wanted]}", remedy, retry=False).lost()
+        raise lost(f"{service} speaks {_NAMES.get(found, found)}, not {_NAMES[wanted]}", remedy, retry=False)
     return True
 
 

@@ -22,7 +22,7 @@ from mictape.engines.key_terms import Limits, Terms
 from mictape.engines.openai import messages as wire
 from mictape.engines.openai.items import Items
 from mictape.engines.remote import RemoteEngine, primary
-from mictape.engines.verdicts import HTTP, Verdict
+from mictape.engines.verdicts import HTTP, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.failure import Failure
 from mictape.units import RATE, SAMPLE_BYTES
@@ -62,18 +62,20 @@ USD_PER_HOUR: Final = {"gpt-live-transcribe": 1.02, "gpt-realtime-whisper": 1.02
 """0.017 and 0.0045 dollars a minute: the models' own pages at developers.openai.com."""
 
 ERRORS: Final[Mapping[str, Verdict]] = {
-    "session_expired": Verdict("The session reached the longest time that OpenAI allows"),
+    "session_expired": Verdict("The session reached the longest time that {service} allows"),
     "rate_limit_exceeded": HTTP[429],
     "invalid_api_key": HTTP[401],
     "insufficient_quota": HTTP[402],
-    "model_not_found": Verdict("OpenAI does not know the model", "Set another model in [engines.openai]", retry=False),
+    "model_not_found": Verdict(
+        "{service} does not know the model", "Set another model in [engines.openai]", retry=False
+    ),
     "beta_api_shape_disabled": HTTP[400],
 }
 """Error codes that end a connection; most others leave it as it is, says the service's own reference."""
 
-REFUSED: Final = Verdict("OpenAI refused the settings", "Check [engines.openai]", retry=False)
+REFUSED: Final = Verdict("{service} refused the settings", "Check [engines.openai]", retry=False)
 
-FAILED: Final = Verdict("OpenAI failed to begin the session")
+FAILED: Final = Verdict("{service} failed to begin the session")
 
 COMMIT_EMPTY: Final = "input_audio_buffer_commit_empty"
 """The code of the harmless error: nothing was left to commit."""
@@ -180,14 +182,14 @@ class OpenAIConnection(SocketConnection):
     def __init__(
         self,
         socket: ClientConnection,
-        name: str,
+        service: Service,
         options: OpenAIOptions,
         request: Request,
         terms: Terms | None,
         *,
         patience_s: float,
     ) -> None:
-        super().__init__(socket, name, terms, patience_s=patience_s)
+        super().__init__(socket, service, terms, patience_s=patience_s)
         if options.model.startswith(ENDING):
             self._early.append(Notice(f"OpenAI shuts down the model {options.model} on {ENDS_ON}"))
         self._options = options
@@ -254,7 +256,7 @@ class OpenAIConnection(SocketConnection):
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error that ends the session."""
         if not self._opened:
-            self._opened = wire.recognise(message, "openai")
+            self._opened = wire.recognise(message, "openai", self._service)
         yield from self._on_event(self._read(message, wire.EVENT.decode))
         if self._flushed and not self._items.open:
             yield from self._items.answer(self.reached)
@@ -301,8 +303,8 @@ class OpenAIConnection(SocketConnection):
         """An utterance that has no text is not answered: it is sent again, and is a gap when that fails, too."""
         verdict = ERRORS.get(error.code or "")
         if verdict and not verdict.retry:
-            return verdict.lost()  # it would be the same with every item
-        return Verdict(f"{self._name} could not transcribe an utterance").lost(error.message or error.code or "")
+            return self.lost(verdict)  # it would be the same with every item
+        return self.lost(Verdict("{service} could not transcribe an utterance"), error.message or error.code or "")
 
     def _on_error(self, error: wire.Trouble) -> Iterator[EngineEvent]:
         code, said = error.code or error.type or "", error.message or ""
@@ -310,18 +312,18 @@ class OpenAIConnection(SocketConnection):
             self._commits.pop(error.event_id or "", None)
             return
         if verdict := ERRORS.get(code):
-            raise verdict.lost(code)  # the code alone: what the service says of a wrong key shows parts of it
+            raise self.lost(verdict, code)  # the code alone: what the service says of a wrong key shows parts of it
         if not self._configured and self._logprobs and "logprobs" in f"{error.param} {said}":
             self._logprobs = False
             self.greeted()  # `configure` asks again, without
             return
         if not self._configured:
             verdict = FAILED if error.type == "server_error" else REFUSED
-            raise verdict.lost(said or code)
-        _log.warning("%s reports an error: %s", self._name, said or code)
+            raise self.lost(verdict, said or code)
+        _log.warning("%s reports an error: %s", self._service, said or code)
         if code not in self._told:
             self._told.add(code)
-            yield Notice(f"{self._name}: {said or code}")
+            yield Notice(f"{self._service}: {said or code}")
 
     def _at(self, ms: int) -> int:
         """The service's milliseconds as samples: of those sent, whatever it says."""
@@ -345,7 +347,7 @@ class OpenAIEngine(RemoteEngine[OpenAIOptions, OpenAIConnection]):
 
     Options: ClassVar = OpenAIOptions
     name = "openai"
-    service = "OpenAI"
+    vendor = "OpenAI"
     domain = "openai.com"
     key_variable = "OPENAI_API_KEY"
     key_terms = TERMS
