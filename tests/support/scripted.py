@@ -19,6 +19,7 @@ from mictape.engines.base import (
     EngineEvent,
     FinalTurn,
     Lost,
+    Notice,
     Partial,
     Received,
     Request,
@@ -67,6 +68,8 @@ class ScriptedEngine:
     """Until when every connection is refused."""
     breaks: list[int] = field(default_factory=list[int])
     """For each connection in turn, after how many samples it breaks; none: it does not."""
+    greeting: str = ""
+    """What every connection has the person know at its beginning."""
     poison: int = -1
     """A word that kills every connection that hears it."""
     revises_speakers: bool = False
@@ -157,6 +160,8 @@ class ScriptedConnection:
         self._began_s: float | None = None
         self._opened_s = asyncio.get_running_loop().time()
         engine.sent.append([])
+        if engine.greeting:
+            self._say(Notice(engine.greeting))
 
     async def send(self, pcm: bytes) -> None:
         samples = array("h", pcm)

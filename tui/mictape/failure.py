@@ -85,7 +85,9 @@ class Advice:
     def explained(self, means: str = "") -> str:
         """Both sentences; `means` is the key or the option that carries out the remedy."""
         remedy = f"{self.remedy} ({means})" if self.remedy and means else self.remedy
-        return " ".join(f"{each}{'' if each.endswith('?') else '.'}" for each in (self.what, remedy) if each)
+        return " ".join(
+            f"{each}{'' if each.endswith(('?', '.', '…')) else '.'}" for each in (self.what, remedy) if each
+        )
 
 
 @dataclass(frozen=True, slots=True)

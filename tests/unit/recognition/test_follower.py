@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mictape.engines.base import Capabilities, FinalTurn, Lost, Partial
+from mictape.engines.base import Capabilities, FinalTurn, Lost, Notice, Partial
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.live import Plan
 from mictape.units import RATE
@@ -73,6 +73,26 @@ def test_it_gives_up_when_told_to(tmp_path: Path) -> None:
         virtual_time.run(sitting.follow())
     assert sitting.engine.attempts_s[-1] >= 30
     assert len(sitting.engine.attempts_s) < 60, "it waits between attempts"
+
+
+def test_it_gives_up_on_a_server_that_accepts_every_connection_and_drops_it(tmp_path: Path) -> None:
+    engine = ScriptedEngine(breaks=[0] * 1000, greeting="Welcome.")
+    sitting = Sitting(tmp_path, engine, plan=Plan(give_up_s=30))
+    sitting.write(spoken(SCRIPT * 4))
+    sitting.end()
+    with pytest.raises(Lost):
+        virtual_time.run(sitting.follow())
+    assert engine.attempts_s[-1] >= 30
+    assert len(engine.attempts_s) < 60, "it waits between attempts"
+    notices = [each.event for each in sitting.events if isinstance(each.event, Notice)]
+    assert notices == [Notice("Welcome.")], "it says so once"
+
+
+def test_it_does_not_give_up_on_connections_that_end_in_a_long_silence(tmp_path: Path) -> None:
+    sitting = Sitting(tmp_path, ScriptedEngine(REMOTE, breaks=[15 * RATE] * 6), plan=Plan(give_up_s=30))
+    virtual_time.run(sitting.live([0] * (6 * 15 * RATE // SLOT) + [1]))
+    assert sitting.engine.opened > 4
+    assert sitting.words == ["w1"]
 
 
 def test_a_pause_ends_the_utterance_and_holds_nothing_back(tmp_path: Path) -> None:

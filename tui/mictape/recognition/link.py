@@ -121,8 +121,6 @@ class Link:
         """
         self.start = start
         self.end = end
-        self.responded = False
-        """Whether the connection has said anything."""
         self.answered = start
         """The engine has answered for the samples before this."""
         self.final_until = start
@@ -341,7 +339,6 @@ class Link:
     async def _receive(self) -> None:
         async for raw in self._connection:
             self._received_s = _now()
-            self.responded = True
             event = self._name(in_session_time(raw, self._timeline))
             if isinstance(event, Answered | Received):
                 # Padding and context are no part of the stretch.

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from mictape.engines.base import Engine, Lost
 from mictape.failure import Failure
-from mictape.recognition.link import Link
-from mictape.recognition.retry import delay_s
+from mictape.recognition.link import LEAST_SPEECH, Link
+from mictape.recognition.retry import CAP_S, delay_s
 from mictape.recognition.stretches import Owner, Ready, StretchQueue
 from mictape.units import RATE
 
@@ -45,7 +45,7 @@ class Plan:
     send_all: bool = False
     """Whether silence is sent, too, and connections stay open in it."""
     give_up_s: float | None = None
-    """Raise the cause after this many seconds without a connection; None: never."""
+    """Raise the cause after this many seconds without a connection that answers; None: never."""
 
     def splits(self, engine: Engine) -> bool:
         """Whether live and back-fill are two things: a live source, and an engine that cannot catch up."""
@@ -111,7 +111,6 @@ class Live:
             owner = await self._queue.take(self._engine, start, end, ready, live=True)
         except Lost as lost:
             return lost
-        self._down_since_s = None
         self.state, self.failure = "answering", None
         running = asyncio.create_task(self._queue.carry(owner))
         self._ending.add(running)
@@ -121,9 +120,21 @@ class Live:
         finally:
             self._queue.release_live()
         lost = running.result() if running.done() else None
-        if owner.link.responded or lost is None:
-            self._failures = 0
+        if lost is None or self._was_of_use(owner.link):
+            self._failures, self._down_since_s = 0, None
         return lost
+
+    def _was_of_use(self, link: Link) -> bool:
+        """Whether a connection that was lost had answered for anything, or had only silence to answer for.
+
+        A server that accepts every connection and drops it is as good as one that refuses them.
+        """
+        sent = link.start, link.sent
+        if link.sent > link.start and self._queue.coverage.covered.missing(*sent) != [sent]:
+            return True
+        activity = self._queue.activity
+        silent = activity is not None and activity.speaks(link.start, min(link.sent, activity.position)) < LEAST_SPEECH
+        return silent and link.open_s >= CAP_S
 
     # When another one has to take over.
 

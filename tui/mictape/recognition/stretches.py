@@ -15,6 +15,7 @@ from mictape.engines.base import (
     EngineEvent,
     FinalTurn,
     Lost,
+    Notice,
     Received,
     Request,
     Speakers,
@@ -130,6 +131,8 @@ class StretchQueue:
         """Stretches that a connection is being opened for."""
         self._seconds: dict[str, float] = {}
         """For each engine how long its connections were open, the closed ones."""
+        self._notices: set[tuple[str, Notice]] = set()
+        """What engines had the person know: a server that drops every connection says it each time."""
         self._tries: tuple[int, int, bool] = (-1, 0, True)
         """Where connections ended in a row, how many, and whether all of them were alive and silent."""
         self._changed = asyncio.Event()
@@ -324,6 +327,10 @@ class StretchQueue:
                 for piece in owner.unrecognized.missing(owner.link.start, until):
                     self.coverage.cover(*piece)
                 self.received = max(self.received, until) if live else self.received
+            case Notice():
+                if (said := (owner.engine.name, event)) in self._notices:
+                    return
+                self._notices.add(said)
             case _:
                 pass
         self._report(FollowerEvent(number, event, owner.engine.name, live))
