@@ -1,15 +1,18 @@
 """What holds for every engine behind the protocol of DESIGN §5, on its own conformance server."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mictape.engines import catalog
 from mictape.engines.base import Engine, FinalTurn, Lost, Partial, Request
+from mictape.engines.urls import host_and_port
 from mictape.failure import ExitCode
 from mictape.units import RATE
-from servers.base import Peer, serve
+from servers.base import Peer, Refusal, serve
 from support.conversation import answered, finals, hear_all, received
 from support.engine_cases import CASES, Case
 
@@ -58,6 +61,52 @@ async def test_silence_ends_by_itself_and_gives_no_text(case: Case, tmp_path: Pa
     assert all(until <= sent + RATE // 4 for until in (*answered(heard), *received(heard))), "padding at the most"
     if answered(heard):
         assert answered(heard)[-1] >= sent - block
+
+
+async def lost_at(case: Case, folder: Path, handler: Callable[[Peer], Awaitable[None]], **serving: Any) -> Lost:
+    """How a conversation ends with a server that does this; it is named by its address, and the vendor is not."""
+    async with serve(handler, **serving) as server:
+        engine = case.engine(server.url, folder)
+        pcm, block = silence(engine)
+        async with asyncio.timeout(30):
+            with pytest.raises(Lost) as lost:
+                await hear_all(engine, pcm, block=block)
+    what = str(lost.value.cause)
+    assert host_and_port(server.url) in what
+    assert getattr(engine, "vendor", "") not in what.replace(case.name, "")
+    return lost.value
+
+
+@each
+async def test_a_server_of_ones_own_is_named_and_not_the_vendor(case: Case, tmp_path: Path) -> None:
+    async def cut(peer: Peer) -> None:
+        peer.drop()
+
+    async def closes(peer: Peer) -> None:
+        await peer.close(1011, "out of memory")
+
+    await lost_at(case, tmp_path, cut)
+    await lost_at(case, tmp_path, closes)
+    await lost_at(case, tmp_path, cut, admit=lambda _: Refusal(503))
+
+
+@each
+async def test_a_key_that_is_refused_names_the_engine_to_log_in(case: Case, tmp_path: Path) -> None:
+    async def closes(peer: Peer) -> None:
+        await peer.close(1008, "invalid API key")
+
+    def names_the_engine(lost: Lost) -> bool:
+        remedies = (f"mictape login {case.name}", "Use a server that asks for none, or another engine")
+        return lost.cause.remedy.endswith(remedies) or f"{remedies[0]}," in lost.cause.remedy
+
+    for status in (401, 403):
+        refused = await lost_at(case, tmp_path, closes, admit=lambda _, status=status: Refusal(status))
+        assert not refused.retry
+        assert names_the_engine(refused), refused
+    if case.name != "openai-http":  # it has no connection that could be closed
+        closed = await lost_at(case, tmp_path, closes)
+        assert not closed.retry
+        assert names_the_engine(closed), closed
 
 
 @each

@@ -33,7 +33,7 @@ from websockets.exceptions import (
 
 from mictape.engines.base import Lost
 from mictape.engines.urls import host_and_port, host_of, is_local
-from mictape.engines.verdicts import HTTP, SERVICE, Service, Verdict, lost
+from mictape.engines.verdicts import BAD_KEY, HTTP, SERVICE, Service, Verdict, lost
 from mictape.failure import ExitCode, Failure
 
 OPEN_S: Final = 10.0
@@ -235,7 +235,8 @@ def refused(
         place = host_and_port(headers.get("Location", "")) or "another address"
         remedy = "If you trust that address, set it as the engine's url"
         return lost(f"{service} refers to {place}, where the key is not sent", remedy, retry=False)
-    verdict = table.get(status, Verdict(f"{SERVICE} answered with an error"))
+    forbidden = service.own and status == HTTPStatus.FORBIDDEN  # all that one can say that refuses an upgrade
+    verdict = BAD_KEY if forbidden else table.get(status, Verdict(f"{SERVICE} answered with an error"))
     said = own_words(headers, body)
     ended = service.lost(verdict, f"HTTP {status}: {said}" if said else f"HTTP {status}")
     with contextlib.suppress(ValueError):  # a date instead of seconds is not worth a parser

@@ -340,6 +340,7 @@ class OpenAIHttpEngine(RemoteEngine[OpenAIHttpOptions, HttpConnection]):
             status, headers, body = await _exchange(client, self.service, "GET", f"{self.url}/models")
             if (
                 status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
+                or (self.service.own and status == HTTPStatus.FORBIDDEN)
                 or status >= HTTPStatus.INTERNAL_SERVER_ERROR
             ):
                 raise refused(self.service, HTTP, status, headers, body)

@@ -69,7 +69,8 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         self.url = self._url()
         self.at_vendor = bool(self.domain) and within(self.url, self.domain)
         where = "" if self.at_vendor else host_and_port(self.url)
-        self.service = Service(where or self.vendor, self.name, self.key_variable, has_key=self._key is not None)
+        own = bool(where)
+        self.service = Service(where or self.vendor, self.name, self.key_variable, bool(self._key), own=own)
         self.title = " · ".join(filter(None, (self.name, self._model(), where)))
         able = self._able()
         self.capabilities = replace(

@@ -45,6 +45,8 @@ class Service:
     """The environment variable for a key; None: it takes none."""
     has_key: bool = False
     """Whether it was sent a key."""
+    own: bool = False
+    """Whether it is a server of one's own and not the vendor's."""
 
     def __str__(self) -> str:
         """The name."""

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.bounds import samples
-from mictape.engines.deepgram.v1 import CLOSE_STREAM, CODES, Configure, ConfigureFailure, ConfigureSuccess
+from mictape.engines.deepgram.v1 import CLOSE_STREAM, Configure, ConfigureFailure, ConfigureSuccess, meaning
 from mictape.engines.key_terms import Terms
 from mictape.engines.verdicts import Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
@@ -90,8 +90,6 @@ _MESSAGE: Final = msgspec.json.Decoder(Message)
 class FluxConnection(SocketConnection):
     """A conversation with `/v2/listen`; one turn is one of the server's in which something was said."""
 
-    codes = CODES
-
     def __init__(self, socket: ClientConnection, service: Service, terms: Terms | None, *, patience_s: float) -> None:
         super().__init__(socket, service, terms, patience_s=patience_s)
         self._turn = 0
@@ -116,6 +114,10 @@ class FluxConnection(SocketConnection):
     def finish_frames(self) -> Iterable[Frame]:
         """What makes the server decode the rest and close."""
         return (CLOSE_STREAM,)
+
+    def verdict(self, code: int, reason: str) -> Verdict | None:
+        """Deepgram's own codes are those of `/v1/listen`."""
+        return meaning(code, reason)
 
     def ended_well(self, code: int) -> bool:
         """A clean close, or the connection's end without a close frame once all that was sent had been heard."""

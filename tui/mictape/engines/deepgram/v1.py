@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Terms
-from mictape.engines.verdicts import Service, Verdict
+from mictape.engines.verdicts import BAD_KEY, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
@@ -32,8 +32,11 @@ KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
 FINALIZE: Final = '{"type":"Finalize"}'
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
 
+BAD_SOUND: Final = 1008
+"""With a reason that begins with DATA; for everybody else the code means that the key is not accepted."""
+
 CODES: Final[Mapping[int, Verdict]] = {
-    1008: Verdict("{service} could not decode the sound", "Check the engine's settings", retry=False),
+    BAD_SOUND: Verdict("{service} could not decode the sound", "Check the engine's settings", retry=False),
     1011: Verdict("{service} gave the connection up"),
 }
 """DATA-0000 and, for everything on the server's side, NET-0000."""
@@ -127,6 +130,16 @@ _MESSAGE: Final = msgspec.json.Decoder(Message)
 _NOTHING: Final = Alternative("")
 
 
+def meaning(code: int, reason: str) -> Verdict | None:
+    """What a close means, in both protocols: the codes are few, so the reason names the error."""
+    said = reason.lower()
+    if code == BAD_SOUND and not said.startswith("data-"):
+        return BAD_KEY
+    if any(words in said for words in STARVED):
+        return Verdict("{service} was sent nothing for 10 s and closed the connection")
+    return CODES.get(code)
+
+
 @dataclass(slots=True)
 class Server:
     """What is known of a server, beyond one connection."""
@@ -148,8 +161,6 @@ class _Segment:
 
 class DeepgramConnection(SocketConnection):
     """A conversation with `/v1/listen`; one turn is one utterance."""
-
-    codes = CODES
 
     def __init__(
         self,
@@ -196,13 +207,11 @@ class DeepgramConnection(SocketConnection):
         return (CLOSE_STREAM,)
 
     def verdict(self, code: int, reason: str) -> Verdict | None:
-        """Deepgram names the error in the reason, because the codes are few."""
+        """As `meaning`; what a server does not know is remembered."""
         if code == UNSUPPORTED and "finalize" in reason.lower():
             self._server.finalizes = False
             return Verdict("{service} does not know how to end an utterance")
-        if any(words in reason.lower() for words in STARVED):
-            return Verdict("{service} was sent nothing for 10 s and closed the connection")
-        return super().verdict(code, reason)
+        return meaning(code, reason)
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
         """One message."""
