@@ -11,17 +11,24 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from mictape.app import MictapeApp
+from mictape.engines.readiness import Readiness
+from mictape.library import versions
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Store
 from mictape.recording.start import Start
 from mictape.screens.device_picker import DevicePicker
+from mictape.screens.engine_picker import EnginePicker
+from mictape.screens.export import ExportScreen
 from mictape.screens.leave import LeaveScreen
 from mictape.screens.library import listing
 from mictape.screens.library.listing import SessionListing
 from mictape.screens.library.rows import day_of
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.reading import ReadingScreen
+from mictape.screens.versions import VersionsScreen
+from mictape.settings import Settings
 from support.app_driver import messages, on_fake_sound, texts
+from support.scripted import ScriptedEngine
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
@@ -33,9 +40,9 @@ def sees(app: MictapeApp, text: str) -> bool:
 
 
 @asynccontextmanager
-async def in_library(home: Path, size: tuple[int, int] = (100, 24)) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
-    """The app as `mictape library` starts it, once the list is there."""
-    async with on_fake_sound(home, FakeSoundSystem(), start=Start(library=True), size=size) as (app, pilot):
+async def in_library(home: Path, **options: Any) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
+    """The app as `mictape library` starts it, once the list is there; `options` as `on_fake_sound` takes them."""
+    async with on_fake_sound(home, FakeSoundSystem(), start=Start(library=True), **options) as (app, pilot):
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         yield app, pilot
 
@@ -193,3 +200,157 @@ async def test_leaving_asks_once_more_than_a_minute_is_recorded(home: Path) -> N
         assert not app._recording.stopping
         await pilot.press("q", "q")
         await until_async(lambda: app._recording.stopping)
+
+
+def texts_of(page: ReadingScreen) -> list[str]:
+    """What stands in a finished session, in tape order."""
+    return [page.transcript.text(index) for index in range(len(page.transcript))]
+
+
+async def reading(app: MictapeApp) -> ReadingScreen:
+    """The finished session that is open, once its lines are there."""
+    await until_async(lambda: isinstance(app.screen, ReadingScreen) and app.screen.line is not None)
+    assert isinstance(app.screen, ReadingScreen)
+    return app.screen
+
+
+async def choose_engine(app: MictapeApp, pilot: Pilot[Any], name: str) -> None:
+    """Choose an engine in the picker, once it is known that it is ready."""
+    await until_async(lambda: isinstance(app.screen, EnginePicker))
+    picker = app.screen
+    assert isinstance(picker, EnginePicker)
+    await until_async(lambda: picker._known[name].readiness is Readiness.READY)
+    picker._list.highlighted = picker._list.get_option_index(name)
+    await pilot.press("enter")
+    await until_async(lambda: app.screen is not picker)
+
+
+async def with_other_engine(app: MictapeApp, pilot: Pilot[Any]) -> None:
+    """In the versions of a text: transcribe it again, with the engine under the cursor."""
+    await pilot.press("a")
+    await choose_engine(app, pilot, "local")
+
+
+async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_compared_and_chosen(home: Path) -> None:
+    [id] = fill(home, 1, said=(1, 2, 3))
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        page = await reading(app)
+        await pilot.press("end", "m", "o")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen))
+        await with_other_engine(app, pilot)
+        await until_async(lambda: any("now has version 2" in message for message in messages(app)))
+        assert "“Session number 0” now has version 2 of its text, by scripted." in messages(app)
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        await pilot.press("ctrl+n")
+        await until_async(lambda: sees(app, "17 words differ: [version 1] {version 2}"))
+        assert sees(app, "[Good morning everybody.]") and sees(app, "{w1}")
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen))
+        await pilot.press("enter")
+        page = await reading(app)
+        assert texts_of(page) == ["w1", "w2", "w3"]
+        await pilot.press("o")
+        await until_async(lambda: sees(app, "words differ"))
+        await pilot.press("up", "enter")
+        await until_async(lambda: app.screen is not page)
+        page = await reading(app)
+        assert page.transcript.text(1) == "Good morning everybody."
+        assert page.transcript.line(3).mark == "", "a mark is in every version at its place"
+    with Store(home / "library.db", home / "sessions") as store:
+        assert [version.number for version in versions.versions(store, id)] == [1, 2]
+        assert store.session(id).version == 1
+
+
+async def test_transcribing_again_goes_on_beside_the_library_and_can_be_cancelled(home: Path) -> None:
+    [id] = fill(home, 1, said=(1, 2, 3))
+    engine = ScriptedEngine(loads_s=3600)
+    async with in_library(home, engine=engine) as (app, pilot):
+        await pilot.press("ctrl+n")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen))
+        await with_other_engine(app, pilot)
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "transcribing, 0 %"))
+        await pilot.press("enter")
+        await until_async(lambda: any("cannot be opened while" in message for message in messages(app)))
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        await pilot.press("ctrl+n")
+        await until_async(lambda: sees(app, "transcribing, 0 % (c: cancel)"))
+        await pilot.press("c")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen) and not sees(app, "transcribing"))
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen))
+        await pilot.press("enter")
+        await reading(app)
+    with Store(home / "library.db", home / "sessions") as store:
+        assert [version.number for version in versions.versions(store, id)] == [1]
+
+
+async def test_leaving_ends_transcribing_again_and_changes_nothing(home: Path) -> None:
+    [id] = fill(home, 1, said=(1, 2, 3))
+    async with in_library(home, engine=ScriptedEngine(loads_s=3600)) as (app, pilot):
+        await pilot.press("ctrl+n")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen))
+        await with_other_engine(app, pilot)
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "transcribing, 0 %"))
+    with Store(home / "library.db", home / "sessions") as store:
+        assert len(store.lines(id)) == 4 and store.session(id).state == "closed"
+        store.hold_session(id).release()
+
+
+async def test_a_gap_a_note_names_and_undo_in_a_finished_session(home: Path) -> None:
+    [id] = fill(home, 1, said=(0, 0, 0, 0, 0, 4), gap=True)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        page = await reading(app)
+        await pilot.press("greater_than_sign", "c")
+        await until_async(lambda: "w4" in texts_of(page))
+        await pilot.press("t")
+        await until_async(lambda: not isinstance(app.screen, ReadingScreen))
+        await pilot.press(*"later", "enter")
+        await until_async(lambda: "later" in texts_of(page))
+        await pilot.press("R")
+        await until_async(lambda: not isinstance(app.screen, ReadingScreen))
+        await pilot.press(*"Anna", "enter")
+        await until_async(lambda: page.transcript.track_names == {1: "Anna"})
+        await pilot.press("home", "m", "u")
+        assert page.transcript.line(0).mark is None
+        await pilot.press("u")
+        await until_async(lambda: page.transcript.track_names.get(1) != "Anna")
+    with Store(home / "library.db", home / "sessions") as store:
+        assert {"w4", "later"} <= {line.text for line in store.lines(id)}
+        assert store.tracks(id)[0].name == "You" and store.session(id).gaps == 0
+
+
+async def test_a_gap_is_transcribed_by_the_engine_that_is_chosen_while_reading(home: Path) -> None:
+    fill(home, 1, said=(4,), gap=True)
+    first, second = ScriptedEngine(name="scripted"), ScriptedEngine(name="local", title="local")
+    engines = {"local": second, "scripted": first}
+    async with in_library(home, engines=engines, settings=Settings(engine="scripted")) as (app, pilot):
+        await pilot.press("enter")
+        page = await reading(app)
+        await pilot.press("e")
+        await choose_engine(app, pilot, "local")
+        await until_async(lambda: app._recording.engine is second and app.screen is page)
+        await pilot.press("greater_than_sign", "c")
+        await until_async(lambda: "w4" in texts_of(page))
+    assert (first.opened, second.opened) == (0, 1)
+
+
+async def test_what_stands_in_the_way_of_a_gap_is_said_while_reading(home: Path) -> None:
+    fill(home, 1, said=(4,), gap=True)
+    async with in_library(home, engine=ScriptedEngine(fatal=True)) as (app, pilot):
+        await pilot.press("enter")
+        await reading(app)
+        await pilot.press("greater_than_sign", "c")
+        await until_async(lambda: any("The scripted engine went away" in message for message in messages(app)))
+
+
+async def test_an_export_from_the_list_is_written(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("ctrl+o")
+        await until_async(lambda: isinstance(app.screen, ExportScreen))
+        app.screen.query_one(Input).value = str(home / "out.srt")
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "Exported to"))
+    assert "The budget is next." in (home / "out.srt").read_text() and "-->" in (home / "out.srt").read_text()

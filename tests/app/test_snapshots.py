@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
@@ -22,6 +23,8 @@ from mictape.engines.readiness import Readiness, Standing
 from mictape.failure import Advice, Failure
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Library, Store
+from mictape.library.records import SessionRecord
+from mictape.library.versions import add_version
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Downloads
 from mictape.models.store import Store as ModelStore
@@ -39,6 +42,7 @@ from mictape.screens.models import ModelsScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.recover import Interrupted, RecoverScreen
+from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import load_session
 from mictape.session.session import Session
 from mictape.session.state import State
@@ -171,11 +175,23 @@ async def test_library_and_reading(snapshot: SnapshotAssertion, home: Path, them
         def begin(page: ReadingScreen) -> None:
             page.begin(session, FakePlayer(FakeSoundSystem()), spare=home / "copied.txt")
 
-        page = ReadingScreen(session, stored.session, begin)
+        async def no_version(_: SessionRecord) -> None:
+            return None
+
+        page = ReadingScreen(session, stored.session, begin, no_version)
         await pilot.app.push_screen(page)
         page.show_recording(status())
         assert await picture(pilot, "Recording goes on") == pictures(name="reading")
         await session.close()
+        await pilot.app.pop_screen()
+        other = [replace(line, text=line.text.replace("budget", "gadget")) for line in stored.lines]
+        with Store(home / "library.db", home / "sessions") as store:
+            add_version(store, ids[1], other, {}, engine="local", title="local · parakeet")
+            with store.writing(ids[1]):
+                store.execute("UPDATE versions SET created_utc_s = ?", BEGAN.timestamp())
+            record = store.session(ids[1])
+        await pilot.app.push_screen(VersionsScreen(library, record, lambda: "transcribing, 45 %"))
+        assert await picture(pilot, "1 word differs") == pictures(name="versions")
 
 
 def test_trouble_says_what_to_do_on_a_small_screen(snap_compare: Callable[..., bool]) -> None:

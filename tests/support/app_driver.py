@@ -1,7 +1,7 @@
 """The real app on a file of scripted words, for tests of what the person does with the text."""
 
 import wave
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -56,15 +56,20 @@ async def on_fake_sound(
     sound: FakeSoundSystem,
     *,
     engine: ScriptedEngine | None = None,
+    engines: Mapping[str, ScriptedEngine] | None = None,
     settings: Settings | None = None,
     start: Start | None = None,
     size: tuple[int, int] = (100, 24),
 ) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
-    """The app on devices that a test makes up, as it starts; left as `q` twice does."""
+    """The app on devices that a test makes up, as it starts; left as `q` twice does.
+
+    It has one `engine` whatever it asks for, or those of `engines` by their names.
+    """
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
-    app = MictapeApp(Recording(where, settings or Settings(), make_engine=lambda _: used, sound=sound), start)
+    make = engines.__getitem__ if engines else lambda _: used
+    app = MictapeApp(Recording(where, settings or Settings(), make_engine=make, sound=sound), start)
     async with app.run_test(size=size) as pilot:
         try:
             yield app, pilot

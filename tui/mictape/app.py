@@ -14,7 +14,7 @@ from textual.worker import Worker, WorkerError
 from mictape import __version__
 from mictape.cli import output
 from mictape.commands import Command, Owner, bindings, keys_of, named
-from mictape.failure import Advice, ExitCode, Failure, MictapeError, unexpected
+from mictape.failure import Advice, ExitCode, MictapeError, unexpected
 from mictape.flows.devices import DeviceFlow
 from mictape.flows.engines import EngineFlow
 from mictape.flows.library import LibraryFlow
@@ -35,7 +35,6 @@ from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.palette import CommandProvider
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.theme_picker import Themes
-from mictape.session.events import SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.session.state import State, Status
 from mictape.settings import DEFAULT_THEME, Settings, recall, remember
@@ -51,7 +50,7 @@ NO_DEVICE: Final = Advice("No device is chosen", "Choose what to record", action
 ASK_FROM: Final = 60 * RATE
 """A recording that is longer is not ended by a single key, samples."""
 
-_OF_RECORDING: Final = frozenset({"pause", "choose_device", "choose_engine", "clear_clip"})
+_OF_RECORDING: Final = frozenset({"pause", "choose_device", "clear_clip"})
 """The commands that are for what is recorded, not for a text."""
 
 POLICY: Final = Policy(offline_drain_s=3.0)
@@ -106,7 +105,7 @@ class MictapeApp(TerminalApp):
         self._main = MainScreen(self.transcript, Proposal.of(recording.settings))
         self._devices = DeviceFlow(self._main, recording)
         self._engines = EngineFlow(self._main, recording)
-        self._library = LibraryFlow(self._main, recording)
+        self._library = LibraryFlow(self._main, recording, self._engines)
         self._start = StartFlow(self._main, recording, self._devices, self._library, start or Start())
         self._ticking = ticking
         self._clock = FrameClock(
@@ -239,7 +238,7 @@ class MictapeApp(TerminalApp):
                     session = await recording.begin(spec, continued=continued)
                     self._main.begin(session, recording.sound.player(), spare=self._where.state / "copied.txt")
                     self._engines.ask_language()
-                    await recording.run(self._show_events(session))
+                    await recording.run(self._main.show_events(session))
             if recording.failure is not None:
                 self.farewell, self._code = recording.failure, recording.failure.code
         except MictapeError as error:
@@ -264,17 +263,6 @@ class MictapeApp(TerminalApp):
         if self._running_session is not None:
             with contextlib.suppress(WorkerError):
                 await self._running_session.wait()
-
-    async def _show_events(self, session: Session) -> None:
-        """Say what went wrong, as it happens."""
-        async for event in session.events():
-            match event:
-                case Trouble(failure):
-                    self._main.say(failure)
-                case SourceEnded(_, warning) if warning:
-                    self._main.say(Failure(warning.rstrip(".")))
-                case _:
-                    pass
 
     # What the person does.
 

@@ -49,6 +49,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("rename_track", "R", "rename track", "Rename the track of the line under the cursor."),
         Command("choose_engine", "e", "engine", "Choose the speech engine; nothing recorded is lost.", 6, of="app"),
         Command("complete_gap", "c", "transcribe gap", "Transcribe the gap under the cursor."),
+        Command("versions", "o", "versions", "Transcribe a finished session again; compare and choose its versions."),
         Command("clear_clip", "C", "clear clip", "Clear the clip indicator; so does a click on the meter.", of="app"),
     ),
     "Editing": (

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mictape.cli.live import GIVE_UP
 from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, amount, settings_of
@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # the library and the engines are loaded by the commands that
     from mictape.library.records import VersionRecord
     from mictape.session.session import Session
     from mictape.settings import Settings
-
-_AROUND: Final = 4
-"""Words that are shown before and after what differs."""
 
 
 def add_to(sessions: Commands) -> None:
@@ -158,24 +155,8 @@ def _chosen(numbers: list[int], old: int | None, new: int | None) -> tuple[int, 
 
 def _text_of(passage: "Passage") -> str:
     """A passage: its time, and its words, in brackets what the old version has and in braces what the new one has."""
-    words: list[str] = []
-    for place, piece in enumerate(passage.pieces):
-        words += (
-            _shortened(piece, first=place == 0, last=place == len(passage.pieces) - 1)
-            if piece.same
-            else [_change(piece)]
-        )
-    return f"{clock(passage.start)}  {' '.join(words)}"
-
-
-def _shortened(piece: "Piece", *, first: bool, last: bool) -> list[str]:
-    """Words that are the same, of long stretches only those beside what differs."""
-    words = one_line(piece.new).split()
-    if first:
-        return words if len(words) <= _AROUND else ["…", *words[-_AROUND:]]
-    if last:
-        return words if len(words) <= _AROUND else [*words[:_AROUND], "…"]
-    return words if len(words) <= 2 * _AROUND else [*words[:_AROUND], "…", *words[-_AROUND:]]
+    words = [one_line(piece.new) if piece.same else _change(piece) for piece in passage.shortened().pieces]
+    return f"{clock(passage.start)}  {' '.join(filter(None, words))}"
 
 
 def _change(piece: "Piece") -> str:

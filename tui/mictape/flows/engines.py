@@ -14,11 +14,13 @@ from mictape.models.choice import suggestion
 from mictape.models.languages import of_system
 from mictape.models.store import Store, memory_mb
 from mictape.recording import Recording
+from mictape.recording.engines import EngineChoice
 from mictape.recording.recording import LOCAL
 from mictape.screens.engine_picker import MODELS, EnginePicker
 from mictape.screens.language import LanguageScreen
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.models import ModelsScreen
+from mictape.screens.reading import ReadingScreen
 from mictape.settings import remember
 
 
@@ -40,11 +42,20 @@ class EngineFlow:
 
     def choose(self) -> None:
         """Open the engine picker."""
-        recording, asked = self._recording, isinstance(self._page.app.screen, ModalScreen)
-        if recording.session is not None and not asked and not recording.stopping:
+        recording, screen = self._recording, self._page.app.screen
+        ready = recording.session is not None or isinstance(screen, ReadingScreen)
+        if ready and not isinstance(screen, ModalScreen) and not recording.stopping:
             self._page.start(self._change(), "Choosing an engine", group="picker")
 
     async def _change(self) -> None:
+        recording, choice = self._recording, await self.ask()
+        if choice is not None and choice.model:
+            await recording.use_model(choice.model, choice.language)
+        elif choice is not None:
+            await recording.use_engine(choice.name)
+
+    async def ask(self) -> EngineChoice | None:
+        """Show the engines, and the models of the local one. Raises MictapeError."""
         settings, log = self._recording.settings, self._recording.where.log
 
         def look(name: str) -> Awaitable[Standing]:
@@ -56,20 +67,19 @@ class EngineFlow:
         picker = EnginePicker(catalog.names(), look, in_use=self._recording.engine.name, log_in=give_key)
         name = await self._page.app.push_screen_wait(picker)
         if name == MODELS:
-            await self._change_model()
-        elif name is not None:
-            await self._recording.use_engine(name)
+            return await self._ask_for_model()
+        return None if name is None else EngineChoice(name)
 
-    async def _change_model(self) -> None:
-        """Show the models, and go on with the one that is chosen. Raises MictapeError."""
+    async def _ask_for_model(self) -> EngineChoice | None:
         recording, spoken = self._recording, self._recording.settings.language
         catalogue, store = catalogues.load(recording.where.config), Store.here(recording.where)
         in_use = getattr(recording.engine, "model", None)
         screen = ModelsScreen(catalogue, store, self._downloads, language=spoken, in_use=in_use)
         name = await self._page.app.push_screen_wait(screen)
-        if name is not None:
-            known = catalogue.named(name)
-            await recording.use_model(name, None if spoken and known.knows(spoken) else known.languages[0])
+        if name is None:
+            return None
+        known = catalogue.named(name)
+        return EngineChoice(LOCAL, name, None if spoken and known.knows(spoken) else known.languages[0])
 
     def _on_download(self, download: Download) -> None:
         """A download has ended: say so, and go on with the model if that is what was waited for."""

@@ -1,16 +1,23 @@
 """Reading finished sessions, beside a recording or instead of one."""
 
+from functools import partial
+
 from textual.screen import ModalScreen
 
-from mictape.failure import MictapeError
+from mictape.failure import Failure, MictapeError
+from mictape.flows.engines import EngineFlow
 from mictape.library.library import Store
+from mictape.library.records import SessionRecord, VersionRecord
+from mictape.library.titles import name_of
+from mictape.library.versions import choose_version
 from mictape.recording import Recording
 from mictape.recording.start import Start
 from mictape.screens.library.listing import SessionChoice
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import Commands, Page
-from mictape.screens.reading import ReadingScreen
+from mictape.screens.reading import Next, ReadingScreen, VersionWish
+from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import StoredSession
 from mictape.session.session import Session
 
@@ -18,8 +25,10 @@ from mictape.session.session import Session
 class LibraryFlow:
     """Shows the library, and the sessions that are chosen there."""
 
-    def __init__(self, page: Page, recording: Recording) -> None:
+    def __init__(self, page: Page, recording: Recording, engines: EngineFlow) -> None:
+        """`engines` asks for the engine that is to transcribe a session again."""
         self._page = page
+        self._engines = engines
         self._recording = recording
         self._typed = ""
         """What was searched for last."""
@@ -68,28 +77,87 @@ class LibraryFlow:
             recorded=recorded.folder.session if recorded is not None else None,
             typed=self._typed,
             proposal=Proposal.of(self._recording.settings),
+            versions=self._change_version,
+            doing=lambda: str(self._recording.beside),
         )
         choice = await self._page.app.push_screen_wait(screen)
         self._typed = screen.typed
         return choice
 
-    async def _read(self, choice: SessionChoice) -> str | None:
+    async def _read(self, choice: SessionChoice) -> Next | None:
         """Show a finished session until it is left, and say where to go next. Raises MictapeError."""
+        while True:
+            page, record = await self._show(choice)
+            if page.wish is None:
+                return page.next
+            await self._carry_out(record, page.wish)
+            if not isinstance(page.wish, int):
+                return "library"
+            choice = SessionChoice(record.id, at=page.line.start if page.line is not None else 0)
+
+    async def _show(self, choice: SessionChoice) -> tuple[ReadingScreen, SessionRecord]:
+        """Show a finished session until it is left."""
         recording = self._recording
-        session = await recording.read(choice.session)
+        record = await recording.library.run(Store.session, choice.session)
+        if (running := recording.beside.of(record.id)) is not None:
+            what = f"“{name_of(record)}” cannot be opened while it is transcribed again ({running})"
+            raise MictapeError(Failure(what, "Wait, or cancel it in the list of its versions"))
+        session = await recording.read(record.id)
         try:
-            record = await recording.library.run(Store.session, session.folder.session)
             page = ReadingScreen(
                 session,
                 record,
                 lambda screen: self._begin(screen, session),
+                self._ask_for_version,
                 line=choice.line,
+                at=choice.at,
                 proposal=Proposal.of(recording.settings),
             )
             await self._page.app.push_screen_wait(page)
-            return page.next
+            return page, record
         finally:
             await recording.close_reading(session)
 
     def _begin(self, page: ReadingScreen, session: Session) -> None:
         page.begin(session, self._recording.sound.player(), spare=self._recording.where.state / "copied.txt")
+        page.start(page.show_events(session), "The session")
+
+    # Versions of a text.
+
+    async def _ask_for_version(self, record: SessionRecord) -> VersionWish | None:
+        """Show the versions of a session's text; what is to be done with them, if anything. Raises MictapeError."""
+        library, beside = self._recording.library, self._recording.beside
+        while True:
+            record = await library.run(Store.session, record.id)
+            screen = VersionsScreen(library, record, lambda: str(beside.of(record.id) or ""))  # noqa: B023 (ends first)
+            answer = await self._page.app.push_screen_wait(screen)
+            match answer:
+                case "cancel":
+                    await beside.cancel(record.id)
+                case "again":
+                    if (engine := await self._engines.ask()) is not None:
+                        return engine
+                case _:
+                    return answer
+
+    async def _change_version(self, record: SessionRecord) -> None:
+        wish = await self._ask_for_version(record)
+        if wish is not None:
+            await self._carry_out(record, wish)
+
+    async def _carry_out(self, record: SessionRecord, wish: VersionWish) -> None:
+        """Show another version of a session that nothing holds, or begin to make one. Raises MictapeError."""
+        if isinstance(wish, int):
+            await self._recording.library.run(choose_version, record.id, wish)
+            self._page.say(f"Version {wish} of “{name_of(record)}” is shown.")
+        else:
+            self._recording.transcribe_beside(record, wish, partial(self._report, record))
+
+    def _report(self, record: SessionRecord, made: VersionRecord | Failure) -> None:
+        if isinstance(made, Failure):
+            self._page.say(made)
+        elif made.complete:
+            self._page.say(f"“{name_of(record)}” now has version {made.number} of its text, by {made.title}.")
+        else:
+            what = f"Version {made.number} of “{name_of(record)}” has gaps, so it is not shown"
+            self._page.say(Failure(what, "Choose it in the list of versions if you want it"))

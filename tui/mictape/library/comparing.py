@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Final
 
 from mictape.library.records import LineRecord
 from mictape.transcript.model import SPEECH
+
+AROUND: Final = 4
+"""Words that are shown before and after what differs."""
 
 _PLAIN: Final = re.compile(r"[^\w]+")
 
@@ -31,6 +34,15 @@ class Passage:
     start: int
     """Session time, samples at 16 kHz."""
     pieces: tuple[Piece, ...]
+
+    def shortened(self) -> "Passage":
+        """The same, of long stretches that do not differ only the words beside those that do."""
+        last = len(self.pieces) - 1
+        pieces = (
+            _shortened(piece, first=place == 0, last=place == last) if piece.same else piece
+            for place, piece in enumerate(self.pieces)
+        )
+        return replace(self, pieces=tuple(pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,13 @@ def _pieces(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
     matcher = SequenceMatcher(None, list(map(_plain, old)), list(map(_plain, new)), autojunk=False)
     for what, first, last, other_first, other_last in matcher.get_opcodes():
         yield Piece(" ".join(old[first:last]), " ".join(new[other_first:other_last]), what == "equal")
+
+
+def _shortened(piece: Piece, *, first: bool, last: bool) -> Piece:
+    words = piece.new.split()
+    before, after = words[:AROUND] if not first else [], words[-AROUND:] if not last else []
+    short = words if len(words) <= len(before) + len(after) else [*before, "…", *after]
+    return Piece(piece.old, " ".join(short), same=True)
 
 
 def _plain(word: str) -> str:

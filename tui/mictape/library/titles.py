@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Final
 
 from mictape.library.records import SessionRecord, TrackRecord
+from mictape.plain_text import one_line
 
 LONGEST_PROPOSAL: Final = 50
 """Characters of a proposed title, which has to fit beside the other columns of a list."""
@@ -35,3 +36,8 @@ def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:
 def title_of(session: SessionRecord) -> str:
     """What a list calls a session: its title, else its first words; empty without either."""
     return session.title or proposed_title((), [session.first_words])
+
+
+def name_of(session: SessionRecord) -> str:
+    """What a session is called in a list or a sentence; never empty."""
+    return one_line(title_of(session)) or (f"({session.lines:,} lines)" if session.lines else "(no text)")

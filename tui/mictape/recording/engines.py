@@ -2,9 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from mictape.engines.base import Engine
 from mictape.failure import ExitCode, unexpected
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """An engine that the person has chosen."""
+
+    name: str
+    model: str = ""
+    """A model of the local engine; empty: the one that the settings name."""
+    language: str | None = None
+    """What is spoken; None: what the settings say."""
 
 
 class Engines:

@@ -16,12 +16,13 @@ from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import imported, sound_storage, trash
 from mictape.library.library import Library, Store
-from mictape.library.records import VersionRecord
+from mictape.library.records import SessionRecord, VersionRecord
 from mictape.paths import Places
 from mictape.recognition.live import Plan
 from mictape.recording.again import Again
+from mictape.recording.beside import Report, Transcriptions
 from mictape.recording.devices import devices_named, present, source_for
-from mictape.recording.engines import Engines
+from mictape.recording.engines import EngineChoice, Engines
 from mictape.recording.packing import pack_when_idle
 from mictape.recording.saved import Saved
 from mictape.recording.tasks import Tasks
@@ -89,7 +90,8 @@ class Recording:
         self.failure: Failure | None = None
         """Why an unattended recording ended early, or what failed unexpectedly."""
         self._policy = policy or Policy()
-        self._engines = Engines(make_engine or partial(engine_with_key, settings=settings, log=where.log))
+        self._make_engine = make_engine or self._engine_with_key
+        self._engines = Engines(self._make_engine)
         self._engine = self._engines.get(settings.engine)
         self._library: Library | None = None
         self._session: Session | None = None
@@ -100,6 +102,8 @@ class Recording:
         self.saved: Saved | None = None
         """What was kept, once the recording has ended; None when nothing was."""
         self._listening = Listening(where.log)
+        self.beside = Transcriptions(where.log, self.sound, self._listening, send_all=settings.send == "all")
+        """Finished sessions that are transcribed again beside what is recorded."""
         self.tasks = Tasks(self._on_failure)
         """What runs for the recording, and whatever a view adds; all of it ends with the recording."""
         self._captures: set[asyncio.Task[None]] = set()
@@ -128,6 +132,7 @@ class Recording:
         try:
             await self._end()
         finally:
+            await self.beside.close()
             await self._engines.close()
             await self._listening.close()
             if self._library is not None:
@@ -292,6 +297,20 @@ class Recording:
         self._again = await Again.begin(self.library, which)
         self._session = await self._open(partial(Session.complete, self._again.copy, self._again.stored))
         return self._session
+
+    def transcribe_beside(self, session: SessionRecord, choice: EngineChoice, report: Report) -> None:
+        """Transcribe a finished session again beside what is recorded; `report` gets the version or a failure."""
+        request = replace(self._request, language=choice.language or self.settings.language)
+        self.beside.start(self.library, session, partial(self._engine_of, choice), request, report)
+
+    def _engine_with_key(self, name: str) -> Engine:
+        return engine_with_key(name, self.settings, self.where.log)
+
+    def _engine_of(self, choice: EngineChoice) -> Engine:
+        """An engine of its own, for its caller to close. May take long, and raise MictapeError."""
+        if not choice.model:
+            return self._make_engine(choice.name)
+        return engine_with_key(LOCAL, self._with_model(choice.model, choice.language), self.where.log)
 
     async def keep_version(self) -> VersionRecord:
         """Add what `transcribe_again` has brought as a new version of the text. Raises MictapeError."""
@@ -475,7 +494,7 @@ class Recording:
 
     async def use_engine(self, name: str) -> None:
         """Go on with another engine, and start with it next time. Raises MictapeError when it cannot be made."""
-        if self._session is None or name == self._engine.name:
+        if name == self._engine.name:
             return
         await self._go_on_with(await in_thread(partial(self._engines.get, name)))
         remember(self.where.state_file, engine=name)
@@ -485,6 +504,8 @@ class Recording:
         plan = self._plan()
         if self._session is not None:
             await self._session.use(engine, plan, language=self.settings.language)
+        for session in self._readings:
+            await session.use(engine, language=self.settings.language)
         for track in self.tracks:
             if not track.following:
                 self._follow(track)
@@ -500,18 +521,19 @@ class Recording:
         Raises:
             MictapeError: it cannot work, or cannot be remembered.
         """
-        local = {**self.settings.engines.get(LOCAL, {}), "model": name}
-        self.settings = replace(
-            self.settings,
-            language=language or self.settings.language,
-            engines={**self.settings.engines, LOCAL: local},
-        )
+        self.settings = self._with_model(name, language)
         engine = await in_thread(partial(engine_with_key, LOCAL, self.settings, self.where.log))
         if (failure := await engine.check(self._request)) is not None:
             raise MictapeError(failure)
         self._engines.put(LOCAL, engine)
         await self._go_on_with(engine)
         remember(self.where.state_file, engine=LOCAL, language=language, model=name)
+
+    def _with_model(self, name: str, language: str | None) -> Settings:
+        """The settings with a model of the local engine, and a language unless it is None."""
+        local = {**self.settings.engines.get(LOCAL, {}), "model": name}
+        engines = {**self.settings.engines, LOCAL: local}
+        return replace(self.settings, language=language or self.settings.language, engines=engines)
 
     async def _add_wanted(self) -> None:
         """Add the devices that were asked for and those of the session that goes on."""

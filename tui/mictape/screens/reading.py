@@ -1,12 +1,13 @@
 """A finished session on the screen: the same text and the same commands, without a source."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Literal
 
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import Advice
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
+from mictape.recording.engines import EngineChoice
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.session.session import Session
@@ -16,6 +17,9 @@ from mictape.units import clock
 Next = Literal["recording", "library"]
 """Where to go from a finished session."""
 
+VersionWish = int | EngineChoice
+"""The number of the version to show, or the engine that is to make another one."""
+
 
 class ReadingScreen(TranscriptScreen):
     """Shows a finished session."""
@@ -24,14 +28,18 @@ class ReadingScreen(TranscriptScreen):
 
     next: Next | None = None
     """Where the person wants to go from here; None when the app is left instead."""
+    wish: VersionWish | None = None
+    """What is to be done with the text once the session is closed here."""
 
     def __init__(
         self,
         session: Session,
         record: SessionRecord,
         begin: Callable[["ReadingScreen"], None],
+        versions: Callable[[SessionRecord], Awaitable[VersionWish | None]],
         *,
         line: int | None = None,
+        at: int = 0,
         proposal: Proposal | None = None,
     ) -> None:
         """Prepare.
@@ -40,13 +48,17 @@ class ReadingScreen(TranscriptScreen):
             session: What is read.
             record: What the library says of it.
             begin: Gives the screen its session and player, once it is there.
-            line: The id of the line that the cursor begins on; None: the first one.
+            versions: Shows the versions of its text, and asks what to do with them.
+            line: The id of the line that the cursor begins on; None: the one at that time.
+            at: Session time.
             proposal: What is proposed for exports.
         """
         super().__init__(session.transcript, proposal)
         self._record = record
         self._begin = begin
         self._line = line
+        self._at = at
+        self._versions = versions
         self.commands = {**self.commands, "end_search": self.go_back}
 
     def on_mount(self) -> None:
@@ -60,6 +72,8 @@ class ReadingScreen(TranscriptScreen):
         self.view.to_start()
         if self._line is not None and self._line in self.transcript:
             self.view.go_to(self._line)
+        elif self._at and (index := self.transcript.index_at(self._at)) is not None:
+            self.view.go_to(self.transcript.id_at(index))
 
     def go_back(self) -> None:
         """Close the search; without one, leave the session."""
@@ -67,6 +81,15 @@ class ReadingScreen(TranscriptScreen):
             self._searching.end_search()
         else:
             self.go_to("recording")
+
+    def show_versions(self) -> None:
+        """Show the versions of the text; to show another one or to make one, the session is closed first."""
+        self.start(self._ask_for_version(), "The versions")
+
+    async def _ask_for_version(self) -> None:
+        self.wish = await self._versions(self._record)
+        if self.wish is not None:
+            self.dismiss()
 
     def go_to(self, next: Next) -> None:
         """Leave the session."""

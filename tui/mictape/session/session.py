@@ -374,14 +374,15 @@ class Session:
     async def use(self, engine: Engine, plan: Plan | None = None, *, language: str | None = None) -> None:
         """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one.
 
-        With a `language`, that one is asked for from now on.
+        With a `language`, that one is asked for from now on. A session that is read only completes its gaps with it.
 
         The engines before are not used after this; closing them is up to the caller.
         """
         self.engine = engine
         self._plan = plan or self._plan
         self._request = replace(self._request, language=language or self._request.language)
-        self.writer.add_divider(self.tracks[0], f"engine: {engine.title}")
+        if not self.reading:
+            self.writer.add_divider(self.tracks[0], f"engine: {engine.title}")
         self._check_key_terms()
         for track in self.tracks:
             if (running := self._followers.get(track.number)) is not None:

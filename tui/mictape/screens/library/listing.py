@@ -28,6 +28,8 @@ class SessionChoice:
     session: str
     line: int | None = None
     """The id of the line to begin at."""
+    at: int = 0
+    """Session time to begin at, where no line is named."""
     record_on: bool = False
     """Whether to record on in it, not to read it."""
 

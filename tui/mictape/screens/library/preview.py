@@ -8,8 +8,9 @@ from mictape.audio.tape import TapeError
 from mictape.library.library import Library, Store
 from mictape.library.records import SessionRecord
 from mictape.library.sound_storage import weight_of
+from mictape.library.titles import name_of
 from mictape.plain_text import one_line
-from mictape.screens.library.rows import name_of, state_of
+from mictape.screens.library.rows import state_of
 from mictape.units import clock
 
 

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from mictape.library.records import SessionRecord
 from mictape.library.search import Hit
-from mictape.library.titles import title_of
+from mictape.library.titles import name_of
 from mictape.plain_text import one_line
 from mictape.units import clock
 from mictape.widgets.row_list import Part, fitted
@@ -51,11 +51,6 @@ def session_row(session: SessionRecord, width: int, *, day: str, live: bool) -> 
         (fitted(name_of(session), room), "text"),
         *facts,
     ]
-
-
-def name_of(session: SessionRecord) -> str:
-    """What a session is called in a list."""
-    return one_line(title_of(session)) or f"({session.lines:,} lines)" if session.lines else "(no text)"
 
 
 def _facts(session: SessionRecord, *, live: bool) -> Sequence[Part]:

@@ -1,7 +1,7 @@
 """The library: all sessions, newest first, and a search through all of them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, cast
@@ -21,11 +21,11 @@ from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
 from mictape.library.query import parse
 from mictape.library.records import SessionRecord
+from mictape.library.titles import name_of
 from mictape.recording.tasks import supervised
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
 from mictape.screens.library.preview import Preview, preview_of
-from mictape.screens.library.rows import name_of
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
@@ -40,6 +40,9 @@ WIDE: Final = 110
 
 PAUSE_S: Final = 0.05
 """So long after the last key a search begins, seconds."""
+
+LOOK_S: Final = 0.5
+"""How often it is looked how far it is with what is done with sessions meanwhile, seconds."""
 
 HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: engine: after: before: marked'
 
@@ -79,6 +82,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         Binding("ctrl+d", "delete", "delete"),
         Binding("ctrl+z", "undo", "undo"),
         Binding("ctrl+g", "record_on", "resume"),
+        Binding("ctrl+n", "versions", "versions"),
         Binding("up", "list('move', -1)", show=False),
         Binding("down", "list('move', 1)", show=False),
         Binding("pageup", "list('turn', -1)", show=False),
@@ -94,6 +98,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         recorded: str | None = None,
         typed: str = "",
         proposal: Proposal | None = None,
+        versions: Callable[[SessionRecord], Awaitable[object]] | None = None,
+        doing: Callable[[], str] = str,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         """Prepare.
@@ -103,6 +109,8 @@ class LibraryScreen(Question[SessionChoice | None]):
             recorded: The id of the session that is being recorded, which cannot be read meanwhile.
             typed: What is searched for at first.
             proposal: What is proposed for exports.
+            versions: Shows the versions of a session's text and does what is chosen there.
+            doing: Says what is done with sessions meanwhile; empty: nothing is.
             now: Gives the present local time.
         """
         super().__init__()
@@ -117,6 +125,10 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._library = library
         self._recorded = recorded
         self._proposal = proposal or Proposal()
+        self._versions = versions
+        self._doing = doing
+        self._said_doing = ""
+        """What `doing` said last."""
         self._now = now
         self._order: Order = "newest"
         self._listing: Listing | None = None
@@ -145,6 +157,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         """List the newest sessions."""
         self._list.can_focus = False
         self._status.display = False
+        self.set_interval(LOOK_S, self._look)
         if not self.typed:
             self._begin()
 
@@ -187,9 +200,22 @@ class LibraryScreen(Question[SessionChoice | None]):
             self._listing = listing
             self._list.show(len(listing), None if shown else cursor)
             shown.append(listing)
-            self._say("   ".join(filter(None, (self._found(listing), self._done))))
+            self._say_found()
 
         await listing.load(changed)
+
+    def _say_found(self) -> None:
+        if self._listing is not None:
+            self._said_doing = self._doing()
+            self._say("   ".join(filter(None, (self._found(self._listing), self._said_doing, self._done))))
+
+    def _look(self) -> None:
+        """Show how far it is with what is done meanwhile; list the sessions again once that has ended."""
+        if (doing := self._doing()) != self._said_doing:
+            if doing:
+                self._say_found()
+            else:
+                self._begin(self._list.cursor)
 
     def _found(self, listing: Listing) -> str:
         """What stands above the list."""
@@ -320,6 +346,16 @@ class LibraryScreen(Question[SessionChoice | None]):
         await self._library.run(trash.restore, session)
         self._done = ""
         self._begin(row)
+
+    def action_versions(self) -> None:
+        """Show the versions of the text of the session under the cursor."""
+        self._change(self._show_versions)
+
+    async def _show_versions(self, session: SessionRecord) -> None:
+        if session.state == "open":
+            self._say(Failure("Only a session that has ended has versions of its text", "End it first"))
+        elif self._versions is not None:
+            await self._versions(session)
 
     def action_export(self) -> None:
         """Export the session under the cursor."""

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 
 from mictape.audio.ports import PlayerPort
 from mictape.commands import explained, keymap_in
-from mictape.failure import Advice
+from mictape.failure import Advice, Failure
 from mictape.screens.main.editing import Editing
 from mictape.screens.main.exporting import Exporting, Proposal
 from mictape.screens.main.navigation import Navigation
@@ -19,6 +19,7 @@ from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.playing import Playing
 from mictape.screens.main.searching import Searching
 from mictape.screens.main.selecting import Selecting
+from mictape.session.events import SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.session.state import Status
 from mictape.transcript.model import GAP, Transcript
@@ -64,8 +65,24 @@ class TranscriptScreen(SurvivesErrors, Page):
             **self._playing.commands,
             **self._exporting.commands,
             **self._searching.commands,
+            "versions": self.show_versions,
         }
         """What carries out the commands of the screen, by id."""
+
+    def show_versions(self) -> None:
+        """Show the versions of the text: what is being recorded has one."""
+        self.say(Advice("This session is being recorded", "End it, then open it in the library to transcribe it again"))
+
+    async def show_events(self, session: Session) -> None:
+        """Say what goes wrong in a session, as it happens, until it is closed."""
+        async for event in session.events():
+            match event:
+                case Trouble(failure):
+                    self.say(failure)
+                case SourceEnded(_, warning) if warning:
+                    self.say(Failure(warning.rstrip(".")))
+                case _:
+                    pass
 
     def action_command(self, id: str) -> None:
         """Carry out one of the screen's commands."""
