@@ -277,3 +277,39 @@ def test_an_index_that_breaks_while_it_is_open_costs_no_line(tmp_path: Path) -> 
         store.add_line(folder.session, line)  # as `SessionWrites` does
         assert texts(store, "more") == ["more"]
         assert texts(store, "word") == ["word"]
+
+
+def steps(store: Store, typed: str) -> int:
+    """How much SQLite does until all of it is found, in tens of steps of its machine."""
+    done = 0
+
+    def count() -> int:
+        nonlocal done
+        done += 1
+        return 0
+
+    store._db.set_progress_handler(count, 10)
+    page = None
+    while (page := find(store, parse(typed), page=page).following) is not None:
+        pass
+    store._db.set_progress_handler(None, 0)
+    return done
+
+
+def test_a_filter_that_leaves_few_sessions_reads_only_those(store: Store) -> None:
+    for number in range(40):
+        session(store, *["the same word"] * 50, started=NOON + timedelta(days=number))
+    labels.tag_session(store, session(store, "the last word", started=NOON - timedelta(days=9)), add=["rare"])
+    everything = steps(store, "word")
+    assert texts(store, "word tag:rare") == ["the last word"]
+    assert texts(store, "word speaker:nobody") == []
+    for filters in ("tag:rare", "in:20261114", "speaker:nobody", "device:none", "marked"):
+        assert steps(store, f"word {filters}") < everything / 10, filters
+
+
+def test_a_speaker_is_found_among_many_and_beside_tracks(store: Store) -> None:
+    said = [LineRecord(0, 1, 0, 0, f"word {name}", speaker=name) for name in ("Zoë", "Anna", "Bert", "Anna Lena")]
+    session(store, *said)
+    assert sorted(texts(store, "speaker:anna")) == ["word Anna", "word Anna Lena"]
+    assert texts(store, "speaker:zoe") == [] and texts(store, "speaker:zoë") == ["word Zoë"]
+    assert len(texts(store, "word speaker:you")) == 4, "the track is called You"

@@ -93,3 +93,40 @@ async def test_a_name_that_is_no_unicode_costs_nothing(library: Library) -> None
     assert reported == []
     assert [track.name for track in await library.run(Store.tracks, session)] == ["?", "caf?"]
     assert [(line.speaker, line.original) for line in await library.run(Store.lines, session)] == [("Ren?", "?")]
+
+
+def pieces(library: Library) -> int:
+    """How many pieces the search index of lines is in."""
+    [(count,)] = library._store.rows("SELECT count(DISTINCT segid) FROM line_index_idx")
+    return count
+
+
+async def test_the_index_is_merged_between_the_lines_and_never_with_one(library: Library) -> None:
+    folder = await library.run(Store.create_session)
+    writes = library.writes(folder.session, lambda failure: None)
+    for number in range(250):
+        writes.post(Store.add_line, LineRecord(number, 1, number, number + 1, f"line {number}"))
+    await writes.close()
+    folder.release()
+    assert await library.run(lambda _: pieces(library)) < 9, "250 lines would else be 25 pieces"
+    for index in range(2):
+        merging = await library.run(Store.rows, "SELECT v FROM line_index_config WHERE k = 'automerge'")
+        assert [tuple(row) for row in merging] == [(0,)], "rebuilt" if index else "new"
+        await library.run(Store.rebuild_indexes)
+
+
+async def test_what_is_written_is_not_lost_when_the_index_cannot_be_merged(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tidy(_: Store) -> None:
+        raise MictapeError(Failure("The disk is full"))
+
+    monkeypatch.setattr(Store, "tidy", tidy)
+    failures: list[Failure] = []
+    folder = await library.run(Store.create_session)
+    writes = library.writes(folder.session, failures.append)
+    writes.post(Store.add_line, LineRecord(0, 1, 0, 1, "a line"))
+    await writes.close()
+    folder.release()
+    assert [line.text for line in await library.run(Store.lines, folder.session)] == ["a line"]
+    assert failures == []

@@ -170,7 +170,15 @@ class SessionWrites:
                 self._fail(failure)
                 return
             else:
+                self._tidy()
                 return
+
+    def _tidy(self) -> None:
+        """What was written is safe; the next write will try again what cannot be done now."""
+        try:
+            self._store.tidy()
+        except MictapeError as error:
+            _log.warning("session %s: %s", self._session, error.failure)
 
     def _fail(self, failure: Failure) -> None:
         if self._failure is None:

@@ -2,9 +2,9 @@
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from mictape.library.listing import SessionFilter
 from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
 from mictape.library.store import Store
-from mictape.library.words import places_of
+from mictape.library.words import places_of, search_words
 from mictape.transcript.model import NOTE, SPEECH, Kind, voice_of
 from mictape.units import RATE, Span
 
@@ -22,6 +22,24 @@ PIECE: Final = 20_000
 """Lines that are searched at first where a filter may leave most of them out."""
 BUDGET_S: Final = 0.02
 """A page goes no further after this: a screen has to be drawn."""
+
+FEW: Final = 50
+"""Of so many sessions it is looked up where their lines are, and nothing else is searched."""
+
+_Sessions = list[int] | None
+"""Keys of sessions; None: all."""
+
+_Voices = tuple[list[str], list[str]]
+"""Names of speakers, and names of tracks."""
+
+
+class _Scope(NamedTuple):
+    """Where lines can be found at all."""
+
+    sessions: _Sessions
+    voices: _Voices | None
+    """Who may have said them; None: anybody."""
+
 
 What = Literal["line", "note", "mark", "title", "tag"]
 """Where something was found: in a line of speech, a note, the note of a mark, the title or a tag of a session."""
@@ -77,18 +95,24 @@ def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: i
     """
     if query.empty:
         return Page((), None)
-    rows, following = _lines(store, query, page, limit)
-    found = [] if page is not None or query.of_lines or not query.terms else _labels(store, query)
+    voices = None if query.speaker is None else _voices(store, query.speaker)
+    scope = _Scope(_sessions(store, query, voices), voices)
+    if scope.sessions == []:
+        return Page((), None)
+    rows, following = _lines(store, query, scope, page, limit)
+    found = [] if page is not None or query.of_lines or not query.terms else _labels(store, query, scope.sessions)
     found += [(row["session"], _line_hit(store, row, query)) for row in rows]
     return Page(tuple(_grouped(store, found)), following)
 
 
-def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> tuple[list[sqlite3.Row], int | None]:
+def _lines(
+    store: Store, query: LibraryQuery, scope: _Scope, page: int | None, limit: int
+) -> tuple[list[sqlite3.Row], int | None]:
     """The rows of lines, the newest first, and where the next page begins.
 
     Where filters may leave most lines out, these are searched piece by piece, for no longer than `BUDGET_S`.
     """
-    where, values = _filters(query)
+    where, values = _filters(query, scope)
     if query.terms:
         source = "line_index CROSS JOIN lines ON lines.key = line_index.rowid"
         where, values = ["line_index MATCH ?", *where], [query.match(), *values]
@@ -107,38 +131,104 @@ def _lines(store: Store, query: LibraryQuery, page: int | None, limit: int) -> t
         f" FROM {source} CROSS JOIN sessions ON sessions.key = lines.session"
         f" WHERE {' AND '.join(where)} AND {key} >= ? AND {key} < ? ORDER BY {key} DESC LIMIT ?"
     )
-    [(behind,)] = store.rows("SELECT 1 + coalesce(max(key), 0) FROM lines")
-    end, piece = behind if page is None else page, PIECE if query.filtered else behind
     rows: list[sqlite3.Row] = []
     began_s = time.monotonic()
-    while end > 0 and len(rows) < limit:
-        start = max(0, end - piece)
+    for start, end in _pieces(store, query, scope.sessions, page):
         rows += store.rows(statement, *values, start, end, limit - len(rows))
-        end, piece = start, piece * 4
+        if len(rows) == limit:
+            return rows, rows[-1]["key"]
         if time.monotonic() - began_s > BUDGET_S:
-            break
-    if len(rows) == limit:
-        return rows, rows[-1]["key"]
-    return rows, end or None
+            return rows, start or None
+    return rows, None
 
 
-def _filters(query: LibraryQuery) -> tuple[list[str], list[object]]:
+def _pieces(store: Store, query: LibraryQuery, sessions: _Sessions, page: int | None) -> Iterator[Span]:
+    """Ranges of keys of lines in which to search, the newest first; together they are all before `page`."""
+    if sessions is not None and len(sessions) <= FEW:
+        ranges: list[Span] = [
+            (first, last + 1)
+            for first, last in store.rows(
+                "SELECT min(key), max(key) FROM lines WHERE session IN (SELECT value FROM json_each(?))"
+                " GROUP BY session ORDER BY max(key) DESC",
+                _array(sessions),
+            )
+        ]
+        for start, end in _joined(ranges):
+            if page is None or start < page:
+                yield start, end if page is None else min(end, page)
+        return
+    [(behind,)] = store.rows("SELECT 1 + coalesce(max(key), 0) FROM lines")
+    end, piece = behind if page is None else page, PIECE if query.filtered else behind
+    while end > 0:
+        start = max(0, end - piece)
+        yield start, end
+        end, piece = start, piece * 4
+
+
+def _joined(ranges: Iterable[Span]) -> list[Span]:
+    """Ranges by their ends, the last one first; those that overlap as one."""
+    joined: list[Span] = []
+    for start, end in ranges:
+        if joined and end > joined[-1][0]:
+            joined[-1] = (min(start, joined[-1][0]), joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _voices(store: Store, part: str) -> _Voices:
+    """The names of speakers and those of tracks that have `part` in them."""
+    # Each name is looked up in the index behind the one before: there are few names, and many lines.
+    speakers = store.rows(
+        "WITH RECURSIVE names (name) AS (SELECT min(speaker) FROM lines WHERE speaker IS NOT NULL UNION ALL"
+        " SELECT (SELECT min(speaker) FROM lines WHERE speaker > name) FROM names WHERE name IS NOT NULL)"
+        " SELECT name FROM names WHERE name IS NOT NULL"
+    )
+    tracks = store.rows("SELECT DISTINCT name FROM tracks")
+    wanted = search_words(part.lower())
+    speaking, recorded = (
+        [name for (name,) in rows if wanted in search_words(name.lower())] for rows in (speakers, tracks)
+    )
+    return speaking, recorded
+
+
+def _sessions(store: Store, query: LibraryQuery, voices: _Voices | None) -> _Sessions:
+    """The keys of the sessions in which lines can be found at all; None: in any."""
+    which = SessionFilter(
+        title=query.title, tag=query.tag, device=query.device, engine=query.engine, before_utc_s=query.before_utc_s
+    )
+    used = which.conditions()
+    if query.marked:
+        used.append(("sessions.key IN (SELECT session FROM marks)", ()))
+    if voices is not None and not voices[0]:  # then it can only be a track
+        named = "SELECT session FROM tracks WHERE name IN (SELECT value FROM json_each(?))"
+        used.append((f"sessions.key IN ({named})", (_array(voices[1]),)))
+    if not used:
+        return None
+    where = " AND ".join(["sessions.deleted_utc_s IS NULL", *(sql for sql, _ in used)])
+    rows = store.rows(f"SELECT key FROM sessions WHERE {where}", *(each for _, values in used for each in values))
+    return [key for (key,) in rows]
+
+
+def _filters(query: LibraryQuery, scope: _Scope) -> tuple[list[str], list[object]]:
     """The conditions on `lines` and `sessions`, and their values."""
     spoken_at = f'(sessions.started_utc_s + lines."start" / {RATE:d}.0)'
     conditions: list[tuple[str, Sequence[object] | None]] = [
         (f"lines.kind IN ({SPEECH:d}, {NOTE:d}) AND lines.version IN (0, sessions.version)", ()),
         ("sessions.deleted_utc_s IS NULL", ()),
         (
-            "(lines.speaker IS NOT NULL AND instr(search_words(lower(lines.speaker)), search_words(?)) > 0"
-            " OR (lines.session, lines.track) IN"  # which SQLite looks for once, and not for each line
-            " (SELECT session, number FROM tracks WHERE instr(search_words(lower(name)), search_words(?)) > 0))",
-            None if query.speaker is None else (query.speaker.lower(), query.speaker.lower()),
+            "+lines.session IN (SELECT value FROM json_each(?))",
+            None if scope.sessions is None else (_array(scope.sessions),),
+        ),
+        (
+            "(lines.speaker IN (SELECT value FROM json_each(?)) OR (lines.session, lines.track) IN"
+            " (SELECT session, number FROM tracks WHERE name IN (SELECT value FROM json_each(?))))",
+            None if scope.voices is None else [_array(names) for names in scope.voices],
         ),
         (f"{spoken_at} >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
         (f"{spoken_at} < ?", None if query.before_utc_s is None else (query.before_utc_s,)),
         ('lines."start" >= ?', None if query.after is None else (query.after,)),
         ('lines."start" < ?', None if query.before is None else (query.before,)),
-        *_of_session(query),
         (
             "EXISTS (SELECT 1 FROM marks WHERE marks.session = lines.session AND marks.line = lines.id)",
             () if query.marked else None,
@@ -148,12 +238,12 @@ def _filters(query: LibraryQuery) -> tuple[list[str], list[object]]:
     return [sql for sql, _ in used], [value for _, values in used for value in values]
 
 
-def _of_session(query: LibraryQuery) -> list[tuple[str, Sequence[object] | None]]:
-    which = SessionFilter(title=query.title, tag=query.tag, device=query.device, engine=query.engine)
-    return [(sql, values) for sql, values in which.conditions()]
+def _array(values: Sequence[object]) -> str:
+    """Values as SQLite's `json_each` takes them."""
+    return msgspec.json.encode(values).decode()
 
 
-def _labels(store: Store, query: LibraryQuery) -> list[tuple[int, Hit]]:
+def _labels(store: Store, query: LibraryQuery, sessions: _Sessions) -> list[tuple[int, Hit]]:
     """What is found in titles, tags and the notes of marks, the newest first: keys of sessions, and hits."""
     conditions = [
         ("sessions.deleted_utc_s IS NULL", ()),
@@ -164,8 +254,7 @@ def _labels(store: Store, query: LibraryQuery) -> list[tuple[int, Hit]]:
             (),
         ),
         ("sessions.started_utc_s >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
-        ("sessions.started_utc_s < ?", None if query.before_utc_s is None else (query.before_utc_s,)),
-        *_of_session(query),
+        ("sessions.key IN (SELECT value FROM json_each(?))", None if sessions is None else (_array(sessions),)),
     ]
     used = [(sql, values) for sql, values in conditions if values is not None]
     rows = store.rows(

@@ -32,6 +32,11 @@ from mictape.units import Span
 BUSY_S: Final = 5.0
 """How long a statement waits for another process that writes."""
 
+_MERGED_PAGES: Final = 16
+"""Of the search index at a time: about 2 ms. A line adds one page, which is merged a few times in its life."""
+_TIDIED_PER_CHECKPOINT: Final = 128
+"""Lines write about 20 pages to the log each: less than the `database` lets it grow to by itself."""
+
 _NAMED: Final = 5
 """So many sessions are named where more than one may be meant: the newest."""
 
@@ -66,6 +71,7 @@ class Store:
         self._db = database.copied(path) if copy and path is not None else database.connect(path, busy_s=busy_s)
         self._keys: dict[str, int] = {}
         """The keys of sessions that were written to."""
+        self._tidied = 0
 
     @classmethod
     def to_read(cls, path: Path, sessions: Path | None = None) -> Self:
@@ -360,6 +366,19 @@ class Store:
         # The text is still in the write-ahead log until that is emptied (see `secure_delete` for the database).
         with database.sqlite_errors(self._path):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def tidy(self) -> None:
+        """Do a little of what SQLite would else do within the transaction of some line, for much longer.
+
+        Merges a few pieces of the search index, and every now and then moves the write-ahead log into the database.
+        To be called after a write, when that is safe; raises MictapeError.
+        """
+        with database.transaction(self._db, self._path):
+            self.execute("INSERT INTO line_index (line_index, rank) VALUES ('merge', ?)", _MERGED_PAGES)
+        self._tidied += 1
+        if self._tidied % _TIDIED_PER_CHECKPOINT == 0:
+            with database.sqlite_errors(self._path):
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def execute(self, statement: str, *values: object) -> None:
         """Execute a statement within `writing`."""
