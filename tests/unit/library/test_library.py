@@ -26,9 +26,11 @@ from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
 from mictape.library.folders import TEMPORARY_PREFIX, is_alive
 from mictape.library.library import Library, Store
+from mictape.library.listing import ORDERS, Order
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.library.trash import purge
 from mictape.transcript.model import Kind
+from support.database_steps import steps
 from support.waiting import until
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).astimezone()
@@ -471,3 +473,34 @@ async def test_a_place_that_takes_nothing_is_a_sentence(tmp_path: Path) -> None:
     with refused(ExitCode.SOUND, "cannot be opened"):
         (tmp_path / "library.db").mkdir()
         await Library.open(tmp_path / "library.db")
+
+
+def _many(store: Store, sessions: range) -> None:
+    """Sessions of twenty lines, without folders."""
+    with store.adding():
+        for key in sessions:
+            store.execute(
+                "INSERT INTO sessions (key, id, started_utc_s, state, title, app_version, settings)"
+                " VALUES (?1, ?1, ?1, 'closed', 'Talk ' || ?1, '1', CAST('{}' AS BLOB))",
+                key,
+            )
+            store.execute("INSERT INTO tracks VALUES (?1, 1, 'You', 'Yeti', '', 'microphone', 0, ?1, 0)", key)
+            for line in range(20):
+                store.execute(
+                    'INSERT INTO lines (session, id, track, "start", "end", kind, text, created_utc_s)'
+                    " VALUES (?1, ?2, 1, ?2, ?2 + 1, 1, 'said', 0)",
+                    *(key, line),
+                )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_page_of_the_list_reads_the_lines_of_its_own_sessions_only(store: Store, order: Order) -> None:
+    def page() -> None:
+        found = store.sessions(order=order, limit=20)
+        assert (len(found), {session.lines for session in found}) == (20, {20})
+
+    _many(store, range(1, 101))
+    few = steps(store, page)
+    _many(store, range(101, 1001))
+    sorted_only = 0 if order in ("newest", "oldest") else 900 * 5  # the others look at each title or length
+    assert steps(store, page) < 1.2 * few + sorted_only

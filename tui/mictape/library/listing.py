@@ -37,7 +37,7 @@ ORDERS: Final[dict[Order, str]] = {
     "newest": "started_utc_s DESC, key DESC",
     "oldest": "started_utc_s, key",
     "title": "title = '', title COLLATE NOCASE, started_utc_s DESC",
-    "longest": "samples DESC, started_utc_s DESC",
+    "longest": "(SELECT max(origin + samples) FROM tracks WHERE session = sessions.key) DESC, started_utc_s DESC",
 }
 
 

@@ -391,11 +391,13 @@ class Store:
     ) -> list[SessionRecord]:
         """The sessions that a filter lets through, in order: `limit` of them from place `offset` on; -1: all."""
         condition, values = which.where()
-        return self.read(
-            f"{SESSIONS} WHERE {condition} ORDER BY {ORDERS[order]} LIMIT ? OFFSET ?",
-            (*values, limit, offset),
-            SessionRecord,
+        # First which ones: SQLite would find out everything about each before it sorts them.
+        rows = self.rows(
+            f"SELECT key FROM sessions WHERE {condition} ORDER BY {ORDERS[order]} LIMIT ? OFFSET ?",
+            *(*values, limit, offset),
         )
+        found = self.sessions_of(key for (key,) in rows)
+        return [found[key] for (key,) in rows]
 
     def sessions_of(self, keys: Iterable[int]) -> dict[int, SessionRecord]:
         """Sessions by their keys."""
