@@ -102,3 +102,30 @@ async def test_a_time_leads_to_the_line_that_is_labelled_so_and_marks_keys_to_no
         note, _ = session.writer.note(session.tracks[0], "written")
         await pilot.press("home", "right_curly_bracket")
         await until_async(lambda: view.cursor_id == note)
+
+
+async def test_paragraphs_are_shown_by_a_key_and_at_the_next_start(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert not app._main.view.paragraphs
+        await pilot.press("backslash")
+        await until_async(lambda: app._main.view.paragraphs)
+    async with handled(home) as (app, pilot):
+        await until_async(lambda: app._main.view.paragraphs)
+        await pilot.press("P")
+        await until_async(lambda: not app._main.view.paragraphs)
+
+
+async def test_the_title_is_in_the_state_line_until_it_is_undone(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session, shown = app.session, lambda: app._main.status.render_line(0).text
+        assert session is not None
+        await pilot.press("i")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*"Budget", "enter")
+        await until_async(lambda: "Budget" in shown())
+        with Store.to_read(home / "library.db") as store:
+            assert store.session("last").title == "Budget"
+        await pilot.press("u")
+        await until_async(lambda: session.title == "")
+        app.tick()
+        assert "Budget" not in shown()

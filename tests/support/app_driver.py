@@ -30,16 +30,24 @@ def recording(path: Path, words: list[int] | None = None) -> Path:
 
 @asynccontextmanager
 async def handled(
-    home: Path, engine: ScriptedEngine | None = None, lines: int = len(WORDS), settings: Settings | None = None
+    home: Path,
+    engine: ScriptedEngine | None = None,
+    lines: int = len(WORDS),
+    settings: Settings | None = None,
+    *,
+    notifications: bool = False,
 ) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
-    """The app once it shows as many lines, its cursor on the last one; left as `q` does."""
+    """The app once it shows as many lines, its cursor on the last one; left as `q` does.
+
+    With `notifications` its messages are also drawn.
+    """
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
     app = MictapeApp(
         Recording(where, settings or Settings(), make_engine=lambda _: used), Start(file=recording(home / "words.wav"))
     )
-    async with app.run_test(size=(100, 24)) as pilot:
+    async with app.run_test(size=(100, 24), notifications=notifications) as pilot:
         try:
             await until_async(lambda: len(app.transcript) == lines)
             await until_async(lambda: app._main.view.cursor_id == app.transcript.id_at(lines - 1))

@@ -121,6 +121,7 @@ class MictapeApp(TerminalApp):
             **self._library.commands,
             "pause": recording.toggle_pause,
             "clear_clip": self.clear_clip,
+            "paragraphs": self.show_paragraphs,
             "fold_meters": self.fold_meters,
             "choose_theme": self.choose_theme,
             "show_help": self.show_help,
@@ -170,7 +171,9 @@ class MictapeApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Colours, clock, and the session."""
-        self._main.fold_meters(bool(recall(self._where.state_file).meters_folded))
+        choices = recall(self._where.state_file)
+        self._main.fold_meters(bool(choices.meters_folded))
+        self._main.view.show_paragraphs(bool(choices.paragraphs))
         self._themes = Themes(self, self._where.themes, self._main.say)
         self._themes.use(self._settings.theme, DEFAULT_THEME)
         self.run_worker(self._themes.watch(), group="themes", description="theme files", exit_on_error=False)
@@ -280,6 +283,14 @@ class MictapeApp(TerminalApp):
         self._main.fold_meters(not self._main.meters_folded)
         with self._main.saying():
             remember(self._where.state_file, meters_folded=self._main.meters_folded)
+
+    def show_paragraphs(self) -> None:
+        """Show the lines of one voice as paragraphs, or line by line again."""
+        on = not self._page.view.paragraphs
+        for page in {self._page, self._main}:
+            page.view.show_paragraphs(on)
+        with self._main.saying():
+            remember(self._where.state_file, paragraphs=on)
 
     def choose_theme(self) -> None:
         """Choose a theme, and use it next time."""

@@ -55,6 +55,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
     "Editing": (
         Command("mark", "m", "mark", "Mark the line under the cursor, or remove its mark.", 7),
         Command("mark_with_note", "M", "mark with note", "Mark the line with a note.", 13),
+        Command("rename_session", "i", "title", "Give the session a title."),
         Command("note", "t", "note", "Write a note at the present time of the recording.", 12),
         Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),
         Command(
@@ -107,6 +108,9 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
     ),
     "Mictape": (
         Command("library", "L", "library", "Find, read and manage recorded sessions; recording goes on.", 16, of="app"),
+        Command(
+            "paragraphs", "backslash,P", "paragraphs", "Show paragraphs or lines; the choice is remembered.", of="app"
+        ),
         Command("fold_meters", "z", "fold meters", "Show one row for each meter; the choice is remembered.", of="app"),
         Command("show_help", "question_mark,f1", "help", "Show the keys and where files are kept.", 4, of="app"),
         Command("command_palette", "ctrl+p", "palette", "Find any command by name.", 15, of="app"),

@@ -20,6 +20,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.events import DescendantFocus
 from textual.message_pump import MessagePump
+from textual.notifications import Notify
 from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed
@@ -78,6 +79,11 @@ class TerminalApp(SurvivesErrors, App[None]):
         """Let no cursor blink: each blink draws the whole screen, for as long as a dialog is open."""
         if isinstance(event.widget, Input):
             event.widget.cursor_blink = False
+
+    def on_notify(self, event: Notify) -> None:
+        """Show a message, but not a second time beside itself."""
+        if any(each.message == event.notification.message for each in self._notifications):
+            event.prevent_default()
 
     def hang_up(self) -> None:
         """The terminal is gone. For any thread."""

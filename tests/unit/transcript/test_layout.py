@@ -2,6 +2,8 @@
 
 # ruff: noqa: RUF001 - what looks like something else is what is tested
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -116,15 +118,21 @@ def test_controls_are_pictures_and_tabs_are_spaces() -> None:
     assert visible("\x1b[31mred\tand\x07\x7f") == "␛[31mred and␇␡"
 
 
-def exact_rows(transcript: Transcript, width: int) -> list[int]:
-    return [len(naive_rows(visible(transcript.text(index)), width)) for index in range(len(transcript))]
+def exact_rows(transcript: Transcript, width: int, *, paragraphs: bool = False) -> list[int]:
+    """The rows of each line: with paragraphs, a blank one where another voice begins or after two seconds of pause."""
+    lines = [transcript.line(index) for index in range(len(transcript))]
+    heights = [len(naive_rows(visible(line.text), width)) for line in lines]
+    for index, (before, line) in enumerate(pairwise(lines), 1):
+        other = (line.track, line.speaker) != (before.track, before.speaker)
+        heights[index] += paragraphs and (other or line.start > before.end + 32_000)
+    return heights
 
 
 def check(layout: Layout, transcript: Transcript) -> None:
     """Every row and every line is where the sum of naive heights says."""
     while layout.refine():
         pass
-    heights = exact_rows(transcript, layout.width)
+    heights = exact_rows(transcript, layout.width, paragraphs=layout.paragraphs)
     assert layout.rows == sum(heights)
     row = 0
     for index, height in enumerate(heights):
@@ -136,7 +144,22 @@ def check(layout: Layout, transcript: Transcript) -> None:
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["append", "append", "insert", "insert", "revise", "remove", "move", "resize", "sync", "look"]),
+        st.sampled_from(
+            [
+                "append",
+                "append",
+                "insert",
+                "insert",
+                "revise",
+                "remove",
+                "move",
+                "resize",
+                "sync",
+                "look",
+                "name",
+                "merge",
+            ]
+        ),
         st.integers(0, 10_000),
         st.integers(0, 60),
     ),
@@ -145,12 +168,16 @@ OPERATIONS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 3 * BLOCK), OPERATIONS)
-@example(0, [("append", 0, 0), ("remove", 0, 0)])
-def test_rows_are_the_sum_of_naive_heights_after_anything(first: int, operations: list[tuple[str, int, int]]) -> None:
+@given(first=st.integers(0, 3 * BLOCK), operations=OPERATIONS, paragraphs=st.booleans())
+@example(first=0, operations=[("append", 0, 0), ("remove", 0, 0)], paragraphs=False)
+@example(first=2, operations=[("sync", 0, 0), ("name", 1, 0), ("sync", 0, 0), ("merge", 0, 0)], paragraphs=True)
+def test_rows_are_the_sum_of_naive_heights_after_anything(
+    first: int, operations: list[tuple[str, int, int]], *, paragraphs: bool
+) -> None:
     transcript = Transcript()
     fill(transcript, first, 5)
     layout = Layout(transcript, 17)
+    layout.paragraphs = paragraphs
     for what, where, size in operations:
         text = "some words " * (size // 11) + "x" * (size % 11)
         count = len(transcript)
@@ -167,6 +194,10 @@ def test_rows_are_the_sum_of_naive_heights_after_anything(first: int, operations
             layout.locate(where % layout.rows)
         elif count and what == "revise":
             transcript.revise(transcript.id_at(where % count), text)
+        elif count and what == "name":
+            transcript.name_speaker(transcript.id_at(where % count), "AB"[size % 2])
+        elif what == "merge":
+            transcript.rename_speaker(0, "A", "B")
         elif count and what == "remove":
             transcript.remove(transcript.id_at(where % count))
         elif count:

@@ -477,3 +477,58 @@ async def test_what_is_being_said_stands_in_the_order_of_time() -> None:
     transcript.set_partial(2, PartialText(21 * SECOND, "earlier"))
     async with shown(transcript) as (view, _):
         assert [row.split()[0] for row in screen(view)[:2]] == ["00:00:21", "00:00:25"]
+
+
+async def test_paragraphs_name_their_voice_once_and_have_a_blank_row_between_them() -> None:
+    transcript = Transcript()
+    for start, end, text, speaker in (
+        (0, 2, "And so my fellow Americans", "Anna"),
+        (3, 4, "ask not", "Anna"),
+        (9, 10, "After a pause.", "Anna"),
+        (10, 11, "Me, too.", "Ben"),
+    ):
+        transcript.add(0, start * SECOND, end * SECOND, text, speaker=speaker)
+    transcript.add(0, 12 * SECOND, 12 * SECOND, "written", kind=NOTE)
+    async with shown(transcript, (60, 24)) as (view, pilot):
+        view.to_start()
+        lines = screen(view)[:6]
+        view.show_paragraphs(True)
+        await pilot.pause()
+        assert screen(view)[:9] == [
+            " ▸00:00:00  Anna  And so my fellow Americans",
+            "  00:00:03        ask not",
+            "",
+            "  00:00:09  Anna  After a pause.",
+            "",
+            "  00:00:10  Ben   Me, too.",
+            "",
+            "» 00:00:12        written",
+            "",
+        ]
+        await pilot.press("down", "down")
+        assert screen(view)[3].startswith(" ▸00:00:09"), "the cursor goes from line to line"
+        transcript.name_speaker(transcript.id_at(1), "Ben")
+        view.pull()
+        assert screen(view)[1:4] == ["", "  00:00:03  Ben   ask not", ""]
+        transcript.name_speaker(transcript.id_at(1), "Anna")
+        view.show_paragraphs(False)
+        view.to_start()
+        assert screen(view)[:6] == lines
+
+
+async def test_what_is_being_said_goes_on_with_its_paragraph_and_moves_nothing_when_it_is_final() -> None:
+    transcript = Transcript()
+    transcript.add(0, 0, SECOND, "Well", speaker="Anna")
+    transcript.add(1, SECOND, 2 * SECOND, "Yes", speaker="Ben")
+    async with shown(transcript, (60, 24)) as (view, _):
+        view.show_paragraphs(True)
+        transcript.set_partial(1, PartialText(3 * SECOND, "I mean"))
+        view.pull()
+        assert screen(view)[2:4] == [" ▸00:00:01  Ben   Yes", "  00:00:03        I mean…"]
+        transcript.set_partial(1, None)
+        transcript.add(1, 3 * SECOND, 4 * SECOND, "I mean yes", speaker="Ben")
+        view.pull()
+        assert screen(view)[2:4] == ["  00:00:01  Ben   Yes", " ▸00:00:03        I mean yes"]
+        transcript.set_partial(0, PartialText(5 * SECOND, "So"))
+        view.pull()
+        assert screen(view)[4:6] == ["", "  00:00:05  Anna  So…"]

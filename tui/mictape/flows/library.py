@@ -20,6 +20,7 @@ from mictape.screens.reading import Next, ReadingScreen, VersionWish
 from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import StoredSession
 from mictape.session.session import Session
+from mictape.settings import recall
 
 
 class LibraryFlow:
@@ -82,6 +83,8 @@ class LibraryFlow:
         )
         choice = await self._page.app.push_screen_wait(screen)
         self._typed = screen.typed
+        if recorded is not None and not recorded.closed:
+            await recorded.reread_title()  # it may have been renamed in the list
         return choice
 
     async def _read(self, choice: SessionChoice) -> Next | None:
@@ -119,6 +122,7 @@ class LibraryFlow:
             await recording.close_reading(session)
 
     def _begin(self, page: ReadingScreen, session: Session) -> None:
+        page.view.show_paragraphs(bool(recall(self._recording.where.state_file).paragraphs))
         page.begin(session, self._recording.sound.player(), spare=self._recording.where.state / "copied.txt")
         page.start(page.show_events(session), "The session")
 

@@ -191,7 +191,9 @@ class Recording:
         """What is true now, for the state line; None before the session has a track."""
         if self._session is None or not self.tracks:
             return None
-        return worst_of([track.status(self._engine.title, paused=self._session.paused) for track in self.tracks])
+        session = self._session
+        tracks = [track.status(self._engine.title, paused=session.paused) for track in self.tracks]
+        return replace(worst_of(tracks), title=session.title)
 
     # How it begins.
 

@@ -103,7 +103,8 @@ class ReadingScreen(TranscriptScreen):
         if recorded is not None:
             what = f"Recording goes on: {recorded.state}, {clock(recorded.position)}"
             hint = Advice(what, f"Go back to it ({shown_key('end_search', keymap_in(self))})")
-        name, when = title_of(record), f"{record.started:%a %d %b %Y, %H:%M}"
+        given = self.session.title if self.session is not None else ""
+        name, when = given or title_of(record), f"{record.started:%a %d %b %Y, %H:%M}"
         status = Status(
             State.READING,
             device=name or when,

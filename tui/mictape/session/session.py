@@ -19,8 +19,9 @@ from mictape.audio.tape import Tape, count_samples
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure, MictapeError
 from mictape.library.export import Document, Style
+from mictape.library.labels import rename_session
 from mictape.library.library import Library, SessionFolder, Store
-from mictape.library.records import TrackRecord
+from mictape.library.records import SessionRecord, TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
@@ -79,6 +80,8 @@ class Session:
         self.paused = False
         self.stopped = False
         self.closed = False
+        self.title = ""
+        """Given by the person; empty without one."""
         self.reading = False
         """Whether it was finished before and nothing is recorded in it."""
         self._samples_before: list[int] = []
@@ -175,6 +178,7 @@ class Session:
 
     def _show(self, stored: StoredSession, spec: SourceSpec | None) -> None:
         """Take up all of a stored session; its first track goes on with `spec`, if there is one."""
+        self._take_title(stored.session)
         stored.show_in(self.transcript)
         for left in stored.tracks:
             track = self._take_up(left, spec)
@@ -411,6 +415,18 @@ class Session:
         Raises KeyError when no line has this id, and MictapeError when it is no gap.
         """
         self._completion.begin(self.writer.track_of(id), id, self.engine, self._request)
+
+    async def rename(self, title: str) -> None:
+        """Give it a title; an empty one takes the person's away. Raises MictapeError when it is too long."""
+        await self._writes.run(rename_session, title)
+        await self.reread_title()
+
+    async def reread_title(self) -> None:
+        """Take the title that the library has now: it may be given there. Raises MictapeError."""
+        self._take_title(await self._writes.run(Store.session))
+
+    def _take_title(self, record: SessionRecord) -> None:
+        self.title = record.title if record.titled else ""
 
     async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""

@@ -99,6 +99,8 @@ class Status:
     """Whether sound is being written to the tape right now."""
     track: str = ""
     """What the track is called that the state is true of; empty where it need not be said."""
+    title: str = ""
+    """The session's, if the person gave it one."""
 
 
 def worst_of(tracks: Sequence[Status]) -> Status:

@@ -34,6 +34,8 @@ class Choices(msgspec.Struct, frozen=True):
     """Of the local engine; empty: the best one for the language."""
     meters_folded: bool | None = None
     """Whether each meter has one row only."""
+    paragraphs: bool | None = None
+    """Whether lines of one voice are shown as paragraphs."""
 
 
 def recall(path: Path) -> Choices:
@@ -50,6 +52,7 @@ def remember(
     language: str | None = None,
     model: str | None = None,
     meters_folded: bool | None = None,
+    paragraphs: bool | None = None,
 ) -> None:
     """Write choices to `state.toml`, at once and as a whole; what is None stays as it was.
 
@@ -64,6 +67,7 @@ def remember(
         "language": language,
         "model": model,
         "meters_folded": meters_folded,
+        "paragraphs": paragraphs,
     }
     values |= {key: value for key, value in changes.items() if value is not None}
     try:

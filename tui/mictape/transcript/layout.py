@@ -12,6 +12,7 @@ from typing import Final
 
 from mictape.plain_text import visible
 from mictape.transcript.model import Change, Transcript
+from mictape.transcript.paragraphs import continues
 from mictape.transcript.wrapping import wrap
 
 BLOCK: Final = 128
@@ -61,6 +62,7 @@ class Layout:
         """Lines wrapped so far: what the work is counted in."""
         self._transcript = transcript
         self._width = max(1, width)
+        self._paragraphs = False
         self._start_over()
 
     @property
@@ -98,6 +100,8 @@ class Layout:
                 self._removed(change)
             elif change.what == "revised":
                 self._revised(change)
+            if self._paragraphs:
+                self._regroup(change)
         return changes
 
     def resize(self, width: int) -> None:
@@ -105,6 +109,26 @@ class Layout:
         if width != self._width:
             self._width = max(1, width)
             self._start_over()
+
+    @property
+    def paragraphs(self) -> bool:
+        """Whether a blank row stands before each paragraph but the first."""
+        return self._paragraphs
+
+    @paragraphs.setter
+    def paragraphs(self, on: bool) -> None:
+        if on != self._paragraphs:
+            self._paragraphs = on
+            self._start_over()
+
+    def continues(self, index: int) -> bool:
+        """Whether a line goes on with the paragraph of the one before; where paragraphs are not shown none does."""
+        line = self._transcript.line
+        return self._paragraphs and index > 0 and continues(line(index), line(index - 1))
+
+    def lead(self, index: int) -> int:
+        """The blank rows before a line, which are among its rows."""
+        return int(self._paragraphs and index > 0 and not self.continues(index))
 
     def locate(self, row: int) -> tuple[int, int]:
         """The line at a row and which of its rows it is.
@@ -233,7 +257,8 @@ class Layout:
             return 1
         self.wraps += 1
         text = shown_text(self._transcript.text_of(id), self._transcript.marks.get(id))
-        return len(wrap(visible(text), self._width))
+        lead = self.lead(self._transcript.index_of(id)) if self._paragraphs else 0
+        return lead + len(wrap(visible(text), self._width))
 
     def _measure(self, at: int) -> list[int]:
         """Wrap the lines of a block and set its rows."""
@@ -325,6 +350,21 @@ class Layout:
         else:
             self._loosen(block)
         self._touched(at)
+
+    def _regroup(self, change: Change) -> None:
+        """The line behind one that changed may begin or continue a paragraph now: measure around it again.
+
+        Not before it is needed: only then all changes are taken over, and the neighbours are the lines they will be.
+        """
+        if change.what == "named":
+            self._start_over()
+        elif self._blocks and change.index >= 0:
+            self._add_up()
+            last = self._firsts[-1] - 1
+            for at in {self._block_of(min(index, last))[0] for index in (change.index, change.index + 1)}:
+                self._line_heights.pop(self._blocks[at], None)
+                self._loosen(self._blocks[at])
+                self._touched(at)
 
     def _block_of(self, index: int) -> tuple[int, int]:
         """The block of a line and which of its lines it is."""

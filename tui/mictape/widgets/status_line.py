@@ -58,6 +58,7 @@ class _Shown:
 
     state: State
     track: str
+    title: str
     device: str
     engine: tuple[str, ...]
     """The parts of the engine's title, the least telling last."""
@@ -170,6 +171,7 @@ def _in_words(status: Status, explain: Callable[[Advice], str], keep: _Shown | N
     return _Shown(
         state=status.state,
         track=status.track,
+        title=status.title,
         device=status.device,
         engine=tuple(status.engine.split(" · ")) if status.engine else (),
         clock=clock(status.position),
@@ -204,6 +206,7 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     cost = take(shown.cost, "detail")
     lost = take(shown.lost, "trouble") if shown.lost else []
     device = take(_cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
+    title = take(_cut(shown.title, max(room // 2, _SHORT_NAME)), "device")
     engine = take(" · ".join(shown.engine[:2]), "detail")
     model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
     latency = take(shown.latency, "detail")
@@ -212,7 +215,7 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     language = take(" · ".join(shown.engine[2:]), "detail") if engine else []
     if language:
         engine = [(_GAP + " · ".join(shown.engine), "detail")]
-    left, right = [*head, *device, *engine, *model], [*now, *behind, *latency, *cost, *lost]
+    left, right = [*head, *title, *device, *engine, *model], [*now, *behind, *latency, *cost, *lost]
     return [*left, (" " * (width - _cells(left) - _cells(right)), "detail"), *right]
 
 

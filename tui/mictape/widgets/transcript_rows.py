@@ -1,13 +1,14 @@
 """What each row of the screen shows: a row of a line, a row of unfinished text, or nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from textual.geometry import Size
 from textual.strip import Strip
 
 from mictape.transcript.model import SPEECH, Line, PartialText, Transcript
+from mictape.transcript.paragraphs import continues
 from mictape.transcript.viewport import Viewport
 from mictape.widgets.transcript_strips import Inks, Look, Page, Painter, wall_clock
 
@@ -25,7 +26,10 @@ class _Unfinished:
     """The number of the voice."""
     wall: str | None
     """What stands in place of its tape time."""
+    lead: int
+    """Blank rows before it."""
     height: int
+    """All of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class _Row:
 
     what: Line | _Unfinished
     row: int
-    """Which of its rows."""
+    """Which of its rows with text; negative for a blank one before them."""
     wall: str | None
     """What stands in place of its tape time."""
 
@@ -74,7 +78,9 @@ class Rows:
         self.port.sync()
         self._fit_page(size)
         partials = sorted(self._transcript.partials.items(), key=lambda item: (item[1].start, item[0]))
-        self._unfinished = [self._unfinished_of(track, each) for track, each in partials]
+        self._unfinished = [
+            self._unfinished_of(track, each, first=place == 0) for place, (track, each) in enumerate(partials)
+        ]
         self.port.tail = sum(unfinished.height for unfinished in self._unfinished)
 
     def lay(self) -> None:
@@ -88,10 +94,12 @@ class Rows:
             while len(rows) < port.height and index < len(transcript):
                 line, behind = transcript.line(index), flow.top_of(index + 1)
                 wall = self._wall_time(line.start)
-                rows.extend(_Row(line, row, wall) for row in range(skip, behind - top))
+                lead = flow.lead(index)
+                rows.extend(_Row(line, row - lead, wall) for row in range(skip, behind - top))
                 index, top, skip = index + 1, behind, 0
         for unfinished in self._unfinished:
-            rows.extend(_Row(unfinished, row, unfinished.wall) for row in range(skip, unfinished.height))
+            shown = range(skip, unfinished.height)
+            rows.extend(_Row(unfinished, row - unfinished.lead, unfinished.wall) for row in shown)
             skip = max(0, skip - unfinished.height)
         self._rows = rows[: port.shown]
 
@@ -104,7 +112,7 @@ class Rows:
             pill: a label at the end of the last row, which then shows no text; empty for none.
         """
         painter = self.painter
-        if y >= len(self._rows):
+        if y >= len(self._rows) or self._rows[y].row < 0:
             strip = painter.blank()
         else:
             row = self._rows[y]
@@ -135,12 +143,23 @@ class Rows:
             self.painter.use(page)
             self.port.flow.resize(page.text)
 
-    def _unfinished_of(self, track: int, partial: PartialText) -> _Unfinished:
+    def _unfinished_of(self, track: int, partial: PartialText, *, first: bool) -> _Unfinished:
+        """A track's partial; the first one may go on with the paragraph of the last line."""
         line, wall = self._last_of(track), self._wall_time(partial.start)
         speaker = line.voice if line is not None else self._transcript.track_names.get(track)
         voice = self._transcript.voice_number(track, line.speaker if line is not None else None)
-        height = len(self.painter.partial(partial, speaker, wall, voice))
-        return _Unfinished(partial, speaker, voice, wall, height)
+        goes_on = first and self._goes_on(track, partial)
+        speaker = "" if goes_on else speaker
+        lead = int(self.port.flow.paragraphs and not goes_on and not (first and not len(self._transcript)))
+        height = lead + len(self.painter.partial(partial, speaker, wall, voice))
+        return _Unfinished(partial, speaker, voice, wall, lead, height)
+
+    def _goes_on(self, track: int, partial: PartialText) -> bool:
+        """Whether unfinished text goes on with the paragraph of the last line, as far as its speaker is known."""
+        if not (self.port.flow.paragraphs and len(self._transcript)):
+            return False
+        last = self._transcript.line(-1)
+        return continues(replace(last, start=partial.start, track=track), last)
 
     def _last_of(self, track: int) -> Line | None:
         """The newest line of speech on a track, if it is among the last ones and names are shown."""

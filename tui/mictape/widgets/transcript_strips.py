@@ -127,6 +127,8 @@ class Look:
     """The words of its text that the engine was unsure of."""
     voice: int = 0
     """Which voice's it is, from 0."""
+    continues: bool = False
+    """Whether it goes on with a paragraph, at whose beginning its speaker is named."""
 
     def inked(self, line: Line, inks: Inks) -> list[tuple[Span, Style]]:
         """The characters that are drawn in styles of their own, besides that of all text; these may overlap."""
@@ -271,7 +273,7 @@ def _gutter(line: Line, page: Page, inks: Inks, look: Look, wall: str | None) ->
         parts.append(Segment((wall or clock(line.start)).rjust(page.time) + "  ", inks.time))
     if page.speaker:
         # Nobody says a note, and what changed may concern all tracks.
-        voice = "" if line.kind in (NOTE, DIVIDER) else visible(line.voice)
+        voice = "" if line.kind in (NOTE, DIVIDER) or look.continues else visible(line.voice)
         parts.append(Segment(set_cell_size(voice, page.speaker) + "  ", inks.voices[look.voice % len(inks.voices)]))
     return parts
 

@@ -135,6 +135,11 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         return self._rows.first_id
 
     @property
+    def rows(self) -> int:
+        """The rows of all text."""
+        return self._port.rows
+
+    @property
     def on_wall(self) -> bool:
         """Whether lines have the time of the wall clock beside them, where that is known."""
         return self._rows.wall is not None
@@ -147,6 +152,18 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
                 such a line keeps its tape time, which has no `@`. Without it every line has its tape time.
         """
         self._rows.wall = wall
+        self._take_changes()
+        self._place()
+
+    @property
+    def paragraphs(self) -> bool:
+        """Whether lines of one voice are shown as paragraphs."""
+        return self._port.flow.paragraphs
+
+    def show_paragraphs(self, on: bool) -> None:
+        """Show lines of one voice as paragraphs: its name once, and a blank row before the next; or line by line."""
+        self._take_changes()
+        self._port.flow.paragraphs = on
         self._take_changes()
         self._place()
 
@@ -440,10 +457,12 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """What is special about a line now."""
         span = selected_span(self._transcript, self.text_selection, id)
         unsure = self._unsure.spans(id)
-        line = self._transcript.line_of(id) if id in self._transcript else None
-        voice = self._transcript.voice_number(line.track, line.speaker) if line is not None else 0
+        transcript = self._transcript
+        line = transcript.line_of(id) if id in transcript else None
+        voice = transcript.voice_number(line.track, line.speaker) if line is not None else 0
+        continues = line is not None and self.paragraphs and self._port.flow.continues(transcript.index_of(id))
         current = id == self.walk.current
-        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, current, unsure, voice)
+        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, current, unsure, voice, continues)
 
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""

@@ -38,6 +38,7 @@ class Editing:
             "name_speaker": self.name_speaker,
             "join_lines": self.join_lines,
             "split_line": self.split_line,
+            "rename_session": self.rename_session,
             "rename_track": self.rename_track,
             "complete_gap": self.complete_gap,
         }
@@ -187,6 +188,23 @@ class Editing:
         self.did(what, take_back)
         self._page.selections = {}
         self._page.view.go_to(id)
+
+    def rename_session(self) -> None:
+        """Give the session a title."""
+        if (session := self._page.session) is not None:
+            self._page.start(self._ask_for_title(session), "The title")
+
+    async def _ask_for_title(self, session: Session) -> None:
+        hint = "Empty: the title that Mictape proposes."
+        before = session.title
+        title = await self._page.app.push_screen_wait(Ask("Title", hint=hint, value=before, replaces=True))
+        if title is not None and title != before:
+            await session.rename(title)
+
+            def take_back() -> None:
+                self._page.start(session.rename(before), "The title")
+
+            self.did("title", take_back)
 
     def rename_track(self) -> None:
         """Rename the track of the line under the cursor."""

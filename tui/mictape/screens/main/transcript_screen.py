@@ -31,6 +31,9 @@ from mictape.widgets.transcript_view import TranscriptView
 
 GAP_HINT: Final = Advice("This gap has no text yet", "Transcribe it", action="complete_gap")
 
+MESSAGE_ROWS: Final = 4
+"""So many empty rows below the text have room for messages."""
+
 
 class TranscriptScreen(SurvivesErrors, Page):
     """Shows the text of a session. Its controllers carry out the commands; `begin` gives it the session."""
@@ -52,6 +55,8 @@ class TranscriptScreen(SurvivesErrors, Page):
         self.status = StatusLine()
         self.text = transcript
         """The text, also before the screen is there."""
+        self._messages_row = 0
+        """The row of the screen on which messages begin."""
         self._navigation = Navigation(self)
         self._selecting = Selecting(self)
         self._editing = Editing(self, self._selecting)
@@ -126,6 +131,17 @@ class TranscriptScreen(SurvivesErrors, Page):
         self.status.show(status, partial(explained, keymap=keymap_in(self)))
         self.view.pull()
         self._searching.show_count()
+        self._place_messages()
+
+    def _place_messages(self) -> None:
+        """Have messages appear below a short text, else at the top of the text, so never over its last line."""
+        view = self.view
+        empty = view.region.height - view.rows
+        row = view.region.bottom - empty if empty > MESSAGE_ROWS else view.region.y
+        if row != self._messages_row:
+            self._messages_row = row
+            for rack in self.query("ToastRack"):  # not there where messages are turned off
+                rack.styles.offset = (0, row)
 
     # What the search bar reports.
 

@@ -1,0 +1,19 @@
+"""Which lines read as one paragraph: those of one voice, one behind the other, without a long pause. Pure."""
+
+from typing import Final
+
+from mictape.transcript.model import SPEECH, Line
+from mictape.units import RATE
+
+PAUSE: Final = 2 * RATE
+"""A longer pause begins a paragraph, samples at 16 kHz. Pauses between sentences of read and of free speech are mostly
+under one second; two leave room for thinking."""
+
+
+def continues(line: Line, before: Line) -> bool:
+    """Whether a line belongs to the paragraph of the one before it."""
+    return (
+        line.kind is before.kind is SPEECH
+        and (line.track, line.speaker) == (before.track, before.speaker)
+        and line.start - before.end <= PAUSE
+    )
