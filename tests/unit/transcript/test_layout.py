@@ -170,6 +170,7 @@ OPERATIONS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(first=st.integers(0, 3 * BLOCK), operations=OPERATIONS, paragraphs=st.booleans())
 @example(first=0, operations=[("append", 0, 0), ("remove", 0, 0)], paragraphs=False)
+@example(first=1, operations=[("name", 0, 0), ("merge", 0, 0), ("append", 0, 0)], paragraphs=True)
 @example(first=2, operations=[("sync", 0, 0), ("name", 1, 0), ("sync", 0, 0), ("merge", 0, 0)], paragraphs=True)
 def test_rows_are_the_sum_of_naive_heights_after_anything(
     first: int, operations: list[tuple[str, int, int]], *, paragraphs: bool

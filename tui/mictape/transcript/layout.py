@@ -86,10 +86,11 @@ class Layout:
         """Apply what changed in the transcript; at most `model.FEED` lines are wrapped.
 
         Returns:
-            The changes, in order; None when there were too many and everything was estimated again.
+            The changes, in order; None when there were too many or too wide ones and all was estimated again.
         """
         changes = self._transcript.changes_since(self._version)
-        if changes is None:
+        # A new name may join or part paragraphs anywhere.
+        if changes is None or (self._paragraphs and any(change.what == "named" for change in changes)):
             self._start_over()
             return None
         self._version = self._transcript.version
@@ -356,9 +357,7 @@ class Layout:
 
         Not before it is needed: only then all changes are taken over, and the neighbours are the lines they will be.
         """
-        if change.what == "named":
-            self._start_over()
-        elif self._blocks and change.index >= 0:
+        if self._blocks and change.index >= 0:
             self._add_up()
             last = self._firsts[-1] - 1
             for at in {self._block_of(min(index, last))[0] for index in (change.index, change.index + 1)}:
