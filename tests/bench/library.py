@@ -167,6 +167,7 @@ def opening(report: Report) -> None:
             "a screen from the middle of it", _timed(lambda: store.sessions(limit=SCREEN, offset=SESSIONS // 2))
         )
         report.add_delays("how many there are", _timed(store.count_sessions))
+        report.add_delays("the longest ones", _timed(lambda: store.sessions(limit=SCREEN, order="longest")))
         report.add_delays("all sessions", _timed(store.sessions, times=3), f"{SESSIONS:,} sessions")
 
 
@@ -233,6 +234,7 @@ def writing(report: Report) -> None:
         with store.create_session(settings={"engine": "local"}) as folder:
             store.add_track(folder.session, TrackRecord(1, "You", "Blue Yeti"))
             spent_s: list[float] = []
+            tidied_s: list[float] = []
             for number, text in enumerate((texts(SESSIONS) * (FINALS // LINES + 1))[:FINALS]):
                 start, end = number * LINE_S * RATE, (number + 1) * LINE_S * RATE
                 change = TrackChange(1, end, 0, (CoverageRecord(start, end, "covered"),))
@@ -240,9 +242,11 @@ def writing(report: Report) -> None:
                 began_s = time.perf_counter()
                 store.add_line(folder.session, line, change)
                 spent_s.append(time.perf_counter() - began_s)
+                tidied_s += _timed(store.tidy, times=1)
             store.close_session(folder.session)
         report.add_delays("a final to the disk", spent_s, "line, index and coverage in one transaction")
         report.add("a final to the disk, longest", MILLI * max(spent_s), "ms")
+        report.add_delays("tidying up behind it", tidied_s, "pieces of the index, and the log")
 
 
 def weighing(report: Report) -> None:
