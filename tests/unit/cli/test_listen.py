@@ -43,8 +43,11 @@ def test_json_has_partials_and_finals_and_the_command_gets_the_finals(
             until(got_both, timeout_s=120)
             run.send_signal(signal.SIGINT)
             assert run.wait(timeout=120) == 0
+            assert run.stderr is not None
+            last = run.stderr.read().decode().splitlines()[-1]
         finally:
             run.kill()
+    assert re.fullmatch(r'mictape: saved ".+" \d\d:\d\d, \d+ lines? · mictape open last', last)
     printed = [json.loads(line) for line in out.read_text().splitlines()]
     finals = [each for each in printed if each["type"] == "final"]
     assert [json.loads(line) for line in got.read_text().splitlines()] == finals

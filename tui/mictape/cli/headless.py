@@ -117,7 +117,17 @@ async def _do(job: "Job | _File", where: Places, settings: Settings) -> int:
     """Do one job; the exit code. Raises MictapeError."""
     if isinstance(job, _File):
         job = replace(job.job, specs=await specs_of(job.name, job.pace, apart=job.apart))
-    async with Recording(where, replace(settings, keep=job.keep), job.policy) as recording:
+    recording = Recording(where, replace(settings, keep=job.keep), job.policy)
+    try:
+        return await _record(recording, job)
+    finally:
+        if job.greeting and recording.saved is not None:
+            output.note(f"mictape: {recording.saved}")
+
+
+async def _record(recording: Recording, job: Job) -> int:
+    """Do one job with a recording; the exit code. Raises MictapeError."""
+    async with recording:
         await recording.check()
         if job.specs:
             session = await recording.begin(*job.specs, also=job.also)

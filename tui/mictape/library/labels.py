@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.store import Store, storable
+from mictape.library.rows import storable
+from mictape.library.store import Store
 from mictape.library.titles import proposed_title
 
 LONGEST_LABEL: Final = 200

@@ -17,8 +17,9 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from mictape.failure import Failure, MictapeError
 from mictape.library.folders import SessionFolder
+from mictape.library.reader import BUSY_S
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
-from mictape.library.store import BUSY_S, Store
+from mictape.library.store import Store
 
 __all__ = [
     "CoverageRecord",

@@ -13,7 +13,8 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.intervals import Intervals
 from mictape.library.placing import with_edits, with_speakers
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord, VersionRecord
-from mictape.library.store import Store, line_row, storable
+from mictape.library.rows import line_row, storable
+from mictape.library.store import Store
 from mictape.transcript.model import SPEECH
 
 _NOT_HERE = "not in this version of the text"
