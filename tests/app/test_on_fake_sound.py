@@ -1,14 +1,18 @@
 """The real app and a session of it on devices that are made up: no sound server, no capture process."""
 
+from array import array
 from pathlib import Path
 
+from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.main.playing import WORD_LEAD
+from mictape.session.own_playback import TAIL
 from mictape.session.state import State
+from mictape.settings import Settings
 from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import messages, on_fake_sound, texts
-from support.scripted import SLOT, SOUND, ScriptedEngine
+from support.scripted import SLOT, SOUND, ScriptedEngine, words_in
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import until_async
 
@@ -91,3 +95,30 @@ async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(h
         assert "♪" in app.export_screenshot()
         await pilot.press("p")
         await until_async(lambda: "♪" not in app.export_screenshot())
+
+
+async def test_what_mictape_plays_is_recorded_but_not_written_where_computer_sound_is(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti"), device("Monitor", computer=True)], words=(1,))
+    settings = Settings(device="Blue Yeti", also=("Monitor",))
+    async with on_fake_sound(home, sound, settings=settings) as (app, pilot):
+        await until_async(lambda: texts(app) == ["w1", "w1"])
+        microphone, monitor = sound.sources
+        await until_async(lambda: app._main.line is not None)
+        await pilot.press("p")
+        await until_async(lambda: bool(sound.played))
+        monitor.hear((7, 8))
+        microphone.hear((2,))
+        await until_async(lambda: "w2" in texts(app))
+        await pilot.press("comma")
+        await until_async(lambda: len(sound.played) == 2)
+        monitor.hear((7,))
+        await pilot.press("p")
+        await until_async(lambda: any("Mictape was playing" in text for text in texts(app)))
+        monitor.hear_sound(bytes(2 * TAIL))
+        monitor.hear((3,))
+        await until_async(lambda: "w3" in texts(app))
+        assert not {"w7", "w8"} & set(texts(app))
+        assert [text for text in texts(app) if "playing" in text] == ["1 s not transcribed: Mictape was playing"]
+        tape = Tape.finished(app.session.folder.path, 2) if app.session is not None else None
+        assert tape is not None
+        assert words_in(array("h", tape.read(0, tape.samples))) == "w1 w7 w8 w7 w3", "the tape has all of it"

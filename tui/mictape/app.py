@@ -239,7 +239,7 @@ class MictapeApp(TerminalApp):
                 if start is not None:
                     continued, spec = start
                     session = await recording.begin(spec, continued=continued)
-                    self._main.begin(session, recording.sound.player(), spare=self._where.state / "copied.txt")
+                    self._main.begin(session, recording.player(), spare=self._where.state / "copied.txt")
                     self._engines.ask_language()
                     await recording.run(self._main.show_events(session))
             if recording.failure is not None:

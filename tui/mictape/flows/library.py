@@ -123,7 +123,7 @@ class LibraryFlow:
 
     def _begin(self, page: ReadingScreen, session: Session) -> None:
         page.view.show_paragraphs(bool(recall(self._recording.where.state_file).paragraphs))
-        page.begin(session, self._recording.sound.player(), spare=self._recording.where.state / "copied.txt")
+        page.begin(session, self._recording.player(), spare=self._recording.where.state / "copied.txt")
         page.start(page.show_events(session), "The session")
 
     # Versions of a text.

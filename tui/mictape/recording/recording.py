@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from mictape.audio.devices import Device
-from mictape.audio.ports import SoundPort, SoundSystem
+from mictape.audio.ports import PlayerPort, SoundPort, SoundSystem
 from mictape.audio.source_spec import DeviceSource, SourceSpec
 from mictape.credentials import engine_with_key
 from mictape.engines.base import Engine, Request
@@ -24,6 +25,7 @@ from mictape.recording.beside import Report, Transcriptions
 from mictape.recording.devices import devices_named, present, source_for
 from mictape.recording.engines import EngineChoice, Engines
 from mictape.recording.packing import pack_when_idle
+from mictape.recording.playback import KnownPlayer
 from mictape.recording.saved import Saved
 from mictape.recording.tasks import Tasks
 from mictape.session.recovery import StoredSession, close_as_is, load_session
@@ -194,6 +196,14 @@ class Recording:
         session = self._session
         tracks = [track.status(self._engine.title, paused=session.paused) for track in self.tracks]
         return replace(worst_of(tracks), title=session.title)
+
+    def player(self) -> PlayerPort:
+        """A player whose sound is not transcribed where the computer's sound is recorded."""
+        return KnownPlayer(self.sound.player(), self._own_playback)
+
+    def _own_playback(self) -> AbstractContextManager[None]:
+        session = self._session
+        return nullcontext() if session is None or session.closed else session.own_playback.playing()
 
     # How it begins.
 

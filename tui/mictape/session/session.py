@@ -29,6 +29,7 @@ from mictape.recognition.stretches import FollowedTrack
 from mictape.session.documents import read_document
 from mictape.session.events import Event, SourceEnded, Trouble
 from mictape.session.gap_completion import GapCompletion
+from mictape.session.own_playback import OwnPlayback
 from mictape.session.recovery import StoredSession, StoredTrack
 from mictape.session.track import Track, name_for
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
@@ -98,6 +99,7 @@ class Session:
         self._writes = library.writes(folder.session, self.report)
         self.writer = TranscriptWriter(self.transcript, self._writes, self.tracks, self._tell)
         """Everything that changes the text."""
+        self.own_playback = OwnPlayback(self.tracks, self.writer)
         self._completion = GapCompletion(
             self.transcript, self.writer, self.report, numbers=self._numbers, listening=listening
         )

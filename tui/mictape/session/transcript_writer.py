@@ -109,6 +109,11 @@ class TranscriptWriter:
         """Note a change at the end of the track's tape: of the microphone or of the engine."""
         self._store(track, self._add(track, track.end, track.end, text, kind=Kind.DIVIDER))
 
+    def add_own_playback(self, track: Track, start: int, end: int) -> None:
+        """Note that `[start, end)` was not transcribed, because Mictape itself was playing."""
+        text = f"{(end - start) / RATE:.0f} s not transcribed: Mictape was playing"
+        self._store(track, self._add(track, start, end, text, kind=Kind.DIVIDER))
+
     def add_hole(self, track: Track, start: int, end: int, why: str) -> None:
         """Show that `[start, end)` of the tape is silence in place of lost sound."""
         self._add(track, start, end, hole_text(end - start, why), kind=Kind.HOLE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from mictape.audio.tape.files import HEADER, Part, TapeError, cannot_read, count_samples, find_parts
 from mictape.audio.tape.unpacking import Unpacker
 from mictape.failure import Failure
+from mictape.intervals import Intervals
 from mictape.units import SAMPLE_BYTES
 
 
@@ -20,6 +21,8 @@ class Tape:
         self.track = track
         self.origin = origin
         """Session time of the tape's first sample."""
+        self.own_sound = Intervals()
+        """What Mictape itself played, as tape positions: `fetch` gives silence in its place."""
         self._parts: list[Part] = []
         """As of the last look into the folder, which costs more than reading a block."""
         self._unpacker = Unpacker()
@@ -77,12 +80,23 @@ class Tape:
         return b"".join(pieces)
 
     async def fetch(self, start: int, count: int) -> bytes:
-        """As `read`, without holding up the event loop where the sound is packed."""
+        """The sound for recognition: as `read`, without what Mictape played.
+
+        It does not hold up the event loop where the sound is packed.
+        """
         if not self._parts:
             self._parts = find_parts(self.folder, self.track)
-        if any(part.packed for part in self._parts):
-            return await asyncio.to_thread(self.read, start, count)
-        return self.read(start, count)
+        packed = any(part.packed for part in self._parts)
+        pcm = await asyncio.to_thread(self.read, start, count) if packed else self.read(start, count)
+        return self._without_own_sound(start, pcm) if len(self.own_sound) else pcm
+
+    def _without_own_sound(self, start: int, pcm: bytes) -> bytes:
+        start = max(start, 0)
+        kept = bytearray(len(pcm))
+        for first, behind in self.own_sound.missing(start, start + len(pcm) // SAMPLE_BYTES):
+            piece = slice((first - start) * SAMPLE_BYTES, (behind - start) * SAMPLE_BYTES)
+            kept[piece] = pcm[piece]
+        return bytes(kept)
 
     async def wait(self, beyond: int) -> int:
         """Return the length as soon as it is more than `beyond`, when the tape has ended, or when nudged."""
