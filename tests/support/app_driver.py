@@ -68,15 +68,16 @@ async def on_fake_sound(
     settings: Settings | None = None,
     start: Start | None = None,
     size: tuple[int, int] = (100, 24),
+    real_engines: bool = False,
 ) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
     """The app on devices that a test makes up, as it starts; left as `q` twice does.
 
-    It has one `engine` whatever it asks for, or those of `engines` by their names.
+    It has one `engine` whatever it asks for, or those of `engines` by their names, or `real_engines`.
     """
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
-    make = engines.__getitem__ if engines else lambda _: used
+    make = None if real_engines else engines.__getitem__ if engines else lambda _: used
     app = MictapeApp(Recording(where, settings or Settings(), make_engine=make, sound=sound), start)
     async with app.run_test(size=size) as pilot:
         try:

@@ -1,13 +1,13 @@
 """Choosing the speech engine, its model and the language."""
 
-from collections.abc import Awaitable
+from dataclasses import replace
 
 from textual.screen import ModalScreen
 
-from mictape.credentials import log_in, standing_of
+from mictape.credentials import standing_of
 from mictape.engines import catalog
-from mictape.engines.readiness import Standing
-from mictape.failure import Advice
+from mictape.engines.readiness import Readiness, Standing
+from mictape.failure import Advice, Failure
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Download, Downloads
 from mictape.models.choice import suggestion
@@ -56,15 +56,24 @@ class EngineFlow:
 
     async def ask(self) -> EngineChoice | None:
         """Show the engines, and the models of the local one. Raises MictapeError."""
-        settings, log = self._recording.settings, self._recording.where.log
+        recording = self._recording
+        in_use, trouble = recording.engine.name, recording.engine_failure
+        new_keys: set[str] = set()
 
-        def look(name: str) -> Awaitable[Standing]:
-            return standing_of(name, settings, log)
+        async def look(name: str) -> Standing:
+            standing = await standing_of(name, recording.settings, recording.where.log)
+            if name == in_use and name not in new_keys and trouble is not None and trouble.needs_key:
+                return replace(standing, readiness=Readiness.NEEDS_KEY, failure=trouble)
+            return standing
 
-        def give_key(name: str, key: str) -> Awaitable[object]:
-            return log_in(name, key, settings, log)
+        async def give_key(name: str, key: str) -> None:
+            untried = await recording.log_in(name, key)
+            new_keys.add(name)
+            if untried is not None:
+                what = f"The key for {name} is kept and could not be tried: {untried.cause.what}"
+                self._page.say(Failure(what, untried.cause.remedy))
 
-        picker = EnginePicker(catalog.names(), look, in_use=self._recording.engine.name, log_in=give_key)
+        picker = EnginePicker(catalog.names(), look, in_use=in_use, log_in=give_key)
         name = await self._page.app.push_screen_wait(picker)
         if name == MODELS:
             return await self._ask_for_model()

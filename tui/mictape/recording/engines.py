@@ -35,9 +35,13 @@ class Engines:
 
     def put(self, name: str, engine: Engine) -> None:
         """Take another engine for this name from now on; the one before is closed by `close`."""
-        if (before := self._made.get(name)) is not None:
-            self._made[f"{name}, before {id(engine)}"] = before
+        self.renew(name)
         self._made[name] = engine
+
+    def renew(self, name: str) -> None:
+        """Make the engine of this name again when it is asked for; the one before is closed by `close`."""
+        if (before := self._made.pop(name, None)) is not None:
+            self._made[f"{name}, before {id(before)}"] = before
 
     async def close(self, *, except_for: Iterable[Engine | None] = ()) -> None:
         """Close all engines but these. One that cannot be closed is logged."""

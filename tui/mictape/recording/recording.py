@@ -11,8 +11,8 @@ from typing import Any, Final, Self
 from mictape.audio.devices import Device
 from mictape.audio.ports import PlayerPort, SoundPort, SoundSystem
 from mictape.audio.source_spec import DeviceSource, SourceSpec
-from mictape.credentials import engine_with_key
-from mictape.engines.base import Engine, Request
+from mictape.credentials import engine_with_key, log_in
+from mictape.engines.base import Engine, Lost, Request
 from mictape.engines.readiness import in_thread
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import imported, sound_storage, trash
@@ -428,7 +428,7 @@ class Recording:
             else:
                 await self._keep_no_sound()
             if self._policy.unattended:  # else the screen has shown it
-                self.failure = self.failure or next(filter(None, map(_engine_failure, self.tracks)), None)
+                self.failure = self.failure or self.engine_failure
 
     async def _keep_no_sound(self) -> None:
         """Remove the sound of the session, if that is wanted and all of it has its text."""
@@ -504,9 +504,23 @@ class Recording:
         """Start with this device next time. Raises MictapeError when that cannot be written."""
         remember(self.where.state_file, device=ChosenDevice(device.name, device.host_api))
 
+    @property
+    def engine_failure(self) -> Failure | None:
+        """Why the engine has stopped for good; None when it has not."""
+        return next(filter(None, map(_engine_failure, self.tracks)), None)
+
+    async def log_in(self, engine: str, key: str) -> Lost | None:
+        """Take a key for an engine, which is made again with it; the rest is that of `credentials.log_in`."""
+        untried = await log_in(engine, key, self.settings, self.where.log)
+        self._engines.renew(engine)
+        return untried
+
     async def use_engine(self, name: str) -> None:
-        """Go on with another engine, and start with it next time. Raises MictapeError when it cannot be made."""
-        if name == self._engine.name:
+        """Go on with another engine, or with one that has stopped, and start with it next time.
+
+        Raises MictapeError when it cannot be made.
+        """
+        if name == self._engine.name and self.engine_failure is None:
             return
         await self._go_on_with(await in_thread(partial(self._engines.get, name)))
         remember(self.where.state_file, engine=name)

@@ -162,6 +162,7 @@ class EnginePicker(Question[str | None]):
         self._note.update(Content(sentence))
         self._note.set_class(refused, "-trouble")
         self._note.display = bool(sentence)
+        self.call_after_refresh(self._list.scroll_to_highlight)  # a longer note leaves the list fewer rows
 
     def _row(self, standing: Standing) -> Content:
         """Name, state, price; below them, what leaves the machine."""
