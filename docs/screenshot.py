@@ -17,9 +17,8 @@ from mictape.app import MictapeApp
 from mictape.bundled import DEMO
 from mictape.commands import COMMANDS
 from mictape.paths import places
-from mictape.recording import Recording
-from mictape.recording.start import Start
 from mictape.settings import DEFAULT_THEME, Settings
+from mictape.start import Start
 from mictape.themes import shipped_folder
 
 FOLDER: Final = Path(__file__).parent
@@ -72,7 +71,7 @@ async def pictures() -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         where = places({"MICTAPE_HOME": folder})
         where.prepare()
-        app = MictapeApp(Recording(where, Settings(keep=False)), Start(file=DEMO))
+        app = MictapeApp(where, Settings(keep=False), Start(file=DEMO))
         async with app.run_test(size=SIZE):
             while not app.session or not app.session.tracks or not app.session.tracks[0].tape.samples:  # noqa: ASYNC110 (nobody tells)
                 await asyncio.sleep(FRAME_S)

@@ -15,7 +15,6 @@ from mictape.engines.readiness import Readiness
 from mictape.library import versions
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Store
-from mictape.recording.start import Start
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.export import ExportScreen
@@ -27,7 +26,8 @@ from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
-from support.app_driver import messages, on_fake_sound, texts
+from mictape.start import Start
+from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import ScriptedEngine
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import BEGAN, fill
@@ -197,9 +197,9 @@ async def test_leaving_asks_once_more_than_a_minute_is_recorded(home: Path) -> N
         await until_async(lambda: isinstance(app.screen, LeaveScreen))
         await pilot.press("escape")
         await until_async(lambda: app.screen is app._main)
-        assert not app._recording.stopping
+        assert not recording_of(app).stopping
         await pilot.press("q", "q")
-        await until_async(lambda: app._recording.stopping)
+        await until_async(lambda: recording_of(app).stopping)
 
 
 def texts_of(page: ReadingScreen) -> list[str]:
@@ -330,7 +330,7 @@ async def test_a_gap_is_transcribed_by_the_engine_that_is_chosen_while_reading(h
         page = await reading(app)
         await pilot.press("e")
         await choose_engine(app, pilot, "local")
-        await until_async(lambda: app._recording.engine is second and app.screen is page)
+        await until_async(lambda: recording_of(app).engine is second and app.screen is page)
         await pilot.press("greater_than_sign", "c")
         await until_async(lambda: "w4" in texts_of(page))
     assert (first.opened, second.opened) == (0, 1)

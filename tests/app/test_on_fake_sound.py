@@ -11,7 +11,7 @@ from mictape.session.own_playback import TAIL
 from mictape.session.state import State
 from mictape.settings import Settings
 from mictape.widgets.transcript_selection import selection_of
-from support.app_driver import messages, on_fake_sound, texts
+from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import SLOT, SOUND, ScriptedEngine, words_in
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import until_async
@@ -46,7 +46,7 @@ async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: 
         await press_plus_on_the_headset()
         await until_async(lambda: texts(app) == ["w1", "w1"])
         await press_plus_on_the_headset()
-        await until_async(lambda: app._recording.tracks[1].tape.ended)
+        await until_async(lambda: recording_of(app).tracks[1].tape.ended)
         assert [source.name for source in sound.sources] == ["Blue Yeti", "Headset"]
 
 
@@ -62,7 +62,7 @@ async def test_a_device_that_cannot_be_opened_leaves_the_old_one_recorded(home: 
         await until_async(lambda: any("Headset cannot be opened" in each for each in messages(app)))
         sound.sources[0].hear((3,))
         await until_async(lambda: texts(app) == ["w1", "w2", "w3", "w3"])
-        assert (status := app._recording.status()) is not None and status.state is State.LISTENING
+        assert (status := recording_of(app).status()) is not None and status.state is State.LISTENING
 
 
 async def test_a_line_is_played_from_the_word_that_is_selected(home: Path) -> None:

@@ -1,7 +1,7 @@
 """The real app on a file of scripted words, for tests of what the person does with the text."""
 
 import wave
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,12 @@ from typing import Any
 from textual.pilot import Pilot
 
 from mictape.app import MictapeApp
-from mictape.paths import places
+from mictape.engines.base import Engine
+from mictape.paths import Places, places
 from mictape.recording import Recording
-from mictape.recording.start import Start
 from mictape.settings import Settings
+from mictape.start import Start
+from mictape.transcript.model import Transcript
 from support.scripted import ScriptedEngine, spoken
 from support.sound_system import FakeSoundSystem
 from support.waiting import until_async
@@ -26,6 +28,21 @@ def recording(path: Path, words: list[int] | None = None) -> Path:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(spoken(words or WORDS))
     return path
+
+
+def _app(
+    where: Places,
+    settings: Settings | None,
+    make_engine: Callable[[str], Engine] | None,
+    start: Start | None,
+    sound: FakeSoundSystem | None = None,
+) -> MictapeApp:
+    used = settings or Settings()
+
+    def make(transcript: Transcript) -> Recording:
+        return Recording(where, used, make_engine=make_engine, sound=sound, transcript=transcript)
+
+    return MictapeApp(where, used, start, make=make)
 
 
 @asynccontextmanager
@@ -44,9 +61,7 @@ async def handled(
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
-    app = MictapeApp(
-        Recording(where, settings or Settings(), make_engine=lambda _: used), Start(file=recording(home / "words.wav"))
-    )
+    app = _app(where, settings, lambda _: used, Start(file=recording(home / "words.wav")))
     async with app.run_test(size=(100, 24), notifications=notifications) as pilot:
         try:
             await until_async(lambda: len(app.transcript) == lines)
@@ -78,14 +93,21 @@ async def on_fake_sound(
     where.prepare()
     used = engine or ScriptedEngine()
     make = None if real_engines else engines.__getitem__ if engines else lambda _: used
-    app = MictapeApp(Recording(where, settings or Settings(), make_engine=make, sound=sound), start)
+    app = _app(where, settings, make, start, sound)
     async with app.run_test(size=size) as pilot:
         try:
+            await until_async(lambda: app.recording)
             yield app, pilot
         finally:
             app.action_stop()
             app.action_stop()
             await until_async(lambda: app._exit)
+
+
+def recording_of(app: MictapeApp) -> Recording:
+    """What the app records; it is loaded once the first frame is shown."""
+    assert app.recording is not None
+    return app.recording
 
 
 def texts(app: MictapeApp) -> list[str]:

@@ -13,8 +13,8 @@ from mictape.cli.completion import SHELLS
 from mictape.cli.main import run as mictape
 from mictape.cli.parser import parser, preset_names
 from mictape.failure import keep_secret
-from mictape.recording.start import Start
 from mictape.settings import Settings
+from mictape.start import Start
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -15,11 +15,11 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.library import Store
 from mictape.paths import places
 from mictape.recording import Policy, Recording
-from mictape.recording.tasks import Tasks
 from mictape.session.events import Event, Trouble
 from mictape.session.session import Session
 from mictape.session.state import State
 from mictape.settings import Settings
+from mictape.tasks import Tasks
 from support.app_driver import recording as sound_file
 from support.scripted import ScriptedEngine
 from support.waiting import until_async

@@ -23,7 +23,7 @@ from mictape.settings import DEFAULT_ENGINE, PRESET, PRESETS, Given, Settings
 from mictape.text_files import read_text, toml
 
 if TYPE_CHECKING:  # the app is loaded by the commands that start it
-    from mictape.recording.start import Start
+    from mictape.start import Start
 
 COMMANDS: Final = (
     "live",
@@ -142,7 +142,7 @@ def _add_preset(commands: Commands, name: str) -> None:
 
 
 def _record(arguments: argparse.Namespace, where: Places) -> int:
-    from mictape.recording.start import Start
+    from mictape.start import Start
 
     preset: str | None = getattr(arguments, "preset", None)
     settings = settings_of(arguments, where, *([Given("mictape", PRESET, preset)] if preset else []))

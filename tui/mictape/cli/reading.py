@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.cli.parser import full_screen
-    from mictape.recording.start import Start
+    from mictape.start import Start
 
     start = Start(library=arguments.session is None, opened=arguments.session)
     return full_screen(settings_of(arguments, where), where, start)

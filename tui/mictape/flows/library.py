@@ -11,7 +11,6 @@ from mictape.library.records import SessionRecord, VersionRecord
 from mictape.library.titles import name_of
 from mictape.library.versions import choose_version
 from mictape.recording import Recording
-from mictape.recording.start import Start
 from mictape.screens.library.listing import SessionChoice
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.exporting import Proposal
@@ -21,6 +20,7 @@ from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import StoredSession
 from mictape.session.session import Session
 from mictape.settings import recall
+from mictape.start import Start
 
 
 class LibraryFlow:

@@ -8,10 +8,10 @@ from mictape.audio.source_spec import FileSource, SourceSpec
 from mictape.flows.devices import DeviceFlow
 from mictape.flows.library import LibraryFlow
 from mictape.recording import Recording
-from mictape.recording.start import Start
 from mictape.screens.main.page import Page
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.recovery import StoredSession
+from mictape.start import Start
 from mictape.units import RATE
 
 T = TypeVar("T")

@@ -27,12 +27,12 @@ from mictape.recording.engines import EngineChoice, Engines
 from mictape.recording.packing import pack_when_idle
 from mictape.recording.playback import KnownPlayer
 from mictape.recording.saved import Saved
-from mictape.recording.tasks import Tasks
 from mictape.session.recovery import StoredSession, close_as_is, load_session
 from mictape.session.session import Session
 from mictape.session.state import Status, worst_of
 from mictape.session.track import Track
 from mictape.settings import ChosenDevice, Settings, remember
+from mictape.tasks import Tasks
 from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from mictape.vad.client import Listening
@@ -72,6 +72,7 @@ class Recording:
         *,
         make_engine: Callable[[str], Engine] | None = None,
         sound: SoundPort | None = None,
+        transcript: Transcript | None = None,
     ) -> None:
         """Make the engine; nothing is started.
 
@@ -81,6 +82,7 @@ class Recording:
             policy: What ends it.
             make_engine: Makes the engine of a name; None: with its settings and its key.
             sound: Makes sources and players, and lists devices; None: those of this machine.
+            transcript: Takes the text; None: a new one.
 
         Raises:
             MictapeError: There is no such engine, a setting does not fit, or the keyring cannot be read.
@@ -88,7 +90,7 @@ class Recording:
         self.where = where
         self.settings = settings
         self.sound = sound or SoundSystem(where.log)
-        self.transcript = Transcript()
+        self.transcript = transcript if transcript is not None else Transcript()  # an empty one is false
         self.failure: Failure | None = None
         """Why an unattended recording ended early, or what failed unexpectedly."""
         self._policy = policy or Policy()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -15,7 +15,7 @@ from mictape.audio.ports import SoundPort, SoundSystem, SourcePort
 from mictape.audio.source import Event as SourceEvent
 from mictape.audio.source import SourceChanged
 from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
-from mictape.audio.tape import Tape, count_samples
+from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure, MictapeError
 from mictape.library.export import Document, Style
@@ -437,6 +437,18 @@ class Session:
     async def word_start(self, line: int, at: int) -> int | None:
         """Session time of the word at character `at` of a line; None where it is not known. Raises MictapeError."""
         return await self._writes.run(Store.word_start, line, at)
+
+    def utc_of(self) -> Callable[[int], float | None]:
+        """Gives the moment of a session time, seconds since 1970 UTC; None where the tape's anchors do not tell."""
+        tape = TapeClock(self.folder.path, FIRST)
+
+        def moment(at: int) -> float | None:
+            try:
+                return tape.now().utc(at)
+            except TapeError:
+                return None
+
+        return moment
 
     async def document(self, style: Style, lines: Collection[int] | None = None) -> Document:
         """The text so far, or these lines of it, by id, as an export takes it. Raises MictapeError."""

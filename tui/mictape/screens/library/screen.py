@@ -22,7 +22,6 @@ from mictape.library.listing import ORDERS, Order
 from mictape.library.query import parse
 from mictape.library.records import SessionRecord
 from mictape.library.titles import name_of
-from mictape.recording.tasks import supervised
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
 from mictape.screens.library.preview import Preview, preview_of
@@ -31,6 +30,7 @@ from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
+from mictape.tasks import supervised
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
 from mictape.widgets.status_line import StatusLine

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.screens.prompt import Ask
-from mictape.session.session import Session
-from mictape.session.track import Track
-from mictape.session.transcript_writer import Scope, Undo
 from mictape.transcript.model import NOTE, SPEECH, Line
 from mictape.widgets.transcript_selection import selected_span
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded after the first frame
     from mictape.screens.edit_line import LineEdit
+    from mictape.session.session import Session
+    from mictape.session.track import Track
+    from mictape.session.transcript_writer import Scope, Undo
 
 UNDONE: Final = 100
 """Steps that can be undone."""
@@ -43,7 +43,7 @@ class Editing:
             "complete_gap": self.complete_gap,
         }
 
-    def did(self, what: str, undo: Undo) -> None:
+    def did(self, what: str, undo: "Undo") -> None:
         """Remember what was done, so that it can be undone."""
         self._done.append((what, undo))
 
@@ -70,7 +70,7 @@ class Editing:
         if line is not None and session is not None:
             self._page.start(self._ask_for_mark(session, line), "The note")
 
-    async def _ask_for_mark(self, session: Session, line: Line) -> None:
+    async def _ask_for_mark(self, session: "Session", line: Line) -> None:
         note = await self._page.app.push_screen_wait(Ask("Note on this line", value=line.mark or ""))
         if note is not None:
             with suppress(KeyError):  # the line has gone meanwhile
@@ -82,7 +82,7 @@ class Editing:
         if session is not None and session.tracks:
             self._page.start(self._ask_for_note(session), "The note")
 
-    async def _ask_for_note(self, session: Session) -> None:
+    async def _ask_for_note(self, session: "Session") -> None:
         text = await self._page.app.push_screen_wait(Ask("Note at this moment", hint="It becomes a line of its own."))
         if text:
             _, undo = session.writer.note(session.tracks[0], text)
@@ -98,7 +98,7 @@ class Editing:
         else:
             self._page.start(self._edit_line(session, line), "The edit")
 
-    async def _edit_line(self, session: Session, line: Line) -> None:
+    async def _edit_line(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import EditLine
 
         place = await self._word_of(session, line)
@@ -107,7 +107,7 @@ class Editing:
             with suppress(KeyError):  # the line has gone meanwhile
                 await self._change(session, line, wish)
 
-    async def _word_of(self, session: Session, line: Line) -> int | None:
+    async def _word_of(self, session: "Session", line: Line) -> int | None:
         """Where the word stands that one has come to: a selected, a found or an unsure one."""
         view = self._page.view
         selected = selected_span(self._page.transcript, view.text_selection, line.id)
@@ -116,7 +116,7 @@ class Editing:
         spans = [selected] if selected is not None else found or (await session.unsure([line.id])).get(line.id, ())
         return spans[0][0] if spans else None
 
-    async def _change(self, session: Session, line: Line, wish: "LineEdit") -> None:
+    async def _change(self, session: "Session", line: Line, wish: "LineEdit") -> None:
         if wish.text is not None:
             self.did("edit", session.writer.edit(line.id, wish.text))
         if (speaker := wish.speaker) is not None:
@@ -130,7 +130,7 @@ class Editing:
         if line is not None and session is not None:
             self._page.start(self._ask_for_speaker(session, line), "The name")
 
-    async def _ask_for_speaker(self, session: Session, line: Line) -> None:
+    async def _ask_for_speaker(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import NameSpeaker, scopes_of
 
         transcript, selected = self._page.transcript, self._selecting.selected
@@ -155,7 +155,7 @@ class Editing:
         if line is not None and session is not None:
             self._page.start(self._join(session, line), "Joining lines", group="rearrange")
 
-    async def _join(self, session: Session, line: Line) -> None:
+    async def _join(self, session: "Session", line: Line) -> None:
         with suppress(KeyError):  # the line has gone meanwhile
             self._rearranged("joining lines", line, *await session.writer.join(line.id))
 
@@ -169,7 +169,7 @@ class Editing:
         else:
             self._page.say("Only speech can be split.")
 
-    async def _split(self, session: Session, line: Line) -> None:
+    async def _split(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import SplitLine
 
         span = selected_span(self._page.transcript, self._page.view.text_selection, line.id)
@@ -178,7 +178,7 @@ class Editing:
             with suppress(KeyError):  # the line has gone meanwhile
                 self._rearranged("splitting a line", line, *await session.writer.split(line.id, at))
 
-    def _rearranged(self, what: str, line: Line, id: int, undo: Undo) -> None:
+    def _rearranged(self, what: str, line: Line, id: int, undo: "Undo") -> None:
         """Put the cursor on a line that stands in the place of another; undoing puts it back."""
 
         def take_back() -> None:
@@ -214,7 +214,7 @@ class Editing:
             track = next((each for each in tracks if line is not None and each.number == line.track), tracks[0])
             self._page.start(self._ask_for_name(session, track), "Renaming a track")
 
-    async def _ask_for_name(self, session: Session, track: Track) -> None:
+    async def _ask_for_name(self, session: "Session", track: "Track") -> None:
         hint = f"Shown on every line of {track.device}."
         question = Ask("Name of the track", hint=hint, value=track.name, replaces=True)
         if name := await self._page.app.push_screen_wait(question):

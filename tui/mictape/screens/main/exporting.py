@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from mictape.library.export import FORMATS, FormatName, Style, format_of, write
+from mictape.library.formats import FORMATS, FormatName, format_of
 from mictape.paths import named_path, working_folder
-from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
-from mictape.session.session import Session
 from mictape.settings import Settings
+
+if TYPE_CHECKING:  # loaded after the first frame
+    from mictape.screens.export import ExportWish
+    from mictape.session.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,13 @@ class Exporting:
             "the selection": self._selecting.selected,
         }
 
-    async def _export(self, session: Session) -> None:
+    async def _export(self, session: "Session") -> None:
+        from mictape.library.export import Style, write
+        from mictape.screens.export import ExportScreen
+
         parts = self._parts()
 
-        async def export(wish: ExportWish) -> None:
+        async def export(wish: "ExportWish") -> None:
             document = await session.document(Style(times=True), set(parts[wish.part]))
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
 

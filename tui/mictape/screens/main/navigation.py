@@ -2,15 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
-from mictape.audio.tape import TapeError
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.prompt import Ask
-from mictape.session.goto import sample_of
-from mictape.session.track_clock import FIRST, TapeClock
 from mictape.transcript.model import GAP, Line
 from mictape.transcript.times import FromHere, parse
 from mictape.units import RATE
@@ -59,6 +55,8 @@ class Navigation:
 
     def _second_of(self, answer: str) -> tuple[int, int]:
         """The second that was typed, its first and last session time: lines are labelled so. Raises MictapeError."""
+        from mictape.session.goto import sample_of  # loaded after the first frame
+
         if self._page.session is None or not self._page.session.tracks:
             raise MictapeError(NOTHING_YET)
         here = self._page.line.start if self._page.line is not None else 0
@@ -82,7 +80,7 @@ class Navigation:
         elif self._page.session is None:
             self._page.say(NOTHING_YET)
         else:
-            self._page.view.tell_time(partial(_utc_of, TapeClock(self._page.session.folder.path, FIRST)))
+            self._page.view.tell_time(self._page.session.utc_of())
 
     def next_mark(self) -> None:
         """Go to the next marked line or note."""
@@ -171,14 +169,6 @@ class Navigation:
                     return
                 line = ahead[-1] if ahead else None
             self._page.say(otherwise)
-
-
-def _utc_of(told: TapeClock, at: int) -> float | None:
-    """When a session time was, seconds since 1970 UTC; None where the first tape's anchors do not tell."""
-    try:
-        return told.now().utc(at)
-    except TapeError:
-        return None
 
 
 def _is_gap(line: Line) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import getters
 from textual.app import App
@@ -12,11 +12,13 @@ from textual.worker import Worker
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
-from mictape.recording.tasks import supervised
-from mictape.session.session import Session
+from mictape.tasks import supervised
 from mictape.transcript.model import Line, Transcript
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.transcript_view import TranscriptView
+
+if TYPE_CHECKING:  # loaded after the first frame
+    from mictape.session.session import Session
 
 Commands = Mapping[str, Callable[[], object]]
 """What carries out the commands of a controller, by their ids in `mictape.commands`."""
@@ -30,7 +32,7 @@ class Page(Screen[None]):
     """The text."""
     search_bar: SearchBar
 
-    session: Session | None = None
+    session: "Session | None" = None
     """The session that the text is of, once there is one."""
     spare: Path | None = None
     """Where a copy goes when there is no clipboard."""

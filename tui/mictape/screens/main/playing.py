@@ -1,13 +1,15 @@
 """Playing lines."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mictape.audio.ports import PlayerPort
 from mictape.screens.main.page import Commands, Page
-from mictape.session.session import Session
 from mictape.transcript.model import SPEECH, Line
 from mictape.units import RATE
 from mictape.widgets.transcript_selection import selected_span
+
+if TYPE_CHECKING:  # loaded after the first frame
+    from mictape.audio.ports import PlayerPort
+    from mictape.session.session import Session
 
 LEAD: Final = 2 * RATE
 """Sound before a line that is played with it, so that one hears where one is."""
@@ -28,7 +30,7 @@ class Playing:
             "play_next": self.play_next,
         }
 
-    def begin(self, player: PlayerPort) -> None:
+    def begin(self, player: "PlayerPort") -> None:
         """There is a session now, and its sound can be played."""
         self._player = player
 
@@ -61,7 +63,7 @@ class Playing:
             self._page.view.go_to(transcript.id_at(index))
             self._play()
 
-    async def _word_start(self, line: Line, session: Session) -> int | None:
+    async def _word_start(self, line: Line, session: "Session") -> int | None:
         """When the selected word of the line begins; None without a selection in it, or where that is not known."""
         span = selected_span(self._page.transcript, self._page.selections.get(self._page.view), line.id)
         return None if span is None else await session.word_start(line.id, span[0])
@@ -71,7 +73,7 @@ class Playing:
         if line is not None and session is not None and player is not None:
             self._page.start(self._play_line(line, session, player), "Playing", group="play")
 
-    async def _play_line(self, line: Line, session: Session, player: PlayerPort) -> None:
+    async def _play_line(self, line: Line, session: "Session", player: "PlayerPort") -> None:
         word = await self._word_start(line, session)
         begin = line.start - LEAD if word is None else word - WORD_LEAD
         track = session.writer.track_of(line.id)

@@ -9,7 +9,6 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from mictape.clipboard import copy
-from mictape.library.export import plain
 from mictape.screens.main.page import Commands, Page
 from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_ids, selected_text
@@ -68,6 +67,8 @@ class Selecting:
 
     def copy_with_times(self) -> None:
         """Copy the selected lines, or the one under the cursor, with times and speakers."""
+        from mictape.library.export import plain  # loaded after the first frame
+
         ids = self.selected or ([self._page.line.id] if self._page.line is not None else [])
         lines = map(self._page.transcript.line_of, ids)
         self._copy("\n".join(plain(line, time=clock(line.start), voice=line.voice) for line in lines) or None)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
 
-from mictape.audio.ports import PlayerPort
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
 from mictape.screens.main.editing import Editing
@@ -19,8 +18,6 @@ from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.playing import Playing
 from mictape.screens.main.searching import Searching
 from mictape.screens.main.selecting import Selecting
-from mictape.session.events import SourceEnded, Trouble
-from mictape.session.session import Session
 from mictape.session.state import Status
 from mictape.transcript.model import GAP, Transcript
 from mictape.widgets.key_footer import KeyFooter
@@ -28,6 +25,10 @@ from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine
 from mictape.widgets.survives import SurvivesErrors
 from mictape.widgets.transcript_view import TranscriptView
+
+if TYPE_CHECKING:  # loaded after the first frame
+    from mictape.audio.ports import PlayerPort
+    from mictape.session.session import Session
 
 GAP_HINT: Final = Advice("This gap has no text yet", "Transcribe it", action="complete_gap")
 
@@ -78,8 +79,10 @@ class TranscriptScreen(SurvivesErrors, Page):
         """Show the versions of the text: what is being recorded has one."""
         self.say(Advice("This session is being recorded", "End it, then open it in the library to transcribe it again"))
 
-    async def show_events(self, session: Session) -> None:
+    async def show_events(self, session: "Session") -> None:
         """Say what goes wrong in a session, as it happens, until it is closed."""
+        from mictape.session.events import SourceEnded, Trouble  # loaded after the first frame
+
         async for event in session.events():
             match event:
                 case Trouble(failure):
@@ -104,7 +107,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         """The keys that move go to the text."""
         self.view.focus()
 
-    def begin(self, session: Session, player: PlayerPort, *, spare: Path) -> None:
+    def begin(self, session: "Session", player: "PlayerPort", *, spare: Path) -> None:
         """There is a session now; `spare` is where a copy goes when there is no clipboard."""
         self.session = session
         self.spare = spare

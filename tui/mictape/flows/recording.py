@@ -1,0 +1,143 @@
+"""Running the recording behind the main screen, from the first question to the last frame."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from mictape import __version__
+from mictape.commands import keys_of, named
+from mictape.failure import Advice, Failure
+from mictape.flows.devices import DeviceFlow
+from mictape.flows.engines import EngineFlow
+from mictape.flows.library import LibraryFlow
+from mictape.flows.start import StartFlow
+from mictape.keys import keymap_of
+from mictape.recording import Policy, Recording
+from mictape.recording.recording import devices_of
+from mictape.screens.help import HelpScreen
+from mictape.screens.leave import LeaveScreen
+from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.main.page import Commands
+from mictape.screens.main.screen import Level, MainScreen
+from mictape.screens.reading import ReadingScreen
+from mictape.session.state import State, Status
+from mictape.start import Start
+from mictape.units import RATE, clock
+from mictape.widgets.level_meter import visible_steps
+
+NO_DEVICE: Final = Advice("No device is chosen", "Choose what to record", action="choose_device")
+
+ASK_FROM: Final = 60 * RATE
+"""A recording that is longer is not ended by a single key, samples."""
+
+POLICY: Final = Policy(offline_drain_s=3.0)
+"""Leaving waits for the engine, but not long for one that cannot be reached."""
+
+
+class RecordingFlow:
+    """Runs a recording, shows what it does, and asks what the other flows need."""
+
+    def __init__(self, page: MainScreen, recording: Recording, start: Start) -> None:
+        """`start`: what the app begins with."""
+        self._page = page
+        self.recording = recording
+        self._devices = DeviceFlow(page, recording)
+        self._engines = EngineFlow(page, recording)
+        self._library = LibraryFlow(page, recording, self._engines)
+        self._start = StartFlow(page, recording, self._devices, self._library, start)
+        self.commands: Commands = {
+            **self._devices.commands,
+            **self._engines.commands,
+            **self._library.commands,
+            "pause": recording.toggle_pause,
+            "clear_clip": self.clear_clip,
+            "show_help": self.show_help,
+        }
+
+    async def run(self) -> Failure | None:
+        """Record one session from beginning to end; what failed, if it ended for that. Raises MictapeError."""
+        recording = self.recording
+        try:
+            async with recording:
+                start = await self._start.choose()
+                if start is not None:
+                    continued, spec = start
+                    session = await recording.begin(spec, continued=continued)
+                    self._page.begin(session, recording.player(), spare=recording.where.state / "copied.txt")
+                    self._engines.ask_language()
+                    await recording.run(self._page.show_events(session))
+            return recording.failure
+        finally:
+            await self._engines.close()
+
+    # What is shown.
+
+    def what_moves(self) -> object:
+        """What the screen shows that moves: the levels, in steps that show."""
+        return [visible_steps(track.meter.reading) for track in self.recording.tracks]
+
+    def what_counts(self) -> object:
+        """What the screen shows that changes a few times a second at most: the time and the states."""
+        recording, session = self.recording, self.recording.session
+        tracks = [
+            (track.end // RATE, track.source_state, track.follower and track.follower.state)
+            for track in recording.tracks
+        ]
+        return tracks, session and session.paused, recording.stopping, self._devices.waiting
+
+    def show(self) -> None:
+        """Show what is true now."""
+        recording, session = self.recording, self.recording.session
+        status = recording.status()
+        for screen in self._page.app.screen_stack:
+            if isinstance(screen, LibraryScreen | ReadingScreen) and screen.is_running:
+                screen.show_recording(status)
+        if status is None or session is None:
+            hint = NO_DEVICE if self._devices.waiting else None
+            state = State.NO_DEVICE if self._devices.waiting else State.LOADING
+            self._page.show(Status(state, device="", engine=recording.engine.title, position=0, hint=hint))
+            return
+        if recording.stopping:
+            what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"
+            status = replace(status, hint=Advice(what, "Leave now", action="stop"))
+        names = recording.transcript.track_names
+        first, *added = recording.tracks
+        shown = [first, *(track for track in added if not track.tape.ended)]
+        levels = [Level(track.meter, track.metered, names.get(track.number, "")) for track in shown]
+        self._page.show(status, levels, paused=session.paused)
+
+    # What the person does.
+
+    def clear_clip(self) -> None:
+        """Clear the clip indicators."""
+        for track in self.recording.tracks:
+            track.meter.clear_clips()
+
+    def show_help(self) -> None:
+        """Show the help screen."""
+        where, engine = self.recording.where, self.recording.engine
+        kept = {"sessions": where.sessions, "settings": where.config_file, "themes": where.themes, "log": where.log}
+        self._page.app.push_screen(
+            HelpScreen(
+                kept={what: str(path) for what, path in kept.items()},
+                engine=engine.title,
+                offline=engine.capabilities.offline,
+                version=__version__,
+            )
+        )
+
+    def asks_to_stop(self, stop: Callable[[], None]) -> bool:
+        """Whether leaving is not yet what is wanted, or asked about first.
+
+        From a finished session one goes back to the recording; where much was recorded, `stop` is called on a yes.
+        """
+        recording, screen = self.recording, self._page.app.screen
+        tracks = recording.tracks
+        if isinstance(screen, ReadingScreen) and tracks:
+            screen.go_to("recording")
+            return True
+        if tracks and devices_of(tracks) and tracks[0].end > ASK_FROM and not recording.stopping:
+            length, keys = clock(tracks[0].end), keys_of(named("stop"), keymap_of(recording.settings))
+            self._page.app.push_screen(LeaveScreen(length, keys), lambda answer: stop() if answer else None)
+            return True
+        return False
