@@ -2,7 +2,10 @@
 
 import importlib.util
 import logging
+import random
 import signal
+import wave
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +57,17 @@ def speech() -> Speech:
         pytest.skip("moonshine-voice has no wheel for this platform")
     assets = Path(found.origin).parent / "assets"
     return Speech(two_cities=assets / "two_cities.wav", beckett=assets / "beckett.wav")
+
+
+@pytest.fixture(scope="session")
+def quiet_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute of a room in which nobody speaks, for a test that needs a session and no words: those cost CPU."""
+    hiss = array("h", random.Random(1).choices(range(-3, 4), k=60 * RATE))
+    path = tmp_path_factory.mktemp("sound") / "room.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(hiss.tobytes())
+    return path
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from conftest import Speech
 from servers import files
 from servers.base import CERTIFICATE
 from servers.files import FileServer
@@ -65,9 +64,9 @@ def leave(app: ScreenApp) -> None:
     app.ends(60)
 
 
-def test_a_german_speaker_is_asked_once_and_goes_on_in_german(server: FileServer, speech: Speech, home: Path) -> None:
+def test_a_german_speaker_is_asked_once_and_goes_on_in_german(server: FileServer, quiet_room: Path, home: Path) -> None:
     server.behaviours.append(files.stop_after(1000))
-    with screen_app("--input", str(speech.two_cities), env=environment()) as app:
+    with screen_app("--input", str(quiet_room), env=environment()) as app:
         app.sees("Which language do you speak?", "set to German", "Licence: CC-BY-4.0", "English is fine")
         assert not server.requests, "nothing is fetched before the answer"
         app.press("down", "enter")
@@ -77,26 +76,26 @@ def test_a_german_speaker_is_asked_once_and_goes_on_in_german(server: FileServer
         app.sees("deutsch is installed", "Random · German", "engine: local · Random · German", timeout_s=60)
         assert remembered(home)["language"] == "de"
         leave(app)
-    with screen_app("--input", str(speech.two_cities), env=environment()) as app:
+    with screen_app("--input", str(quiet_room), env=environment()) as app:
         app.sees("Random · German", timeout_s=60)
         assert "Which language" not in app.read()
 
 
-def test_an_answer_is_remembered_when_it_is_no(server: FileServer, speech: Speech, home: Path) -> None:
-    with screen_app("--input", str(speech.two_cities), env=environment()) as app:
+def test_an_answer_is_remembered_when_it_is_no(server: FileServer, quiet_room: Path, home: Path) -> None:
+    with screen_app("--input", str(quiet_room), env=environment()) as app:
         app.sees("Which language do you speak?")
         app.press("escape")
         until(lambda: remembered(home).get("language") == "en")
         leave(app)
-    with screen_app("--input", str(speech.two_cities), env=environment()) as app:
+    with screen_app("--input", str(quiet_room), env=environment()) as app:
         app.sees("moonshine tiny-en", "LISTENING", timeout_s=60)
         assert "Which language" not in app.read()
     assert not server.requests
 
 
-def test_without_a_network_it_says_so_and_goes_on_recording(server: FileServer, speech: Speech, home: Path) -> None:
+def test_without_a_network_it_says_so_and_goes_on_recording(server: FileServer, quiet_room: Path, home: Path) -> None:
     server.content.clear()
-    with screen_app("--input", str(speech.two_cities), env=environment()) as app:
+    with screen_app("--input", str(quiet_room), env=environment()) as app:
         app.sees("Which language do you speak?")
         app.press("down", "enter")
         app.sees("model.gguf could not be downloaded", timeout_s=60)
@@ -104,17 +103,17 @@ def test_without_a_network_it_says_so_and_goes_on_recording(server: FileServer, 
         assert remembered(home)["language"] == "de"
 
 
-def test_an_english_system_is_asked_nothing(server: FileServer, speech: Speech) -> None:
-    with screen_app("--input", str(speech.two_cities), env=environment("en_GB.UTF-8")) as app:
+def test_an_english_system_is_asked_nothing(server: FileServer, quiet_room: Path) -> None:
+    with screen_app("--input", str(quiet_room), env=environment("en_GB.UTF-8")) as app:
         app.sees("moonshine tiny-en", "LISTENING", timeout_s=60)
         assert "Which language" not in app.read()
 
 
 def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
-    server: FileServer, speech: Speech, home: Path
+    server: FileServer, quiet_room: Path, home: Path
 ) -> None:
     server.behaviours.append(files.stop_after(300_000))
-    with screen_app("--input", str(speech.two_cities), env=environment("C.UTF-8"), columns=110) as app:
+    with screen_app("--input", str(quiet_room), env=environment("C.UTF-8"), columns=110) as app:
         app.sees("LISTENING", timeout_s=60)
         app.press("e")
         app.sees("Engine", "m models")

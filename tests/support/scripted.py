@@ -172,8 +172,10 @@ class ScriptedConnection:
         self.breaks_after = None if self.breaks_after is None else self.breaks_after - len(samples)
         if not self._engine.mute:
             self._say(Received(self._got + len(samples)))
-            for at in range(0, len(samples)):
-                self._take(samples[at], self._got + at)
+            at = self._got
+            for value, run in groupby(samples):
+                self._take(value, at)
+                at += sum(1 for _ in run)
         self._got += len(samples)
 
     def _check_pace(self, samples: int) -> None:
@@ -185,6 +187,7 @@ class ScriptedConnection:
             self._engine.too_fast += 1
 
     def _take(self, value: int, at: int) -> None:
+        """Samples of one value begin."""
         if self._run is not None and value != self._run[0]:
             self._word(*self._run, at)
             self._run = None
