@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from conftest import Speech
 from support.pulse import PulseServer
 from support.screen_app import ScreenApp, screen_app
@@ -113,6 +115,7 @@ def test_the_terminal_may_be_small_and_may_change(pulse: PulseServer, speech: Sp
         assert app.ends() == 0
 
 
+@pytest.mark.proof
 def test_scrolled_up_it_stays_and_counts_what_is_new(pulse: PulseServer, speech: Speech) -> None:
     with screen_app("--input", str(speech.two_cities), env=pulse.env, columns=60, rows=14) as app:
         app.until(lambda text: text.count("It was") >= 4, timeout_s=60)

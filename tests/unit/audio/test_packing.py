@@ -156,7 +156,7 @@ def test_a_kill_at_any_moment_leaves_all_of_the_sound(tmp_path: Path) -> None:
     code += "_soundfile(); print('ready', flush=True); pack(Path(sys.argv[1]))"
     moments = random.Random(20261126)
     kills = 0
-    while any(not part.packed for part in find_parts(tmp_path, 1)) and kills < 40:
+    while any(not part.packed for part in find_parts(tmp_path, 1)) and kills < 12:
         with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()

@@ -15,8 +15,9 @@ import soundfile
 from conftest import Speech
 from mictape.library import imported
 from support.command_line import mictape, starts
-from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
+from support.references import BECKETT, words_in_order
 from support.sessions import lines_of, sessions_of, tape_seconds
+from support.soundfiles import beginning
 from support.waiting import until
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -85,18 +86,22 @@ def test_standard_input_is_imported(speech: Speech, home: Path) -> None:
 
 
 @posix
-def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(speech: Speech, home: Path) -> None:
-    with starts("import", str(speech.two_cities), str(speech.beckett)) as process:
+def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(
+    speech: Speech, home: Path, tmp_path: Path
+) -> None:
+    cities = beginning(speech.two_cities, 20, tmp_path / "beginning.wav")
+    with starts("import", str(cities), str(speech.beckett)) as process:
         until(lambda: lines_of(home) if (home / "library.db").exists() else [], timeout_s=100)  # it is read long before
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
     [session] = sessions_of(home)
-    assert tape_seconds(session) == pytest.approx(44, abs=1)
+    assert tape_seconds(session) == pytest.approx(20, abs=1)
     completed = mictape("sessions", "complete", session.name)
     assert completed.returncode == 0, completed.stderr
-    assert word_error_rate(TWO_CITIES, mictape("sessions", "show").stdout) <= 0.11
-    assert "was imported before" in mictape("import", str(speech.two_cities)).stderr
+    said = mictape("sessions", "show").stdout
+    assert "the best of times" in said and "the age of foolishness" in said
+    assert "was imported before" in mictape("import", str(cities)).stderr
 
 
 @posix
@@ -138,8 +143,6 @@ def test_an_import_that_is_interrupted_while_it_reads_leaves_no_session(speech: 
 
 def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> None:
     call = two_channels(speech, tmp_path / "call.wav")
-    mixed = mictape("transcribe", str(call))
-    assert "--tracks channels" in mixed.stderr, "it is offered"
     apart = mictape("transcribe", str(call), "--tracks", "channels", "--format", "json")
     assert (apart.returncode, apart.stderr) == (0, "")
     document = json.loads(apart.stdout)
@@ -153,6 +156,12 @@ def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> No
     names = [line.split(":")[0] for line in text]
     assert names == sorted(names), "in the order in which it was said"
     assert set(names) == {"Channel 1", "Channel 2"}
+
+
+def test_channels_that_differ_are_offered_as_tracks(tmp_path: Path) -> None:
+    hiss = np.random.default_rng(1).normal(0, 0.001, (32_000, 2))
+    soundfile.write(tmp_path / "call.wav", hiss, 16_000)
+    assert "--tracks channels" in mictape("transcribe", str(tmp_path / "call.wav")).stderr
 
 
 def test_a_pipe_cannot_be_taken_apart(speech: Speech) -> None:

@@ -278,6 +278,7 @@ def test_a_state_that_all_share_names_nobody_and_one_that_has_ended_is_no_troubl
     assert worst_of([LISTENING]).track == ""
 
 
+@pytest.mark.proof
 def test_the_computers_sound_joins_from_the_picker_and_is_renamed(
     pulse: PulseServer, home: Path, speech: Speech
 ) -> None:

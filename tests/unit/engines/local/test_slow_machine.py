@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 import pytest
@@ -134,8 +135,14 @@ def reading(speech: Speech) -> bytes:
     return samples_of(speech.two_cities)[: 2 * 14 * RATE] + SILENCE
 
 
+@cache
+def slowed(times: int, reading: bytes) -> SlowMachine:
+    """What a machine so many times slower made of it; the same for every test, as it takes seconds."""
+    return SlowMachine(times, [reading]).run()
+
+
 def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(reading: bytes) -> None:
-    ordinary, slower, slow = (SlowMachine(times, [reading]).run() for times in (1, 4, 8))
+    ordinary, slower, slow = (slowed(times, reading) for times in (1, 4, 8))
     assert ordinary.partials > slower.partials > slow.partials > 0
     assert ordinary.text == slower.text == slow.text
     assert {said.state for said in ordinary.said} == {State.LISTENING}
@@ -144,7 +151,7 @@ def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(reading: bytes
 
 @pytest.mark.parametrize("times", [8, 16])
 def test_finals_that_come_late_come_while_the_state_line_says_catching_up(times: int, reading: bytes) -> None:
-    machine = SlowMachine(times, [reading]).run()
+    machine = slowed(times, reading)
     # A line is over when a silence has lasted; what comes within that and the rhythm of any engine is not late.
     silence = max(silence for _, silence in Rules().patience)
     late = [said for said in machine.finals if said.at_s - (said.turn.end + silence) / RATE > BEHIND_S]
