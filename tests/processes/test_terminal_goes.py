@@ -96,8 +96,8 @@ def test_a_terminal_that_thaws_shows_what_is_true_then(speech: Speech) -> None:
         assert app.modes() == app.before
 
 
-def test_bytes_that_are_not_utf_8_are_keys_like_others(speech: Speech) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+def test_bytes_that_are_not_utf_8_are_keys_like_others(quiet_room: Path) -> None:
+    with screen_app("--input", str(quiet_room), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
         app.send(b"\xe9")
         app.press("t")
@@ -110,8 +110,8 @@ def test_bytes_that_are_not_utf_8_are_keys_like_others(speech: Speech) -> None:
         assert app.ends() == 0
 
 
-def test_columns_and_lines_in_the_environment_do_not_hide_the_terminals_size(speech: Speech) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ, size=("200", "50")) as app:
+def test_columns_and_lines_in_the_environment_do_not_hide_the_terminals_size(quiet_room: Path) -> None:
+    with screen_app("--input", str(quiet_room), env=os.environ, size=("200", "50")) as app:
         assert "q quit" in app.sees("REC", "q quit", timeout_s=60).splitlines()[-1]
         app.resize(70, 20)
         app.until(lambda text: "q quit" in text.splitlines()[-1])
@@ -206,9 +206,9 @@ def test_the_question_of_a_session_that_was_cut_off_hears_keys_in_a_terminal_wit
 
 @leaving("SIGINT", "SIGHUP")
 def test_leaving_works_while_the_model_is_loading(
-    leave: Callable[[ScreenApp], None], code: int, speech: Speech
+    leave: Callable[[ScreenApp], None], code: int, quiet_room: Path
 ) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+    with screen_app("--input", str(quiet_room), env=os.environ) as app:
         app.until(lambda text: "CONNECTING" in text or "LOADING" in text, 60)
         leaves(app, leave, code)
 
@@ -242,16 +242,16 @@ def leaves_by(app: ScreenApp, number: signal.Signals) -> None:
 # ---- Errors ----------------------------------------------------------------------------------------------------------
 
 
-def failing(speech: Speech) -> ScreenApp:
+def failing(recording: Path) -> ScreenApp:
     """The app with planted errors, listening."""
-    argv = [sys.executable, FAILING, "--input", str(speech.two_cities)]
+    argv = [sys.executable, FAILING, "--input", str(recording)]
     app = ScreenApp(argv, os.environ, 110, 30)
     app.sees("REC", timeout_s=60)
     return app
 
 
-def test_an_error_costs_the_dialog_or_nothing_and_not_the_recording(home: Path, speech: Speech) -> None:
-    app = failing(speech)
+def test_an_error_costs_the_dialog_or_nothing_and_not_the_recording(home: Path, quiet_room: Path) -> None:
+    app = failing(quiet_room)
     try:
         app.press("e")
         app.sees("needs a key")
@@ -273,7 +273,7 @@ def test_an_error_costs_the_dialog_or_nothing_and_not_the_recording(home: Path, 
 
 @pytest.mark.parametrize("key", ["\x1b[19~", "\x1b[20~"], ids=["a widget of Textual's own", "panic"])
 def test_where_the_app_must_end_the_session_is_closed_first(key: str, home: Path, speech: Speech) -> None:
-    app = failing(speech)
+    app = failing(speech.two_cities)
     try:
         app.press(key)
         assert app.ends() == 1
@@ -306,8 +306,8 @@ def test_a_path_that_cannot_be_looked_at_is_said_in_the_export_box(home: Path, s
     is_closed(home)
 
 
-def test_pickers_left_at_once_cost_nothing(home: Path, speech: Speech) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+def test_pickers_left_at_once_cost_nothing(home: Path, quiet_room: Path) -> None:
+    with screen_app("--input", str(quiet_room), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
         for turn in range(20):
             key, title = ("e", "m models") if turn % 2 else ("d", "Record from")

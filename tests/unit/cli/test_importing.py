@@ -159,8 +159,9 @@ def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> No
 
 
 def test_channels_that_differ_are_offered_as_tracks(tmp_path: Path) -> None:
-    hiss = np.random.default_rng(1).normal(0, 0.001, (32_000, 2))
-    soundfile.write(tmp_path / "call.wav", hiss, 16_000)
+    noise = np.random.default_rng(1).normal(0, 0.1, (20 * 16_000, 2))
+    noise[: 10 * 16_000, 1] = noise[10 * 16_000 :, 0] = 0
+    soundfile.write(tmp_path / "call.wav", noise, 16_000)
     assert "--tracks channels" in mictape("transcribe", str(tmp_path / "call.wav")).stderr
 
 
