@@ -74,16 +74,19 @@ def test_a_session_is_made_of_values_not_of_settings() -> None:
     assert of(["mictape.settings"], loaded_by(f"import {', '.join(packages)}")) == []
 
 
-def test_the_app_is_loaded_without_sound_network_and_heavy_widgets() -> None:
+def test_the_first_frame_is_shown_without_the_recording_sound_network_and_heavy_widgets() -> None:
     loaded = loaded_by("import mictape.app")
     assert of(["textual.app"], loaded) == ["textual.app"]
-    assert of([*HEAVY, *HEAVY_WIDGETS], loaded) == []
+    behind = ["recording", "session.session", "recognition", "library.store", "audio.source", "engines.base", "flows"]
+    assert of([f"mictape.{name}" for name in behind], loaded) == []
+    assert of([*HEAVY, *HEAVY_WIDGETS], loaded_by("import mictape.app, mictape.flows.recording")) == []
 
 
 def test_a_start_loads_no_commands_and_nothing_that_only_some_engines_need() -> None:
     loaded = loaded_by(
         "from pathlib import Path; from mictape.cli.parser import parse; parse(['--device', 'x'], Path('none'));"
-        "import mictape.app; from mictape.engines import catalog; catalog.create('local', {}, Path('log'))"
+        "import mictape.app, mictape.flows.recording; from mictape.engines import catalog;"
+        "catalog.create('local', {}, Path('log'))"
     )
     commands = [f"mictape.cli.{name}" for name in COMMANDS]
     writers = [f"mictape.library.export.{name}" for name in ("page", "subtitles", "table")]
