@@ -15,10 +15,10 @@ from mictape.library.records import SessionRecord, VersionRecord
 from mictape.library.titles import name_of
 from mictape.recognition.live import Plan
 from mictape.recording.again import Again
-from mictape.recording.tasks import supervised
 from mictape.session.events import Trouble
 from mictape.session.session import Session
 from mictape.session.track import Track
+from mictape.tasks import supervised
 from mictape.vad.client import Listening
 
 Report = Callable[[VersionRecord | Failure], None]
