@@ -14,7 +14,7 @@ from mictape.screens.help import HelpScreen
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.prompt import Ask
 from mictape.units import RATE
-from support.app_driver import handled
+from support.app_driver import handled, recording_of
 from support.waiting import until_async
 
 LONG = "The library cannot be written, and this sentence goes on for so long that it needs more than one row"
@@ -65,7 +65,7 @@ def _help(_: MictapeApp) -> Screen[Any]:
 
 
 def _library(app: MictapeApp) -> Screen[Any]:
-    return LibraryScreen(app._recording.library)
+    return LibraryScreen(recording_of(app).library)
 
 
 @pytest.mark.parametrize("make", [_ask, _edit, _help, _library])

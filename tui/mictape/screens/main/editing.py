@@ -194,7 +194,7 @@ class Editing:
         if (session := self._page.session) is not None:
             self._page.start(self._ask_for_title(session), "The title")
 
-    async def _ask_for_title(self, session: Session) -> None:
+    async def _ask_for_title(self, session: "Session") -> None:
         hint = "Empty: the title that Mictape proposes."
         before = session.title
         title = await self._page.app.push_screen_wait(Ask("Title", hint=hint, value=before, replaces=True))
