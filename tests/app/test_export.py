@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+from textual.events import Paste
+
+from mictape.failure import LONGEST_SENTENCE
 from mictape.screens.export import ExportScreen
+from mictape.terminal_app import LONGEST_PASTE
 from support.app_driver import handled
 from support.waiting import until_async
 
@@ -38,3 +42,19 @@ async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Pa
         await until_async(lambda: app.screen is app._main)
     document = json.loads((tmp_path / "talk.json").read_text())
     assert [line["text"] for line in document["lines"]] == ["w1", "w2", "w3", "w1", "w2", "w3"]
+
+
+async def test_a_megabyte_that_is_pasted_is_cut_and_said(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("x", "ctrl+u")
+        screen = app.screen
+        assert isinstance(screen, ExportScreen)
+        app.post_message(Paste("a/b" * 400_000))
+        await until_async(lambda: len(screen._path.value) == LONGEST_PASTE)
+        assert any("Only the first 10,000 characters" in each.message for each in app._notifications)
+        await pilot.press("enter")
+        await until_async(lambda: "File name too long" in str(screen._note.content))
+        assert len(str(screen._note.content)) < 2 * LONGEST_SENTENCE
+        await pilot.press("ctrl+u")
+        app.post_message(Paste("notes.md"))
+        await until_async(lambda: screen._path.value == "notes.md")

@@ -10,7 +10,7 @@ import pytest
 import mictape
 from mictape.cli.output import explained as explained_on_the_command_line
 from mictape.commands import COMMANDS, explained, keys_for
-from mictape.failure import Action, Advice, Failure
+from mictape.failure import LONGEST_SENTENCE, Action, Advice, Failure
 
 PACKAGE = Path(mictape.__file__).parent
 OF_SCREENS = ("screens", "commands.py", "app.py", "cli", "__main__.py")
@@ -88,3 +88,13 @@ def test_the_search_finds_what_used_to_be_there(sentence: str) -> None:
 def test_commands_are_named_once() -> None:
     ids = [command.id for command in COMMANDS]
     assert len(ids) == len(set(ids))
+
+
+def test_a_sentence_keeps_its_ends_whatever_is_in_it() -> None:
+    advice = Advice(f"{'a' * 1_000_000} cannot be written", f"Read {'b' * 1_000_000}")
+    for text in (advice.what, advice.remedy):
+        assert len(text) <= LONGEST_SENTENCE + len(" … ")
+    assert advice.what.endswith("cannot be written")
+    assert advice.remedy.startswith("Read b")
+    just = "c" * LONGEST_SENTENCE
+    assert Advice(just).what == just

@@ -62,6 +62,16 @@ Action = Literal[
 """What can be done about something, by name: the app knows the key for it, the command line the option."""
 
 
+LONGEST_SENTENCE: Final = 1_000
+"""Characters. A sentence may hold a path or what a server said, which may be of any length."""
+
+
+def _bounded(text: str) -> str:
+    """The text without its middle where it is too long to be read, or laid out on a screen."""
+    half = LONGEST_SENTENCE // 2
+    return text if len(text) <= LONGEST_SENTENCE else f"{text[:half]} … {text[-half:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """A condition, and the one thing to do about it."""
@@ -75,8 +85,8 @@ class Advice:
 
     def __post_init__(self) -> None:
         """A failure is shown, logged and stored: no secret gets so far, and nothing that a terminal would obey."""
-        object.__setattr__(self, "what", one_line(discreet(self.what)))
-        object.__setattr__(self, "remedy", one_line(discreet(self.remedy)))
+        object.__setattr__(self, "what", _bounded(one_line(discreet(self.what))))
+        object.__setattr__(self, "remedy", _bounded(one_line(discreet(self.remedy))))
 
     def __str__(self) -> str:
         """Both sentences, for a line of output."""

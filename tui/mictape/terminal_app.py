@@ -18,7 +18,7 @@ from textual._context import active_message_pump
 from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Event, Paste
 from textual.message_pump import MessagePump
 from textual.notifications import Notify
 from textual.screen import ModalScreen
@@ -33,6 +33,9 @@ from mictape.widgets.survives import SurvivesErrors
 STORM: Final = 10
 STORM_S: Final = 10.0
 """So many errors in so many seconds: what fails is not going to stop failing, and the app ends."""
+
+LONGEST_PASTE: Final = 10_000
+"""Characters. A field lays all of its text out for each frame, and a megabyte held the screen up for ten seconds."""
 
 T = TypeVar("T")
 
@@ -84,6 +87,13 @@ class TerminalApp(SurvivesErrors, App[None]):
         """Show a message, but not a second time beside itself."""
         if any(each.message == event.notification.message for each in self._notifications):
             event.prevent_default()
+
+    async def on_event(self, event: Event) -> None:
+        """Take what is pasted only as far as a field can show it in time."""
+        if isinstance(event, Paste) and not event.is_forwarded and len(event.text) > LONGEST_PASTE:
+            event.text = event.text[:LONGEST_PASTE]
+            self.notify(f"Only the first {LONGEST_PASTE:,} characters were pasted.", severity="warning", markup=False)
+        await super().on_event(event)
 
     def hang_up(self) -> None:
         """The terminal is gone. For any thread."""
