@@ -256,7 +256,8 @@ class Source:
             while (message := await process.receive()) is not None:
                 if isinstance(message, Ended):
                     self._tape.report(message.samples)
-                    self._finish(message.why, message.warning)
+                    if message.why == "exhausted" or self._closing.is_set():  # else something else has ended it
+                        self._finish(message.why, message.warning)
                 elif isinstance(message, Failed):
                     failed = message
                 elif not isinstance(message, Opened):

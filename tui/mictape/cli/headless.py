@@ -20,6 +20,7 @@ from mictape.cli.export import STDOUT, format_for, style_of
 from mictape.cli.line_command import LineCommand
 from mictape.cli.printing import Printer, printer_for
 from mictape.cli.several import each_of
+from mictape.cli.unblocked import Streams, unblocked
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Format, FormatName, Style, json_line, write
 from mictape.paths import Places, is_folder, named_path
@@ -37,6 +38,9 @@ from mictape.units import RATE
 
 LOOK_S: Final = 0.25
 STDIN: Final = "-"
+
+BY_SIGNAL: Final = 128
+"""Exit codes from here on are of a process that was ended by a signal."""
 
 DRAIN_S: Final = 60.0
 """How long `listen` waits, after Ctrl-C, for the engine to finish; another Ctrl-C ends the wait."""
@@ -110,11 +114,19 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
         case "sessions":
             return await _do(Job((), _give_up(arguments), True, "txt", session=arguments.session), where, settings)
         case _:
-            return await _do(await _live(arguments, where, settings), where, settings)
+            job = await _live(arguments, where, settings)
+            with unblocked() as streams:
+                try:
+                    code = await _do(job, where, settings, streams)
+                except MictapeError as error:
+                    code = output.say(error.failure)
+                if code < BY_SIGNAL:
+                    await streams.written()
+                return code
 
 
-async def _do(job: "Job | _File", where: Places, settings: Settings) -> int:
-    """Do one job; the exit code. Raises MictapeError."""
+async def _do(job: "Job | _File", where: Places, settings: Settings, streams: Streams | None = None) -> int:
+    """Do one job; the exit code. When `streams` are gone it ends. Raises MictapeError."""
     if isinstance(job, _File):
         job = replace(job.job, specs=await specs_of(job.name, job.pace, apart=job.apart))
     recording = Recording(where, replace(settings, keep=job.keep), job.policy)
@@ -135,6 +147,8 @@ async def _record(recording: Recording, job: Job) -> int:
             session = await recording.complete(job.session)
         if job.greeting:
             output.note(job.greeting)
+        if streams is not None:
+            recording.tasks.start(streams.when_gone(recording.leave), "The output")
         with taking_signals(recording, live=bool(job.greeting)) as signals:
             await recording.run(_show(recording, session, job, signals.left))
         if recording.failure is not None:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from errno import EIO
-from typing import BinaryIO, Final, TypeVar, cast
+from typing import Final, Protocol, TextIO, TypeVar
 
 from mictape.failure import Action, Advice, Failure
 from mictape.terminal import DiscreetFormatter
@@ -32,18 +32,51 @@ _quiet = False
 """Whether only results and failures are printed."""
 
 
+class Pump(Protocol):
+    """Writes for a stream, so that nothing waits for its reader."""
+
+    error: OSError | None
+
+    def put(self, data: bytes, /) -> None:
+        """Write soon. Raises OSError."""
+        ...
+
+
+AnyOutput = TypeVar("AnyOutput", bound="Output")
+AnyPump = TypeVar("AnyPump", bound=Pump)
+
+
 class Output(io.TextIOWrapper):
-    """Standard output that remembers why it could not be written, also where that was ignored."""
+    """A standard stream that remembers why it could not be written, also where that was ignored."""
 
     error: OSError | None = None
+    _pump: Pump | None = None
 
     def write(self, text: str, /) -> int:
         """Write as any text file does. Raises OSError."""
-        return self._remembering(lambda: super(Output, self).write(text))
+        return self._remembering(lambda: self._write(text))
 
     def flush(self) -> None:
         """Write out what is held back. Raises OSError."""
-        self._remembering(super().flush)
+        if self._pump is None:
+            self._remembering(super().flush)
+
+    def pumped(self, pump: AnyPump, undo: contextlib.ExitStack) -> AnyPump:
+        """Let a pump write until `undo` is closed."""
+
+        def stop() -> None:
+            self.error = self.error or pump.error
+            self._pump = None
+
+        self._pump = pump
+        undo.callback(stop)
+        return pump
+
+    def _write(self, text: str) -> int:
+        if self._pump is None:
+            return super().write(text)
+        self._pump.put(text.replace("\n", os.linesep).encode(self.encoding, self.errors or "strict"))
+        return len(text)
 
     def _remembering(self, work: Callable[[], T]) -> T:
         try:
@@ -51,6 +84,21 @@ class Output(io.TextIOWrapper):
         except OSError as error:
             self.error = error
             raise
+
+
+class Messages(Output):
+    """Standard error, which nobody may read any more, or which is a file on a full disk: no reason to end."""
+
+    def write(self, text: str, /) -> int:
+        """Write if possible."""
+        with contextlib.suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write out what is held back if possible."""
+        with contextlib.suppress(OSError):
+            super().flush()
 
 
 def open_closed_streams() -> None:
@@ -67,8 +115,7 @@ def open_closed_streams() -> None:
 
 def say(failure: Failure) -> int:
     """Print a failure on stderr; its exit code."""
-    with contextlib.suppress(OSError):  # nothing reads it any more
-        print(f"mictape: {explained(failure)}", file=sys.stderr, flush=True)
+    print(f"mictape: {explained(failure)}", file=sys.stderr, flush=True)
     return failure.code
 
 
@@ -110,23 +157,28 @@ def explained(advice: Advice) -> str:
     return advice.explained(_OPTIONS.get(advice.action, "") if advice.action is not None else "")
 
 
+def _made(kind: type[AnyOutput], usual: TextIO) -> AnyOutput:
+    return kind(
+        usual.buffer,
+        encoding=usual.encoding,
+        errors="backslashreplace",  # not every encoding has every character, and no text is worth failing for
+        line_buffering=bool(usual.line_buffering),
+        write_through=getattr(usual, "write_through", False),
+    )
+
+
 def watched(run: Callable[[], int]) -> int:
     """Run a command line; its exit code, or that of the failure when stdout could not be written.
 
     A reader that has gone, as `head` does or a closed terminal, is no failure.
     """
     open_closed_streams()
-    usual = sys.stdout
-    if not isinstance(usual, io.TextIOWrapper):  # a test has replaced it
+    usual: TextIO = sys.stdout
+    usual_messages: TextIO = sys.stderr
+    if not all(isinstance(each, io.TextIOWrapper) for each in (usual, usual_messages)):  # a test has replaced them
         return run()
     is_terminal = usual.isatty()  # asked now: one that is closed is none any more
-    sys.stdout = output = Output(
-        cast("BinaryIO", usual.buffer),  # pyright: ignore[reportUnknownMemberType]  (isinstance knows no type arguments)
-        encoding=usual.encoding,
-        errors="backslashreplace",  # not every encoding has every character, and no text is worth failing for
-        line_buffering=usual.line_buffering,
-        write_through=usual.write_through,
-    )
+    sys.stdout, sys.stderr = output, messages = _made(Output, usual), _made(Messages, usual_messages)
     try:
         code = run()
         with contextlib.suppress(OSError):
@@ -135,10 +187,19 @@ def watched(run: Callable[[], int]) -> int:
         sys.stdout = usual
     if output.error is None:
         output.detach()
-        return code
-    # Python would try to write the rest once more at its exit, and complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), usual.fileno())
-    if isinstance(output.error, BrokenPipeError) or (is_terminal and output.error.errno == EIO):
-        return code
-    what = f"The output cannot be written: {(output.error.strerror or str(output.error)).lower()}"
-    return say(Failure(what, "Free some space, or write it somewhere else"))
+    else:
+        _end(usual)
+        if not (isinstance(output.error, BrokenPipeError) or (is_terminal and output.error.errno == EIO)):
+            what = f"The output cannot be written: {(output.error.strerror or str(output.error)).lower()}"
+            code = say(Failure(what, "Free some space, or write it somewhere else"))
+    sys.stderr = usual_messages
+    if messages.error is None:
+        messages.detach()
+    else:
+        _end(usual_messages)
+    return code
+
+
+def _end(stream: TextIO) -> None:
+    """Python would try to write the rest once more at its exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
