@@ -131,14 +131,14 @@ async def _do(job: "Job | _File", where: Places, settings: Settings, streams: St
         job = replace(job.job, specs=await specs_of(job.name, job.pace, apart=job.apart))
     recording = Recording(where, replace(settings, keep=job.keep), job.policy)
     try:
-        return await _record(recording, job)
+        return await _record(recording, job, streams)
     finally:
         if job.greeting and recording.saved is not None:
             output.note(f"mictape: {recording.saved}")
 
 
-async def _record(recording: Recording, job: Job) -> int:
-    """Do one job with a recording; the exit code. Raises MictapeError."""
+async def _record(recording: Recording, job: Job, streams: Streams | None) -> int:
+    """Do one job with a recording, see `_do`; the exit code. Raises MictapeError."""
     async with recording:
         await recording.check()
         if job.specs:
