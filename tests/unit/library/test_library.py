@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from mictape.engines.base import Word
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
+from mictape.library.export import Document, Style
 from mictape.library.folders import TEMPORARY_PREFIX, is_alive
 from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
@@ -504,3 +505,13 @@ def test_a_page_of_the_list_reads_the_lines_of_its_own_sessions_only(store: Stor
     _many(store, range(101, 1001))
     sorted_only = 0 if order in ("newest", "oldest") else 900 * 5  # the others look at each title or length
     assert steps(store, page) < 1.2 * few + sorted_only
+
+
+def test_a_device_that_was_recorded_on_two_tracks_is_named_once(store: Store) -> None:
+    with store.create_session() as folder:
+        for number in (1, 2):
+            store.add_track(folder.session, TrackRecord(number, "You", "Yeti"))
+    session = store.session(folder.session)
+    assert session.devices == ("Yeti",)
+    document = Document(session, store.tracks(folder.session), [], Style())
+    assert dict(document.facts())["Recorded from"] == "Yeti (You)"

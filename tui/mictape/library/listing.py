@@ -11,7 +11,7 @@ SESSIONS: Final = f"""
            (SELECT coalesce(max(origin + samples), 0) FROM tracks WHERE session = sessions.key) AS samples,
            (SELECT count(*) FROM lines
             WHERE session = sessions.key AND version = sessions.version AND kind = {SPEECH:d}) AS lines,
-           (SELECT json_group_array(source) FROM tracks WHERE session = sessions.key) AS devices,
+           (SELECT json_group_array(DISTINCT source) FROM tracks WHERE session = sessions.key) AS devices,
            (SELECT json_group_array(engine) FROM (
                 SELECT json_extract(CAST(settings AS TEXT), '$.engine') AS engine
                 UNION SELECT engine FROM versions WHERE session = sessions.key

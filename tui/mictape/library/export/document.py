@@ -81,7 +81,7 @@ class Document:
             yield "Date", f"{started:%A}, {started.day} {started:%B %Y, %H:%M}"
             yield "Length", clock(self.session.samples)
         if self.tracks:
-            yield "Recorded from", ", ".join(one_line(_source(track)) for track in self.tracks)
+            yield "Recorded from", ", ".join(dict.fromkeys(one_line(_source(track)) for track in self.tracks))
         if self.engines:
             yield "Transcribed by", one_line(", ".join(self.engines))
 

@@ -15,7 +15,7 @@ from mictape.library.search import Hit
 from mictape.screens.library.rows import day_of, heading_row, hit_row, session_row
 from mictape.widgets.row_list import Row
 
-PAGE: Final = 100
+PAGE: Final = 50
 """Sessions that are read at once."""
 FULL: Final = 5_000
 """Rows at which a search stops: nobody reads more."""

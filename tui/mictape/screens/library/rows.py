@@ -69,7 +69,7 @@ def heading_row(session: SessionRecord, width: int, *, live: bool) -> list[Part]
     state, tone = state_of(session, live=live)
     room = width - cell_len(when) - (cell_len(state) + 2 if state else 0)
     name = name_of(session)
-    return [(fitted(name, min(room, cell_len(name) + 2)), "strong"), (when, "detail"), (state, tone)]
+    return [(f"{fitted(name, min(room - 2, cell_len(name)))}  ", "strong"), (when, "detail"), (state, tone)]
 
 
 def hit_row(hit: Hit, width: int) -> list[Part]:
