@@ -3,6 +3,8 @@
 from array import array
 from pathlib import Path
 
+from textual.widgets._footer import FooterKey
+
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
 from mictape.screens.device_picker import DevicePicker
@@ -10,6 +12,7 @@ from mictape.screens.main.playing import WORD_LEAD
 from mictape.session.own_playback import TAIL
 from mictape.session.state import State
 from mictape.settings import Settings
+from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import SLOT, SOUND, ScriptedEngine, words_in
@@ -122,3 +125,42 @@ async def test_what_mictape_plays_is_recorded_but_not_written_where_computer_sou
         tape = Tape.finished(app.session.folder.path, 2) if app.session is not None else None
         assert tape is not None
         assert words_in(array("h", tape.read(0, tape.samples))) == "w1 w7 w8 w7 w3", "the tape has all of it"
+
+
+async def test_the_pause_key_resumes_while_it_is_paused_and_says_so(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    async with on_fake_sound(home, sound, settings=Settings(device="Blue Yeti")) as (app, pilot):
+        await until_async(lambda: texts(app) == ["w1"])
+
+        def first_key() -> str:
+            return next((key.description for key in app._main.footer.query(FooterKey)), "")
+
+        await until_async(lambda: first_key() == "pause")
+        for shown in ("resume", "pause"):
+            await pilot.press("space")
+            await until_async(lambda shown=shown: first_key() == shown)
+
+
+async def test_the_next_line_has_the_sign_of_playing_when_it_is_played_instead(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1, 2))
+    async with on_fake_sound(home, sound, settings=Settings(device="Blue Yeti")) as (app, pilot):
+        await until_async(lambda: texts(app) == ["w1", "w2"])
+        await until_async(lambda: app._main.line is not None)
+        await pilot.press("p")
+        await until_async(lambda: len(sound.played) == 1)
+        await pilot.press("comma")
+        await until_async(lambda: len(sound.played) == 2)
+        await pilot.pause()
+        assert app._main.view.playing_id == app.transcript.id_at(0)
+
+
+async def test_names_of_tracks_stand_whole_before_their_meters(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti"), device("Headset")], words=(1,))
+    settings = Settings(device="Blue Yeti", also=("Headset",), names=("Anna Dealer", "The other one"))
+    async with on_fake_sound(home, sound, settings=settings) as (app, _):
+        await until_async(lambda: len(app._main.meters.children) == 2)
+
+        def rows() -> list[str]:
+            return [meter.render_line(0).text for meter in app._main.meters.query_children(LevelMeter)]
+
+        await until_async(lambda: [row[:14] for row in rows()] == ["Anna Dealer   ", "The other one "])

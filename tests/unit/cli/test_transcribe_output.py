@@ -89,3 +89,27 @@ def test_an_output_that_does_not_fit_several_files_is_refused(
     files = [str(sound(tmp_path / name)) for name in ("a.wav", "b.wav")]
     assert mictape(["transcribe", *files, *options]) == 2
     assert words in capsys.readouterr().err
+
+
+async def test_what_is_not_to_be_kept_needs_no_place_to_keep_it(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.touch()
+    async with Parrot(KEY).serve() as server:
+        options = ("--engine", "parrot", "--set", f"url={server.url}", str(sound(tmp_path / "x.wav")))
+        env = environment(PARROT_API_KEY=KEY, MICTAPE_HOME=str(place))
+        done = await started("transcribe", *options, env=env)
+        kept = await started("transcribe", "--keep", *options, env=env)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("second 1")
+    assert kept.code == 3
+    assert f"Nothing can be kept in {place}" in kept.err
+
+
+def test_a_library_in_what_is_no_folder_is_not_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "file"
+    place.touch()
+    monkeypatch.setenv("MICTAPE_HOME", str(place))
+    assert mictape(["sessions"]) == 3
+    assert f"{place} is not a folder" in capsys.readouterr().err

@@ -255,3 +255,15 @@ def test_the_only_track_is_found_by_the_name_that_its_lines_do_not_show() -> Non
     transcript.alone = "You"
     assert finish(Search(transcript, Matcher(parse("speaker:you")))) == [0]
     assert finish(Search(transcript, Matcher(parse("speaker:anna")))) == [1]
+
+
+def test_the_note_on_a_mark_is_found_also_when_it_comes_later() -> None:
+    transcript = said("one", "two", "three")
+    transcript.set_mark(transcript.id_at(0), "kickoff, which is a long note that is shortened where it is shown")
+    search = Search(transcript, Matcher(parse("kickoff")))
+    assert finish(search) == [transcript.id_at(0)]
+    assert finish(Search(transcript, Matcher(parse("where it is shown")))) == [transcript.id_at(0)]
+    transcript.set_mark(transcript.id_at(2), "second kickoff")
+    assert finish(search) == [transcript.id_at(0), transcript.id_at(2)]
+    transcript.set_mark(transcript.id_at(0), "")
+    assert finish(search) == [transcript.id_at(2)]

@@ -11,6 +11,7 @@ from textual.selection import Selection
 
 from mictape.transcript.layout import BLOCK
 from mictape.transcript.model import DIVIDER, GAP, NOTE, PartialText, Transcript
+from mictape.transcript.query import Matcher, parse
 from mictape.widgets.transcript_view import TranscriptView
 from support.transcript_app import SECOND, fill, shown
 
@@ -532,3 +533,25 @@ async def test_what_is_being_said_goes_on_with_its_paragraph_and_moves_nothing_w
         transcript.set_partial(0, PartialText(5 * SECOND, "So"))
         view.pull()
         assert screen(view)[4:6] == ["", "  00:00:05  Anna  So…"]
+
+
+async def test_page_up_goes_to_the_first_line_when_all_fits() -> None:
+    transcript = Transcript()
+    fill(transcript, 3)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("pageup")
+        assert view.cursor_id == transcript.id_at(0)
+
+
+async def test_what_is_found_in_the_note_on_a_mark_is_drawn_so() -> None:
+    transcript = Transcript()
+    fill(transcript, 3)
+    transcript.set_mark(transcript.id_at(1), "the kickoff")
+    async with shown(transcript) as (view, pilot):
+        view.search(Matcher(parse("kickoff")))
+        await pilot.pause()
+        view.pull()
+        assert view.cursor_id == transcript.id_at(1)
+        [part] = [part for part in view.render_line(1) if part.text == "kickoff"]
+        assert part.style is not None
+        assert part.style.reverse

@@ -8,8 +8,10 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 from mictape.audio.devices import Device
@@ -101,9 +103,25 @@ class Signals:
 
 def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
     """Carry out `listen`, `transcribe` or `sessions complete`; the exit code. Raises MictapeError."""
-    where.prepare()
-    set_up_log(where.log)
-    return asyncio.run(_run(arguments, where, settings))
+    keeps = {"listen": settings.keep, "transcribe": getattr(arguments, "keep", True)}.get(arguments.command, True)
+    with _writable(where, keeps=keeps) as writable:
+        set_up_log(writable.log)
+        return asyncio.run(_run(arguments, writable, settings))
+
+
+@contextmanager
+def _writable(where: Places, *, keeps: bool) -> Generator[Places]:
+    """Where things are kept; a temporary folder if that cannot be written and nothing is to be kept."""
+    with ExitStack() as stack:
+        try:
+            where.prepare()
+        except MictapeError:
+            if keeps:
+                raise
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="mictape-")))
+            where = replace(where, data=folder, state=folder)
+            where.prepare()
+        yield where
 
 
 async def _run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:

@@ -15,7 +15,7 @@ from mictape.library.low_confidence import unsure_spans, words_in
 from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.library.rows import storable, unpacked, unpacked_words
-from mictape.paths import is_there
+from mictape.paths import is_folder, is_there
 from mictape.transcript.model import NOTE, SPEECH
 from mictape.units import Span
 
@@ -59,6 +59,8 @@ class Reader:
         One that may only be read (another user's, on a read-only disk) is copied into memory.
         """
         there = is_there(path)
+        if not there and is_there(path.parent) and not is_folder(path.parent):
+            raise MictapeError(Failure(f"{path.parent} is not a folder", "Name another one in MICTAPE_HOME"))
         copy = there and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         return cls(path if there else None, sessions or path.parent / "sessions", copy=copy)
 

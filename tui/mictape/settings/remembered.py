@@ -84,7 +84,7 @@ def _recall(path: Path) -> tuple[Choices, dict[str, Any]]:
     try:
         values = toml(read_text(path))
         return msgspec.convert(values, Choices), values
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, not TOML, not the right types
         aside = path.with_name(f"{path.name}.broken")

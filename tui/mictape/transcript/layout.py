@@ -31,10 +31,13 @@ _NOTE_CHARACTERS: Final = 40
 
 def shown_text(text: str, note: str | None) -> str:
     """What stands in the rows of a line: its text, and behind it the note on its mark, shortened."""
-    if not note:
-        return text
-    short = note if len(note) <= _NOTE_CHARACTERS else note[: _NOTE_CHARACTERS - 1] + "…"
-    return f"{text}  » {short}"
+    short = note if note is None or len(note) <= _NOTE_CHARACTERS else note[: _NOTE_CHARACTERS - 1] + "…"
+    return noted_text(text, short)
+
+
+def noted_text(text: str, note: str | None) -> str:
+    """A line's text, and behind it the note on its mark: what is searched."""
+    return f"{text}  » {note}" if note else text
 
 
 class _Block:

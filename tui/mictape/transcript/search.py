@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left
 from typing import Final
 
+from mictape.transcript.layout import noted_text
 from mictape.transcript.model import Change, Transcript
 from mictape.transcript.query import Matcher, Query
 
@@ -155,6 +156,9 @@ class Search:
 
     def _look(self, ids: "array[int]", texts: list[str]) -> None:
         self.looked_at += len(ids)
+        marks = self._transcript.marks
+        if not marks.keys().isdisjoint(ids):
+            texts = [noted_text(text, marks.get(id)) for id, text in zip(ids, texts, strict=True)]
         self._put(self.matcher.keep(self._transcript, ids, texts))
 
     def _look_again(self) -> None:

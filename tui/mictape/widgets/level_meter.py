@@ -30,7 +30,7 @@ _RISING: Final = " ▁▂▃▄▅▆▇█"
 _HISTORY_ROW: Final = 2
 _FULL: Final = 8
 _NAME_CELLS: Final = 10
-"""More of a track's name is cut off."""
+"""A track's name takes as many cells at least; where it takes more than a quarter of the row, the rest is cut off."""
 _HISTORY_LABEL: Final = " last 10 s"
 
 History = Callable[[int, int], Sequence[float]]
@@ -251,8 +251,10 @@ class LevelMeter(SurvivesErrors, Widget):
 
     @property
     def _label(self) -> str:
-        """The track's name before the bar, as wide for every track; empty where it is not told."""
-        return set_cell_size(visible(self._name), _NAME_CELLS) + " " if self._name else ""
+        """The track's name before the bar; empty where it is not told."""
+        name = visible(self._name)
+        cells = max(_NAME_CELLS, min(cell_len(name), self.content_size.width // 4))
+        return set_cell_size(name, cells) + " " if name else ""
 
     @property
     def _wide(self) -> bool:

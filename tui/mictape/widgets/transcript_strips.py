@@ -132,13 +132,13 @@ class Look:
 
     def inked(self, line: Line, inks: Inks) -> list[tuple[Span, Style]]:
         """The characters that are drawn in styles of their own, besides that of all text; these may overlap."""
-        text = line.text
-        found = self.matcher.spans(text) if self.matcher is not None else []
-        inked = [(span, inks.unsure) for span in self.unsure]
+        text, shown = line.text, shown_text(line.text, line.mark)
+        found = self.matcher.spans(shown) if self.matcher is not None else []
+        inked = [((len(text), len(shown)), inks.note)]
+        inked += [(span, inks.unsure) for span in self.unsure]
         inked += [(span, inks.current if self.current else inks.hit) for span in found]
         if self.span is not None:
             inked.append(((self.span[0], min(self.span[1], len(text))), inks.selection))
-        inked.append(((len(text), len(shown_text(text, line.mark))), inks.note))
         return inked
 
 

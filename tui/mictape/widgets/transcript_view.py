@@ -261,8 +261,11 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self.to_start()
 
     def action_page_up(self) -> None:
-        """Scroll up by a screen less one row."""
-        self._scroll_by(-max(1, self._port.height - 1))
+        """Scroll up by a screen less one row; at the top, go to the first line."""
+        if self._port.top:
+            self._scroll_by(-max(1, self._port.height - 1))
+        else:
+            self.to_start()
 
     def action_page_down(self) -> None:
         """Scroll down by a screen less one row."""

@@ -24,6 +24,8 @@ class Playing:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._player: PlayerPort | None = None
+        self._played = 0
+        """How many lines have been played."""
         self.commands: Commands = {
             "play": self.play,
             "play_previous": self.play_previous,
@@ -78,9 +80,11 @@ class Playing:
         begin = line.start - LEAD if word is None else word - WORD_LEAD
         track = session.writer.track_of(line.id)
         start, end = (track.own_time(at) - track.tape.origin for at in (begin, line.end))
+        self._played += 1
+        played = self._played
         self._page.view.tell_playing(line.id)
         try:
             await player.play(track.tape.folder, track.number, max(0, start), end)
         finally:
-            if self._page.view.playing_id == line.id:  # else another line is played by now
+            if played == self._played:  # else another line is played by now, or this one again
                 self._page.view.tell_playing(None)

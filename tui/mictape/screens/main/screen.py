@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rich.cells import cell_len, set_cell_size
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -64,9 +65,13 @@ class MainScreen(TranscriptScreen):
         if len(self.meters.children) > max(len(levels), 1):
             self.meters.children[-1].remove()
         self.meters.set_class(len(levels) > 1, "-several")
+        self.footer.paused = paused
+        longest = max((cell_len(level.name) for level in levels), default=0)
         for widget, level in zip(self.meters.query_children(LevelMeter), levels, strict=False):
             widget.paused = paused
-            widget.pull(level.meter.reading, level.heard, name=level.name, history=level.meter.history)
+            widget.pull(
+                level.meter.reading, level.heard, name=set_cell_size(level.name, longest), history=level.meter.history
+            )
         self.show_text(status)
 
     @property

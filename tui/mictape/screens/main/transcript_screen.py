@@ -54,6 +54,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         self.view = TranscriptView(transcript, grows=self.GROWS)
         self.search_bar = SearchBar()
         self.status = StatusLine()
+        self.footer = KeyFooter()
         self.text = transcript
         """The text, also before the screen is there."""
         self._messages_row = 0
@@ -101,7 +102,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         yield self.status
         yield self.view
         yield self.search_bar
-        yield KeyFooter()
+        yield self.footer
 
     def on_mount(self) -> None:
         """The keys that move go to the text."""
