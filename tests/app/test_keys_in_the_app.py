@@ -55,7 +55,7 @@ async def test_an_engine_whose_key_was_refused_asks_for_another_one_and_goes_on(
 
             await until_async(lambda: isinstance(app.screen, DevicePicker))
             await pilot.press("enter")
-            await until_async(lambda: (now := app._recording.status()) and now.state is State.ENGINE_STOPPED)
+            await until_async(lambda: (now := recording_of(app).status()) and now.state is State.ENGINE_STOPPED)
             await pilot.press("e")
             await until_async(lambda: isinstance(app.screen, EnginePicker) and sees("soniox", "SONIOX_API_KEY"))
             await pilot.press("enter")
