@@ -15,7 +15,7 @@ from mictape.settings import Settings
 from servers.base import serve
 from servers.soniox import KEY, SonioxServer
 from support import file_keyring
-from support.app_driver import messages, on_fake_sound, texts
+from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.file_keyring import FileKeyring
 from support.scripted import words_in
 from support.sound_system import FakeSoundSystem
