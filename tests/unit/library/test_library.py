@@ -443,6 +443,17 @@ def test_a_damaged_library_is_a_sentence(path: Path) -> None:
         store.lines(store.session("last").id)
 
 
+def test_a_library_that_is_taken_away_is_a_sentence_until_it_is_put_back(path: Path) -> None:
+    with Store(path) as store, store.create_session() as folder:
+        away = path.rename(path.with_name("away.db"))
+        with refused(ExitCode.SOUND, "has been moved or deleted"):
+            store.add_line(folder.session, HELLO)
+        away.rename(path)
+        store.add_line(folder.session, HELLO)
+    with Store(path) as store:
+        assert len(store.lines(folder.session)) == 1
+
+
 def test_a_library_that_is_held_is_a_sentence(path: Path) -> None:
     with Store(path, busy_s=0.0) as store, store.create_session() as folder:
         db = sqlite3.connect(path, isolation_level=None)

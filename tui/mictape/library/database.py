@@ -27,6 +27,7 @@ A line takes a dozen of them. With SQLite's own thousand one line of a hundred w
 _NO_SHARED_MEMORY: Final = "SQLITE_IOERR_SHM"
 _DAMAGED_INDEX: Final = ("SQLITE_CORRUPT_VTAB", "SQLITE_CONSTRAINT")
 """What FTS5 says when its own rows contradict each other. A constraint of a table of ours has a longer name."""
+_GONE: Final = ("has been moved or deleted", "Put it back, or export the text")
 _MADE_AGAIN: Final = ("had a damaged search index, which has been made again", "Try again")
 
 _TROUBLES: Final = {
@@ -171,6 +172,8 @@ def transaction(db: sqlite3.Connection, path: Path | None) -> Generator[None]:
     When a search index turns out to be damaged it is made again; the error says so, and a second try succeeds.
     """
     with sqlite_errors(path):
+        if path is not None and not path.exists():  # SQLite would go on with the file that no name leads to any more
+            raise MictapeError(_failure(path, *_GONE))
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
