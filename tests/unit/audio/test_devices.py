@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mictape import subprocesses as children
 from mictape.audio import devices, listing
 from mictape.audio.devices import Device, find, list_devices, list_devices_now, pick
 from mictape.audio.listing import numbered
@@ -81,13 +82,13 @@ def test_a_folder_of_the_same_name_where_the_person_is_is_not_run(
     assert list_devices_now()[0].name == "Virtual_Mic"
 
 
-async def test_a_server_that_hangs_is_given_up_and_its_child_ended(
+def test_a_server_that_hangs_is_given_up_and_its_child_ended(
     pulse: PulseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     surround(monkeypatch, pulse.variables)
     pulse.process.send_signal(signal.SIGSTOP)  # it accepts, and never answers
     try:
-        for told in (await failure_of(0.5), failure_of_now(0.5)):
+        for told in (asyncio.run(failure_of(0.5)), failure_of_now(0.5)):
             assert told == "The sound system gave no list of its devices within 0.5 seconds"
     finally:
         pulse.process.send_signal(signal.SIGCONT)
@@ -103,6 +104,29 @@ def failure_of_now(timeout_s: float) -> str:
     with pytest.raises(MictapeError) as raised:
         list_devices_now(timeout_s)
     return raised.value.failure.what
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize("kills", [2, 3])
+def test_a_child_that_is_killed_is_replaced_but_not_for_ever(
+    kills: int, pulse: PulseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surround(monkeypatch, pulse.variables)
+    real = children.command
+    started: list[str] = []
+
+    def command(module: str, *arguments: str) -> list[str]:
+        started.append(module)
+        killed = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"]
+        return killed if len(started) <= kills else real(module, *arguments)
+
+    monkeypatch.setattr(children, "command", command)
+    if kills < 3:
+        assert list_devices_now()[0].name == "Virtual_Mic"
+    else:
+        with pytest.raises(MictapeError, match="could not be made"):
+            list_devices_now()
+    assert len(started) == 3
 
 
 async def test_cancelled_it_leaves_no_process(pulse: PulseServer, monkeypatch: pytest.MonkeyPatch) -> None:

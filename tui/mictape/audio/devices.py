@@ -76,6 +76,16 @@ async def list_devices(timeout_s: float = TIMEOUT_S) -> list[Device]:
     Raises:
         MictapeError: (`ExitCode.SOUND`) PortAudio is missing, nothing can be recorded, or the sound system hangs.
     """
+    status, out, err = -1, b"", b""
+    for _ in range(_STARTS):
+        status, out, err = await _answer(timeout_s)
+        if out or status >= 0:  # else a signal has ended it: perhaps not its own fault
+            break
+    return _listed(status, out, err)
+
+
+async def _answer(timeout_s: float) -> tuple[int, bytes, bytes]:
+    """The exit code of one child, and what it printed on stdout and stderr. Raises MictapeError."""
     process = await asyncio.create_subprocess_exec(
         *children.command(_MODULE),
         stdin=subprocess.DEVNULL,
@@ -94,28 +104,17 @@ async def list_devices(timeout_s: float = TIMEOUT_S) -> list[Device]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _listed(process.returncode, out, err)
+    return process.returncode or 0, out, err
 
 
 def list_devices_now(timeout_s: float = TIMEOUT_S) -> list[Device]:
     """`list_devices` for the command line, where no loop runs."""
-    try:
-        done = subprocess.run(
-            children.command(_MODULE),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=children.environment(),
-            start_new_session=True,
-            creationflags=children.CREATION_FLAGS,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MictapeError(_hangs(timeout_s)) from error
-    return _listed(done.returncode, done.stdout, done.stderr)
+    return asyncio.run(list_devices(timeout_s))
 
 
 _MODULE: Final = "mictape.audio.listing"
+_STARTS: Final = 3
+"""The list is given up when so many children were killed."""
 
 
 def _hangs(timeout_s: float) -> Failure:
@@ -123,7 +122,7 @@ def _hangs(timeout_s: float) -> Failure:
     return Failure(what, "Restart the sound server, or unplug a device that hangs")
 
 
-def _listed(status: int | None, out: bytes, err: bytes) -> list[Device]:
+def _listed(status: int, out: bytes, err: bytes) -> list[Device]:
     """Read what the child printed; its stderr goes to the log."""
     if err:
         _log.log(logging.ERROR if status else logging.DEBUG, "%s", err.decode(errors="replace"))
