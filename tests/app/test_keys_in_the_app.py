@@ -20,6 +20,7 @@ from support.file_keyring import FileKeyring
 from support.scripted import words_in
 from support.sound_system import FakeSoundSystem
 from support.waiting import until_async
+from support.widget_app import rows_of
 
 WRONG = "wrong-key-0123456789"
 
@@ -50,18 +51,18 @@ async def test_an_engine_whose_key_was_refused_asks_for_another_one_and_goes_on(
         async with on_fake_sound(home, sound, settings=settings, real_engines=True) as (app, pilot):
 
             def sees(*words: str) -> bool:
-                screen = app.export_screenshot().replace("&#160;", " ")
+                screen = "\n".join(rows_of(app))
                 return all(word in screen for word in words)
 
             await until_async(lambda: isinstance(app.screen, DevicePicker))
             await pilot.press("enter")
             await until_async(lambda: (now := recording_of(app).status()) and now.state is State.ENGINE_STOPPED)
             await pilot.press("e")
-            await until_async(lambda: isinstance(app.screen, EnginePicker) and sees("soniox", "SONIOX_API_KEY"))
+            await until_async(lambda: isinstance(app.screen, EnginePicker) and sees("● soniox", "Enter asks for"))
             await pilot.press("enter")
             await until_async(lambda: isinstance(app.screen, Ask))
             await pilot.press(*WRONG, "enter")
-            await until_async(lambda: sees("does not accept the key"))
+            await until_async(lambda: sees("does not accept the key", "Type another one"))
             assert not sees(WRONG)
             await pilot.press("escape")
             await until_async(lambda: isinstance(app.screen, EnginePicker))

@@ -68,9 +68,9 @@ def by_ffmpeg(folder: Path, samples: Samples, name: str, *options: str) -> Path:
     return path
 
 
-def beginning(recording: Path, seconds: int, path: Path) -> Path:
+def beginning(recording: Path, seconds: float, path: Path) -> Path:
     """The first seconds of a recording."""
     with wave.open(str(recording)) as whole, wave.open(str(path), "wb") as part:
         part.setparams(whole.getparams())
-        part.writeframes(whole.readframes(seconds * whole.getframerate()))
+        part.writeframes(whole.readframes(round(seconds * whole.getframerate())))
     return path

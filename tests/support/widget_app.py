@@ -1,6 +1,7 @@
 """A bare app for tests of widgets and screens: Mictape's themes, no timers, no session."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from textual.app import App, ComposeResult
 from textual.widget import Widget
@@ -29,9 +30,14 @@ class Stage(App[None]):
     @property
     def rows(self) -> list[str]:
         """What is on the screen, row by row."""
-        strips: Iterable[Iterable[tuple[str, object, object]]] = self.screen._compositor.render_strips()
-        return ["".join(text for text, _, _ in strip) for strip in strips]
+        return rows_of(self)
 
     def sees(self, words: str) -> bool:
         """Whether words are on the screen, in one row."""
         return any(words in row for row in self.rows)
+
+
+def rows_of(app: App[Any]) -> list[str]:
+    """What is on an app's screen, row by row."""
+    strips: Iterable[Iterable[tuple[str, object, object]]] = app.screen._compositor.render_strips()
+    return ["".join(text for text, _, _ in strip) for strip in strips]

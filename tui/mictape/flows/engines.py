@@ -7,7 +7,7 @@ from textual.screen import ModalScreen
 from mictape.credentials import standing_of
 from mictape.engines import catalog
 from mictape.engines.readiness import Readiness, Standing
-from mictape.failure import Advice, Failure
+from mictape.failure import Advice, Failure, MictapeError
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Download, Downloads
 from mictape.models.choice import suggestion
@@ -67,7 +67,12 @@ class EngineFlow:
             return standing
 
         async def give_key(name: str, key: str) -> None:
-            untried = await recording.log_in(name, key)
+            try:
+                untried = await recording.log_in(name, key)
+            except MictapeError as error:
+                if error.failure.needs_key:
+                    raise MictapeError(replace(error.failure, remedy="Type another one")) from error
+                raise
             new_keys.add(name)
             if untried is not None:
                 what = f"The key for {name} is kept and could not be tried: {untried.cause.what}"

@@ -14,6 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from mictape.engines.readiness import Readiness, Standing
+from mictape.failure import Failure
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
 
@@ -29,6 +30,14 @@ _COLOURS: Final = {
     Readiness.UNREACHABLE: "$warning",
     Readiness.NEEDS_KEY: "$warning",
 }
+
+
+class _Engines(OptionList):
+    """Keeps the row under the cursor in view when a longer note leaves it fewer rows."""
+
+    def on_resize(self) -> None:
+        """Scroll there."""
+        self.scroll_to_highlight()
 
 
 class EnginePicker(Question[str | None]):
@@ -71,7 +80,7 @@ class EnginePicker(Question[str | None]):
         """A title, the list, what stands in the way of the engine under the cursor, the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Engine"
-            yield OptionList(
+            yield _Engines(
                 *(Option(self._row(one), id=name) for name, one in self._known.items()),
                 id="engines",
                 markup=False,
@@ -130,10 +139,13 @@ class EnginePicker(Question[str | None]):
         self._wish = name if readiness is Readiness.LOOKING else ""
         if readiness in CHOOSABLE:
             self.dismiss(name)
-        elif readiness is Readiness.NEEDS_KEY and self._log_in is not None:
+        elif self._asks_for_key(self._known[name]) and self._log_in is not None:
             self.run_worker(self._ask_for_key(name, partial(self._log_in, name)), group="key", exclusive=True)
         else:
             self._explain(refused=not self._wish)
+
+    def _asks_for_key(self, standing: Standing) -> bool:
+        return standing.readiness is Readiness.NEEDS_KEY and self._log_in is not None
 
     async def _ask_for_key(self, name: str, log_in: Callable[[str], Awaitable[object]]) -> None:
         """Ask for the key of an engine; with one that was accepted it is used."""
@@ -156,13 +168,15 @@ class EnginePicker(Question[str | None]):
         """Say what stands in the way of the engine under the cursor."""
         option = self._list.highlighted_option
         standing = self._known.get(option.id or "") if option is not None else None
-        sentence = str(standing.failure) if standing is not None and standing.failure is not None else ""
+        failure = standing.failure if standing is not None else None
+        if failure is not None and standing is not None and self._asks_for_key(standing):
+            failure = Failure(failure.what, "Enter asks for one")
+        sentence = str(failure or "")
         if self._wish:
             sentence = f"Waiting to know whether {self._wish} is ready …"
         self._note.update(Content(sentence))
         self._note.set_class(refused, "-trouble")
         self._note.display = bool(sentence)
-        self.call_after_refresh(self._list.scroll_to_highlight)  # a longer note leaves the list fewer rows
 
     def _row(self, standing: Standing) -> Content:
         """Name, state, price; below them, what leaves the machine."""
