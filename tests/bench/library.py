@@ -27,7 +27,7 @@ from bench.report import MILLI, Part, Report
 from mictape.library.library import Store
 from mictape.library.query import parse
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
-from mictape.library.search import find
+from mictape.library.search import FIRST, find
 from mictape.units import RATE
 
 SESSIONS: Final = int(os.environ.get("MICTAPE_BENCH_SESSIONS", "200"))
@@ -39,7 +39,7 @@ LONGEST_LINE: Final = 14
 """Words."""
 SEED: Final = 20261126
 SCREEN: Final = 50
-"""Sessions or hits that a screen has room for."""
+"""Sessions that a screen has room for."""
 TIMES: Final = 25
 """How often a search is repeated."""
 FIRST_HITS: Final = 5_000
@@ -190,7 +190,7 @@ def searching(report: Report) -> None:
             report.add_delays(f"first hits, {kind}", _timed(lambda: find(store, query)), note)  # noqa: B023 (called at once)
             if kind in ("common", "in a thousandth", "rare"):
                 ours = _timed(lambda: find(store, query), times=5)  # noqa: B023
-                fts = _timed(lambda: _alone(alone, typed, SCREEN), times=5)  # noqa: B023
+                fts = _timed(lambda: _alone(alone, typed, FIRST), times=5)  # noqa: B023
                 report.add(f"first hits, {kind} : FTS5 alone", min(ours) / min(fts), "×", "the fastest of five each")
         for each in library.wanted:
             _all_hits(report, library, store, alone, each)

@@ -16,8 +16,10 @@ from mictape.library.words import places_of, search_words
 from mictape.transcript.model import NOTE, SPEECH, Kind, voice_of
 from mictape.units import RATE, Span
 
+FIRST: Final = 20
+"""Lines of the first page: about what a screen has room for, so that they come soon."""
 PAGE: Final = 50
-"""Lines that are found at a time."""
+"""Lines of every other page."""
 PIECE: Final = 20_000
 """Lines that are searched at first where a filter may leave most of them out."""
 BUDGET_S: Final = 0.02
@@ -81,14 +83,14 @@ class Page(msgspec.Struct, frozen=True):
     """Asks for the next page; None when this is the last one. A page may have few hits, or none, and yet not be it."""
 
 
-def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: int = PAGE) -> Page:
+def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: int | None = None) -> Page:
     """Search titles, tags and marks' notes, then lines, page by page.
 
     Args:
         store: The library.
         query: What to search for.
         page: `following` of the page before; None: the first page, which also has titles, tags and marks.
-        limit: How many lines a page has at most.
+        limit: How many lines the page has at most; None: `FIRST` or `PAGE`.
 
     Raises:
         MictapeError: (`ExitCode.SOUND`) the library cannot be read.
@@ -99,7 +101,7 @@ def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: i
     scope = _Scope(_sessions(store, query, voices), voices)
     if scope.sessions == []:
         return Page((), None)
-    rows, following = _lines(store, query, scope, page, limit)
+    rows, following = _lines(store, query, scope, page, limit or (FIRST if page is None else PAGE))
     found = [] if page is not None or query.of_lines or not query.terms else _labels(store, query, scope.sessions)
     found += [(row["session"], _line_hit(store, row, query)) for row in rows]
     return Page(tuple(_grouped(store, found)), following)
