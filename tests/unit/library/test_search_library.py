@@ -198,7 +198,7 @@ def test_a_filter_that_leaves_most_out_is_searched_piece_by_piece(
     monkeypatch.setattr(search, "PIECE", 7)
     found, page, pages = list[int | None](), None, 0
     while page is not None or not pages:
-        result = find(store, parse(typed), page=page)
+        result = find(store, parse(typed), page=page, limit=50)
         found += [hit.line for group in result.sessions for hit in group.hits]
         page, pages = result.following, pages + 1
     assert sorted(found, key=str) == ([3] if "speaker" in typed or "marked" in typed else sorted(range(40), key=str))
