@@ -1,5 +1,6 @@
 """Text from elsewhere is cleaned where it comes in."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mictape.audio.devices import Device
 from mictape.audio.source_spec import FileSource
 from mictape.engines.base import Notice
 from mictape.failure import Failure
-from mictape.plain_text import one_line, visible
+from mictape.plain_text import one_line, safe_json, visible
 
 HOSTILE = (
     "Head \x1b[31mset \x1b]0;PWNED\a \x9b2J [bold]x[/bold] \u202eabc\u202c \u2066d\u2069 line\nbreak\r\u2028\x85\x7f"
@@ -45,3 +46,11 @@ def test_failures_devices_and_notices_are_clean_from_the_start() -> None:
     for text in (str(failure), device.name, device.id, device.host_api, sent.name, Notice(HOSTILE).text, file.name):
         assert obeyed(text) == set()
     assert device.target == HOSTILE, "what opens the device stays as it is"
+
+
+def test_json_has_an_escape_for_whatever_a_terminal_obeys() -> None:
+    value = "a\x1b]0;title\x07 \x7f\x9b31m \u202eabc\u2066 \u2028 é 日本"
+    written = safe_json(json.dumps(value, ensure_ascii=False))
+    assert written.isprintable()
+    assert "é 日本" in written
+    assert json.loads(written) == value

@@ -5,11 +5,13 @@ A terminal obeys control characters: such a text could set its title, fill the c
 
 from typing import Final
 
+_C1: Final = range(0x80, 0xA0)
+_DIRECTIONS: Final = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+
 _OBEYED: Final[dict[int, int]] = {
     **{code: 0x2400 + code for code in range(0x20)},
     0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
-    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
+    **dict.fromkeys((*_C1, *_DIRECTIONS), 0xFFFD),
     **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD),
 }
 """What a terminal would obey, or could not be sent, to what stands for it; always one character for one.
@@ -29,6 +31,9 @@ to hyphens."""
 _ONE_LINE: Final = {**_OBEYED, **dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), 0x20)}
 """For lines of output and for sentences: a space for what begins a line or jumps."""
 
+_ESCAPED: Final = {code: f"\\u{code:04x}" for code in (0x7F, *_C1, *_DIRECTIONS, 0x2028, 0x2029)}
+"""For JSON, which does not ask for these to be escaped; some programs break lines at the last two."""
+
 
 def visible(text: str) -> str:
     """The text with everything a terminal might obey made visible; as long as before, character by character."""
@@ -38,3 +43,8 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """Text as one line in which nothing is obeyed by a terminal; all line breaks and tabs become spaces."""
     return text if text.isprintable() else text.translate(_ONE_LINE)
+
+
+def safe_json(text: str) -> str:
+    """The same JSON, with an escape for each character that a terminal might obey."""
+    return text.translate(_ESCAPED)

@@ -1,5 +1,6 @@
 """What is made of the parser: completion, as the shells take it, the manual page; presets, the demonstration."""
 
+import json
 import logging
 import shutil
 import subprocess
@@ -32,8 +33,8 @@ def test_a_shell_accepts_it(shell: str, home: Path, capsys: pytest.CaptureFixtur
 
 def test_a_preset_is_a_command_unless_there_is_one_of_its_name(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    config.write_text('[presets.meeting]\n[presets.listen]\n[presets."--x"]\n')
-    assert preset_names(config) == ["meeting", "listen"]
+    config.write_text('[presets.meeting]\n[presets.listen]\n[presets."--x"]\n[presets.besprechung-2]\n')
+    assert preset_names(config) == ["meeting", "listen", "besprechung-2"]
     top = parser(preset_names(config))
     assert top.parse_args(["meeting"]).preset == "meeting"
     assert not hasattr(top.parse_args(["listen"]), "preset")
@@ -107,3 +108,18 @@ def test_options_say_how_much_is_printed_and_logged(
     assert "DEBUG mictape.audio: details of [key]" in capsys.readouterr().err
     started(["-v"], monkeypatch)
     assert mictape(["search", "--log-level", "loud", "x"]) == 2
+
+
+@pytest.mark.parametrize("name", ["50%", "%(prog)x", "$(touch x)", "`touch x`", "a;b", "a\nb", "\x1b]0;x", "a b"])
+def test_a_preset_that_a_shell_or_the_help_would_expand_is_no_command(
+    name: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text(f"[presets.{json.dumps(name)}]\nkeep = false\n")
+    assert mictape(["--help"]) == 0
+    assert mictape(["completion", "bash"]) == 0
+    said = capsys.readouterr()
+    assert not said.err
+    assert f"presets.{name}" not in said.out
+    assert preset_names(home / "config.toml") == []
+    assert mictape(["--preset", name, "config", "show"]) == 0

@@ -4,9 +4,11 @@ import argparse
 import json
 import os
 
+from mictape.cli import output
 from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
 from mictape.failure import ExitCode
 from mictape.paths import PRIVATE_FILE, Places, make_folder
+from mictape.plain_text import safe_json
 from mictape.settings import DECLARATIONS, ChosenDevice, Origin, Settings
 from mictape.settings.document import mistake
 from mictape.settings.documentation import example
@@ -33,17 +35,10 @@ def _show(arguments: argparse.Namespace, where: Places) -> int:
         for key, value in options.items()
     ]
     if arguments.json:
-        print(
-            json.dumps(
-                [dict(zip(("name", "value", "origin"), row, strict=True)) for row in rows],
-                indent=2,
-                ensure_ascii=False,
-                default=str,
-            )
-        )
+        print(output.as_json([dict(zip(("name", "value", "origin"), row, strict=True)) for row in rows]))
         return ExitCode.DONE
     for name, value, origin in rows:
-        print(f"{name:<18} {json.dumps(value, ensure_ascii=False, default=str):<22} {origin}")
+        print(f"{name:<18} {safe_json(json.dumps(value, ensure_ascii=False, default=str)):<22} {origin}")
     return ExitCode.DONE
 
 

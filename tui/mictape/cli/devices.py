@@ -2,6 +2,7 @@
 
 import argparse
 
+from mictape.cli import output
 from mictape.cli.options import Commands
 from mictape.failure import ExitCode
 from mictape.paths import Places
@@ -21,7 +22,7 @@ def _devices(arguments: argparse.Namespace, where: Places) -> int:
 
     devices = list_devices_now()
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(devices), indent=2).decode())
+        print(output.as_json(msgspec.to_builtins(devices)))
         return ExitCode.DONE
     for device in devices:
         marks = ", ".join(

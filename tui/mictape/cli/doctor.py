@@ -1,7 +1,6 @@
 """The command `doctor`: what is here and what is missing, to paste into a bug report. It tells no secrets."""
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -14,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mictape import __version__
+from mictape.cli import output
 from mictape.cli.options import Commands, settings_of
 from mictape.failure import ExitCode, MictapeError, discreet
 from mictape.paths import Places
@@ -52,7 +52,7 @@ def _doctor(arguments: argparse.Namespace, where: Places) -> int:
     findings = list(_looked(arguments, where))
     if arguments.json:
         rows = [{"part": each.part, "name": each.name, "value": each.value, "ok": each.ok} for each in findings]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(output.as_json(rows))
         return ExitCode.DONE
     part = ""
     for each in findings:

@@ -1,11 +1,11 @@
 """The commands `engines`, `login` and `logout`."""
 
 import argparse
-import json
 import os
 import sys
 from typing import TYPE_CHECKING
 
+from mictape.cli import output
 from mictape.cli.options import Commands, add_settings, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
@@ -55,7 +55,7 @@ def _engines(arguments: argparse.Namespace, where: Places) -> int:
 
     known = asyncio.run(look())
     if arguments.json:
-        print(json.dumps([_as_json(one) for one in known], indent=2, ensure_ascii=False))
+        print(output.as_json([_as_json(one) for one in known]))
     else:
         for one in known:
             if one.readiness is not Readiness.READY:

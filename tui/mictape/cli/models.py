@@ -89,7 +89,7 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
     elif not arguments.all:
         shown = [model for model in catalogue.models if store.find(model) or store.begun(model)]
     if arguments.json:
-        print(json.dumps([_as_json(model, store) for model in shown], indent=2, ensure_ascii=False))
+        print(output.as_json([_as_json(model, store) for model in shown]))
         return ExitCode.DONE
     for model in shown:
         print("\n".join(row(model, store)))

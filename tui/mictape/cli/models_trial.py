@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from mictape.cli import output
 from mictape.cli.models import here
 from mictape.cli.options import settings_of
 from mictape.engines import catalog
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, where: Places) -> int:
     speed = sum(one.took_s for one in tried) / sum(one.seconds for one in tried)
     store.note_measured(model.name, speed)
     if arguments.json:
-        print(json.dumps([_as_json(one) for one in tried], indent=2, ensure_ascii=False))
+        print(output.as_json([_as_json(one) for one in tried]))
     else:
         print("\n".join((*table(tried), "", verdict(model.name, tried, speed))))
     return ExitCode.DONE

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import os
 import sys
@@ -10,6 +11,7 @@ from errno import EIO
 from typing import Final, Protocol, TextIO, TypeVar
 
 from mictape.failure import Action, Advice, Failure
+from mictape.plain_text import safe_json
 from mictape.terminal import DiscreetFormatter
 
 T = TypeVar("T")
@@ -130,6 +132,19 @@ def shows_progress() -> bool:
     return not _quiet and sys.stderr.isatty()
 
 
+class _Printing(logging.Handler):
+    """Prints the log on standard error, whichever that is then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message."""
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
+def as_json(value: object) -> str:
+    """A value as JSON to print."""
+    return safe_json(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
 def set_verbosity(*, quiet: bool, verbose: bool, log_level: str | None) -> None:
     """Obey `--quiet`, `--verbose` and `--log-level`."""
     global _quiet  # noqa: PLW0603  (one standard error, one decision about it)
@@ -137,7 +152,7 @@ def set_verbosity(*, quiet: bool, verbose: bool, log_level: str | None) -> None:
     log = logging.getLogger("mictape")
     log.handlers.clear()
     log.setLevel((log_level or ("debug" if verbose else "info")).upper())
-    handler = logging.StreamHandler()
+    handler = _Printing()
     if verbose:
         handler.setFormatter(DiscreetFormatter("%(levelname)s %(name)s: %(message)s"))
         log.addHandler(handler)

@@ -7,6 +7,7 @@ The full screen is started without any of these modules: it takes options only, 
 
 import argparse
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -59,6 +60,10 @@ class _OptionsOnly(argparse.ArgumentParser):
         raise _CommandError
 
 
+_COMMAND: Final = re.compile(r"\w[\w.-]*")
+"""Names with other characters would be expanded by a shell that completes them, or by argparse in its help."""
+
+
 def parse(argv: Sequence[str], config: Path) -> argparse.Namespace:
     """Parse a command line; without a command, the modules of the commands are not even imported.
 
@@ -102,13 +107,16 @@ def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
 
 
 def preset_names(path: Path) -> list[str]:
-    """The names of the presets in `config.toml`; none when it is broken, which `settings.load` reports."""
+    """The names of the presets in `config.toml` that can be commands; the others are for `--preset` only.
+
+    None when the file is broken, which `settings.load` reports.
+    """
     try:
         presets = toml(read_text(path)).get(PRESETS, {})
     except (OSError, ValueError):
         return []
     names = list(cast("dict[str, object]", presets)) if isinstance(presets, dict) else []
-    return [name for name in names if name and not name.startswith("-")]
+    return [name for name in names if _COMMAND.fullmatch(name)]
 
 
 def _add_options(top: argparse.ArgumentParser) -> None:

@@ -38,7 +38,8 @@ Settings that are chosen together. With
     language = "en"
 
 `mictape meeting` starts with all of them, and `mictape listen --preset meeting` does so without the screen. A preset
-takes every setting above; it goes before the environment, and options go before it.
+takes every setting above; it goes before the environment, and options go before it. A name is a command when it has
+nothing but letters, digits, `.`, `-` and `_`; any name goes with `--preset`.
 
 ## `[engines.NAME]`
 

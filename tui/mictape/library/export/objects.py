@@ -12,13 +12,11 @@ import msgspec
 from mictape.engines.base import Word
 from mictape.library.export.document import Document
 from mictape.library.records import NO_LINE, LineRecord, TrackRecord
+from mictape.plain_text import safe_json
 from mictape.transcript.model import SPEECH, Kind, PartialText
 from mictape.units import RATE
 
 VERSION: Final = 1
-
-_UNSAFE_IN_JSON: Final = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
-"""JSON itself does not ask for these to be escaped; terminals obey some, and some programs break lines at others."""
 
 
 _EVENTS: Final[Mapping[Kind, Literal["note", "gap", "hole", "divider"]]] = {
@@ -252,4 +250,4 @@ def to_json(value: object, indent: int = 0) -> str:
     """A value as JSON that no terminal obeys; on one line without `indent`."""
     packed = msgspec.json.encode(value)
     text = (msgspec.json.format(packed, indent=indent) if indent else packed).decode()
-    return text.translate(_UNSAFE_IN_JSON)
+    return safe_json(text)
