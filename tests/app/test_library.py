@@ -292,6 +292,7 @@ async def test_leaving_ends_transcribing_again_and_changes_nothing(home: Path) -
         await until_async(lambda: isinstance(app.screen, VersionsScreen))
         await with_other_engine(app, pilot)
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "transcribing, 0 %"))
+    assert app.recording is not None and app.recording.beside.given_up == ["Session number 0"]
     with Store(home / "library.db", home / "sessions") as store:
         assert len(store.lines(id)) == 4 and store.session(id).state == "closed"
         store.hold_session(id).release()

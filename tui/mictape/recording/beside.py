@@ -68,6 +68,8 @@ class Transcriptions:
         self._listening = listening
         self._turn = asyncio.Lock()
         self._running: dict[str, Transcription] = {}
+        self.given_up: list[str] = []
+        """The names of the sessions that were not finished when it was closed."""
 
     def of(self, session: str) -> Transcription | None:
         """What is done with this session, by its id; None when nothing is."""
@@ -108,6 +110,7 @@ class Transcriptions:
 
     async def close(self) -> None:
         """Cancel all of them."""
+        self.given_up += [name_of(each.session) for each in self._running.values()]
         for session in list(self._running):
             await self.cancel(session)
 
