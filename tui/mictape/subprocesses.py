@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from subprocess import PIPE
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
 
 CREATION_FLAGS: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
@@ -47,3 +51,41 @@ def appending_to(log: Path | None) -> Generator[int]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+async def start(
+    module: str,
+    *arguments: str,
+    stdin: int | None = PIPE,
+    stdout: int = PIPE,
+    stderr: int | Path | None = None,
+    extra: Mapping[str, str] | None = None,
+    pass_fds: Collection[int] = (),
+) -> "Process":
+    """Start a module of this package as a child process.
+
+    Args:
+        module: Its name: `mictape.vad.process`.
+        arguments: For its command line.
+        stdin: As for `asyncio.create_subprocess_exec`; None: that of this process.
+        stdout: As for `asyncio.create_subprocess_exec`.
+        stderr: The same, or a log that it is appended to; None: nowhere.
+        extra: Variables of its environment besides those of this process.
+        pass_fds: Descriptors that it inherits.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    import asyncio  # not every process that imports this has a loop
+
+    with appending_to(stderr if isinstance(stderr, Path) else None) as log:
+        return await asyncio.create_subprocess_exec(
+            *command(module, *arguments),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr if isinstance(stderr, int) else log,
+            env=environment(extra),
+            pass_fds=pass_fds,
+            start_new_session=True,
+            creationflags=CREATION_FLAGS,
+        )

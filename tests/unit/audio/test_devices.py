@@ -279,7 +279,7 @@ def test_nothing_to_record_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "msgspec.py").write_text("raise SystemExit(7)\n")
-    monkeypatch.setattr(devices.children, "environment", lambda: os.environ | {"PYTHONPATH": str(tmp_path)})
+    monkeypatch.setattr(devices.subprocesses, "environment", lambda *_: os.environ | {"PYTHONPATH": str(tmp_path)})
     assert "list of sound devices" in failure_of_now(20)
 
 

@@ -127,9 +127,7 @@ async def test_killed_it_is_started_again_and_looks_at_the_same(server: PulseSer
 
 async def test_a_probe_that_cannot_run_is_given_up_quietly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "msgspec.py").write_text("raise SystemExit(7)\n")
-    monkeypatch.setattr(
-        "mictape.audio.device_monitor.children.environment", lambda _: os.environ | {"PYTHONPATH": str(tmp_path)}
-    )
+    monkeypatch.setattr("mictape.subprocesses.environment", lambda _: os.environ | {"PYTHONPATH": str(tmp_path)})
     monkeypatch.setattr("mictape.audio.device_monitor.BACK_OFF_S", 0.01)
     assert [event async for event in DeviceMonitor()] == []
 

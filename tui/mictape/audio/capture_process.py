@@ -13,7 +13,7 @@ from typing import Final, Literal, Self
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.audio.messages import Message
 from mictape.audio.source_spec import SourceSpec, StdinSource, descriptors_of, options_of, variables_of
 
@@ -60,22 +60,16 @@ class CaptureProcess:
             twins: The targets of other devices of the same name, none of which is the one to record.
             log: What its stderr is appended to.
         """
-        with children.appending_to(log) as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *children.command(
-                    "mictape.audio.capture.process",
-                    *("--folder", str(folder), "--track", str(track), "--after", after),
-                    *options_of(spec),
-                    *(f"--twin={target}" for target in twins),
-                ),
-                stdin=None if isinstance(spec, StdinSource) else PIPE,
-                stdout=PIPE,
-                stderr=stderr,
-                env=children.environment(variables_of(spec)),
-                pass_fds=descriptors_of(spec),
-                start_new_session=True,
-                creationflags=children.CREATION_FLAGS,
-            )
+        process = await subprocesses.start(
+            "mictape.audio.capture.process",
+            *("--folder", str(folder), "--track", str(track), "--after", after),
+            *options_of(spec),
+            *(f"--twin={target}" for target in twins),
+            stdin=None if isinstance(spec, StdinSource) else PIPE,
+            stderr=log,
+            extra=variables_of(spec),
+            pass_fds=descriptors_of(spec),
+        )
         return cls(process)
 
     async def receive(self) -> Message | None:

@@ -6,7 +6,7 @@ started again, and when that does not help, there are no levels and everything e
 
 import asyncio
 import logging
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.audio.devices import Device, Listing
 from mictape.failure import Failure
 
@@ -105,16 +105,8 @@ class DeviceMonitor:
             pipe.write(_encoder.encode(order) + b"\n")
 
     async def _start(self) -> Process:
-        with children.appending_to(self._log) as stderr:
-            return await asyncio.create_subprocess_exec(
-                *children.command("mictape.audio.probe"),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=stderr,
-                env=children.environment({"JACK_NO_START_SERVER": "1"}),
-                start_new_session=True,
-                creationflags=children.CREATION_FLAGS,
-            )
+        extra = {"JACK_NO_START_SERVER": "1"}
+        return await subprocesses.start("mictape.audio.probe", stderr=self._log, extra=extra)
 
 
 async def _end(process: Process) -> None:

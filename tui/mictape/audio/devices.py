@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.audio.packages import PORTAUDIO, install_command
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.plain_text import one_line
@@ -86,15 +86,7 @@ async def list_devices(timeout_s: float = TIMEOUT_S) -> list[Device]:
 
 async def _answer(timeout_s: float) -> tuple[int, bytes, bytes]:
     """The exit code of one child, and what it printed on stdout and stderr. Raises MictapeError."""
-    process = await asyncio.create_subprocess_exec(
-        *children.command(_MODULE),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=children.environment(),
-        start_new_session=True,
-        creationflags=children.CREATION_FLAGS,
-    )
+    process = await subprocesses.start(_MODULE, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         async with asyncio.timeout(timeout_s):
             out, err = await process.communicate()

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.failure import Failure, MictapeError
 
 TIMEOUT_S: Final = 60.0
@@ -38,15 +38,7 @@ async def file_info(path: Path) -> FileInfo:
     Raises:
         MictapeError: (`ExitCode.SOUND`) it is no sound that can be read.
     """
-    process = await asyncio.create_subprocess_exec(
-        *children.command("mictape.audio.file_info", "--", str(path)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=children.environment(),
-        start_new_session=True,
-        creationflags=children.CREATION_FLAGS,
-    )
+    process = await subprocesses.start("mictape.audio.file_info", "--", str(path), stdin=subprocess.DEVNULL)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             said, _ = await process.communicate()

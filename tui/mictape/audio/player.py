@@ -5,12 +5,11 @@ ends. It may be killed at any time, and ends when its command pipe closes. Recor
 """
 
 import argparse
-import asyncio
 import os
 import signal
 import sys
 import threading
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.audio.messages import Failed
 from mictape.failure import Failure, MictapeError
 from mictape.units import RATE
@@ -54,16 +53,8 @@ class Player:
         What was played until now is stopped. Raises MictapeError when it cannot be played.
         """
         self.stop()
-        with children.appending_to(self._log) as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *children.command("mictape.audio.player", str(folder), str(track), str(start), str(end)),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=stderr,
-                env=children.environment(),
-                start_new_session=True,
-                creationflags=children.CREATION_FLAGS,
-            )
+        what = (str(folder), str(track), str(start), str(end))
+        process = await subprocesses.start("mictape.audio.player", *what, stderr=self._log)
         self.stop()  # another one may have been started meanwhile
         self._process = process
         try:

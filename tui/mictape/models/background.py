@@ -88,15 +88,8 @@ class Downloads:
     async def _run(self, download: Download) -> None:
         arguments = ("models", "install", download.model.name, "--json", "--yes", *self._options)
         try:
-            process = download.process = await asyncio.create_subprocess_exec(
-                *subprocesses.command("mictape", *arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=subprocesses.environment(),
-                start_new_session=True,
-                creationflags=subprocesses.CREATION_FLAGS,
-            )
+            process = await subprocesses.start("mictape", *arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            download.process = process
         except OSError as error:
             what = f"The download could not be started: {error.strerror or error}"
             download.failure = Failure(what, "Close other programs and try again", ExitCode.ENGINE)

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 
 AFTER_S: Final = 60.0
 """A recording has begun by then: models are loaded and the screen is drawn."""
@@ -19,16 +19,8 @@ async def pack_when_idle(sessions: Path, log: Path, after_s: float = AFTER_S) ->
     Cancelled, it ends the process, which may happen at any moment; what fails is in the log, since nothing is lost.
     """
     await asyncio.sleep(after_s)
-    with children.appending_to(log) as stderr:
-        process = await asyncio.create_subprocess_exec(
-            *children.command("mictape.library.sound_storage", str(sessions)),
-            stdin=PIPE,  # it ends with this process
-            stdout=DEVNULL,
-            stderr=stderr,
-            env=children.environment(),
-            start_new_session=True,
-            creationflags=children.CREATION_FLAGS,
-        )
+    # It ends with this process, by the end of its stdin.
+    process = await subprocesses.start("mictape.library.sound_storage", str(sessions), stdout=DEVNULL, stderr=log)
     try:
         if status := await process.wait():
             logging.getLogger(__name__).warning("packing finished sessions ended with status %d", status)

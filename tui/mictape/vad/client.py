@@ -6,13 +6,12 @@ when it has ended or does not answer, the answer is None, "not known"; the log h
 
 import asyncio
 import logging
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.intervals import Interval
 
 HEAD: Final = Struct("<II")
@@ -86,16 +85,9 @@ class Listening:
         if self._broken or self._process is not None:
             return None if self._broken else self._process
         try:
-            with children.appending_to(self._log) as stderr:
-                self._process = await asyncio.create_subprocess_exec(
-                    *children.command("mictape.vad.process"),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=children.environment(children.ONE_THREAD),
-                    start_new_session=True,
-                    creationflags=children.CREATION_FLAGS,
-                )
+            self._process = await subprocesses.start(
+                "mictape.vad.process", stderr=self._log, extra=subprocesses.ONE_THREAD
+            )
         except OSError as error:
             self._give_up(f"could not be started: {error}")
             return None

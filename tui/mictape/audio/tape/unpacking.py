@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.audio.tape.files import TapeError
 from mictape.failure import Failure
 
@@ -53,13 +53,13 @@ class Unpacker:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
-            children.command("mictape.audio.tape.unpacking"),
+            subprocesses.command("mictape.audio.tape.unpacking"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=children.environment(),
+            env=subprocesses.environment(),
             start_new_session=True,
-            creationflags=children.CREATION_FLAGS,
+            creationflags=subprocesses.CREATION_FLAGS,
         )
         weakref.finalize(self, _end, process)
         return process

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from mictape import subprocesses as children
+from mictape import subprocesses
 from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Partial, Received, Unrecognized
 from mictape.engines.local import ipc
 from mictape.engines.local.spec import ModelSpec, to_text
@@ -62,16 +61,10 @@ class ModelProcess:
             *options: More of its command line.
         """
         try:
-            with children.appending_to(log) as stderr:
-                process = await asyncio.create_subprocess_exec(
-                    *children.command("mictape.engines.local.process", "--model", to_text(model), *options),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=children.environment(children.ONE_THREAD),
-                    start_new_session=True,
-                    creationflags=children.CREATION_FLAGS,
-                )
+            arguments = ("--model", to_text(model), *options)
+            process = await subprocesses.start(
+                "mictape.engines.local.process", *arguments, stderr=log, extra=subprocesses.ONE_THREAD
+            )
         except OSError as error:
             what = f"The local recogniser could not be started: {error.strerror or error}"
             raise Lost(
