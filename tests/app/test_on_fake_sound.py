@@ -3,10 +3,12 @@
 from array import array
 from pathlib import Path
 
+import pytest
 from textual.widgets._footer import FooterKey
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
+from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.main.playing import WORD_LEAD
 from mictape.session.own_playback import TAIL
@@ -164,3 +166,20 @@ async def test_names_of_tracks_stand_whole_before_their_meters(home: Path) -> No
             return [meter.render_line(0).text for meter in app._main.meters.query_children(LevelMeter)]
 
         await until_async(lambda: [row[:14] for row in rows()] == ["Anna Dealer   ", "The other one "])
+
+
+@pytest.mark.parametrize(("settings", "variable"), [(Settings(animation=False), "full"), (Settings(), "none")])
+async def test_reduced_motion_is_asked_for_by_the_setting_or_by_textuals_variable(
+    home: Path, settings: Settings, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textual.constants.TEXTUAL_ANIMATIONS", variable)  # which Textual reads when it is imported
+    async with on_fake_sound(home, FakeSoundSystem(), settings=settings) as (app, _):
+        assert app.animation_level == "none"
+        app.on_app_blur()
+        app.on_app_focus()
+        assert app._clock.moving_hz == BLURRED_HZ
+
+
+async def test_motion_is_smooth_otherwise(home: Path) -> None:
+    async with on_fake_sound(home, FakeSoundSystem()) as (app, _):
+        assert (app.animation_level, app._clock.moving_hz) == ("full", FOCUSED_HZ)

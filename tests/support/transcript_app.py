@@ -29,6 +29,7 @@ class ViewApp(App[None]):
             "transcript-partial": "#aaaaaa",
             "transcript-gap": "#ffaa00",
             "transcript-cursor": "#222244",
+            "transcript-selection": "#444466",
             "transcript-mark": "#ffff00",
             "transcript-pill": "#00aaff",
         }

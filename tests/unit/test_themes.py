@@ -34,7 +34,8 @@ TEXTS = {
     "background": LINES,
     "transcript-cursor": LINES,
     "surface": ("foreground", "transcript-time", "transcript-partial", "success", "warning", "error", "accent"),
-    "panel": ("foreground",),
+    "transcript-selection": ("foreground",),
+    "panel": ("foreground", "transcript-partial"),
     "transcript-pill": ("background",),
     "block-cursor-background": ("block-cursor-foreground",),
     "block-cursor-blurred-background": ("block-cursor-blurred-foreground",),
@@ -92,6 +93,7 @@ def test_textuals_own_themes_get_readable_colours(theme: Theme) -> None:
         assert contrast(known[text], known["transcript-cursor"]) >= TEXT_CONTRAST, text
         assert contrast(known[text], known["background"]) >= TEXT_CONTRAST, text
     assert contrast(known["background"], known["transcript-pill"]) >= TEXT_CONTRAST
+    assert contrast(known["foreground"], known["transcript-selection"]) >= TEXT_CONTRAST
     for zone in ZONES:
         assert contrast(known[zone], known["meter-track"]) >= GRAPHIC_CONTRAST, zone
 

@@ -110,6 +110,11 @@ class MictapeApp(TerminalApp):
             lambda: self.attempt(self._what_moves, None),
             lambda: self.attempt(self._what_counts, None),
         )
+        if not settings.animation:
+            self.animation_level = "none"
+        self._moving_hz = FOCUSED_HZ if self.animation_level == "full" else BLURRED_HZ
+        """Frames a second while something moves; the variable TEXTUAL_ANIMATIONS asks for fewer, too."""
+        self._clock.moving_hz = self._moving_hz
         self._code: int = ExitCode.DONE
         self._session_worker: Worker[None] | None = None
         self._commands: Commands = {
@@ -190,7 +195,7 @@ class MictapeApp(TerminalApp):
 
     def on_app_focus(self) -> None:
         """The terminal is in the foreground again."""
-        self._clock.moving_hz = FOCUSED_HZ
+        self._clock.moving_hz = self._moving_hz
 
     def _what_moves(self) -> object:
         """What the screen shows that moves."""

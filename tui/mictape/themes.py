@@ -40,12 +40,13 @@ THEME_VARIABLES: Final = (
     "transcript-partial",
     "transcript-gap",
     "transcript-cursor",
+    "transcript-selection",
     "transcript-mark",
     "transcript-pill",
     *(f"voice-{number}" for number in range(1, VOICES + 1)),
 )
-"""Mictape's own colours. `-track`, `-cursor` and `-pill` are backgrounds: of the meter zones, of the cursor's line, and
-of text in the colour `background`."""
+"""Mictape's own colours. `-track`, `-cursor`, `-selection` and `-pill` are backgrounds: of the meter zones, of the
+cursor's line, of what is selected (in the colour `foreground`), and of text in the colour `background`."""
 
 _COLOURS: Final = (
     "primary",
@@ -138,6 +139,7 @@ def theme_variables(theme: Theme) -> dict[str, str]:
         return _terminal_variables(colours)
     track = background.blend(foreground, 0.12, 1)
     cursor = background.blend(foreground, 0.07, 1)
+    selection = background.blend(Color.parse(colours["primary"]), 0.4, 1)
 
     def zone(name: str) -> str:
         return readable(Color.parse(colours[name]), track, GRAPHIC_CONTRAST).hex6
@@ -156,6 +158,7 @@ def theme_variables(theme: Theme) -> dict[str, str]:
         "transcript-partial": text(foreground.blend(background, 0.2, 1).blend(Color.parse(colours["primary"]), 0.3, 1)),
         "transcript-gap": text(Color.parse(colours["warning"])),
         "transcript-cursor": cursor.hex6,
+        "transcript-selection": readable(selection, foreground, TEXT_CONTRAST).hex6,
         "transcript-mark": text(Color.parse(colours["accent"])),
         "transcript-pill": readable(Color.parse(colours["primary"]), background, TEXT_CONTRAST).hex6,
         **{name: text(Color.parse(colour)) for name, colour in _voices(colours).items()},
@@ -201,6 +204,7 @@ def _terminal_variables(colours: Mapping[str, str]) -> dict[str, str]:
         "transcript-partial": "ansi_default",
         "transcript-gap": colours["warning"],
         "transcript-cursor": "ansi_default",
+        "transcript-selection": colours["primary"],
         "transcript-mark": colours["accent"],
         "transcript-pill": colours["primary"],
         **_voices(colours),

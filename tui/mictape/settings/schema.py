@@ -179,6 +179,10 @@ class Settings:
         str,
         Setting("The colour theme of the full-screen app", "--theme", "NAME", remembered=True),
     ] = DEFAULT_THEME
+    animation: Annotated[
+        bool,
+        Setting("Let the full-screen app move smoothly; without it meters are drawn less often and nothing slides"),
+    ] = True
     keymap: Annotated[
         Literal["default", "vim"],
         Setting("The keys of the full-screen app; `[keys]` changes single ones, docs/keys.md lists both maps"),

@@ -44,6 +44,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         "transcript--stable",
         "transcript--gap",
         "transcript--cursor",
+        "transcript--selection",
         "transcript--hit",
         "transcript--current",
         "transcript--unsure",
@@ -62,6 +63,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         & > .transcript--partial { color: $transcript-partial; text-style: italic; }
         & > .transcript--gap { color: $transcript-gap; }
         & > .transcript--cursor { background: $transcript-cursor; }
+        & > .transcript--selection { color: $foreground; background: $transcript-selection; }
         & > .transcript--hit { text-style: underline; }
         & > .transcript--current { text-style: bold reverse; }
         & > .transcript--unsure { text-style: italic uu; }
@@ -484,7 +486,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             stable=part("transcript--stable"),
             gap=part("transcript--gap"),
             cursor=part("transcript--cursor"),
-            selection=self.screen.get_component_rich_style("screen--selection").background_style,
+            selection=part("transcript--selection", partial=True),
             hit=part("transcript--hit", partial=True),
             current=part("transcript--current", partial=True),
             unsure=part("transcript--unsure", partial=True),

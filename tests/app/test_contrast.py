@@ -1,0 +1,155 @@
+"""What is really drawn can be read: the contrast of every cell, in each shipped theme, in every state and dialog.
+
+The floors are those of WCAG 2.2: 4.5 for text, 3 for signs that carry meaning; 7 for text of the high-contrast theme.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+from textual.color import Color
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from mictape.failure import Advice
+from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
+from mictape.screens.export import ExportScreen, ExportWish
+from mictape.screens.help import HelpScreen
+from mictape.screens.leave import LeaveScreen
+from mictape.screens.main.screen import MainScreen
+from mictape.screens.prompt import Ask
+from mictape.session.state import State
+from mictape.themes import GRAPHIC_CONTRAST, TEXT_CONTRAST, contrast
+from mictape.transcript.model import DIVIDER, HOLE, NOTE, SPEECH, PartialText
+from mictape.transcript.query import Matcher, parse
+from mictape.units import RATE
+from mictape.widgets.transcript_selection import selection_of
+from support.still_app import StillApp, level, status
+
+THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light", "mictape-contrast"])
+
+FRAMES = frozenset("╭╮╰╯│─╌▔▁▏▕▎▊▌█▄▀━╸╺╍┃▇▆▅▃▂▉▋▍ ")
+"""Borders, bars and rules: what they say is beside them in words, or they are measured as zones of the meter."""
+
+
+def opaque(colour: RichColor | None, otherwise: tuple[int, int, int]) -> Color:
+    return Color(*(colour.get_truecolor(DEFAULT_TERMINAL_THEME) if colour is not None else otherwise))
+
+
+def cells(screen: Screen[Any], within: Region) -> Iterator[tuple[int, Segment]]:
+    """What is drawn within a region: the row, and segments of one style."""
+    for y, strip in enumerate(screen._compositor.render_strips()):
+        if within.y <= y < within.bottom:
+            yield from ((y, segment) for segment in strip.crop(within.x, within.right))
+
+
+def poor(drawn: Iterable[tuple[int, Segment]], text_floor: float) -> list[str]:
+    """What cannot be read."""
+    found: list[str] = []
+    for y, (text, style, _) in drawn:
+        seen = "".join(char for char in text if char not in FRAMES)
+        if not seen or style is None:
+            continue
+        ink, ground = opaque(style.color, (255, 255, 255)), opaque(style.bgcolor, (0, 0, 0))
+        assert not style.dim, f"the terminal decides how dim {text!r} is"
+        reached = contrast(ink, ground)  # the same when they are exchanged
+        if reached < (text_floor if any(map(str.isalnum, seen)) else GRAPHIC_CONTRAST):
+            found.append(f"row {y} {text!r}: {reached:.2f}, {ink.hex} on {ground.hex}")
+    return found
+
+
+def floor(theme: str) -> float:
+    return 7.0 if theme == "mictape-contrast" else TEXT_CONTRAST
+
+
+async def draw(pilot: Pilot[Any], state: State = State.LISTENING, hint: Advice | None = None) -> MainScreen:
+    main = pilot.app.screen_stack[0]
+    assert isinstance(main, MainScreen)
+    for _ in range(2):  # the first one mounts the meter
+        main.show(status(state, hint), [level()], paused=state is State.PAUSED)
+        await pilot.pause()
+    return main
+
+
+@THEMES
+async def test_every_state_can_be_read(theme: str) -> None:
+    async with StillApp(theme).run_test(size=(140, 30)) as pilot:
+        for state in State:
+            main = await draw(pilot, state, Advice("The device is gone", "Plug it in", action="choose_device"))
+            assert poor(cells(main, main.region), floor(theme)) == [], state
+
+
+@THEMES
+async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(theme: str) -> None:
+    async with StillApp(theme).run_test(size=(120, 40)) as pilot:
+        main = await draw(pilot)
+        view, transcript = main.view, main.transcript
+        for track, speaker in enumerate("ABCDEFG", 2):
+            transcript.add(track, (80 + track) * RATE, (81 + track) * RATE, f"found by {speaker}", speaker=speaker)
+        for kind in (NOTE, HOLE, DIVIDER, SPEECH):
+            transcript.add(1, 95 * RATE, 95 * RATE, f"found in {kind.name}", kind=kind)
+        transcript.set_partial(1, PartialText(99 * RATE, "settled words and open ones", 13))
+        for id in transcript.ids()[::2]:
+            transcript.set_mark(id, "found in a note")
+        unsure = dict.fromkeys(transcript.ids(), ((0, 5),))
+
+        async def ask(lines: object) -> dict[int, tuple[tuple[int, int], ...]]:
+            return unsure
+
+        view.tell_unsure(ask)
+        view.search(Matcher(parse("found")))
+        for id in transcript.ids():
+            view.go_to(id)
+            view.tell_playing(id)
+            main.selections = {view: selection_of(id, (0, 7))}
+            view.pull()
+            await pilot.pause()
+            assert poor(cells(main, main.region), floor(theme)) == []
+        main.selections = {}
+        view.to_end()
+        await pilot.pause()
+        drawn = {segment.text: segment.style for _, segment in cells(main, view.region)}
+        settled, open_ = drawn["settled words"], drawn[" and open ones…"]
+        assert settled is not None and open_ is not None
+        assert open_.italic and not settled.italic, "told apart without colour, too"
+        assert open_.color != settled.color
+
+
+async def export(_: ExportWish) -> None:
+    """Writes nothing."""
+
+
+@THEMES
+async def test_dialogs_and_messages_can_be_read(theme: str) -> None:
+    async with StillApp(theme).run_test(size=(120, 40), notifications=True) as pilot:
+        main = await draw(pilot)
+        line = main.transcript.line(0)
+        ask = Ask("Go to", hint="12:30", value="12:30", replaces=True)
+        dialogs: list[Screen[Any]] = [
+            ask,
+            EditLine(line),
+            NameSpeaker("Anna", ["Anna"], {"all": "every line of Anna", "line": "this line"}),
+            SplitLine(line),
+            ExportScreen({"everything": 4}, Path("talk.md"), export),
+            HelpScreen(kept={"log": "/log"}, engine="local", offline=True, version="1"),
+            LeaveScreen("00:12:41", ["q"]),
+        ]
+        for dialog in dialogs:
+            await pilot.app.push_screen(dialog)
+            await pilot.pause()
+            for severity in ("information", "warning", "error"):
+                dialog.notify(f"{severity} in {type(dialog).__name__}", severity=severity)
+            await pilot.pause()
+            box = dialog.query("#box, #frame").first()
+            assert poor(cells(dialog, box.region), floor(theme)) == [], type(dialog).__name__
+            messages = [each for each in dialog.walk_children() if type(each).__name__ == "Toast"]
+            assert messages
+            for message in messages:
+                assert poor(cells(dialog, message.region), floor(theme)) == []
+            await pilot.app.pop_screen()
+            pilot.app.clear_notifications()
