@@ -1,5 +1,6 @@
 """How Mictape starts its child processes: this package under the same interpreter, out of the terminal's reach."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+
+import msgspec
 
 CREATION_FLAGS: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
@@ -30,6 +33,11 @@ def command(module: str, *arguments: str) -> list[str]:
     -P: a folder `mictape` in the current folder must not stand in for this package.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def json_argument(value: object) -> str:
+    """A value as JSON for a command line, in ASCII: the locale may have no other characters."""
+    return json.dumps(msgspec.to_builtins(value))
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

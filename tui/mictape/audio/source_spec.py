@@ -10,11 +10,10 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Final, Literal
 
-import msgspec
-
 from mictape.audio.devices import Device
 from mictape.audio.messages import Backend
 from mictape.plain_text import one_line
+from mictape.subprocesses import json_argument
 
 _DESCRIPTOR: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
@@ -79,7 +78,7 @@ def options_of(spec: SourceSpec) -> tuple[str, ...]:
         case DeviceSource(device, backend, channel):
             chosen = () if channel is None else ("--channel", str(channel))
             way = ("--backend", backend, *chosen)
-            return ("--source", "device", "--device", msgspec.json.encode(device).decode(), *way)
+            return ("--source", "device", "--device", json_argument(device), *way)
         case FileSource(path, pace, channel):
             chosen = () if channel is None else ("--channel", str(channel))
             return ("--source", "file", f"--path={path}", "--pace", pace, *chosen)

@@ -83,3 +83,10 @@ def test_a_pipe_a_device_and_a_folder_stay_what_they_are(tmp_path: Path) -> None
         assert "Use the name of a file" in refused(path)
     assert pipe.is_fifo()
     assert Path("/dev/null").is_char_device()
+
+
+@posix_only
+def test_links_in_a_circle_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.md").symlink_to("b.md")
+    (tmp_path / "b.md").symlink_to("a.md")
+    assert "a.md cannot be written" in refused(tmp_path / "a.md")

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from mictape.subprocesses import json_argument
+
 Runtime = Literal["moonshine", "transcribe-cpp", "parakeet-onnx"]
 
 
@@ -23,7 +25,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
 
 def to_text(spec: ModelSpec) -> str:
     """The specification as one argument."""
-    return msgspec.json.encode(spec).decode()
+    return json_argument(spec)
 
 
 def from_text(text: str) -> ModelSpec:

@@ -39,7 +39,10 @@ def placed(path: Path, *, over: bool) -> Generator[Path]:
         MictapeError: (`ExitCode.USAGE`) a folder, a pipe or a device is there; (`ExitCode.SOUND`) a file is there and
             may not be replaced, or it cannot be written.
     """
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:  # which of them links in a circle are depends on the Python
+        raise _unwritable(path, error) from error
     try:
         mode = _mode_of(target)
         if mode is not None and not over:
@@ -58,8 +61,13 @@ def placed(path: Path, *, over: bool) -> Generator[Path]:
     except FileExistsError:
         raise _exists(target) from None
     except OSError as error:
-        what = f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
-        raise MictapeError(Failure(what, "Use another folder, or make room there")) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError | RuntimeError) -> MictapeError:
+    reason = getattr(error, "strerror", None) or str(error)
+    what = f"{path} cannot be written: {reason.lower()}"
+    return MictapeError(Failure(what, "Use another folder, or make room there"))
 
 
 def _mode_of(target: Path) -> int | None:
