@@ -23,6 +23,7 @@ from mictape.engines.base import (
     Lost,
     Notice,
     Partial,
+    Received,
     Request,
     Word,
 )
@@ -328,6 +329,30 @@ async def test_a_close_before_the_end_is_lost(api: str, code: int, reason: str, 
         with pytest.raises(Lost, match=f"^{ADDRESS} {sentence}.*{code} {reason}".rstrip()) as lost:
             await listen(connection)
     assert lost.value.retry is retry
+
+
+async def test_a_server_that_is_far_behind_may_go_on_as_long_as_it_gets_any_further() -> None:
+    async def handler(peer: Peer) -> None:
+        while await peer.receive() != CLOSE_STREAM:
+            pass
+        await peer.send(results(PLEASE.words, 0.0, 0.5, is_final=False))
+        await peer.wait_closed()
+
+    async with serve(handler) as server:
+        connection = await engine(server.url).connect(Request())
+        await speak(connection, 1.0)
+        await connection.finish()
+        hearing = aiter(connection)
+        connection._got_s -= 2 * connection._finish_s  # its time is over
+        assert await anext(hearing) == Received(RATE // 2)
+        connection._give_up()
+        assert not connection._overdue, "it has just got further"
+        connection._got_s -= 2 * connection._finish_s
+        connection._give_up()
+        with pytest.raises(Lost, match="did not finish within"):
+            async for _ in hearing:
+                pass
+        await connection.close()
 
 
 @pytest.mark.parametrize(

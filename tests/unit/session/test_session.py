@@ -165,6 +165,19 @@ async def test_another_engine_goes_on_where_the_first_one_was(library: Library, 
     assert [line.text for line in lines if line.kind is Kind.DIVIDER] == ["engine: second"]
 
 
+async def test_an_engine_that_is_chosen_when_all_is_written_has_nothing_to_connect_for(
+    library: Library, tmp_path: Path
+) -> None:
+    session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav"))
+    async with running(session, track):
+        await until_async(lambda: track.status("x", paused=False).state is State.ENDED and not track.following)
+        await session.use(ScriptedEngine(name="second", refused_until_s=1e12))
+        following = asyncio.create_task(session.follow(track))
+        await asyncio.sleep(0)
+        assert track.status("x", paused=False).state is State.ENDED
+        await asyncio.wait_for(following, 30)
+
+
 async def test_an_engine_that_stopped_for_good_can_be_replaced(library: Library, tmp_path: Path) -> None:
     session, track = await begun(library, ScriptedEngine(fatal=True), recording(tmp_path / "a.wav"))
     async with running(session, track):

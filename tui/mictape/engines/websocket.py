@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.protocol import State
 
-from mictape.engines.base import Changes, EngineEvent, Lost, Notice
+from mictape.engines.base import Answered, Changes, EngineEvent, Lost, Notice, Received
 from mictape.engines.bounds import Bounds
 from mictape.engines.key_terms import Terms
 from mictape.engines.network import CLOSE_S, OPEN_S
@@ -44,7 +44,7 @@ class SocketConnection(ABC):
     rate: ClassVar[int] = RATE
     """Samples per second that `send` is given; times are at 16 kHz like everywhere."""
     finish_s: ClassVar[float] = 10.0
-    """How long the service may take to answer for everything after `finish`; a server that may be busy for longer
+    """How long the service may take after `finish` until it has got any further; a server that may be busy for longer
     (`patience_s`) gets as long as that."""
 
     def __init__(
@@ -76,6 +76,10 @@ class SocketConnection(ABC):
             self._early.append(Notice(terms.left_out))
         self._why = ""
         self._limit: asyncio.TimerHandle | None = None
+        self._got = 0
+        """The service has said that it got so far, in samples at 16 kHz."""
+        self._got_s = 0.0
+        """When it said so, by the loop's clock."""
         self._news = asyncio.Event()
         self._reading = False
         """Whether the messages are being read by somebody who iterates."""
@@ -191,7 +195,9 @@ class SocketConnection(ABC):
         """Say that no more comes."""
         self._finishing = True
         await self._send(self.finish_frames())
-        self._limit = asyncio.get_running_loop().call_later(self._finish_s, self._give_up)
+        loop = asyncio.get_running_loop()
+        self._got_s = loop.time()
+        self._limit = loop.call_later(self._finish_s, self._give_up)
 
     async def close(self) -> None:
         """Let go at once."""
@@ -233,6 +239,8 @@ class SocketConnection(ABC):
     def _bounded(self, events: Iterable[EngineEvent]) -> Iterator[EngineEvent]:
         for event in events:
             within = self._bounds.within(event, self.reached)
+            if isinstance(within, Received | Answered) and within.until > self._got:
+                self._got, self._got_s = within.until, asyncio.get_running_loop().time()
             if within is not None:
                 yield within
 
@@ -304,7 +312,15 @@ class SocketConnection(ABC):
             self._limit.cancel()
 
     def _give_up(self) -> None:
-        """The server has had its time after `finish`: whoever waits for it is told so."""
+        """The server has had its time after `finish`: whoever waits for it is told so.
+
+        One that is far behind and still gets on has it again; there is only so much sound that it can get on in.
+        """
+        loop = asyncio.get_running_loop()
+        left_s = self._got_s + self._finish_s - loop.time()
+        if left_s > 0:
+            self._limit = loop.call_later(left_s, self._give_up)
+            return
         self._overdue = True
         self._socket.transport.abort()
 

@@ -227,10 +227,12 @@ class Track:
         """What the state line shows of this track."""
         follower = self.follower
         behind_s = follower.behind / RATE if follower else 0.0
+        # An engine that is chosen when all is answered for has nothing to connect for.
+        over = self.source_state == "ended" and not self.coverage.open(self.end)
         state = state_of(
             Situation(
                 source=self.source_state,
-                engine=follower.state if follower else "loading",
+                engine="answering" if over else follower.state if follower else "loading",
                 is_device=isinstance(self.spec, DeviceSource),
                 paused=paused,
                 no_signal=self.no_signal,
