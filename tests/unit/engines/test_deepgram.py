@@ -915,6 +915,17 @@ async def test_words_that_nobody_rated_and_speakers_nobody_asked_for_are_unknown
     assert finals(with_speakers)[0].speaker == "0"
 
 
+async def test_settings_that_a_server_of_others_refuses_are_not_tried_again() -> None:
+    async def refuses(peer: Peer) -> None:
+        await peer.send({"type": "Error", "description": "endpointing requires VAC."})
+        await peer.close(4400, "invalid Deepgram session")
+
+    async with serve(refuses) as server:
+        with pytest.raises(Lost, match=r"refused the session .*Check \[engines.deepgram\]") as lost:
+            await hear(engine(server.url, None), 0.4)
+    assert not lost.value.retry
+
+
 async def test_an_order_that_a_server_does_not_know_is_sent_once() -> None:
     async with serve(like_whisperlivekit) as server:
         asked = engine(server.url, None)

@@ -211,6 +211,8 @@ class DeepgramConnection(SocketConnection):
         if code == UNSUPPORTED and "finalize" in reason.lower():
             self._server.finalizes = False
             return Verdict("{service} does not know how to end an utterance")
+        if code == UNSUPPORTED and "invalid" in reason.lower():
+            return Verdict("{service} refused the session", "Check [engines.deepgram]", retry=False)
         return meaning(code, reason)
 
     def hear(self, message: Frame) -> Iterator[EngineEvent]:
