@@ -15,6 +15,7 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widget import Widget
 
 from mictape.failure import Advice
 from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
@@ -145,7 +146,7 @@ async def test_dialogs_and_messages_can_be_read(theme: str) -> None:
             for severity in ("information", "warning", "error"):
                 dialog.notify(f"{severity} in {type(dialog).__name__}", severity=severity)
             await pilot.pause()
-            box = dialog.query("#box, #frame").first()
+            box = dialog.query("#box, #frame").first(Widget)
             assert poor(cells(dialog, box.region), floor(theme)) == [], type(dialog).__name__
             messages = [each for each in dialog.walk_children() if type(each).__name__ == "Toast"]
             assert messages

@@ -113,3 +113,13 @@ def test_a_library_in_what_is_no_folder_is_not_an_empty_one(
     monkeypatch.setenv("MICTAPE_HOME", str(place))
     assert mictape(["sessions"]) == 3
     assert f"{place} is not a folder" in capsys.readouterr().err
+
+
+async def test_completing_what_is_complete_says_so(tmp_path: Path) -> None:
+    async with Parrot(KEY).serve() as server:
+        engine = ("--engine", "parrot", "--set", f"url={server.url}")
+        env = environment(PARROT_API_KEY=KEY, MICTAPE_HOME=str(tmp_path / "home"))
+        await started("transcribe", "--keep", *engine, str(sound(tmp_path / "x.wav")), env=env)
+        done = await started("sessions", "complete", *engine, "last", env=env)
+    assert done.code == 0
+    assert "There is nothing to complete" in done.err

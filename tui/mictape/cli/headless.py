@@ -163,6 +163,8 @@ async def _record(recording: Recording, job: Job, streams: Streams | None) -> in
             session = await recording.begin(*job.specs, also=job.also)
         else:
             session = await recording.complete(job.session)
+            if not any(track.coverage.open(track.end) for track in session.tracks):
+                output.note("There is nothing to complete: all of the session is transcribed.")
         if job.greeting:
             output.note(job.greeting)
         if streams is not None:
