@@ -115,6 +115,14 @@ class TranscriptScreen(SurvivesErrors, Page):
         self._playing.begin(player)
         self.view.tell_unsure(session.unsure)
 
+    def on_screen_suspend(self) -> None:
+        """A dialog stands above it, and shows the messages."""
+        self.add_class("-covered")
+
+    def on_screen_resume(self) -> None:
+        """It is in sight again."""
+        self.remove_class("-covered")
+
     def on_unmount(self) -> None:
         """Nothing is played any more."""
         self._playing.stop()
