@@ -243,7 +243,7 @@ async def test_who_asks_for_patience_gets_it(tmp_path: Path, code: int, text: st
 # How they do not even begin.
 
 
-@pytest.mark.parametrize(("status", "part"), [(401, "key"), (402, "funds"), (403, "does not accept the key"), (404, "address")])
+@pytest.mark.parametrize(("status", "part"), [(401, "key"), (402, "funds"), (403, "key"), (404, "address")])
 async def test_an_upgrade_refused_for_good_stops_it(tmp_path: Path, status: int, part: str) -> None:
     async with hearing(admit=lambda _: Refusal(status)) as server:
         sitting = Sitting(tmp_path, server.url)

@@ -12,9 +12,9 @@ import pytest
 
 from mictape.engines import network
 from mictape.engines.base import Lost, Request
-from mictape.engines.network import open_socket, own_words, proxy_for, reach
+from mictape.engines.network import open_socket, own_words, proxy_for, reach, refused
 from mictape.engines.openai_http import OpenAIHttpEngine, OpenAIHttpOptions
-from mictape.engines.verdicts import Service
+from mictape.engines.verdicts import HTTP, Service
 from servers.base import CERTIFICATE, Asked, Peer, Refusal, serve
 from servers.proxy import HOST_UNREACHABLE, NOT_ALLOWED, http_proxy, socks_proxy
 
@@ -302,3 +302,15 @@ async def test_what_a_server_asks_to_wait_has_an_end() -> None:
     async with serve(greet, admit=lambda asked: Refusal(429, "", {"Retry-After": "1e9"})) as server:
         lost = await lost_to(server.url)
     assert lost.after == network.LONGEST_WAIT_S
+
+
+def test_only_a_server_of_one_s_own_means_the_key_by_403() -> None:
+    vendor = refused(Service("Deepgram", "deepgram", "DEEPGRAM_API_KEY", has_key=True), HTTP, 403, {}, b"")
+    assert str(vendor.cause).startswith("The account may not use this at Deepgram (HTTP 403).")
+    own = refused(Service("asr.lan", "deepgram", "DEEPGRAM_API_KEY", own=True), HTTP, 403, {}, b"")
+    assert str(own.cause) == (
+        "asr.lan needs an API key (HTTP 403). Set one with mictape login deepgram, or in the environment as "
+        "DEEPGRAM_API_KEY."
+    )
+    none = refused(Service("asr.lan", "vosk", own=True), HTTP, 401, {}, b"")
+    assert str(none.cause).startswith("asr.lan asks for a key, and the engine vosk sends none (HTTP 401).")
