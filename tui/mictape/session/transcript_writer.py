@@ -37,8 +37,9 @@ def gap_text(samples: int, why: str) -> str:
 
 
 def hole_text(samples: int, why: str) -> str:
-    """The line that stands for lost sound."""
-    return f"{samples / RATE:.1f} s lost: {_WHY_LOST.get(why, why)}"
+    """The line that stands for lost sound; the library does not keep why it was lost."""
+    reason = f": {_WHY_LOST[why]}" if why in _WHY_LOST else ""
+    return f"{samples / RATE:.1f} s lost{reason}"
 
 
 Undo = Callable[[], object]
