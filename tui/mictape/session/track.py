@@ -228,11 +228,13 @@ class Track:
         follower = self.follower
         behind_s = follower.behind / RATE if follower else 0.0
         # An engine that is chosen when all is answered for has nothing to connect for.
-        over = self.source_state == "ended" and not self.coverage.open(self.end)
+        engine_state = follower.state if follower else "loading"
+        if engine_state in ("loading", "connecting") and self.source_state == "ended":
+            engine_state = engine_state if self.coverage.open(self.end) else "answering"
         state = state_of(
             Situation(
                 source=self.source_state,
-                engine="answering" if over else follower.state if follower else "loading",
+                engine=engine_state,
                 is_device=isinstance(self.spec, DeviceSource),
                 paused=paused,
                 no_signal=self.no_signal,
