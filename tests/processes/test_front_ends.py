@@ -83,7 +83,10 @@ def test_listen_ends_when_its_reader_has_gone(pulse: PulseServer, home: Path, sp
 
             until(ended, timeout_s=120)
             assert running.stderr is not None
-            assert (running.returncode, running.stderr.read().count("\n")) == (0, 1), "only the greeting"
+            greeting, saved, *more = running.stderr.read().splitlines()
+            assert (running.returncode, more) == (0, [])
+            assert greeting.startswith("Listening to ")
+            assert saved.startswith("mictape: saved ")
         finally:
             running.kill()
     assert lines_of(home)
