@@ -16,6 +16,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 from mictape.failure import Advice
 from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
@@ -31,6 +32,7 @@ from mictape.transcript.query import Matcher, parse
 from mictape.units import RATE
 from mictape.widgets.transcript_selection import selection_of
 from support.still_app import StillApp, level, status
+from support.waiting import until_async
 
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light", "mictape-contrast"])
 
@@ -143,14 +145,12 @@ async def test_dialogs_and_messages_can_be_read(theme: str) -> None:
         for dialog in dialogs:
             await pilot.app.push_screen(dialog)
             await pilot.pause()
-            for severity in ("information", "warning", "error"):
-                dialog.notify(f"{severity} in {type(dialog).__name__}", severity=severity)
-            await pilot.pause()
             box = dialog.query("#box, #frame").first(Widget)
             assert poor(cells(dialog, box.region), floor(theme)) == [], type(dialog).__name__
-            messages = [each for each in dialog.walk_children() if type(each).__name__ == "Toast"]
-            assert messages
-            for message in messages:
-                assert poor(cells(dialog, message.region), floor(theme)) == []
             await pilot.app.pop_screen()
-            pilot.app.clear_notifications()
+        for severity in ("information", "warning", "error"):
+            main.notify(f"one {severity}", severity=severity)
+        await until_async(lambda: len(main.query(Toast)) == 3)
+        await pilot.pause()
+        for message in main.query(Toast):
+            assert poor(cells(main, message.region), floor(theme)) == []
