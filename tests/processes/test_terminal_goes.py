@@ -309,7 +309,7 @@ def test_a_path_that_cannot_be_looked_at_is_said_in_the_export_box(home: Path, s
 def test_pickers_left_at_once_cost_nothing(home: Path, quiet_room: Path) -> None:
     with screen_app("--input", str(quiet_room), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
-        for turn in range(20):
+        for turn in range(6):
             key, title = ("e", "m models") if turn % 2 else ("d", "Record from")
             app.press(key)
             app.sees(title)
