@@ -22,7 +22,7 @@ from mictape.widgets.device_list import DeviceList, bar, details, in_groups, mar
 from support.pulse import PulseServer
 from support.screen_app import ScreenApp, screen_app
 from support.waiting import until_async
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 YETI = Device("pulse:yeti", "Blue Yeti", "PulseAudio", 2, 48_000, True, "microphone", "yeti")
 WEBCAM = Device("pulse:cam", "HD Webcam [b]C920[/b]", "PulseAudio", 1, 44_100, False, "microphone", "cam", muted=True)
@@ -55,8 +55,8 @@ NOT_ASKED = object()
 class Opened:
     """An open picker and what it gave back."""
 
-    def __init__(self, stage: Stage, picker: DevicePicker) -> None:
-        self.stage = stage
+    def __init__(self, app: WidgetApp, picker: DevicePicker) -> None:
+        self.app = app
         self.picker = picker
         self.result: object = NOT_ASKED
 
@@ -75,14 +75,14 @@ class Opened:
 
 
 async def opened(pilot: Pilot[None], picker: DevicePicker) -> Opened:
-    stage = pilot.app
-    assert isinstance(stage, Stage)
-    seen = Opened(stage, picker)
+    app = pilot.app
+    assert isinstance(app, WidgetApp)
+    seen = Opened(app, picker)
 
     def left(result: Choice | None) -> None:
         seen.result = result
 
-    await stage.push_screen(picker, left)
+    await app.push_screen(picker, left)
     await pilot.pause()
     return seen
 
@@ -108,10 +108,10 @@ def test_filter_takes_every_word_anywhere_in_any_case() -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 async def test_shows_everything_as_it_is(size: tuple[int, int]) -> None:
-    async with (stage := Stage()).run_test(size=size) as pilot:
+    async with (app := WidgetApp()).run_test(size=size) as pilot:
         picker = DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")])
         await opened(pilot, picker)
-        await until_async(lambda: stage.sees("Blue Yeti"))
+        await until_async(lambda: app.sees("Blue Yeti"))
         for words in (
             "Record from",
             "Microphones",
@@ -120,11 +120,11 @@ async def test_shows_everything_as_it_is(size: tuple[int, int]) -> None:
             "HD Webcam [b]",
             "esc cancel",
         ):
-            assert stage.sees(words), "\n".join(stage.rows)
+            assert app.sees(words), "\n".join(app.rows)
 
 
 async def test_arrows_and_enter_choose_while_the_filter_has_the_focus() -> None:
-    async with Stage().run_test(size=(80, 24)) as pilot:
+    async with WidgetApp().run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")]))
         await until_async(lambda: seen.chosen_name == "Blue Yeti")
         assert seen.names == ["Blue Yeti", "HD Webcam [b]C920[/b]", "Realtek", "Speakers"]
@@ -136,14 +136,14 @@ async def test_arrows_and_enter_choose_while_the_filter_has_the_focus() -> None:
 
 
 async def test_typing_filters_and_says_when_nothing_fits() -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load))
         await until_async(lambda: seen.names)
         await pilot.press(*"real")
         assert seen.names == ["Realtek"]
         await pilot.press(*"[x]")
         assert seen.names == []
-        assert stage.sees("None of 4 devices fits “real[x]”.")
+        assert app.sees("None of 4 devices fits “real[x]”.")
         await pilot.press("enter")
         assert seen.result is NOT_ASKED
         await pilot.press("backspace", "backspace", "backspace", "enter")
@@ -151,16 +151,16 @@ async def test_typing_filters_and_says_when_nothing_fits() -> None:
 
 
 async def test_a_click_chooses() -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load))
-        await until_async(lambda: stage.sees("Realtek"))
-        row = next(y for y, text in enumerate(stage.rows) if "Realtek" in text)
-        await pilot.click(offset=(stage.rows[row].index("Realtek"), row))
+        await until_async(lambda: app.sees("Realtek"))
+        row = next(y for y, text in enumerate(app.rows) if "Realtek" in text)
+        await pilot.click(offset=(app.rows[row].index("Realtek"), row))
         await until_async(lambda: seen.result == Choice(REALTEK))
 
 
 async def test_escape_leaves_without_a_choice() -> None:
-    async with Stage().run_test(size=(80, 24)) as pilot:
+    async with WidgetApp().run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load))
         await pilot.press("escape")
         await until_async(lambda: seen.result is not NOT_ASKED)
@@ -168,11 +168,11 @@ async def test_escape_leaves_without_a_choice() -> None:
 
 
 async def test_says_that_it_is_looking_and_can_be_left_meanwhile() -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         listing = Listing(ALL)
         listing.held.clear()
         seen = await opened(pilot, DevicePicker(listing.load))
-        await until_async(lambda: stage.sees("Looking for microphones …"))
+        await until_async(lambda: app.sees("Looking for microphones …"))
         await pilot.press("escape")
         await until_async(lambda: seen.result is None)
 
@@ -180,28 +180,28 @@ async def test_says_that_it_is_looking_and_can_be_left_meanwhile() -> None:
 async def test_a_failure_shows_its_sentence_and_r_looks_again() -> None:
     failure = Failure("PortAudio is not installed", "Install libportaudio2 and look again")
     listing = Listing(MictapeError(failure), ALL)
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(listing.load))
-        await until_async(lambda: stage.sees(str(failure)))
-        assert stage.sees("r look again")
+        await until_async(lambda: app.sees(str(failure)))
+        assert app.sees("r look again")
         await pilot.press("enter")
         await pilot.press("r")
         await until_async(lambda: seen.names)
         assert listing.asked == 2
-        assert not stage.sees("PortAudio")
+        assert not app.sees("PortAudio")
         await pilot.press(*"yeti", "enter")
         await until_async(lambda: seen.result == Choice(YETI))
 
 
 async def test_nothing_to_record_says_so() -> None:
-    async with (stage := Stage()).run_test(size=(60, 20)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(60, 20)) as pilot:
         await opened(pilot, DevicePicker(Listing([]).load))
-        await until_async(lambda: stage.sees("There is nothing here to record from."))
+        await until_async(lambda: app.sees("There is nothing here to record from."))
 
 
 async def test_looking_again_keeps_cursor_and_filter() -> None:
     listing = Listing(ALL, [REALTEK, WEBCAM, YETI])
-    async with Stage().run_test(size=(80, 24)) as pilot:
+    async with WidgetApp().run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(listing.load))
         await until_async(lambda: seen.names)
         await pilot.press(*"e", "down")
@@ -215,7 +215,7 @@ async def test_looking_again_keeps_cursor_and_filter() -> None:
 
 async def test_a_device_that_is_gone_gives_the_cursor_to_the_first() -> None:
     listing = Listing(ALL, [SPEAKERS, REALTEK])
-    async with Stage().run_test(size=(80, 24)) as pilot:
+    async with WidgetApp().run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(listing.load))
         await until_async(lambda: seen.chosen_name == "Blue Yeti")
         await pilot.press("f5")
@@ -239,7 +239,7 @@ def test_a_bar_has_eighths_and_shows_the_faintest_sound() -> None:
 
 
 async def test_meters_rise_at_once_fall_slowly_and_are_drawn_only_when_they_change() -> None:
-    async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(100, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load))
         await until_async(lambda: seen.names)
         drawn = 0
@@ -252,11 +252,11 @@ async def test_meters_rise_at_once_fall_slowly_and_are_drawn_only_when_they_chan
             return draw(option_id, prompt)
 
         rows.replace_option_prompt = counted
-        assert not stage.sees("▕")
+        assert not app.sees("▕")
         seen.picker.take(levels(yeti=1.0, cam=0.0))
         await pilot.pause()
-        assert stage.sees("▕████████▏")
-        assert stage.sees("▕        ▏")
+        assert app.sees("▕████████▏")
+        assert app.sees("▕        ▏")
         assert drawn == 2
         for _ in range(3):
             seen.picker.take(levels(yeti=1.0, cam=0.0))
@@ -264,12 +264,12 @@ async def test_meters_rise_at_once_fall_slowly_and_are_drawn_only_when_they_chan
         for _ in range(42):  # 1.7 s of 40 ms, of which no message tells of the Yeti
             seen.picker.take(levels(cam=0.0))
         await pilot.pause()
-        assert stage.sees(f"▕{bar(-20.0)}▏")
+        assert app.sees(f"▕{bar(-20.0)}▏")
 
 
 async def test_what_comes_and_goes_leaves_cursor_and_filter_alone() -> None:
     new = Device("pulse:new", "A new one", "PulseAudio", 1, 48_000, True, "microphone", "new")
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load))
         await until_async(lambda: seen.names)
         await pilot.press(*"e", "down")
@@ -282,46 +282,46 @@ async def test_what_comes_and_goes_leaves_cursor_and_filter_alone() -> None:
         assert seen.picker.query_one(Input).value == "e"
         failure = Failure("The last one has gone", "Plug it in again")
         seen.picker.take(devices.Listing(failure=failure))
-        await until_async(lambda: stage.sees(str(failure)))
+        await until_async(lambda: app.sees(str(failure)))
         seen.picker.take(devices.Listing((REALTEK,)))
         await until_async(lambda: seen.names == ["Realtek"])
-        assert not stage.sees("has gone")
+        assert not app.sees("has gone")
 
 
 async def test_plus_adds_the_device_unless_it_is_recorded_already() -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         picker = DevicePicker(Listing(ALL).load, in_use=[("Blue Yeti", "PulseAudio")], can_add=True)
         seen = await opened(pilot, picker)
         await until_async(lambda: seen.chosen_name == "Blue Yeti")
-        assert stage.sees("+ add")
+        assert app.sees("+ add")
         await pilot.press("+")
-        await until_async(lambda: stage.sees("Blue Yeti is recorded already."))
+        await until_async(lambda: app.sees("Blue Yeti is recorded already."))
         await pilot.press("down", "+")
         await until_async(lambda: seen.result == Choice(WEBCAM, "add"))
 
 
 async def test_plus_again_removes_what_was_added_even_when_it_has_gone() -> None:
-    async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(100, 24)) as pilot:
         in_use = [("Blue Yeti", "PulseAudio")]
         picker = DevicePicker(Listing([YETI, SPEAKERS]).load, in_use=in_use, added=[WEBCAM], can_add=True)
         seen = await opened(pilot, picker)
         await until_async(lambda: seen.names == ["Blue Yeti", "HD Webcam [b]C920[/b]", "Speakers"])
-        assert stage.sees("in use · gone · muted")
-        assert stage.sees("+ add")
+        assert app.sees("in use · gone · muted")
+        assert app.sees("+ add")
         await pilot.press("down")
-        await until_async(lambda: stage.sees("+ remove"))
+        await until_async(lambda: app.sees("+ remove"))
         await pilot.press("enter")
-        await until_async(lambda: stage.sees("has a track of its own. + removes it"))
+        await until_async(lambda: app.sees("has a track of its own. + removes it"))
         assert seen.result is NOT_ASKED
         await pilot.press("+")
         await until_async(lambda: seen.result == Choice(WEBCAM, "remove"))
 
 
 async def test_where_nothing_can_be_added_a_plus_is_text() -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(Listing(ALL).load))
         await until_async(lambda: seen.names)
-        assert not stage.sees("+ add")
+        assert not app.sees("+ add")
         await pilot.press("+")
         assert seen.picker.query_one(Input).value == "+"
 
@@ -332,15 +332,15 @@ async def test_a_muted_microphone_is_unmuted_from_the_picker(
     for name, value in pulse.variables.items():
         monkeypatch.setenv(name, value)
     pulse.set_muted("vmic2")
-    async with (stage := Stage()).run_test(size=(100, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(100, 24)) as pilot:
         seen = await opened(pilot, DevicePicker(devices.list_devices, DeviceMonitor()))
         await until_async(lambda: seen.chosen_name == "Virtual_Mic")
         await pilot.press("ctrl+u")
-        assert not stage.sees("unmute"), "it is not muted: the key is the filter's own"
+        assert not app.sees("unmute"), "it is not muted: the key is the filter's own"
         await pilot.press("down")
-        await until_async(lambda: stage.sees("^u unmute") and stage.sees("muted"))
+        await until_async(lambda: app.sees("^u unmute") and app.sees("muted"))
         await pilot.press("ctrl+u")
-        await until_async(lambda: not stage.sees("muted"))
+        await until_async(lambda: not app.sees("muted"))
         assert seen.chosen_name == "Virtual_Mic_Two"
         pulse.add("headset", "Headset")
         await until_async(lambda: "Headset" in seen.names)

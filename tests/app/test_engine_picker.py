@@ -10,16 +10,16 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from mictape import credentials
-from mictape.engines.readiness import Readiness, Standing
+from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.screens.engine_picker import EnginePicker
 from mictape.settings import Settings
 from support.example_service import ROOT, Parrot, installed
 from support.waiting import TIMEOUT_S, until_async
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
-LOCAL = Standing("local", Readiness.READY, "local · moonshine", leaves="nothing leaves this machine")
-CLOUD = Standing(
+LOCAL = EngineStatus("local", Readiness.READY, "local · moonshine", leaves="nothing leaves this machine")
+CLOUD = EngineStatus(
     "cloud [b]9[/b]",
     Readiness.NEEDS_KEY,
     "cloud",
@@ -28,10 +28,10 @@ CLOUD = Standing(
     usd_per_hour=0.45,
     billed=True,
 )
-CELLAR = Standing(
+CELLAR = EngineStatus(
     "cellar", Readiness.UNREACHABLE, "cellar", Failure("cellar does not answer", "Start it"), "sound goes to cellar"
 )
-ALIEN = Standing("alien", Readiness.NO_PLATFORM, "alien", Failure("It does not run on Intel Macs"))
+ALIEN = EngineStatus("alien", Readiness.NO_PLATFORM, "alien", Failure("It does not run on Intel Macs"))
 ALL = [LOCAL, CLOUD, CELLAR, ALIEN]
 NOT_ASKED = object()
 
@@ -39,66 +39,66 @@ NOT_ASKED = object()
 class Answers:
     """Says of each engine what it is told to, when it is told to, and counts how often it is asked."""
 
-    def __init__(self, *standings: Standing) -> None:
-        self.standings = {standing.name: standing for standing in standings}
-        self.held = {standing.name: asyncio.Event() for standing in standings}
+    def __init__(self, *statuses: EngineStatus) -> None:
+        self.statuses = {status.name: status for status in statuses}
+        self.held = {status.name: asyncio.Event() for status in statuses}
         self.asked: list[str] = []
 
     def release(self, *names: str) -> None:
         for name in names or self.held:
             self.held[name].set()
 
-    async def look(self, name: str) -> Standing:
+    async def look(self, name: str) -> EngineStatus:
         self.asked.append(name)
         await self.held[name].wait()
-        return self.standings[name]
+        return self.statuses[name]
 
 
 class Opened:
     """An open picker and what it gave back."""
 
-    def __init__(self, stage: Stage, answers: Answers) -> None:
-        self.stage = stage
+    def __init__(self, app: WidgetApp, answers: Answers) -> None:
+        self.app = app
         self.answers = answers
         self.result: object = NOT_ASKED
 
     def sees(self, *words: str) -> bool:
-        return all(self.stage.sees(word) for word in words)
+        return all(self.app.sees(word) for word in words)
 
     @property
     def cursor(self) -> str | None:
-        option = self.stage.screen.query_one(OptionList).highlighted_option
+        option = self.app.screen.query_one(OptionList).highlighted_option
         return option.id if option else None
 
 
 async def opened(
     pilot: Pilot[None],
-    *standings: Standing,
+    *statuses: EngineStatus,
     known: bool = True,
     in_use: str | None = None,
     log_in: Callable[[str, str], Awaitable[object]] | None = None,
 ) -> Opened:
-    stage = pilot.app
-    assert isinstance(stage, Stage)
-    answers = Answers(*standings)
-    seen = Opened(stage, answers)
+    app = pilot.app
+    assert isinstance(app, WidgetApp)
+    answers = Answers(*statuses)
+    seen = Opened(app, answers)
 
     def left(result: str | None) -> None:
         seen.result = result
 
-    picker = EnginePicker(list(answers.standings), answers.look, in_use=in_use, log_in=log_in)
-    await stage.push_screen(picker, left)
+    picker = EnginePicker(list(answers.statuses), answers.look, in_use=in_use, log_in=log_in)
+    await app.push_screen(picker, left)
     if known:
         answers.release()
-        await until_async(lambda: not stage.sees("looking …"))
+        await until_async(lambda: not app.sees("looking …"))
     else:
-        await until_async(lambda: stage.sees("looking …"))
+        await until_async(lambda: app.sees("looking …"))
     return seen
 
 
 @pytest.mark.parametrize("size", [(100, 30), (60, 20)])
 async def test_each_engine_has_its_state_what_leaves_and_its_price(size: tuple[int, int]) -> None:
-    async with Stage().run_test(size=size) as pilot:
+    async with WidgetApp().run_test(size=size) as pilot:
         seen = await opened(pilot, *ALL, in_use="local")
         assert seen.sees("Engine", "● local", "in use", "ready", "nothing leaves this machine")
         assert seen.sees("cloud [b]9[/b]", "needs a key", "sound goes to cloud.example · $0.45 an hour")
@@ -106,20 +106,20 @@ async def test_each_engine_has_its_state_what_leaves_and_its_price(size: tuple[i
 
 
 async def test_all_are_listed_at_once_and_each_row_fills_when_it_is_known() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, *ALL, known=False)
-        assert all(seen.stage.sees(one.name) for one in ALL)
+        assert all(seen.app.sees(one.name) for one in ALL)
         assert sorted(seen.answers.asked) == sorted(one.name for one in ALL), "side by side"
         seen.answers.release("cellar")
         await until_async(lambda: seen.sees("not reachable", "looking …"))
-        rows = [next(y for y, row in enumerate(seen.stage.rows) if one.name in row) for one in ALL]
+        rows = [next(y for y, row in enumerate(seen.app.rows) if one.name in row) for one in ALL]
         seen.answers.release()
         await until_async(lambda: not seen.sees("looking …"))
-        assert rows == [next(y for y, row in enumerate(seen.stage.rows) if one.name in row) for one in ALL]
+        assert rows == [next(y for y, row in enumerate(seen.app.rows) if one.name in row) for one in ALL]
 
 
 async def test_enter_chooses_the_one_under_the_cursor_which_begins_at_the_one_in_use() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, CELLAR, LOCAL, in_use="local")
         assert seen.cursor == "local"
         await pilot.press("enter")
@@ -127,7 +127,7 @@ async def test_enter_chooses_the_one_under_the_cursor_which_begins_at_the_one_in
 
 
 async def test_one_that_is_not_reachable_may_be_chosen() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CELLAR, in_use="local")
         await pilot.press("down")
         await until_async(lambda: seen.sees("cellar does not answer. Start it."))
@@ -135,21 +135,21 @@ async def test_one_that_is_not_reachable_may_be_chosen() -> None:
         await until_async(lambda: seen.result == "cellar")
 
 
-@pytest.mark.parametrize("standing", [CLOUD, ALIEN])
-async def test_one_that_cannot_be_used_says_why_and_stays(standing: Standing) -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
-        seen = await opened(pilot, LOCAL, standing, in_use="local")
-        assert not seen.sees(str(standing.failure))
+@pytest.mark.parametrize("status", [CLOUD, ALIEN])
+async def test_one_that_cannot_be_used_says_why_and_stays(status: EngineStatus) -> None:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, status, in_use="local")
+        assert not seen.sees(str(status.failure))
         await pilot.press("down", "enter")
-        await until_async(lambda: seen.sees(str(standing.failure)))
-        assert seen.stage.screen.query_one("#note").has_class("-trouble")
+        await until_async(lambda: seen.sees(str(status.failure)))
+        assert seen.app.screen.query_one("#note").has_class("-trouble")
         assert seen.result is NOT_ASKED
         await pilot.press("up", "enter")
         await until_async(lambda: seen.result == "local")
 
 
 async def test_a_choice_waits_until_its_engine_is_known() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CLOUD, known=False)
         await pilot.press("enter")
         await until_async(lambda: seen.sees("Waiting to know whether local is ready"))
@@ -161,7 +161,7 @@ async def test_a_choice_waits_until_its_engine_is_known() -> None:
 
 
 async def test_moving_on_takes_back_a_choice_that_waits() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CELLAR, known=False)
         await pilot.press("enter")
         await until_async(lambda: seen.sees("Waiting to know"))
@@ -173,9 +173,9 @@ async def test_moving_on_takes_back_a_choice_that_waits() -> None:
 
 
 async def test_r_looks_again() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CLOUD, in_use="local")
-        seen.answers.standings[CLOUD.name] = Standing(CLOUD.name, Readiness.READY)
+        seen.answers.statuses[CLOUD.name] = EngineStatus(CLOUD.name, Readiness.READY)
         await pilot.press("r")
         await until_async(lambda: len(seen.answers.asked) == 4)
         await until_async(lambda: not seen.sees("needs a key") and not seen.sees("looking …"))
@@ -183,17 +183,17 @@ async def test_r_looks_again() -> None:
 
 
 async def test_escape_leaves_while_it_still_looks() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, *ALL, known=False)
         await pilot.press("escape")
         await until_async(lambda: seen.result is None)
 
 
 async def test_a_click_chooses() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, *ALL, in_use="cellar")
-        row = next(y for y, text in enumerate(seen.stage.rows) if "local" in text)
-        await pilot.click(offset=(seen.stage.rows[row].index("local"), row))
+        row = next(y for y, text in enumerate(seen.app.rows) if "local" in text)
+        await pilot.click(offset=(seen.app.rows[row].index("local"), row))
         await until_async(lambda: seen.result == "local")
 
 
@@ -204,16 +204,16 @@ async def test_it_tells_the_truth_about_real_engines(
     monkeypatch.syspath_prepend(str(installed()))
     monkeypatch.setenv("PARROT_API_KEY", "pk-0123456789abcdef")
     log = tmp_path_factory.mktemp("log") / "log"
-    async with Parrot("pk-0123456789abcdef").serve() as server, Stage().run_test(size=(100, 30)) as pilot:
+    async with Parrot("pk-0123456789abcdef").serve() as server, WidgetApp().run_test(size=(100, 30)) as pilot:
         settings = Settings(engines={"parrot": {"url": server.url}})
-        stage = pilot.app
-        assert isinstance(stage, Stage)
-        await stage.push_screen(
-            EnginePicker(["local", "parrot"], lambda name: credentials.standing_of(name, settings, log))
+        app = pilot.app
+        assert isinstance(app, WidgetApp)
+        await app.push_screen(
+            EnginePicker(["local", "parrot"], lambda name: credentials.engine_status(name, settings, log))
         )
-        await until_async(lambda: not stage.sees("looking …"))
-        assert [row.split()[1:] for row in stage.rows if " ready" in row][1][:2] == ["parrot", "ready"]
-        assert stage.sees("sound goes to a server on this machine")
+        await until_async(lambda: not app.sees("looking …"))
+        assert [row.split()[1:] for row in app.rows if " ready" in row][1][:2] == ["parrot", "ready"]
+        assert app.sees("sound goes to a server on this machine")
         assert server.peers == []
 
 
@@ -237,7 +237,7 @@ async def test_what_goes_wrong_while_looking_is_part_of_the_answer(
     )
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setattr("mictape.engines.readiness.LOOK_S", 0.1)
-    known = await credentials.standing_of("odd", Settings(), site / "log")
+    known = await credentials.engine_status("odd", Settings(), site / "log")
     assert known.readiness is Readiness.UNUSABLE
     assert ("did not say" if gives == "never" else "oh") in str(known.failure)
 
@@ -245,11 +245,11 @@ async def test_what_goes_wrong_while_looking_is_part_of_the_answer(
 async def test_a_keyring_that_waits_for_a_password_keeps_nobody_from_leaving() -> None:
     program = (
         "import asyncio, pathlib, threading\n"
-        "from mictape.engines.readiness import standing\n"
+        "from mictape.engines.readiness import status_of\n"
         "async def look():\n"
         "    asked = threading.Event()\n"
         "    key = lambda: asked.set() or forever()\n"
-        "    looking = asyncio.create_task(standing('local', {}, pathlib.Path('log'), key))\n"
+        "    looking = asyncio.create_task(status_of('local', {}, pathlib.Path('log'), key))\n"
         "    await asyncio.to_thread(asked.wait)\n"
         "    looking.cancel()\n"
         "def forever(): threading.Event().wait()\n"
@@ -265,30 +265,30 @@ async def test_a_keyring_that_waits_for_a_password_keeps_nobody_from_leaving() -
 
 
 async def test_what_is_found_out_after_the_choice_does_not_matter_any_more() -> None:
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, *ALL, known=False)
         for turns in range(12):
-            picker = seen.stage.screen
+            picker = seen.app.screen
             assert isinstance(picker, EnginePicker)
             picker.dismiss(None)
             for _ in range(turns):  # the widgets go some turns of the loop later; one of these is in between
                 await asyncio.sleep(0)
             seen.answers.release()
             await pilot.pause()
-            assert seen.stage.is_running
+            assert seen.app.is_running
             seen = await opened(pilot, *ALL, known=False)
 
 
 async def test_an_engine_without_a_key_asks_for_it_and_is_used_with_one_that_is_accepted() -> None:
     given: list[tuple[str, str]] = []
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
 
         async def log_in(name: str, key: str) -> None:
             given.append((name, key))
             if key != "the-right-key":
                 refused = Failure("Cloud 9 does not accept the key", "Copy it again", ExitCode.ENGINE)
                 raise MictapeError(refused)
-            seen.answers.standings[name] = replace(CLOUD, readiness=Readiness.READY, failure=None)
+            seen.answers.statuses[name] = replace(CLOUD, readiness=Readiness.READY, failure=None)
 
         seen = await opened(pilot, LOCAL, CLOUD, in_use="local", log_in=log_in)
         await pilot.press("down", "enter")
@@ -306,7 +306,7 @@ async def test_a_key_that_is_not_given_changes_nothing() -> None:
     async def log_in(name: str, key: str) -> None:
         raise AssertionError("nothing was given")
 
-    async with Stage().run_test(size=(100, 30)) as pilot:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CLOUD, in_use="local", log_in=log_in)
         await pilot.press("down", "enter")
         await until_async(lambda: seen.sees("API key for cloud"))

@@ -20,7 +20,7 @@ from mictape.transcript.model import Transcript
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
 from support.waiting import until_async
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 RATE = 16_000
 KEPT = {"sessions": "/data/[b]sessions[/b]", "settings": "/config/config.toml"}
@@ -32,49 +32,49 @@ def help_screen(*, offline: bool) -> HelpScreen:
 
 
 async def test_help_names_every_command_every_place_and_what_leaves() -> None:
-    async with (stage := Stage()).run_test(size=(120, 130)) as pilot:
-        await stage.push_screen(help_screen(offline=True))
+    async with (app := WidgetApp()).run_test(size=(120, 130)) as pilot:
+        await app.push_screen(help_screen(offline=True))
         await pilot.pause()
         for command in COMMANDS:
-            assert stage.sees(command.help)
+            assert app.sees(command.help)
         for path in KEPT.values():
-            assert stage.sees(path)
-        assert stage.sees("?  f1") and stage.sees("space ")
-        assert stage.sees("local · moonshine tiny-en · English: recognition runs on this machine. Nothing leaves it.")
+            assert app.sees(path)
+        assert app.sees("?  f1") and app.sees("space ")
+        assert app.sees("local · moonshine tiny-en · English: recognition runs on this machine. Nothing leaves it.")
 
 
 async def test_help_does_not_promise_what_the_engine_does_not_keep() -> None:
-    async with (stage := Stage()).run_test(size=(120, 130)) as pilot:
-        await stage.push_screen(help_screen(offline=False))
+    async with (app := WidgetApp()).run_test(size=(120, 130)) as pilot:
+        await app.push_screen(help_screen(offline=False))
         await pilot.pause()
-        assert stage.sees("audio is sent to this service")
-        assert not stage.sees("Nothing leaves")
+        assert app.sees("audio is sent to this service")
+        assert not app.sees("Nothing leaves")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 async def test_all_of_help_can_be_reached_on_a_small_screen(size: tuple[int, int]) -> None:
-    async with (stage := Stage()).run_test(size=size) as pilot:
-        await stage.push_screen(help_screen(offline=True))
+    async with (app := WidgetApp()).run_test(size=size) as pilot:
+        await app.push_screen(help_screen(offline=True))
         await pilot.pause()
-        assert stage.sees("Recording") and not stage.sees("Privacy")
+        assert app.sees("Recording") and not app.sees("Privacy")
         await pilot.press("end")
-        box = stage.screen.query_one(VerticalScroll)
-        await until_async(lambda: box.is_vertical_scroll_end and stage.sees("Privacy"))
-        assert stage.sees("esc to close")
+        box = app.screen.query_one(VerticalScroll)
+        await until_async(lambda: box.is_vertical_scroll_end and app.sees("Privacy"))
+        assert app.sees("esc to close")
 
 
 @pytest.mark.parametrize("key", ["escape", "question_mark", "f1", "q"])
 async def test_help_closes(key: str) -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
-        await stage.push_screen(help_screen(offline=True))
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
+        await app.push_screen(help_screen(offline=True))
         await pilot.press(key)
-        await until_async(lambda: not isinstance(stage.screen, HelpScreen))
+        await until_async(lambda: not isinstance(app.screen, HelpScreen))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
-    async with (stage := Stage()).run_test(size=size) as pilot:
-        await stage.push_screen(RecoverScreen(CUT_OFF))
+    async with (app := WidgetApp()).run_test(size=size) as pilot:
+        await app.push_screen(RecoverScreen(CUT_OFF))
         await pilot.pause()
         for words in (
             "A session was cut off",
@@ -83,19 +83,19 @@ async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
             "12 s of it",
             "(Enter)",
         ):
-            assert stage.sees(words), "\n".join(stage.rows)
+            assert app.sees(words), "\n".join(app.rows)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 async def test_recovery_says_which_tracks_go_on(size: tuple[int, int]) -> None:
-    async with (stage := Stage()).run_test(size=size) as pilot:
-        await stage.push_screen(RecoverScreen(CUT_OFF))
+    async with (app := WidgetApp()).run_test(size=size) as pilot:
+        await app.push_screen(RecoverScreen(CUT_OFF))
         await pilot.pause()
-        assert not stage.sees("Continued,"), "one track needs no word"
-        await stage.push_screen(RecoverScreen(replace(CUT_OFF, tracks=("You", "Anna"))))
+        assert not app.sees("Continued,"), "one track needs no word"
+        await app.push_screen(RecoverScreen(replace(CUT_OFF, tracks=("You", "Anna"))))
         await pilot.pause()
         for words in ("Continued, it records You and Anna again.", "(Enter)", "(n)"):
-            assert stage.sees(words), "\n".join(stage.rows)
+            assert app.sees(words), "\n".join(app.rows)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ async def test_recovery_says_which_tracks_go_on(size: tuple[int, int]) -> None:
     ],
 )
 async def test_recovery_gives_the_choice(keys: tuple[str, ...], choice: str) -> None:
-    async with (stage := Stage()).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
         chosen: list[str | None] = []
-        await stage.push_screen(RecoverScreen(CUT_OFF), chosen.append)
+        await app.push_screen(RecoverScreen(CUT_OFF), chosen.append)
         await pilot.pause()
         await pilot.press(*keys)
         await until_async(lambda: chosen)
@@ -122,7 +122,7 @@ class TranscriptView(Static):
     """Stands where the transcript stands, for the layout alone."""
 
 
-class WholeStage(Stage):
+class WholeScreenApp(WidgetApp):
     """The layout of the real screen."""
 
     CSS_PATH = Path(mictape.__file__).parent / "app.tcss"
@@ -132,7 +132,7 @@ class WholeStage(Stage):
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
 async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int]) -> None:
     line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), Footer()
-    async with WholeStage(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
+    async with WholeScreenApp(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
         line.show(
             Status(State.PAUSED, "Blue Yeti", "local", 0, hint=Advice("Nothing is recorded", "Resume", action="pause"))
         )
@@ -145,8 +145,8 @@ async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int])
 
 async def test_a_short_terminal_gives_the_text_the_scale_of_the_meter() -> None:
     line, meter, text = StatusLine(), LevelMeter(), TranscriptView()
-    async with (stage := WholeStage(line, Vertical(meter, id="meters"), text)).run_test(size=(60, 12)) as pilot:
-        stage.screen.add_class("-short")
+    async with (app := WholeScreenApp(line, Vertical(meter, id="meters"), text)).run_test(size=(60, 12)) as pilot:
+        app.screen.add_class("-short")
         await pilot.pause()
         assert [widget.region.y for widget in (line, meter, text)] == [0, 1, 2]
         assert text.region.bottom == 12
@@ -160,8 +160,8 @@ async def test_a_short_terminal_gives_the_text_the_scale_of_the_meter() -> None:
     ],
 )
 async def test_a_narrow_footer_still_shows_what_a_newcomer_needs(size: tuple[int, int], footer: str) -> None:
-    async with (stage := WholeStage()).run_test(size=size) as pilot:
-        await stage.push_screen(MainScreen(Transcript()))
+    async with (app := WholeScreenApp()).run_test(size=size) as pilot:
+        await app.push_screen(MainScreen(Transcript()))
         await pilot.pause()
-        await until_async(lambda: "pause" in stage.rows[-1])
-        assert stage.rows[-1].strip() == footer, "and no part of a key that does not fit"
+        await until_async(lambda: "pause" in app.rows[-1])
+        assert app.rows[-1].strip() == footer, "and no part of a key that does not fit"

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from mictape.engines.base import Request
-from mictape.engines.readiness import Readiness, Standing
+from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Advice, Failure
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Library, Store
@@ -57,11 +57,13 @@ SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: 
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
 
 DEVICES = [device("Blue Yeti", default=True), device("Headset", muted=True), device("Monitor", computer=True)]
-STANDINGS = {
+STATUSES = {
     each.name: each
     for each in (
-        Standing("local", Readiness.READY, "local · moonshine tiny-en · English", leaves="nothing leaves the machine"),
-        Standing(
+        EngineStatus(
+            "local", Readiness.READY, "local · moonshine tiny-en · English", leaves="nothing leaves the machine"
+        ),
+        EngineStatus(
             "deepgram",
             Readiness.NEEDS_KEY,
             "deepgram · nova-3 · English",
@@ -73,8 +75,8 @@ STANDINGS = {
 }
 
 
-async def standing(name: str) -> Standing:
-    return STANDINGS[name]
+async def status_of(name: str) -> EngineStatus:
+    return STATUSES[name]
 
 
 async def export(_: ExportWish) -> None:
@@ -95,7 +97,7 @@ def dialogs(home: Path) -> Mapping[str, tuple[Callable[[], Screen[Any]], str]]:
             "Headset",
         ),
         "edit_line": (lambda: EditLine(transcript().line(0)), "speaker"),
-        "engine_picker": (lambda: EnginePicker(list(STANDINGS), standing, in_use="local"), "needs a key"),
+        "engine_picker": (lambda: EnginePicker(list(STATUSES), status_of, in_use="local"), "needs a key"),
         "export": (lambda: ExportScreen(parts, Path("/home/anna/talk.md"), export), "the selection"),
         "help": (lambda: HelpScreen(kept=kept, engine="local", offline=True, version="1.0"), "Recording"),
         "language": (lambda: LanguageScreen("de", catalogue.for_language("de")[0]), "English"),

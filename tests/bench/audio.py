@@ -28,7 +28,7 @@ from support import clocked_mic
 from support.clocked_mic import CYCLE, ClockedMics, Microphone, breaks, counted
 from support.lossless import FREE_S, HELD, HOLD_S, end, hold_up, recording
 from support.waiting import until
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 RUN_S: Final = 20
 STALL_S: Final = 60
@@ -182,10 +182,10 @@ def resampler(report: Report) -> None:
 
 async def _ticking(widget: Widget, tick: Callable[[], object]) -> float:
     """CPU seconds per second of an app in which `tick` is called 30 times a second."""
-    stage = Stage(widget)
-    async with stage.run_test(size=(100, 30)) as pilot:
+    app = WidgetApp(widget)
+    async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause()
-        stage.set_interval(1 / FRAMES_PER_S, tick)
+        app.set_interval(1 / FRAMES_PER_S, tick)
         began = resource.getrusage(resource.RUSAGE_SELF)
         await asyncio.sleep(METER_S)
         ended = resource.getrusage(resource.RUSAGE_SELF)

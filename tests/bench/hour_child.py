@@ -59,15 +59,15 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
     """Follow the tape in `folder` as a session does, with its library, and say what it took."""
     async with await Library.open(folder / "library.db", folder / "sessions") as library:
         engine = engine_at(url, paced=False)
-        sitting = await Session.begin(library, engine, Request(), log=folder / "log")
+        harness = await Session.begin(library, engine, Request(), log=folder / "log")
         for part in find_parts(folder, 1):
-            os.replace(part.path, sitting.folder.path / part.path.name)  # noqa: PTH105 (nothing else runs here)
-        track = sitting.add_track(FileSource(Path()))
+            os.replace(part.path, harness.folder.path / part.path.name)  # noqa: PTH105 (nothing else runs here)
+        track = harness.add_track(FileSource(Path()))
         track.tape.end()
-        telling = asyncio.create_task(_count(sitting))
+        telling = asyncio.create_task(_count(harness))
         before_s, before_mb = used()
         began_s = time.monotonic()
-        following = asyncio.create_task(sitting.follow(track))
+        following = asyncio.create_task(harness.follow(track))
         held = Held()
         peaks: list[float] = []
         while not following.done():
@@ -75,8 +75,8 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
             if track.coverage.reached(track.end) * QUARTERS >= (len(peaks) + 1) * track.end:
                 peaks.append(used()[1])
         held.stop()
-        await sitting.stop()
-        await sitting.close()
+        await harness.stop()
+        await harness.close()
         after_s, after_mb = used()
         took_s = time.monotonic() - began_s
         covered = track.coverage.covered.total / track.end
@@ -93,9 +93,9 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
     }
 
 
-async def _count(sitting: Session) -> int:
+async def _count(harness: Session) -> int:
     lines = 0
-    async for event in sitting.events():
+    async for event in harness.events():
         lines += isinstance(event, LineAdded)
     return lines
 

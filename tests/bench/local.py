@@ -101,7 +101,7 @@ def children() -> tuple[float, float]:
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / MB
 
 
-async def sitting(clips: Sequence[bytes], *, live: bool) -> tuple[list[Listened], float, float]:
+async def listening_run(clips: Sequence[bytes], *, live: bool) -> tuple[list[Listened], float, float]:
     """Listen to clips in one process: what was heard, its CPU seconds, and seconds on the clock until it was ready."""
     before_s, _ = children()
     with tempfile.TemporaryDirectory() as folder:
@@ -122,10 +122,10 @@ def measure(report: Report) -> None:
     if not clips:
         report.add("not on this platform", 0, "", "moonshine-voice 0.1.0 has no wheel for it")
         return
-    _, load_s, ready_s = asyncio.run(sitting([], live=False))
+    _, load_s, ready_s = asyncio.run(listening_run([], live=False))
     report.add("start → model loaded", ready_s, "s", f"{load_s:.2f} s of CPU")
 
-    heard, cpu_s, _ = asyncio.run(sitting([clip.pcm() for clip in clips], live=True))
+    heard, cpu_s, _ = asyncio.run(listening_run([clip.pcm() for clip in clips], live=True))
     delays = [each.delays() for each in heard]
     report.add_delays("onset → first partial, live", [s for partials, _ in delays for s in partials])
     report.add_delays("end of speech → final, live", [s for _, finals in delays for s in finals])
@@ -137,7 +137,7 @@ def measure(report: Report) -> None:
 
 
 def _measure_words(report: Report, clips: Sequence[Clip], load_s: float) -> None:
-    heard, cpu_s, _ = asyncio.run(sitting([clip.pcm() for clip in clips], live=False))
+    heard, cpu_s, _ = asyncio.run(listening_run([clip.pcm() for clip in clips], live=False))
     seconds = sum(each.seconds for each in heard)
     report.add("CPU per second of sound, at speed", (cpu_s - load_s) / seconds, "s/s", f"{seconds:.0f} s")
     wrong = total = 0.0

@@ -18,7 +18,7 @@ from mictape.transcript.model import PartialText, Transcript
 from mictape.transcript.query import Matcher, Query
 from mictape.transcript.search import Search
 from mictape.widgets.transcript_view import TranscriptView
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 SIZE: Final = (100, 30)
 NARROWER: Final = (80, 30)
@@ -62,35 +62,35 @@ def filled(texts: list[str]) -> Transcript:
     return transcript
 
 
-async def _step(stage: Stage, act: Callable[[], object]) -> float:
+async def _step(app: WidgetApp, act: Callable[[], object]) -> float:
     """Do something and have the screen drawn; seconds."""
     began_s = time.perf_counter()
     act()
-    stage.screen._on_timer_update()
-    stage.screen._compositor.render_strips()
+    app.screen._on_timer_update()
+    app.screen._compositor.render_strips()
     took_s = time.perf_counter() - began_s
     await asyncio.sleep(0)
     return took_s
 
 
-async def _steps(stage: Stage, act: Callable[[int], object]) -> float:
-    return percentile([await _step(stage, partial(act, number)) for number in range(STEPS)], 50)
+async def _steps(app: WidgetApp, act: Callable[[int], object]) -> float:
+    return percentile([await _step(app, partial(act, number)) for number in range(STEPS)], 50)
 
 
 async def _measured(
     widget: Widget, fill: Callable[[], object], add: Callable[[int], object], grow: Callable[[int], object] | None
 ) -> Costs:
-    costs, stage = Costs(), Stage(widget)
-    async with stage.run_test(size=SIZE) as pilot:
+    costs, app = Costs(), WidgetApp(widget)
+    async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        costs.fill_s = await _step(stage, fill)
+        costs.fill_s = await _step(app, fill)
         await pilot.pause()
-        costs.add_s = await _steps(stage, add)
-        costs.grow_s = await _steps(stage, grow) if grow else 0.0
+        costs.add_s = await _steps(app, add)
+        costs.grow_s = await _steps(app, grow) if grow else 0.0
         for share in (0.0, 0.5, 1.0):
             top = round(share * widget.max_scroll_y)
             costs.scroll_s.append(
-                await _steps(stage, lambda number, top=top: widget.scroll_to(y=top + number % 2, animate=False))
+                await _steps(app, lambda number, top=top: widget.scroll_to(y=top + number % 2, animate=False))
             )
         began_s = time.process_time()  # a resize goes through Textual's own messages, and its tests wait in between
         await pilot.resize_terminal(*NARROWER)

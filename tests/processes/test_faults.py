@@ -107,7 +107,7 @@ async def serving(script: Script, **options: Any) -> AsyncGenerator[Server]:
 # Who follows.
 
 
-class Sitting:
+class FollowerHarness:
     """Words on a tape, and who follows it over the network at any pace."""
 
     def __init__(self, folder: Path, url: str, **able: Any) -> None:
@@ -194,12 +194,12 @@ PASSING: Final[list[tuple[Fault, str]]] = [
 
 async def test_an_end_that_may_pass_costs_no_word(tmp_path: Path) -> None:
     async with hearing(*(fault for fault, _ in PASSING)) as server:
-        sitting = Sitting(tmp_path, server.url)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
+        harness = FollowerHarness(tmp_path, server.url)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
     assert len(server.peers) == len(PASSING) + 1
-    assert all(lost.retry and is_sentence(lost.cause) for lost in sitting.losses)
-    for lost, (_, part) in zip(sitting.losses, PASSING, strict=True):
+    assert all(lost.retry and is_sentence(lost.cause) for lost in harness.losses)
+    for lost, (_, part) in zip(harness.losses, PASSING, strict=True):
         assert part in lost.cause.what
 
 
@@ -217,16 +217,16 @@ async def test_an_end_that_may_pass_costs_no_word(tmp_path: Path) -> None:
 )
 async def test_an_end_for_good_stops_it_and_what_was_heard_stays(tmp_path: Path, fault: Fault, part: str) -> None:
     async with hearing(fault) as server:
-        sitting = Sitting(tmp_path, server.url)
+        harness = FollowerHarness(tmp_path, server.url)
         with pytest.raises(Lost) as lost:
-            await sitting.follow()
+            await harness.follow()
     assert not lost.value.retry
     assert part in lost.value.cause.what
     assert is_sentence(lost.value.cause)
     assert lost.value.cause.remedy
-    assert (sitting.follower.state, sitting.follower.failure) == ("stopped", lost.value.cause)
+    assert (harness.follower.state, harness.follower.failure) == ("stopped", lost.value.cause)
     assert len(server.peers) == 1
-    assert sitting.words == SAID[:AFTER]
+    assert harness.words == SAID[:AFTER]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_an_end_for_good_stops_it_and_what_was_heard_stays(tmp_path: Path,
 )
 async def test_who_asks_for_patience_gets_it(tmp_path: Path, code: int, text: str, after_s: float) -> None:
     async with hearing(fails(code, text)) as server:
-        lost = await Sitting(tmp_path, server.url).until_offline()
+        lost = await FollowerHarness(tmp_path, server.url).until_offline()
     assert (lost.retry, lost.after) == (True, after_s)
     assert text in lost.cause.what
 
@@ -246,10 +246,10 @@ async def test_who_asks_for_patience_gets_it(tmp_path: Path, code: int, text: st
 @pytest.mark.parametrize(("status", "part"), [(401, "key"), (402, "funds"), (403, "key"), (404, "address")])
 async def test_an_upgrade_refused_for_good_stops_it(tmp_path: Path, status: int, part: str) -> None:
     async with hearing(admit=lambda _: Refusal(status)) as server:
-        sitting = Sitting(tmp_path, server.url)
+        harness = FollowerHarness(tmp_path, server.url)
         with pytest.raises(Lost) as lost:
-            await sitting.follow()
-    assert (lost.value.retry, sitting.follower.state, len(server.asked)) == (False, "stopped", 1)
+            await harness.follow()
+    assert (lost.value.retry, harness.follower.state, len(server.asked)) == (False, "stopped", 1)
     assert part in lost.value.cause.what
     assert lost.value.cause.remedy
 
@@ -261,11 +261,11 @@ async def test_a_server_in_trouble_is_asked_again(tmp_path: Path) -> None:
         return Refusal(statuses.pop(0)) if statuses else None
 
     async with hearing(admit=admit) as server:
-        sitting = Sitting(tmp_path, server.url)
-        await sitting.follow()
-    assert sitting.is_whole()
-    assert [lost.cause.what.rpartition(" ")[2] for lost in sitting.losses] == ["500)", "503)"]
-    assert all(lost.retry for lost in sitting.losses)
+        harness = FollowerHarness(tmp_path, server.url)
+        await harness.follow()
+    assert harness.is_whole()
+    assert [lost.cause.what.rpartition(" ")[2] for lost in harness.losses] == ["500)", "503)"]
+    assert all(lost.retry for lost in harness.losses)
 
 
 @pytest.mark.parametrize(
@@ -275,32 +275,32 @@ async def test_too_many_requests_are_answered_with_patience(
     tmp_path: Path, headers: dict[str, str], after_s: float
 ) -> None:
     async with hearing(admit=lambda _: Refusal(429, headers=headers)) as server:
-        lost = await Sitting(tmp_path, server.url).until_offline()
+        lost = await FollowerHarness(tmp_path, server.url).until_offline()
     assert (lost.retry, lost.after) == (True, after_s)
     assert "HTTP 429" in lost.cause.what
 
 
 async def test_nobody_listens_until_somebody_does(tmp_path: Path) -> None:
     port = free_port()
-    sitting = Sitting(tmp_path, f"ws://127.0.0.1:{port}")
-    async with sitting.following() as task:
-        await until_async(lambda: len(sitting.losses) > 1)
-        assert sitting.follower.state == "offline"
+    harness = FollowerHarness(tmp_path, f"ws://127.0.0.1:{port}")
+    async with harness.following() as task:
+        await until_async(lambda: len(harness.losses) > 1)
+        assert harness.follower.state == "offline"
         async with hearing(port=port):
             await task
-    assert sitting.is_whole()
-    assert {lost.cause.what for lost in sitting.losses} == {f"127.0.0.1:{port} cannot be reached: connection refused"}
+    assert harness.is_whole()
+    assert {lost.cause.what for lost in harness.losses} == {f"127.0.0.1:{port} cannot be reached: connection refused"}
 
 
 async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
-    lost = await Sitting(tmp_path, "ws://no-such-host.invalid").until_offline()
+    lost = await FollowerHarness(tmp_path, "ws://no-such-host.invalid").until_offline()
     assert lost.retry, "a network that is down looks the same"
     assert lost.cause.what.startswith("no-such-host.invalid cannot be reached")
 
 
 async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     async with hearing(tls=True) as server:
-        lost = await Sitting(tmp_path, server.url).until_offline("stopped")
+        lost = await FollowerHarness(tmp_path, server.url).until_offline("stopped")
         assert server.peers == []
     assert not lost.retry, "it never was accepted, so it will not be"
     assert "SSL_CERT_FILE" in lost.cause.remedy
@@ -316,7 +316,7 @@ async def test_something_else_answers(tmp_path: Path, answer: bytes) -> None:
 
     async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
         number = server.sockets[0].getsockname()[1]
-        lost = await Sitting(tmp_path, f"ws://127.0.0.1:{number}").until_offline()
+        lost = await FollowerHarness(tmp_path, f"ws://127.0.0.1:{number}").until_offline()
     assert lost.retry
     assert is_sentence(lost.cause)
 
@@ -327,21 +327,21 @@ async def test_somebody_listens_and_says_nothing(tmp_path: Path, greets: str, mo
         monkeypatch.setattr(module, limit, 0.3)
     if greets == "not at all":
         with socket.create_server(("127.0.0.1", 0)) as mute:
-            lost = await Sitting(tmp_path, f"ws://127.0.0.1:{mute.getsockname()[1]}").until_offline()
+            lost = await FollowerHarness(tmp_path, f"ws://127.0.0.1:{mute.getsockname()[1]}").until_offline()
     else:
         async with serve(lambda peer: peer.wait_closed()) as server:
-            lost = await Sitting(tmp_path, server.url).until_offline()
+            lost = await FollowerHarness(tmp_path, server.url).until_offline()
     assert lost.retry
     assert lost.cause.what.endswith(("does not answer", "takes the connection and says nothing"))
 
 
 async def test_a_server_on_this_machine_has_its_time_limit_too(tmp_path: Path) -> None:
     async with hearing() as server:
-        sitting = Sitting(tmp_path, server.url, fastest_pace=16.0, longest_s=1.0)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
+        harness = FollowerHarness(tmp_path, server.url, fastest_pace=16.0, longest_s=1.0)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
     assert len(server.peers) > 1
-    assert sitting.losses == []
+    assert harness.losses == []
 
 
 async def test_a_server_of_ones_own_may_take_longer_to_finish_than_a_service(
@@ -355,10 +355,10 @@ async def test_a_server_of_ones_own_may_take_longer_to_finish_than_a_service(
             await (await session.peer._connection.ping())
 
     async with serving(thorough) as server:
-        sitting = Sitting(tmp_path, server.url)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
-    assert sitting.losses == []
+        harness = FollowerHarness(tmp_path, server.url)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
+    assert harness.losses == []
 
 
 # What is said.
@@ -388,20 +388,20 @@ STRANGE: Final = [
 
 async def test_what_is_no_message_ends_the_connection_and_the_next_one_goes_on(tmp_path: Path) -> None:
     async with hearing(*map(says, NO_MESSAGES)) as server:
-        sitting = Sitting(tmp_path, server.url)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
-    assert len(sitting.losses) == len(NO_MESSAGES)
-    assert all(lost.retry and is_sentence(lost.cause) for lost in sitting.losses)
-    assert len(max((str(lost.cause) for lost in sitting.losses), key=len)) < 200, "what was sent is not repeated"
+        harness = FollowerHarness(tmp_path, server.url)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
+    assert len(harness.losses) == len(NO_MESSAGES)
+    assert all(lost.retry and is_sentence(lost.cause) for lost in harness.losses)
+    assert len(max((str(lost.cause) for lost in harness.losses), key=len)) < 200, "what was sent is not repeated"
 
 
 async def test_messages_that_nobody_knows_are_left_alone(tmp_path: Path) -> None:
     async with hearing(says(*STRANGE)) as server:
-        sitting = Sitting(tmp_path, server.url)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
-    assert sitting.losses == []
+        harness = FollowerHarness(tmp_path, server.url)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
+    assert harness.losses == []
 
 
 async def test_ten_thousand_messages_at_once_keep_nobody_else_waiting(tmp_path: Path) -> None:
@@ -419,13 +419,13 @@ async def test_ten_thousand_messages_at_once_keep_nobody_else_waiting(tmp_path: 
             await asyncio.sleep(0)
 
     async with hearing(floods) as server:
-        sitting = Sitting(tmp_path, server.url)
+        harness = FollowerHarness(tmp_path, server.url)
         elsewhere = asyncio.create_task(others())
-        await sitting.follow()
+        await harness.follow()
         elsewhere.cancel()
-    assert sitting.is_whole(), sitting.words
-    assert sitting.losses == []
-    assert sum(isinstance(each.event, Partial) and each.event.text == "soon" for each in sitting.told) == many
+    assert harness.is_whole(), harness.words
+    assert harness.losses == []
+    assert sum(isinstance(each.event, Partial) and each.event.text == "soon" for each in harness.told) == many
     assert turns > many / 100
 
 
@@ -435,10 +435,10 @@ async def test_ten_thousand_messages_at_once_keep_nobody_else_waiting(tmp_path: 
 @pytest.mark.parametrize("line", [Line(delay_s=0.05), Line(bytes_per_s=500_000)])
 async def test_a_slow_line_only_takes_longer(tmp_path: Path, line: Line) -> None:
     async with hearing() as server, proxy(server.url, line) as lines:
-        sitting = Sitting(tmp_path, lines.url)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
-    assert sitting.losses == []
+        harness = FollowerHarness(tmp_path, lines.url)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
+    assert harness.losses == []
     assert line.up > len(WORDS) * SLOT * 2
 
 
@@ -458,11 +458,11 @@ async def test_a_line_that_breaks_unseen_is_found_out(
     for module, limit in ((remote, "OWN_SERVER_S"), (websocket, "SEND_S"), (network, "OPEN_S")):
         monkeypatch.setattr(module, limit, 0.4)
     async with serve(V3Server(Hearing(), fastest=None)) as server, proxy(server.url, line) as lines:
-        sitting = Sitting(tmp_path, lines.url)
-        await sitting.follow()
-    assert sitting.is_whole(), sitting.words
+        harness = FollowerHarness(tmp_path, lines.url)
+        await harness.follow()
+    assert harness.is_whole(), harness.words
     assert len(lines.lines) == 2
-    (lost,) = sitting.losses
+    (lost,) = harness.losses
     assert lost.retry
     assert is_sentence(lost.cause)
 

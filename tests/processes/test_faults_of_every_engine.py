@@ -12,7 +12,7 @@ from mictape.recognition.live import Plan
 from mictape.units import RATE
 from support.engine_cases import CASES, Case
 from support.faulty_proxy import Line, proxy
-from support.follower_harness import Sitting, said
+from support.follower_harness import FollowerHarness, said
 from support.scripted import SLOT, spoken, words_in
 
 UTTERANCES: Final = 7
@@ -60,13 +60,13 @@ async def follow(
     """
     async with case.serves(words_in) as server, proxy(server.url, *faults, then=then) as bad:
         engine = case.engine(bad.url, folder, pace)
-        sitting = Sitting(folder, engine, plan=Plan())  # pyright: ignore[reportArgumentType] (an engine as any other)
-        sitting.write(spoken(words))
-        sitting.end()
-        await sitting.follow()
-    assert sitting.words == said(words)
-    assert sitting.coverage.gaps == ()
-    assert sitting.settled()
+        harness = FollowerHarness(folder, engine, plan=Plan())  # pyright: ignore[reportArgumentType] (an engine as any other)
+        harness.write(spoken(words))
+        harness.end()
+        await harness.follow()
+    assert harness.words == said(words)
+    assert harness.coverage.gaps == ()
+    assert harness.settled()
     return len(bad.lines)
 
 

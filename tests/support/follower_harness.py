@@ -24,7 +24,7 @@ REMOTE = Capabilities(fastest_pace=1.0, word_times=True)
 
 
 @dataclass
-class Sitting:
+class FollowerHarness:
     """A tape, its follower and what that reported."""
 
     folder: Path
@@ -120,10 +120,12 @@ def said(words: Sequence[int]) -> list[str]:
     return [f"w{word}" for word in words if word]
 
 
-def recorded(folder: Path, words: Sequence[int], engine: ScriptedEngine, coverage: Coverage | None = None) -> Sitting:
+def recorded(
+    folder: Path, words: Sequence[int], engine: ScriptedEngine, coverage: Coverage | None = None
+) -> FollowerHarness:
     """A finished tape on which these words are said, followed to its end."""
-    sitting = Sitting(folder, engine, coverage or Coverage())
-    sitting.write(spoken(words))
-    sitting.end()
-    virtual_time.run(sitting.follow())
-    return sitting
+    harness = FollowerHarness(folder, engine, coverage or Coverage())
+    harness.write(spoken(words))
+    harness.end()
+    virtual_time.run(harness.follow())
+    return harness

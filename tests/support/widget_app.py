@@ -9,7 +9,7 @@ from textual.widget import Widget
 from mictape.themes import load_themes, shipped_folder, theme_variables
 
 
-class Stage(App[None]):
+class WidgetApp(App[None]):
     """Shows the widgets it is given, in a theme."""
 
     def __init__(self, *widgets: Widget, theme: str = "mictape-dark") -> None:

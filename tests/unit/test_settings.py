@@ -84,6 +84,7 @@ _values: Final[Mapping[str, tuple[str, object]]] = {
     "language": ('"pt-BR"', "pt-BR"),
     "key_terms": ('["Ada Lovelace", "mictape"]', ("Ada Lovelace", "mictape")),
     "theme": ('"mine"', "mine"),
+    "animation": ("false", False),
     "keymap": ('"vim"', "vim"),
     "keep": ("false", False),
     "keep_audio": ('"flac"', "flac"),

@@ -23,7 +23,7 @@ from mictape.themes import (
 )
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 SHIPPED = load_themes(shipped_folder())
 MIXABLE = [theme for theme in BUILTIN_THEMES.values() if not theme.ansi]
@@ -100,9 +100,9 @@ def test_textuals_own_themes_get_readable_colours(theme: Theme) -> None:
 
 @pytest.mark.parametrize("name", [*BUILTIN_THEMES, *(theme.name for theme in SHIPPED.themes)])
 async def test_every_theme_draws_the_widgets(name: str) -> None:
-    async with (stage := Stage(StatusLine(), LevelMeter(), theme=name)).run_test(size=(80, 24)) as pilot:
+    async with (app := WidgetApp(StatusLine(), LevelMeter(), theme=name)).run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert stage.sees("−60")
+        assert app.sees("−60")
 
 
 def test_contrast_is_wcags() -> None:

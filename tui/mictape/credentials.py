@@ -15,7 +15,7 @@ from typing import Final, NoReturn, TypeVar
 
 from mictape.engines import catalog
 from mictape.engines.base import Engine, Lost
-from mictape.engines.readiness import Standing, in_thread, standing, tried
+from mictape.engines.readiness import EngineStatus, in_thread, status_of, tried
 from mictape.failure import ExitCode, Failure, MictapeError, keep_secret
 from mictape.settings import Settings
 
@@ -68,10 +68,10 @@ def engine_with_key(name: str, settings: Settings, log: Path, *, key: str | None
     return catalog.create(name, options, log, key=key or key_for(name), place=partial(settings.place, "engines", name))
 
 
-async def standing_of(name: str, settings: Settings, log: Path) -> Standing:
+async def engine_status(name: str, settings: Settings, log: Path) -> EngineStatus:
     """What an engine would do here, with its settings and its key; never raises."""
     options = settings.engines.get(name, {})
-    return await standing(name, options, log, partial(key_for, name), partial(settings.place, "engines", name))
+    return await status_of(name, options, log, partial(key_for, name), partial(settings.place, "engines", name))
 
 
 async def log_in(name: str, typed: str, settings: Settings, log: Path) -> Lost | None:

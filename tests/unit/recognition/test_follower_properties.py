@@ -18,19 +18,19 @@ from mictape.recognition.ownership import CONTEXT
 from mictape.recognition.retry import CAP_S, MINUTE_S
 from mictape.units import RATE
 from support import virtual_time
-from support.follower_harness import Sitting, recorded, said
+from support.follower_harness import FollowerHarness, recorded, said
 from support.scripted import SLOT, SOUND, ScriptedEngine
 
 scripts = st.lists(st.integers(0, 3), max_size=25)
 """Words repeat, as they do in speech."""
 
 
-def expect_each_once_or_in_a_gap(sitting: Sitting, script: Sequence[int]) -> None:
+def expect_each_once_or_in_a_gap(harness: FollowerHarness, script: Sequence[int]) -> None:
     """The transcript has words of the script in tape order, none twice; what is missing lies in a gap."""
     expected = iter(said(script))
-    assert all(word in expected for word in sitting.words), "in tape order, none twice"
-    missing = Counter(said(script)) - Counter(sitting.words)
-    assert not missing - Counter(sitting.in_gaps(script)), "what is missing lies in a gap"
+    assert all(word in expected for word in harness.words), "in tape order, none twice"
+    missing = Counter(said(script)) - Counter(harness.words)
+    assert not missing - Counter(harness.in_gaps(script)), "what is missing lies in a gap"
 
 
 @settings(max_examples=80)
@@ -48,9 +48,9 @@ def test_each_word_is_there_once_and_in_order_or_in_a_gap(
     capabilities = Capabilities(offline=True, word_times=times)
     engine = ScriptedEngine(capabilities, breaks=breaks, refusals=refusals, turn_words=turn_words)
     with tempfile.TemporaryDirectory() as folder:
-        sitting = recorded(Path(folder), script, engine)
-    assert sitting.settled()
-    expect_each_once_or_in_a_gap(sitting, script)
+        harness = recorded(Path(folder), script, engine)
+    assert harness.settled()
+    expect_each_once_or_in_a_gap(harness, script)
 
 
 @settings(max_examples=30)
@@ -67,11 +67,11 @@ def test_live_and_fill_lose_and_repeat_nothing(
     capabilities = Capabilities(fastest_pace=1.0, word_times=times)
     engine = ScriptedEngine(capabilities, breaks=breaks, refused_until_s=refused_until_s, turn_words=turn_words)
     with tempfile.TemporaryDirectory() as folder:
-        sitting = Sitting(Path(folder), engine, plan=Plan(live=True, fill=engine))
-        virtual_time.run(sitting.live(script))
-    assert sitting.settled()
+        harness = FollowerHarness(Path(folder), engine, plan=Plan(live=True, fill=engine))
+        virtual_time.run(harness.live(script))
+    assert harness.settled()
     assert engine.too_fast == 0
-    expect_each_once_or_in_a_gap(sitting, script)
+    expect_each_once_or_in_a_gap(harness, script)
 
 
 HAPPENINGS: Final = ["break", "break", "pause", "switch", "mute", "refuse", "throttle", "delay"]
@@ -173,25 +173,25 @@ schedules = st.builds(
 
 
 @dataclass
-class Stage:
+class ScheduleRun:
     """Carries a schedule out."""
 
     schedule: Schedule
-    sitting: Sitting
+    harness: FollowerHarness
     engines: list[ScriptedEngine] = field(default_factory=list[ScriptedEngine])
 
     def begin(self) -> asyncio.Task[None]:
         """Follow with a new engine."""
         engine = ScriptedEngine(self.schedule.capabilities, **self.schedule.manner)
         self.engines.append(engine)
-        self.sitting.engine, self.sitting.plan = engine, Plan(live=True, fill=engine)
-        return asyncio.create_task(self.sitting.follow())
+        self.harness.engine, self.harness.plan = engine, Plan(live=True, fill=engine)
+        return asyncio.create_task(self.harness.follow())
 
     async def run(self) -> None:
         """From the first word to the close."""
         following = self.begin()
         await asyncio.sleep(0)
-        speaking = asyncio.create_task(self.sitting.speak(self.schedule.script, self.schedule.lost))
+        speaking = asyncio.create_task(self.harness.speak(self.schedule.script, self.schedule.lost))
         for what, wait_s in self.schedule.happenings:
             await asyncio.sleep(wait_s)
             if what == "switch":  # what was not answered is the other one's work
@@ -204,15 +204,15 @@ class Stage:
             await ended(speaking)
         else:
             await speaking
-        self.sitting.engine.mute = False
-        self.sitting.end()
+        self.harness.engine.mute = False
+        self.harness.end()
         await asyncio.wait([following], timeout=self.schedule.patience_s)
         await ended(following)
-        self.sitting.coverage.give_up(0, self.sitting.tape.samples, "stopped")
+        self.harness.coverage.give_up(0, self.harness.tape.samples, "stopped")
 
     def happen(self, what: str) -> None:
         """One thing that happens to the engine of now."""
-        engine = self.sitting.engine
+        engine = self.harness.engine
         match what:
             case "break":
                 engine.break_open()
@@ -225,7 +225,7 @@ class Stage:
             case "refuse":
                 engine.refused_until_s = asyncio.get_running_loop().time() + REFUSED_S
             case _:
-                self.sitting.follower.endpoint()
+                self.harness.follower.endpoint()
 
 
 async def ended(task: asyncio.Task[None]) -> None:
@@ -251,29 +251,29 @@ CUT_SHORT: Final = Schedule([1], [], [], TIMED, PLAIN, stopped=False, patience_s
 )
 def test_whatever_happens_nothing_is_lost_or_repeated(schedule: Schedule) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        sitting = Sitting(Path(folder), ScriptedEngine())
-        stage = Stage(schedule, sitting)
-        virtual_time.run(stage.run())
-        script = schedule.on_tape(sitting.tape.samples)
-        assert sitting.settled()
-        for engine in stage.engines:
+        harness = FollowerHarness(Path(folder), ScriptedEngine())
+        run = ScheduleRun(schedule, harness)
+        virtual_time.run(run.run())
+        script = schedule.on_tape(harness.tape.samples)
+        assert harness.settled()
+        for engine in run.engines:
             assert engine.too_fast == 0
             assert engine.most_in_a_minute <= PER_MINUTE
-        waited = any(engine.most_in_a_minute == PER_MINUTE for engine in stage.engines)
+        waited = any(engine.most_in_a_minute == PER_MINUTE for engine in run.engines)
         if schedule.patient() and schedule.reachable() and not waited:
-            assert not sitting.coverage.gaps, "the engine could be reached for long enough"
+            assert not harness.coverage.gaps, "the engine could be reached for long enough"
         if any(what == "mute" for what, _ in schedule.happenings):  # a mute server may have been believed
             expected = iter(said(script))
-            assert all(word in expected for word in sitting.words), "in tape order, none twice"
+            assert all(word in expected for word in harness.words), "in tape order, none twice"
             return
-        expect_each_once_or_in_a_gap(sitting, script)
+        expect_each_once_or_in_a_gap(harness, script)
         if schedule.capabilities.word_times:
-            virtual_time.run(complete(sitting))
-            assert sitting.words == said(script), "completed, the gaps have the words that were missing, and no other"
+            virtual_time.run(complete(harness))
+            assert harness.words == said(script), "completed, the gaps have the words that were missing, and no other"
 
 
-async def complete(sitting: Sitting) -> None:
+async def complete(harness: FollowerHarness) -> None:
     """Have another engine take up every gap."""
-    sitting.coverage.reopen()
-    sitting.engine, sitting.plan = ScriptedEngine(Capabilities(offline=True, word_times=True)), Plan()
-    await sitting.follow()
+    harness.coverage.reopen()
+    harness.engine, harness.plan = ScriptedEngine(Capabilities(offline=True, word_times=True)), Plan()
+    await harness.follow()

@@ -12,7 +12,7 @@ from mictape.recognition.live import Plan
 from mictape.units import RATE
 from mictape.vad.client import Listening
 from support import virtual_time
-from support.follower_harness import REMOTE, Sitting, said
+from support.follower_harness import REMOTE, FollowerHarness, said
 from support.scripted import SLOT, ScriptedEngine, spoken
 
 WORDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -39,23 +39,23 @@ class Detector:
 
 def followed(
     folder: Path, words: Sequence[int], engine: ScriptedEngine, *speech: Interval, plan: Plan | None = None
-) -> Sitting:
+) -> FollowerHarness:
     """A finished tape with these words on it, followed with a detector that hears speech there only."""
     detector = cast("Listening", Detector(*speech))
-    sitting = Sitting(folder, engine, plan=plan or Plan(), listening=detector)
-    sitting.write(spoken(words))
-    sitting.end()
-    virtual_time.run(sitting.follow())
-    return sitting
+    harness = FollowerHarness(folder, engine, plan=plan or Plan(), listening=detector)
+    harness.write(spoken(words))
+    harness.end()
+    virtual_time.run(harness.follow())
+    return harness
 
 
 def test_sound_that_the_detector_takes_for_no_speech_is_sent(tmp_path: Path) -> None:
     # Singing, a child, whispering near the microphone: loud, and no speech to the detector.
     script = [*[0] * 20, *WORDS, *[0] * 40, *WORDS, *[0] * 20]
-    sitting = followed(tmp_path, script, ScriptedEngine(REMOTE))
-    assert sitting.words == said(script)
-    assert 2 * RATE < sitting.coverage.left_out.total < 80 * SLOT, "silence is still left out"
-    assert sitting.settled()
+    harness = followed(tmp_path, script, ScriptedEngine(REMOTE))
+    assert harness.words == said(script)
+    assert 2 * RATE < harness.coverage.left_out.total < 80 * SLOT, "silence is still left out"
+    assert harness.settled()
 
 
 def test_speech_that_the_levels_take_for_silence_is_sent(tmp_path: Path) -> None:
@@ -66,17 +66,17 @@ def test_speech_that_the_levels_take_for_silence_is_sent(tmp_path: Path) -> None
 
 def test_everything_is_sent_when_asked_for(tmp_path: Path) -> None:
     script = [*WORDS, *[0] * 100, *WORDS]
-    sitting = followed(tmp_path, script, ScriptedEngine(REMOTE), plan=Plan(send_all=True))
-    assert sitting.words == said(script)
-    assert sitting.coverage.left_out.total == 0
+    harness = followed(tmp_path, script, ScriptedEngine(REMOTE), plan=Plan(send_all=True))
+    assert harness.words == said(script)
+    assert harness.coverage.left_out.total == 0
 
 
 def test_a_billed_connection_stays_open_while_something_is_heard_that_is_no_speech(tmp_path: Path) -> None:
     billed = Capabilities(fastest_pace=1.0, word_times=True, billed=True)
     script = [*WORDS * 12, *[0] * 10]
     engine = ScriptedEngine(billed)
-    sitting = followed(tmp_path, script, engine, plan=Plan(idle_s=5.0))
-    assert sitting.words == said(script)
+    harness = followed(tmp_path, script, engine, plan=Plan(idle_s=5.0))
+    assert harness.words == said(script)
     assert engine.opened == 1
 
 
@@ -88,37 +88,37 @@ def test_certain_speech_that_is_answered_with_nothing_is_tried_once_more_and_the
     script = [*WORDS, *[0] * 10, *WORDS, *[0] * 10]
     speech = (0, len(WORDS) * SLOT)
     second = (20 * SLOT, 30 * SLOT)
-    sitting = followed(tmp_path, script, engine, speech, second)
-    gaps = sitting.coverage.gaps
+    harness = followed(tmp_path, script, engine, speech, second)
+    gaps = harness.coverage.gaps
     if blank == 1:
-        assert sitting.words == said(script), "a second connection heard it"
+        assert harness.words == said(script), "a second connection heard it"
         assert gaps == ()
     elif blank == 2:
-        assert sitting.words == said(WORDS), "the second utterance has text, the first one is a gap"
+        assert harness.words == said(WORDS), "the second utterance has text, the first one is a gap"
         assert [gap.why for gap in gaps] == ["The engine wrote nothing for 2 s of speech"]
         assert gaps[0].start == 0
         assert 9 * SLOT <= gaps[0].end <= 20 * SLOT
     else:
-        assert sitting.words == []
+        assert harness.words == []
         assert {gap.why for gap in gaps} == {"The engine wrote nothing for 2 s of speech"}
     assert engine.opened == {1: 2, 2: 3, 9: 5}[blank]
-    assert sitting.settled()
+    assert harness.settled()
 
 
 def test_nothing_is_missed_where_nobody_surely_speaks(tmp_path: Path) -> None:
     engine = ScriptedEngine(Capabilities(endpointing="follower"), turn_words=1000, blank=9)
-    sitting = followed(tmp_path, [*WORDS, *[0] * 10], engine)
+    harness = followed(tmp_path, [*WORDS, *[0] * 10], engine)
     assert engine.opened == 1
-    assert sitting.coverage.gaps == ()
-    assert sitting.settled()
+    assert harness.coverage.gaps == ()
+    assert harness.settled()
 
 
 def test_a_dead_server_s_silence_about_certain_speech_is_a_gap(tmp_path: Path) -> None:
     engine = ScriptedEngine(REMOTE, mute=True)
     script = WORDS * 10
-    sitting = followed(tmp_path, script, engine, (0, len(script) * SLOT))
-    assert sitting.coverage.gaps
-    assert sitting.settled()
+    harness = followed(tmp_path, script, engine, (0, len(script) * SLOT))
+    assert harness.coverage.gaps
+    assert harness.settled()
 
 
 def test_a_server_of_one_s_own_may_be_busy_for_longer(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_without_anchors_the_tape_is_counted_from_its_origin() -> None:
 
 
 @contextlib.asynccontextmanager
-async def sitting(library: Library, log: Path) -> AsyncGenerator[tuple[Session, "Run"]]:
+async def recorded_session(library: Library, log: Path) -> AsyncGenerator[tuple[Session, "Run"]]:
     """A session; whatever runs in it is ended and it is closed afterwards."""
     session = await Session.begin(library, ScriptedEngine(), Request(), log=log)
     run = Run(session)
@@ -150,7 +150,7 @@ async def test_two_microphones_of_different_rates(
     clocked_mics: ClockedMics, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
-    async with sitting(library, tmp_path / "log") as (session, run):
+    async with recorded_session(library, tmp_path / "log") as (session, run):
         first = session.add_track(DeviceSource(ONE.device))
         run.start(first)
         await until_async(lambda: first.tape.samples > RATE)
@@ -180,7 +180,7 @@ async def test_two_microphones_of_different_rates(
 
 
 async def test_a_device_that_cannot_be_opened_leaves_the_session_as_it_was(library: Library, tmp_path: Path) -> None:
-    async with sitting(library, tmp_path / "log") as (session, _):
+    async with recorded_session(library, tmp_path / "log") as (session, _):
         session.add_track(FileSource(tmp_path / "a.wav"))
         with pytest.raises(MictapeError):
             await session.join(FileSource(tmp_path / "missing.wav"))
@@ -193,7 +193,7 @@ async def test_an_added_track_is_removed_and_comes_again(
     clocked_mics: ClockedMics, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
-    async with sitting(library, tmp_path / "log") as (session, run):
+    async with recorded_session(library, tmp_path / "log") as (session, run):
         run.start(first := session.add_track(DeviceSource(ONE.device)))
         run.start(second := await session.join(DeviceSource(OTHER.device)))
         session.writer.rename_track(second, "Anna")
@@ -226,7 +226,7 @@ async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
     clocked_mics: ClockedMics, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
-    async with sitting(library, tmp_path / "log") as (session, run):
+    async with recorded_session(library, tmp_path / "log") as (session, run):
         run.start(session.add_track(DeviceSource(ONE.device)))
         run.start(second := await session.join(DeviceSource(OTHER.device)))
         session.writer.rename_track(second, "Anna")

@@ -17,7 +17,7 @@ from mictape.units import RATE
 from mictape.vad.client import Listening
 from mictape.vad.onnx import Samples
 from support.child_processes import alive
-from support.follower_harness import Sitting
+from support.follower_harness import FollowerHarness
 from support.noises import clatter, hum, music
 from support.recognizing import pcm_of
 from support.scripted import ScriptedEngine
@@ -136,35 +136,35 @@ async def test_silence_is_not_paid_for_and_the_first_word_behind_it_is_whole(
 ) -> None:
     engine = Taker()
     plan = Plan(live=True, idle_s=2)
-    sitting = Sitting(tmp_path, cast("ScriptedEngine", engine), plan=plan, listening=listening)
-    following = asyncio.create_task(sitting.follow())
+    harness = FollowerHarness(tmp_path, cast("ScriptedEngine", engine), plan=plan, listening=listening)
+    following = asyncio.create_task(harness.follow())
     silence = bytes(2 * RATE)
-    sitting.write(beckett + 6 * silence)
+    harness.write(beckett + 6 * silence)
     await until_async(lambda: len(engine.taken) == 1 and not engine.open)
-    end = sitting.tape.samples + 5 * RATE
+    end = harness.tape.samples + 5 * RATE
 
     def silence_goes_on() -> bool:
-        sitting.write(silence[: RATE // 5])
-        return sitting.follower.received > end
+        harness.write(silence[: RATE // 5])
+        return harness.follower.received > end
 
     await until_async(silence_goes_on)
     assert len(engine.taken) == 1, "silence opens no connection"
-    assert sitting.follower.speech is False
-    sitting.write(silence + beckett)
+    assert harness.follower.speech is False
+    harness.write(silence + beckett)
     await until_async(lambda: len(engine.taken) == 2)
-    sitting.end()
+    harness.end()
     await following
-    assert sitting.settled()
+    assert harness.settled()
     assert (silence[-RATE:] + beckett) in engine.taken[1], "from half a second before on"
 
 
 async def test_without_the_detector_the_levels_say_where_speech_may_be(tmp_path: Path, listening: Listening) -> None:
     await listening.close()
     engine = ScriptedEngine(Capabilities(word_times=True))
-    sitting = Sitting(tmp_path, engine, plan=Plan(live=True, idle_s=2), listening=listening)
-    following = asyncio.create_task(sitting.follow())
-    await sitting.speak([1, 2, 3])
-    assert sitting.follower.speech is None, "levels tell nothing for sure"
-    sitting.end()
+    harness = FollowerHarness(tmp_path, engine, plan=Plan(live=True, idle_s=2), listening=listening)
+    following = asyncio.create_task(harness.follow())
+    await harness.speak([1, 2, 3])
+    assert harness.follower.speech is None, "levels tell nothing for sure"
+    harness.end()
     await following
-    assert sitting.words == ["w1", "w2", "w3"]
+    assert harness.words == ["w1", "w2", "w3"]

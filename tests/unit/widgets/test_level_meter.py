@@ -14,7 +14,7 @@ from mictape.audio.messages import LevelCell
 from mictape.units import RATE
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.level_scale import deflection, eighths, good_cells, number, scale, zones
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 QUARTER = RATE // 4
 
@@ -70,7 +70,7 @@ def test_numbers_have_a_true_minus_and_no_negative_zero() -> None:
 
 
 async def test_rms_is_solid_peak_is_shaded_and_the_hold_mark_stands_alone() -> None:
-    async with Stage(meter := LevelMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := LevelMeter()).run_test(size=(80, 24)) as pilot:
         meter.pull(Reading(peak_db=-14, hold_db=-6, rms_db=-24), 0)
         await pilot.pause()
         row = meter.render_line(0).text
@@ -88,7 +88,7 @@ async def test_rms_is_solid_peak_is_shaded_and_the_hold_mark_stands_alone() -> N
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 async def test_both_rows_fit_and_stay_in_line(columns: int) -> None:
-    async with Stage(meter := LevelMeter()).run_test(size=(columns, 20)) as pilot:
+    async with WidgetApp(meter := LevelMeter()).run_test(size=(columns, 20)) as pilot:
         meter.pull(Reading(0.0, 0.0, 3.01, 250), 0)
         await pilot.pause()
         first, second = (meter.render_line(y) for y in (0, 1))
@@ -102,7 +102,7 @@ async def test_both_rows_fit_and_stay_in_line(columns: int) -> None:
 
 
 async def test_only_a_change_of_a_cell_draws_and_only_the_first_row() -> None:
-    async with Stage(meter := CountingMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := CountingMeter()).run_test(size=(80, 24)) as pilot:
         meter.pull(Reading(-10, -10, -20), 0)
         await pilot.pause()
         meter.refreshed.clear()
@@ -116,7 +116,7 @@ async def test_only_a_change_of_a_cell_draws_and_only_the_first_row() -> None:
 
 
 async def test_idle_costs_no_drawing_however_long() -> None:
-    async with Stage(meter := CountingMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := CountingMeter()).run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         meter.refreshed.clear()
         for frame in range(300):
@@ -125,7 +125,7 @@ async def test_idle_costs_no_drawing_however_long() -> None:
 
 
 async def test_rows_are_the_same_object_until_they_change() -> None:
-    async with Stage(meter := LevelMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := LevelMeter()).run_test(size=(80, 24)) as pilot:
         meter.pull(Reading(-10, -10, -20), 0)
         await pilot.pause()
         bar_row, scale_row = meter.render_line(0), meter.render_line(1)
@@ -137,7 +137,7 @@ async def test_rows_are_the_same_object_until_they_change() -> None:
 
 
 async def test_numbers_change_four_times_a_second_of_tape() -> None:
-    async with Stage(meter := LevelMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := LevelMeter()).run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         shown: list[str] = []
         for step in range(100):  # two seconds in steps of 20 ms, a little louder at each
@@ -150,7 +150,7 @@ async def test_numbers_change_four_times_a_second_of_tape() -> None:
 
 
 async def test_the_clip_lamp_stays_lit_and_counts() -> None:
-    async with Stage(meter := LevelMeter()).run_test(size=(60, 20)) as pilot:
+    async with WidgetApp(meter := LevelMeter()).run_test(size=(60, 20)) as pilot:
         meter.pull(Reading(-3, -3, -9, clips=3), 0)
         await pilot.pause()
         assert "CLIP 3" in meter.render_line(0).text
@@ -161,7 +161,7 @@ async def test_the_clip_lamp_stays_lit_and_counts() -> None:
 
 
 async def test_a_pause_empties_the_bar_says_so_and_draws_no_more() -> None:
-    async with Stage(meter := CountingMeter()).run_test(size=(60, 20)) as pilot:
+    async with WidgetApp(meter := CountingMeter()).run_test(size=(60, 20)) as pilot:
         meter.pull(Reading(-3, -3, -9), 0)
         meter.paused = True
         await pilot.pause()
@@ -176,12 +176,12 @@ async def test_a_pause_empties_the_bar_says_so_and_draws_no_more() -> None:
 
 
 async def test_resizing_and_another_theme_draw_anew() -> None:
-    stage = Stage(meter := LevelMeter())
-    async with stage.run_test(size=(80, 24)) as pilot:
+    app = WidgetApp(meter := LevelMeter())
+    async with app.run_test(size=(80, 24)) as pilot:
         meter.pull(Reading(-3, -3, -9), 0)
         await pilot.pause()
         before = meter.render_line(0)
-        stage.theme = "mictape-light"
+        app.theme = "mictape-light"
         await pilot.pause()
         coloured = meter.render_line(0)
         assert coloured.text == before.text and coloured != before
@@ -195,20 +195,20 @@ async def test_resizing_and_another_theme_draw_anew() -> None:
 async def test_height_one_shows_the_bar_with_good_speech_marked() -> None:
     meter = LevelMeter()
     meter.styles.height = 1
-    async with (stage := Stage(meter)).run_test(size=(60, 20)) as pilot:
+    async with (app := WidgetApp(meter)).run_test(size=(60, 20)) as pilot:
         await pilot.pause()
-        assert "▕" in stage.rows[0] and "···" in stage.rows[0]
-        assert stage.rows[1].strip() == ""
+        assert "▕" in app.rows[0] and "···" in app.rows[0]
+        assert app.rows[1].strip() == ""
 
 
 async def test_without_colour_zones_and_parts_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    stage = Stage(meter := LevelMeter())
-    async with stage.run_test(size=(80, 24)) as pilot:
+    app = WidgetApp(meter := LevelMeter())
+    async with app.run_test(size=(80, 24)) as pilot:
         meter.pull(Reading(-14, -10, -24, clips=1), 0)
         await pilot.pause()
-        assert stage.no_color
-        first, second = stage.rows[:2]
+        assert app.no_color
+        first, second = app.rows[:2]
         assert all(sign in first for sign in ("█", "▒", "│", "·", "CLIP 1"))
         assert "╺" in second and "╸" in second
 
@@ -246,7 +246,7 @@ def test_the_history_has_every_peak_however_the_pipe_merged_the_cells(
 
 
 async def test_one_click_between_two_pulls_is_in_the_history_for_ten_seconds() -> None:
-    async with Stage(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
         sound = Meter()
         for cell in [SILENCE] * 100 + [CLICK] + [SILENCE] * 99:
             sound.feed(cell)
@@ -265,7 +265,7 @@ async def test_one_click_between_two_pulls_is_in_the_history_for_ten_seconds() -
 
 
 async def test_the_history_draws_its_own_row_and_only_when_a_column_changes() -> None:
-    async with Stage(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
         sound = Meter()
         for _ in range(2 * HISTORY_STEPS):
             sound.feed(SILENCE)
@@ -290,7 +290,7 @@ async def test_the_history_draws_its_own_row_and_only_when_a_column_changes() ->
 
 
 async def test_a_track_is_named_before_its_bar_and_all_rows_stay_in_line() -> None:
-    async with Stage(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(meter := TallMeter()).run_test(size=(80, 24)) as pilot:
         sound = Meter()
         sound.feed(CLICK)
         meter.pull(sound.reading, 0, name="Computer", history=sound.history)

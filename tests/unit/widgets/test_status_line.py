@@ -12,7 +12,7 @@ from mictape.failure import Advice
 from mictape.session.state import State, Status
 from mictape.units import RATE, clock
 from mictape.widgets.status_line import LAMPS, StatusLine, span
-from support.widget_app import Stage
+from support.widget_app import WidgetApp
 
 LISTENING = Status(
     State.LISTENING,
@@ -37,10 +37,10 @@ class CountingLine(StatusLine):
 
 
 async def rows_at(columns: int, status: Status) -> list[str]:
-    async with (stage := Stage(line := StatusLine())).run_test(size=(columns, 20)) as pilot:
+    async with (app := WidgetApp(line := StatusLine())).run_test(size=(columns, 20)) as pilot:
         line.show(status)
         await pilot.pause()
-        return [row.rstrip() for row in stage.rows[: line.size.height]]
+        return [row.rstrip() for row in app.rows[: line.size.height]]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_the_recording_mark_says_the_truth() -> None:
 
 
 async def test_a_hint_has_a_row_of_its_own_while_there_is_one() -> None:
-    async with (stage := Stage(line := StatusLine())).run_test(size=(60, 20)) as pilot:
+    async with (app := WidgetApp(line := StatusLine())).run_test(size=(60, 20)) as pilot:
         line.show(LISTENING)
         await pilot.pause()
         assert line.size.height == 1
@@ -129,8 +129,8 @@ async def test_a_hint_has_a_row_of_its_own_while_there_is_one() -> None:
         line.show(replace(LISTENING, state=State.DEVICE_LOST, hint=gone))
         await pilot.pause()
         assert line.size.height == 2
-        assert stage.rows[0].startswith(" ! DEVICE LOST")
-        assert stage.rows[1].strip() == "It is gone. Choose another (d)."
+        assert app.rows[0].startswith(" ! DEVICE LOST")
+        assert app.rows[1].strip() == "It is gone. Choose another (d)."
         line.show(LISTENING)
         await pilot.pause()
         assert line.size.height == 1
@@ -149,7 +149,7 @@ async def test_a_hint_that_would_fill_the_screen_ends_in_an_ellipsis() -> None:
 
 
 async def test_draws_only_when_the_words_change() -> None:
-    async with Stage(line := CountingLine()).run_test(size=(80, 24)) as pilot:
+    async with WidgetApp(line := CountingLine()).run_test(size=(80, 24)) as pilot:
         line.show(LISTENING)
         await pilot.pause()
         line.refreshed = 0

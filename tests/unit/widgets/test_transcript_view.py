@@ -296,7 +296,7 @@ async def test_selected_words_can_be_copied_and_stay_selected() -> None:
         view.pull()
         await pilot.pause()
         assert view.screen.get_selected_text() == "2 says something\nline 3 says something\nline"
-        highlight = view.screen.get_component_rich_style("screen--selection").bgcolor
+        highlight = view.get_component_rich_style("transcript--selection").bgcolor
         marked = [part.text for part in view.render_line(4) if part.style and part.style.bgcolor == highlight]
         assert marked == ["line 3 says something"]
 

@@ -153,7 +153,9 @@ def _engines(arguments: argparse.Namespace, where: Places) -> Iterator[tuple[str
     settings = settings_of(arguments, where)
 
     async def look() -> list[tuple[str, str, bool]]:
-        known = await asyncio.gather(*(credentials.standing_of(name, settings, where.log) for name in catalog.names()))
+        known = await asyncio.gather(
+            *(credentials.engine_status(name, settings, where.log) for name in catalog.names())
+        )
         return [
             (
                 each.name,

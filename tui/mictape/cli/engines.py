@@ -11,7 +11,7 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 
 if TYPE_CHECKING:
-    from mictape.engines.readiness import Standing
+    from mictape.engines.readiness import EngineStatus
 
 
 def add(commands: Commands) -> None:
@@ -44,9 +44,9 @@ def _engines(arguments: argparse.Namespace, where: Places) -> int:
     set_up_log(where.log)
     values = settings_of(arguments, where)
 
-    async def look() -> list["Standing"]:
-        looks = [credentials.standing_of(name, values, where.log) for name in catalog.names()]
-        known: list[Standing] = []
+    async def look() -> list["EngineStatus"]:
+        looks = [credentials.engine_status(name, values, where.log) for name in catalog.names()]
+        known: list[EngineStatus] = []
         for look in asyncio.as_completed(looks):
             known.append(await look)
             if known[-1].readiness is Readiness.READY and not arguments.json:
@@ -63,14 +63,14 @@ def _engines(arguments: argparse.Namespace, where: Places) -> int:
     return ExitCode.DONE
 
 
-def _print_row(one: "Standing") -> None:
+def _print_row(one: "EngineStatus") -> None:
     facts = "; ".join(filter(None, (one.leaves, one.price)))
     print(f"{one.name:<15} {one.readiness:<20} {facts}".rstrip(), flush=True)
     if one.failure is not None:
         print(f"    {one.failure}", flush=True)
 
 
-def _as_json(one: "Standing") -> dict[str, object]:
+def _as_json(one: "EngineStatus") -> dict[str, object]:
     return {
         "name": one.name,
         "title": one.title,

@@ -50,7 +50,7 @@ class Readiness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EngineStatus:
     """What is known of one engine."""
 
     name: str
@@ -73,13 +73,13 @@ class Standing:
         return "billed by the service" if self.billed else ""
 
 
-async def standing(
+async def status_of(
     name: str,
     options: Mapping[str, object],
     log: Path,
     key: Callable[[], str | None],
     place: Callable[[str], str] | None = None,
-) -> Standing:
+) -> EngineStatus:
     """Find out about one engine. Never raises: what goes wrong is part of the answer.
 
     Args:
@@ -95,7 +95,7 @@ async def standing(
         # Importing an engine, too, takes longer than a screen may stand still.
         engine = await in_thread(lambda: catalog.create(name, options, log, key=given, place=place))
     except MictapeError as error:
-        return Standing(name, Readiness.UNUSABLE, failure=error.failure)
+        return EngineStatus(name, Readiness.UNUSABLE, failure=error.failure)
     try:
         async with asyncio.timeout(LOOK_S):
             return await _about(name, engine, options, has_key=given is not None)
@@ -106,7 +106,7 @@ async def standing(
     finally:
         with contextlib.suppress(Exception):
             await engine.close()
-    return Standing(name, Readiness.UNUSABLE, failure=failure)
+    return EngineStatus(name, Readiness.UNUSABLE, failure=failure)
 
 
 async def tried(engine: Engine) -> Lost | None:
@@ -167,7 +167,7 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await done
 
 
-async def _about(name: str, engine: Engine, options: Mapping[str, object], *, has_key: bool) -> Standing:
+async def _about(name: str, engine: Engine, options: Mapping[str, object], *, has_key: bool) -> EngineStatus:
     url = catalog.url_of(name, engine, options)
     failure = await engine.check(Request())
     can = engine.capabilities
@@ -181,7 +181,7 @@ async def _about(name: str, engine: Engine, options: Mapping[str, object], *, ha
         readiness = Readiness.UNREACHABLE
     else:
         readiness = Readiness.READY
-    return Standing(
+    return EngineStatus(
         name, readiness, engine.title, failure, leaves(url, offline=can.offline), can.usd_per_hour, can.billed
     )
 
@@ -200,9 +200,9 @@ _ORDER: Final = (
 )
 
 
-def usable_first(standings: Iterable[Standing]) -> list[Standing]:
+def usable_first(statuses: Iterable[EngineStatus]) -> list[EngineStatus]:
     """What can be used at once, then what needs something, then what cannot be used; what is retired last."""
-    return sorted(standings, key=lambda one: _ORDER.index(one.readiness))
+    return sorted(statuses, key=lambda one: _ORDER.index(one.readiness))
 
 
 async def _unreachable(url: str, engine: Engine) -> Failure | None:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from textual.screen import ModalScreen
 
-from mictape.credentials import standing_of
+from mictape.credentials import engine_status
 from mictape.engines import catalog
-from mictape.engines.readiness import Readiness, Standing
+from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Download, Downloads
@@ -60,11 +60,11 @@ class EngineFlow:
         in_use, trouble = recording.engine.name, recording.engine_failure
         new_keys: set[str] = set()
 
-        async def look(name: str) -> Standing:
-            standing = await standing_of(name, recording.settings, recording.where.log)
+        async def look(name: str) -> EngineStatus:
+            status = await engine_status(name, recording.settings, recording.where.log)
             if name == in_use and name not in new_keys and trouble is not None and trouble.needs_key:
-                return replace(standing, readiness=Readiness.NEEDS_KEY, failure=trouble)
-            return standing
+                return replace(status, readiness=Readiness.NEEDS_KEY, failure=trouble)
+            return status
 
         async def give_key(name: str, key: str) -> None:
             try:

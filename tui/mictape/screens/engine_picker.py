@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mictape.engines.readiness import Readiness, Standing
+from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Failure
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
@@ -63,14 +63,14 @@ class EnginePicker(Question[str | None]):
     def __init__(
         self,
         names: Sequence[str],
-        look: Callable[[str], Awaitable[Standing]],
+        look: Callable[[str], Awaitable[EngineStatus]],
         *,
         in_use: str | None = None,
         log_in: Callable[[str, str], Awaitable[object]] | None = None,
     ) -> None:
         super().__init__()
         self._log_in = log_in
-        self._known = {name: Standing(name) for name in names}
+        self._known = {name: EngineStatus(name) for name in names}
         self._look = look
         self._in_use = in_use
         self._wish = ""
@@ -102,7 +102,7 @@ class EnginePicker(Question[str | None]):
     def action_look_again(self) -> None:
         """Find out about all of them afresh."""
         for name in self._known:
-            self._learn(Standing(name))
+            self._learn(EngineStatus(name))
         self._look_at_all()
 
     def action_models(self) -> None:
@@ -120,12 +120,12 @@ class EnginePicker(Question[str | None]):
     async def _look_at(self, name: str) -> None:
         self._learn(await self._look(name))
 
-    def _learn(self, standing: Standing) -> None:
-        self._known[standing.name] = standing
-        self._list.replace_option_prompt(standing.name, self._row(standing))
+    def _learn(self, status: EngineStatus) -> None:
+        self._known[status.name] = status
+        self._list.replace_option_prompt(status.name, self._row(status))
         self._explain()
-        if self._wish == standing.name and standing.readiness is not Readiness.LOOKING:
-            self._choose(standing.name)
+        if self._wish == status.name and status.readiness is not Readiness.LOOKING:
+            self._choose(status.name)
 
     @on(OptionList.OptionSelected)
     def _on_choice(self, event: OptionList.OptionSelected) -> None:
@@ -144,8 +144,8 @@ class EnginePicker(Question[str | None]):
         else:
             self._explain(refused=not self._wish)
 
-    def _asks_for_key(self, standing: Standing) -> bool:
-        return standing.readiness is Readiness.NEEDS_KEY and self._log_in is not None
+    def _asks_for_key(self, status: EngineStatus) -> bool:
+        return status.readiness is Readiness.NEEDS_KEY and self._log_in is not None
 
     async def _ask_for_key(self, name: str, log_in: Callable[[str], Awaitable[object]]) -> None:
         """Ask for the key of an engine; with one that was accepted it is used."""
@@ -154,7 +154,7 @@ class EnginePicker(Question[str | None]):
         given = await self.app.push_screen_wait(question)  # pyright: ignore[reportUnknownMemberType] (no type arguments)
         if given is not None:
             self._wish = name
-            self._learn(Standing(name))
+            self._learn(EngineStatus(name))
             self.run_worker(self._look_at(name), group=f"look at {name}", exclusive=True)
 
     @on(OptionList.OptionHighlighted)
@@ -167,9 +167,9 @@ class EnginePicker(Question[str | None]):
     def _explain(self, *, refused: bool = False) -> None:
         """Say what stands in the way of the engine under the cursor."""
         option = self._list.highlighted_option
-        standing = self._known.get(option.id or "") if option is not None else None
-        failure = standing.failure if standing is not None else None
-        if failure is not None and standing is not None and self._asks_for_key(standing):
+        status = self._known.get(option.id or "") if option is not None else None
+        failure = status.failure if status is not None else None
+        if failure is not None and status is not None and self._asks_for_key(status):
             failure = Failure(failure.what, "Enter asks for one")
         sentence = str(failure or "")
         if self._wish:
@@ -178,14 +178,14 @@ class EnginePicker(Question[str | None]):
         self._note.set_class(refused, "-trouble")
         self._note.display = bool(sentence)
 
-    def _row(self, standing: Standing) -> Content:
+    def _row(self, status: EngineStatus) -> Content:
         """Name, state, price; below them, what leaves the machine."""
         column = max(cell_len(name) for name in self._known)
-        name = Content(standing.name).pad_right(column - cell_len(standing.name))
-        sign = "● " if standing.name == self._in_use else "  "
-        state = Content.styled(str(standing.readiness), _COLOURS.get(standing.readiness, "$error"))
-        mark = ("  in use", "$accent") if standing.name == self._in_use else ""
+        name = Content(status.name).pad_right(column - cell_len(status.name))
+        sign = "● " if status.name == self._in_use else "  "
+        state = Content.styled(str(status.readiness), _COLOURS.get(status.readiness, "$error"))
+        mark = ("  in use", "$accent") if status.name == self._in_use else ""
         first = Content.assemble(sign, name, "  ", state, mark)
-        facts = " · ".join(filter(None, (standing.leaves, standing.price)))
+        facts = " · ".join(filter(None, (status.leaves, status.price)))
         # Two rows from the beginning, so that nothing moves when the facts come.
         return Content.assemble(first, "\n    ", (facts, "$foreground 60%"))
