@@ -306,6 +306,7 @@ def test_setting_up_is_done_once_and_again_only_when_something_changed(checkout:
     assert started.stdout == "started\n"
 
 
+@pytest.mark.proof
 @posix_only
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="system packages are for Linux")
 def test_missing_system_packages_are_named_installed_and_lived_without(checkout: Path, tmp_path: Path) -> None:
@@ -327,6 +328,7 @@ def test_missing_system_packages_are_named_installed_and_lived_without(checkout:
     assert "installing the Python packages" not in again
 
 
+@pytest.mark.proof
 @posix_only
 def test_without_a_network_it_says_so_and_keeps_the_details(checkout: Path, tmp_path: Path) -> None:
     (checkout / "requirements.lock").write_text(f"anyio==4.16.0 --hash=sha256:{'0' * 64}\n")

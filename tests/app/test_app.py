@@ -48,6 +48,7 @@ def test_choose_a_microphone_speak_read_pause_resume_quit(pulse: PulseServer, ho
         assert library.execute("SELECT state FROM sessions").fetchall() == [("closed",)]
 
 
+@pytest.mark.proof
 def test_the_device_is_remembered_and_listening_starts_at_once(pulse: PulseServer, home: Path) -> None:
     room(pulse)
     with screen_app(env=pulse.env) as app:
@@ -65,6 +66,7 @@ def test_the_device_is_remembered_and_listening_starts_at_once(pulse: PulseServe
     assert "Virtual_Mic_Two" in (home / "state.toml").read_text()
 
 
+@pytest.mark.proof
 def test_changing_the_microphone_keeps_session_clock_and_text(pulse: PulseServer, home: Path, speech: Speech) -> None:
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:

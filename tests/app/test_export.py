@@ -8,7 +8,7 @@ from textual.events import Paste
 from mictape.failure import LONGEST_SENTENCE
 from mictape.screens.export import ExportScreen
 from mictape.terminal_app import LONGEST_PASTE
-from support.app_driver import handled
+from support.app_driver import handled, paste
 from support.waiting import until_async
 
 
@@ -17,12 +17,16 @@ async def test_the_selection_is_written_and_a_second_enter_replaces(home: Path, 
     async with handled(home) as (app, pilot):
         await pilot.press("home", "shift+down", "shift+down")
         assert list(app._main.selected) == [app.transcript.id_at(0), app.transcript.id_at(1)]
-        await pilot.press("x", "ctrl+u", *str(target), "enter")
+        await pilot.press("x", "ctrl+u")
+        await paste(pilot, str(target))
+        await pilot.press("enter")
         await until_async(target.exists)
         assert [line[-2:] for line in target.read_text().split("\n\n") if line.startswith("`")] == ["w1", "w2"]
         await until_async(lambda: app.screen is app._main)
         target.write_text("mine")
-        await pilot.press("x", "ctrl+u", *str(target), "enter")
+        await pilot.press("x", "ctrl+u")
+        await paste(pilot, str(target))
+        await pilot.press("enter")
         assert app.screen is not app._main
         assert target.read_text() == "mine"
         await pilot.press("enter")
@@ -31,14 +35,20 @@ async def test_the_selection_is_written_and_a_second_enter_replaces(home: Path, 
 
 async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Path, tmp_path: Path) -> None:
     async with handled(home) as (app, pilot):
-        await pilot.press("x", "ctrl+u", *str(tmp_path / "talk.docx"), "enter")
+        await pilot.press("x", "ctrl+u")
+        await paste(pilot, str(tmp_path / "talk.docx"))
+        await pilot.press("enter")
         screen = app.screen
         assert isinstance(screen, ExportScreen)
         await until_async(lambda: "No format ends in .docx" in str(screen._note.content))
-        await pilot.press("ctrl+u", *str(tmp_path / "no" / "talk.txt"), "enter")
+        await pilot.press("ctrl+u")
+        await paste(pilot, str(tmp_path / "no" / "talk.txt"))
+        await pilot.press("enter")
         await until_async(lambda: "cannot be written" in str(screen._note.content))
         assert screen._path.value == str(tmp_path / "no" / "talk.txt")
-        await pilot.press("ctrl+u", *str(tmp_path / "talk.json"), "enter")
+        await pilot.press("ctrl+u")
+        await paste(pilot, str(tmp_path / "talk.json"))
+        await pilot.press("enter")
         await until_async(lambda: app.screen is app._main)
     document = json.loads((tmp_path / "talk.json").read_text())
     assert [line["text"] for line in document["lines"]] == ["w1", "w2", "w3", "w1", "w2", "w3"]

@@ -9,11 +9,12 @@ from textual.widgets._footer import FooterKey
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ
+from mictape.paths import places
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.main.playing import WORD_LEAD
 from mictape.session.own_playback import TAIL
 from mictape.session.state import State
-from mictape.settings import Settings
+from mictape.settings import Settings, load
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import messages, on_fake_sound, recording_of, texts
@@ -34,6 +35,10 @@ async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> Non
         await until_async(lambda: texts(app) == ["w1", "w2", "w3"])
         [source] = sound.sources
         assert source.name == "Headset"
+    remembered = load(places({"MICTAPE_HOME": str(home)}), environ={})
+    async with on_fake_sound(home, sound, settings=remembered) as (app, _):
+        await until_async(lambda: texts(app) == ["w1", "w2", "w3"])
+        assert sound.sources[-1].name == "Headset"
 
 
 async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: Path) -> None:

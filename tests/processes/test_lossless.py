@@ -29,7 +29,7 @@ from support.clocked_mic import CYCLE, ClockedMics, breaks, counted, misplaced
 from support.lossless import CAPTURE, FOREGROUND, HELD, HOLD_S, assert_no_loss_reported, end, hold_up, recording
 from support.waiting import until
 
-LENGTHS: Final = (20, pytest.param(60, marks=pytest.mark.proof))
+LENGTHS: Final = (10, pytest.param(60, marks=pytest.mark.proof))
 """Seconds: for every run of the tests, and for the proof."""
 EXACT: Final = 48
 """A hole is right to this many samples, 3 ms: the device's own word for when a block was captured is no better."""

@@ -87,6 +87,7 @@ def test_a_killed_session_is_offered_back_and_completed(pulse: PulseServer, home
     assert tape_seconds(session) > kept
 
 
+@pytest.mark.proof
 def test_a_killed_session_may_be_left_as_it_is(pulse: PulseServer, home: Path) -> None:
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:

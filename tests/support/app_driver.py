@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from mictape.app import MictapeApp
@@ -102,6 +103,12 @@ async def on_fake_sound(
             app.action_stop()
             app.action_stop()
             await until_async(lambda: app._exit)
+
+
+async def paste(pilot: Pilot[Any], text: str) -> None:
+    """Paste into the field that has the keys: typing takes a tenth of a second a character."""
+    pilot.app.post_message(Paste(text))
+    await pilot.pause()
 
 
 def recording_of(app: MictapeApp) -> Recording:

@@ -111,6 +111,7 @@ def test_an_interrupt_ends_it_with_130_and_what_was_said_so_far(speech: Speech, 
     assert "Traceback" not in stderr
 
 
+@pytest.mark.proof
 def test_whoever_reads_may_leave(speech: Speech, tmp_path: Path) -> None:
     running = starts("transcribe", str(beginning(speech.two_cities, 17, tmp_path / "beginning.wav")))
     assert running.stdout is not None

@@ -141,6 +141,7 @@ def slowed(times: int, reading: bytes) -> SlowMachine:
     return SlowMachine(times, [reading]).run()
 
 
+@pytest.mark.proof
 def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(reading: bytes) -> None:
     ordinary, slower, slow = (slowed(times, reading) for times in (1, 4, 8))
     assert ordinary.partials > slower.partials > slow.partials > 0
