@@ -197,7 +197,7 @@ def test_a_folder_that_is_deleted_while_recording_is_said(clocked_mics: ClockedM
     with recording(clocked_mics, home) as (app, session):
         app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
         shutil.rmtree(session)
-        app.sees("has vanished", timeout_s=60)
+        app.sees("CANNOT WRITE", "has vanished", timeout_s=60)
         app.press("q", "q")
         assert app.ends(60) == 0
 

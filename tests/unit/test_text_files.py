@@ -55,6 +55,21 @@ def test_a_broken_file_of_any_kind_is_no_unexpected_error(
         assert "Traceback" not in said
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    name: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / name).parent.mkdir(parents=True)
+    os.mkfifo(home / name)
+    said = ""
+    for command in ("models", "config show", "--theme mine"):
+        assert mictape(command.split()) in (0, 2), command
+        said += capsys.readouterr().err
+    assert "it is a pipe" in said or name == "state.toml", "what is only remembered is forgotten"
+    assert "nexpected" not in said
+
+
 def test_a_value_that_is_typed_may_look_like_anything(capsys: pytest.CaptureFixture[str]) -> None:
     assert mictape(["--set", f"language={'[' * 50_000}", "config", "show"]) == 2
     assert capsys.readouterr().err.startswith("mictape: Invalid value for language")

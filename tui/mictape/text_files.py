@@ -2,21 +2,28 @@
 
 import os
 import tomllib
-from errno import EFBIG
+from errno import EFBIG, EINVAL
 from pathlib import Path
+from stat import S_ISFIFO
 from typing import Any, Final
 
 LARGEST_BYTES: Final = 4_000_000
 """A larger file is no such text: a device without an end, or a recording that was named by mistake."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, pipe: bool = False) -> str:
     """All of a text file, without the mark that some editors put before it.
 
+    Args:
+        path: The file.
+        pipe: Whether it may be a named pipe, whose writer is waited for: one that the person has just named.
+
     Raises:
-        OSError: It cannot be read, or is larger than `LARGEST_BYTES`.
+        OSError: It cannot be read, is larger than `LARGEST_BYTES`, or is a pipe where it may be none.
         UnicodeDecodeError: It is not UTF-8.
     """
+    if not pipe and S_ISFIFO(path.stat().st_mode):
+        raise OSError(EINVAL, "it is a pipe", str(path))
     with path.open("rb") as file:
         found = file.read(LARGEST_BYTES + 1)
     if len(found) > LARGEST_BYTES:

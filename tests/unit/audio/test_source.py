@@ -131,7 +131,7 @@ async def test_closing_a_process_that_does_not_answer_is_bounded(tmp_path: Path)
 
 
 @posix
-async def test_a_tape_that_cannot_be_written_is_told_as_the_disk(tmp_path: Path) -> None:
+async def test_a_tape_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> None:
     folder = tmp_path / "session"
     folder.mkdir()
     async with source(FileSource(wav(tmp_path / "sound.wav", pcm(0, 160_000))), folder) as run:
@@ -140,7 +140,7 @@ async def test_a_tape_that_cannot_be_written_is_told_as_the_disk(tmp_path: Path)
         await run.until_samples(1_000)
         find_parts(folder, 1)[0].path.unlink()
         told = await run.until_told(SourceChanged, lambda event: event.failure is not None)
-        assert told.state == "disk full"
+        assert told.state == "unwritable"
 
 
 @posix

@@ -12,7 +12,7 @@ from support.file_keyring import NO_KEYRING
 
 PARTS = {
     *("Mictape", "Folders", "Settings", "Programs", "Devices", "Model files", "Keyring", "Engines", "Network"),
-    *("Terminal", "Log"),
+    *("Terminal", "Log", "Library"),
 }
 
 
@@ -48,10 +48,12 @@ def test_what_is_broken_is_marked_and_the_rest_is_looked_at(
     capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "config.toml").write_text("keep = 1\n")
+    (home / "library.db").write_bytes(b"no database" * 1000)
     monkeypatch.setattr(bundled, "FOLDER", tmp_path)
     assert mictape(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "! not available: Invalid value for keep" in out
+    assert f"! not available: The library {home / 'library.db'} is not a library" in out
     assert "! moonshine-tiny-en/encoder_model.ort: missing or damaged" in out
     assert "Terminal:" in out and "problems found" in out
 

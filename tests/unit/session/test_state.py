@@ -12,6 +12,7 @@ WELL = Situation(source="open", engine="answering")
 
 CAUSES = {
     State.DISK_FULL: {"source": "disk full"},
+    State.CANNOT_WRITE: {"source": "unwritable"},
     State.CANNOT_READ: {"source": "lost", "is_device": False},
     State.DEVICE_LOST: {"source": "lost"},
     State.DEVICE_STALLED: {"source": "stalled"},
@@ -34,7 +35,7 @@ def test_each_word_has_its_cause() -> None:
 @given(
     st.builds(
         Situation,
-        source=st.sampled_from(["opening", "open", "stalled", "lost", "disk full"]),
+        source=st.sampled_from(["opening", "open", "stalled", "lost", "disk full", "unwritable"]),
         engine=st.sampled_from(["loading", "connecting", "offline", "answering", "stopped"]),
         paused=st.booleans(),
         no_signal=st.booleans(),

@@ -104,8 +104,9 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
     what: str
     remedy: str
-    kind: Literal["library", "setting", "device", "file", "disk"]
-    """What stands in the way: no PortAudio; what was asked for; the device; the file to read; the place of the tape."""
+    kind: Literal["library", "setting", "device", "file", "disk", "disk full"]
+    """What stands in the way: no PortAudio; what was asked for; the device; the file to read; the place of the tape, or
+    that it has no room."""
 
 
 class TrueRate(msgspec.Struct, tag="true rate", frozen=True):

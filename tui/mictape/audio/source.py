@@ -38,7 +38,7 @@ MOST_FAILURES: Final = 4
 """A file is given up at which so many processes in a row stood still or never got so far as to be open, without a new
 sample; one that dies while it reads counts twice."""
 
-SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "ended"]
+SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "unwritable", "ended"]
 """The state of a source. That it has ended is an event of its own, too."""
 
 
@@ -321,15 +321,15 @@ class Source:
         if failed is None:
             return self._ended_without_a_word()
         failure = Failure(failed.what, failed.remedy, action="choose_device" if failed.kind == "device" else None)
-        restart = failed.kind in {"device", "disk"} and not self._once
-        if failed.kind == "disk":
+        restart = failed.kind in {"device", "disk", "disk full"} and not self._once
+        if failed.kind in {"disk", "disk full"}:
             self._broken_at = self._tape.samples
-            return _SourceError("disk full", failure, restart=restart)
+            return _SourceError("disk full" if failed.kind == "disk full" else "unwritable", failure, restart=restart)
         return _SourceError("lost", failure, restart=restart)
 
     def _ended_without_a_word(self) -> _SourceError:
         """It crashed or was killed; by this source itself, when it stood still."""
-        stalled = self._reported.state in {"stalled", "disk full"} and self._reported.failure is not None
+        stalled = self._reported.state in {"stalled", "disk full", "unwritable"} and self._reported.failure is not None
         if isinstance(self.spec, FileSource) and self._writes and not self._paused:
             weight = 2 if self._opened and not stalled else 1
             if self._stuck.at(self._tape.samples, weight) and self._broken_at is None:

@@ -71,6 +71,7 @@ def _looked(arguments: argparse.Namespace, where: Places) -> Iterator[Finding]:
         ("Mictape", _versions),
         ("Folders", lambda: _folders(where)),
         ("Settings", lambda: _settings(arguments, where)),
+        ("Library", lambda: _library(where)),
         ("Programs", _programs),
         ("Devices", _devices),
         ("Model files", _models),
@@ -115,6 +116,16 @@ def _settings(arguments: argparse.Namespace, where: Places) -> Iterator[tuple[st
     yield "config.toml", f"{where.config_file}{'' if where.config_file.exists() else ' (does not exist)'}", True
     for name, origin in settings.origins.items():
         yield name, settings.place(*name.split(".")) or str(origin), True
+
+
+def _library(where: Places) -> Iterator[tuple[str, str, bool]]:
+    from mictape.library.store import Store
+
+    there = where.library.exists()
+    yield "library.db", f"{where.library}{'' if there else ' (does not exist)'}", True
+    if there:
+        with Store.to_read(where.library, where.sessions) as store:
+            yield "sessions", str(store.count_sessions()), True
 
 
 def _programs() -> Iterator[tuple[str, str, bool]]:

@@ -16,6 +16,8 @@ class State(StrEnum):
     """What is true right now, the worst first; the worst that holds is shown."""
 
     DISK_FULL = "DISK FULL"
+    CANNOT_WRITE = "CANNOT WRITE"
+    """The sound cannot be kept: its folder has gone, or may not be written to."""
     CANNOT_READ = "CANNOT READ"
     """A file that is recorded from cannot be read."""
     NO_DEVICE = "NO DEVICE"
@@ -59,6 +61,7 @@ def state_of(now: Situation) -> State:
     """The worst that holds: one word, and it is true."""
     true = {
         State.DISK_FULL: now.source == "disk full",
+        State.CANNOT_WRITE: now.source == "unwritable",
         State.CANNOT_READ: now.source == "lost" and not now.is_device,
         State.DEVICE_LOST: now.source == "lost",
         State.DEVICE_STALLED: now.source == "stalled",

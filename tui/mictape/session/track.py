@@ -42,7 +42,13 @@ HINTS: Final[Mapping[State, Advice]] = {
 }
 """What to do in a state that has no failure to tell of."""
 
-_SOURCE_FAILED: Final = {State.DISK_FULL, State.CANNOT_READ, State.DEVICE_LOST, State.DEVICE_STALLED}
+_SOURCE_FAILED: Final = {
+    State.DISK_FULL,
+    State.CANNOT_WRITE,
+    State.CANNOT_READ,
+    State.DEVICE_LOST,
+    State.DEVICE_STALLED,
+}
 """The states whose failure is the source's."""
 
 _NAMES: Final = {"microphone": "You", "computer sound": "Computer", "file": "File", "stdin": "Input"}

@@ -315,7 +315,7 @@ def lines_of(path: Path, option: str) -> list[str]:
         MictapeError: (`ExitCode.USAGE`) it cannot be read.
     """
     try:
-        text = read_text(path)
+        text = read_text(path, pipe=True)
     except OSError as error:
         raise mistake(f"{path} ({option}) cannot be read: {error.strerror or error}", "Give a text file") from None
     except UnicodeDecodeError:

@@ -28,7 +28,7 @@ from mictape.audio.capture.levels import merge
 from mictape.audio.capture.recorder import Block, Recorder
 from mictape.audio.devices import Device
 from mictape.audio.messages import Backend, Ended, Failed, LevelCell, Message, Opened, Paused, Progress, TrueRate
-from mictape.audio.tape import TapeError, TapeWriter, count_samples
+from mictape.audio.tape import DiskFullError, TapeError, TapeWriter, count_samples
 
 STATUS_S: Final = 0.04
 """Status leaves at most this often, since every message wakes the app."""
@@ -235,7 +235,8 @@ def main(arguments: Sequence[str]) -> None:
     except InputError as error:
         last = error.failed
     except TapeError as error:
-        last = Failed(error.failure.what, error.failure.remedy, "disk")
+        kind = "disk full" if isinstance(error, DiskFullError) else "disk"
+        last = Failed(error.failure.what, error.failure.remedy, kind)
     status.finish(last)
     # Not through the interpreter's end: PortAudio would close the device there, and a lost one may hang.
     os._exit(0)

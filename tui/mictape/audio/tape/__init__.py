@@ -7,13 +7,22 @@ Readers trust the reported number of samples, never the header of a growing file
 files are.
 """
 
-from mictape.audio.tape.files import PART_SAMPLES, Part, TapeError, count_samples, find_parts, find_tracks
+from mictape.audio.tape.files import (
+    PART_SAMPLES,
+    DiskFullError,
+    Part,
+    TapeError,
+    count_samples,
+    find_parts,
+    find_tracks,
+)
 from mictape.audio.tape.journal import Journal, journal_path, read_journal
 from mictape.audio.tape.reader import Tape
 from mictape.audio.tape.writer import TapeWriter
 
 __all__ = [
     "PART_SAMPLES",
+    "DiskFullError",
     "Journal",
     "Part",
     "Tape",

@@ -31,6 +31,10 @@ class TapeError(MictapeError):
     """The tape cannot be written or read; what is on it already is not touched."""
 
 
+class DiskFullError(TapeError):
+    """There is no room for the tape; it can be written again once there is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One file of a tape."""
@@ -118,7 +122,7 @@ def cannot_write(folder: Path, error: OSError | ValueError) -> TapeError:
     """Return the error of a tape that cannot be written, with its cause and remedy."""
     number = error.errno if isinstance(error, OSError) else None
     if number in {errno.ENOSPC, errno.EDQUOT}:
-        return TapeError(Failure(f"No space is left for the recording in {folder}", "Free some space on that disk"))
+        return DiskFullError(Failure(f"No space is left for the recording in {folder}", "Free some space on that disk"))
     if number == errno.ENOENT:
         what = f"The folder of the recording has vanished: {folder}"
         return TapeError(Failure(what, "Start a new session"))
