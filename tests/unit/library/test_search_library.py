@@ -245,7 +245,11 @@ def test_every_line_is_found_by_its_own_words(said: list[str]) -> None:
                 assert text in texts(store, f'"{word}"')
 
 
-@pytest.mark.parametrize("damage", ["dropped", "emptied", "overwritten"])
+NEEDS_MEMORY = "380b01925c24d12a9d05daa1c127b43b252a27d1fa433cd7fc46"
+"""A first row of the index that makes FTS5 ask for more memory than there is, in hexadecimal."""
+
+
+@pytest.mark.parametrize("damage", ["dropped", "emptied", "overwritten", "needs memory"])
 def test_an_index_that_is_missing_or_damaged_is_made_again(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "library.db"
     with Store(path) as store:
@@ -257,8 +261,10 @@ def test_an_index_that_is_missing_or_damaged_is_made_again(tmp_path: Path, damag
                 other.execute("DROP TABLE session_index")
             case "emptied":
                 other.execute("DELETE FROM line_index_data")
-            case _:
+            case "overwritten":
                 other.execute("UPDATE line_index_data SET block = randomblob(length(block))")
+            case _:
+                other.execute(f"UPDATE line_index_data SET block = x'{NEEDS_MEMORY}' WHERE id = 10")
     with Store(path) as store:
         assert texts(store, "word321") == ["word321"]
         assert texts(store, "talk") == ["Talk"]
@@ -267,12 +273,13 @@ def test_an_index_that_is_missing_or_damaged_is_made_again(tmp_path: Path, damag
         assert store.lines(id)
 
 
-def test_an_index_that_breaks_while_it_is_open_costs_no_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", ["00", NEEDS_MEMORY])
+def test_an_index_that_breaks_while_it_is_open_costs_no_line(tmp_path: Path, block: str) -> None:
     path = tmp_path / "library.db"
     with Store(path) as store, store.create_session() as folder:
         store.add_line(folder.session, LineRecord(0, 1, 0, RATE, "word"))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
-            other.execute("UPDATE line_index_data SET block = x'00' WHERE id = 10")
+            other.execute(f"UPDATE line_index_data SET block = x'{block}' WHERE id = 10")
         line = LineRecord(1, 1, RATE, 2 * RATE, "more")
         with pytest.raises(MictapeError, match="damaged search index"):
             store.add_line(folder.session, line)

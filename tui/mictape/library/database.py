@@ -26,7 +26,10 @@ A line takes a dozen of them. With SQLite's own thousand one line of a hundred w
 """
 _NO_SHARED_MEMORY: Final = "SQLITE_IOERR_SHM"
 _DAMAGED_INDEX: Final = ("SQLITE_CORRUPT_VTAB", "SQLITE_CONSTRAINT")
-"""What FTS5 says when its own rows contradict each other. A constraint of a table of ours has a longer name."""
+"""What FTS5 says when its own rows contradict each other. A constraint of a table of ours has a longer name.
+
+It may also ask for as much memory as a damaged row says, which Python makes a MemoryError.
+"""
 _GONE: Final = ("has been moved or deleted", "Put it back, or export the text")
 _MADE_AGAIN: Final = ("had a damaged search index, which has been made again", "Try again")
 
@@ -158,7 +161,7 @@ def _mend_indexes(db: sqlite3.Connection) -> None:
     try:
         for index in ("line_index", "session_index"):
             db.execute(f"SELECT rowid FROM {index} WHERE {index} MATCH 'a' LIMIT 1").fetchall()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, MemoryError) as error:
         if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR")):
             raise
         _log.warning("the search indexes are made again: %s", error)
@@ -181,7 +184,7 @@ def transaction(db: sqlite3.Connection, path: Path | None) -> Generator[None]:
         except BaseException as error:
             if db.in_transaction:  # a full disk may have rolled it back already
                 db.execute("ROLLBACK")
-            if getattr(error, "sqlite_errorname", "") not in _DAMAGED_INDEX:
+            if getattr(error, "sqlite_errorname", "") not in _DAMAGED_INDEX and not isinstance(error, MemoryError):
                 raise
             _log.warning("the search indexes are made again: %s", error)
             schema.rebuild_indexes(db)
@@ -202,6 +205,8 @@ def sqlite_errors(path: Path | None) -> Generator[None]:
         known = (trouble for front, trouble in _TROUBLES.items() if name.startswith(front))
         what, remedy = next(known, (f"fails: {error}", ""))
         raise MictapeError(_failure(path, what, remedy)) from error
+    except MemoryError as error:
+        raise MictapeError(_failure(path, *_TROUBLES["SQLITE_CORRUPT_VTAB"])) from error
     except OSError as error:
         raise MictapeError(_failure(path, f"cannot be opened: {(error.strerror or str(error)).lower()}", "")) from error
 

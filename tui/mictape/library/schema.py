@@ -249,7 +249,7 @@ def _drop_indexes(connection: sqlite3.Connection) -> None:
     for index in ("line_index", "session_index"):
         try:
             connection.execute(f"DROP TABLE IF EXISTS {index}")
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, MemoryError):
             connection.execute("PRAGMA writable_schema = ON")
             connection.execute("DELETE FROM sqlite_master WHERE type = 'table' AND name = ?", (index,))
             connection.execute("PRAGMA writable_schema = RESET")
