@@ -4,6 +4,7 @@ Not on PulseAudio: its record buffer would hide what a slow reader loses.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -199,7 +200,8 @@ def test_a_folder_that_is_deleted_while_recording_is_said(clocked_mics: ClockedM
         shutil.rmtree(session)
         app.sees("CANNOT WRITE", "has vanished", timeout_s=60)
         app.press("q", "q")
-        assert app.ends(60) == 0
+        assert app.ends(60) == 3
+        assert re.search(r"mictape: .*\n?.*has vanished", app.read()), "it is said again, on the terminal"
 
 
 def test_a_folder_that_is_moved_while_recording_takes_the_recording_with_it(

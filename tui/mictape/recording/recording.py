@@ -40,6 +40,9 @@ from mictape.vad.client import Listening
 LOCAL: Final = "local"
 """The engine that runs models on this machine."""
 
+UNKEPT: Final = ("disk full", "unwritable")
+"""States of a source whose sound is lost at the end: what was said then is nowhere."""
+
 UNREACHABLE: Final = ("offline", "stopped")
 """States of an engine that will hardly answer while the end of a recording is waited for."""
 
@@ -377,8 +380,10 @@ class Recording:
             if self.settings.keep and self.settings.keep_audio == "flac":
                 self.tasks.start(pack_when_idle(self.where.sessions, self.where.log), "Packing finished sessions")
             await self._until_over()
+            unkept = next((track.failure for track in self.tracks if track.source_state in UNKEPT), None)
             await session.stop()
             await self._drain()
+            self.failure = self.failure or unkept
         finally:
             await self._end()
             await asyncio.wait([showing])
