@@ -318,8 +318,10 @@ def test_its_price_is_that_of_the_vendor_s_page() -> None:
     assert as_installed("ws://h").capabilities.usd_per_hour is None, "another server has other prices"
 
 
-async def test_a_model_that_will_end_says_when() -> None:
+async def test_a_model_that_will_end_at_the_vendor_says_when(monkeypatch: pytest.MonkeyPatch) -> None:
     async with openai_server() as server:
+        assert await heard_of(server, b"", model="whisper-1") == [], "a server of one's own keeps it"
+        monkeypatch.setattr(OpenAIEngine, "domain", "127.0.0.1")
         heard = await heard_of(server, b"", model="whisper-1")
     assert heard == [Notice("OpenAI shuts down the model whisper-1 on 26 February 2027")]
 

@@ -190,7 +190,7 @@ class OpenAIConnection(SocketConnection):
         patience_s: float,
     ) -> None:
         super().__init__(socket, service, terms, patience_s=patience_s)
-        if options.model.startswith(ENDING):
+        if options.model.startswith(ENDING) and not service.own:
             self._early.append(Notice(f"OpenAI shuts down the model {options.model} on {ENDS_ON}"))
         self._options = options
         self._request = request
