@@ -6,7 +6,7 @@ What the first frame needs is imported here; the recording and the dialogs are l
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.command import Provider
@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerError
 
 from mictape.cli import output
 from mictape.commands import Command, Owner, bindings
-from mictape.failure import ExitCode, MictapeError, unexpected
+from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.keys import keymap_of
 from mictape.paths import Places
@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.recording import Recording
     from mictape.session.session import Session
 
-_OF_RECORDING = frozenset({"pause", "choose_device", "clear_clip"})
+_OF_RECORDING: Final = frozenset({"pause", "choose_device", "clear_clip"})
 """The commands that are for what is recorded, not for a text."""
 
 
@@ -221,6 +221,7 @@ class MictapeApp(TerminalApp):
 
     async def _run(self) -> None:
         """Show the first frame, then load what records and let it run; leaving the app is the last step."""
+        failure: Failure | None = None
         try:
             shown = asyncio.Event()
             self.tick()
@@ -232,9 +233,10 @@ class MictapeApp(TerminalApp):
             failure = error.failure
         except Exception as error:
             failure = unexpected(error, "The recording")
-        if failure is not None:
-            self.farewell, self._code = failure, failure.code
-        self.exit(return_code=self._code)
+        finally:
+            if failure is not None:
+                self.farewell, self._code = failure, failure.code
+            self.exit(return_code=self._code)
 
     def _load(self) -> "RecordingFlow":
         """Load what records. Raises MictapeError: there is no such engine, or a setting does not fit."""

@@ -97,3 +97,20 @@ async def start(
             start_new_session=True,
             creationflags=CREATION_FLAGS,
         )
+
+
+async def answer_of(process: "Process", timeout_s: float) -> tuple[bytes, bytes]:
+    """What a child prints on stdout and stderr until it ends. It is killed when that takes too long, or on cancelling.
+
+    Raises:
+        TimeoutError: it has not ended in time.
+    """
+    import asyncio
+
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -88,14 +88,9 @@ async def _answer(timeout_s: float) -> tuple[int, bytes, bytes]:
     """The exit code of one child, and what it printed on stdout and stderr. Raises MictapeError."""
     process = await subprocesses.start(_MODULE, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        async with asyncio.timeout(timeout_s):
-            out, err = await process.communicate()
+        out, err = await subprocesses.answer_of(process, timeout_s)
     except TimeoutError as error:
         raise MictapeError(_hangs(timeout_s)) from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     return process.returncode or 0, out, err
 
 

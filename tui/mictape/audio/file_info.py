@@ -3,7 +3,6 @@
 `python -m mictape.audio.file_info PATH` prints it as JSON.
 """
 
-import asyncio
 import subprocess
 import sys
 import tempfile
@@ -40,16 +39,11 @@ async def file_info(path: Path) -> FileInfo:
     """
     process = await subprocesses.start("mictape.audio.file_info", "--", str(path), stdin=subprocess.DEVNULL)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
-            said, _ = await process.communicate()
+        said, _ = await subprocesses.answer_of(process, TIMEOUT_S)
         found = msgspec.json.decode(said, type=FileInfo | _Unreadable)
     except (TimeoutError, msgspec.DecodeError) as error:
         what = f"{path.name} cannot be read"
         raise MictapeError(Failure(what, "Convert the file to another format, or choose another one")) from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
     if isinstance(found, _Unreadable):
         raise MictapeError(Failure(found.what, found.remedy))
     return found

@@ -5,7 +5,7 @@ the tape has ended is not the source's decision: another source may go on with i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,9 @@ sample; one that dies while it reads counts twice."""
 
 SourceState = Literal["opening", "open", "stalled", "lost", "disk full", "unwritable", "ended"]
 """The state of a source. That it has ended is an event of its own, too."""
+
+UNKEPT: Final[Mapping[str, SourceState]] = {"disk": "unwritable", "disk full": "disk full"}
+"""The states in which the sound is lost, by the kind of the failure to write the tape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,15 +324,14 @@ class Source:
         if failed is None:
             return self._ended_without_a_word()
         failure = Failure(failed.what, failed.remedy, action="choose_device" if failed.kind == "device" else None)
-        restart = failed.kind in {"device", "disk", "disk full"} and not self._once
-        if failed.kind in {"disk", "disk full"}:
+        if failed.kind in UNKEPT:
             self._broken_at = self._tape.samples
-            return _SourceError("disk full" if failed.kind == "disk full" else "unwritable", failure, restart=restart)
-        return _SourceError("lost", failure, restart=restart)
+        state: SourceState = UNKEPT.get(failed.kind, "lost")
+        return _SourceError(state, failure, restart=failed.kind in {"device", *UNKEPT} and not self._once)
 
     def _ended_without_a_word(self) -> _SourceError:
         """It crashed or was killed; by this source itself, when it stood still."""
-        stalled = self._reported.state in {"stalled", "disk full", "unwritable"} and self._reported.failure is not None
+        stalled = self._reported.state in {"stalled", *UNKEPT.values()} and self._reported.failure is not None
         if isinstance(self.spec, FileSource) and self._writes and not self._paused:
             weight = 2 if self._opened and not stalled else 1
             if self._stuck.at(self._tape.samples, weight) and self._broken_at is None:

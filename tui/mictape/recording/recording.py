@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 from mictape.audio.devices import Device
 from mictape.audio.ports import PlayerPort, SoundPort, SoundSystem
+from mictape.audio.source import UNKEPT
 from mictape.audio.source_spec import DeviceSource, SourceSpec
 from mictape.credentials import engine_with_key, log_in
 from mictape.engines.base import Engine, Lost, Request
@@ -39,9 +40,6 @@ from mictape.vad.client import Listening
 
 LOCAL: Final = "local"
 """The engine that runs models on this machine."""
-
-UNKEPT: Final = ("disk full", "unwritable")
-"""States of a source whose sound is lost at the end: what was said then is nowhere."""
 
 UNREACHABLE: Final = ("offline", "stopped")
 """States of an engine that will hardly answer while the end of a recording is waited for."""
@@ -380,7 +378,7 @@ class Recording:
             if self.settings.keep and self.settings.keep_audio == "flac":
                 self.tasks.start(pack_when_idle(self.where.sessions, self.where.log), "Packing finished sessions")
             await self._until_over()
-            unkept = next((track.failure for track in self.tracks if track.source_state in UNKEPT), None)
+            unkept = next((track.failure for track in self.tracks if track.source_state in UNKEPT.values()), None)
             await session.stop()
             await self._drain()
             self.failure = self.failure or unkept

@@ -11,6 +11,7 @@ from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
+from mictape.session.rearranging import show_line
 from mictape.session.track_clock import FIRST, clock_of
 from mictape.transcript.model import Kind, Transcript
 from mictape.units import RATE
@@ -64,17 +65,7 @@ class StoredSession:
     def show_in(self, transcript: Transcript) -> None:
         """Add its lines to a transcript, by their ids."""
         for line in self.lines:
-            transcript.add(
-                line.track,
-                line.start,
-                line.end,
-                line.text,
-                kind=line.kind,
-                speaker=line.speaker,
-                id=line.id,
-                original=line.original,
-                mark=line.mark,
-            )
+            show_line(transcript, line)
         transcript.reserve(self.next_line)
 
     @property

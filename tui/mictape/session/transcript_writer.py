@@ -13,12 +13,12 @@ from msgspec import structs
 from mictape.engines.base import Answered, FinalTurn, Notice, Partial, Speakers, Word
 from mictape.failure import Failure, MictapeError
 from mictape.library.library import SessionWrites, Store
-from mictape.library.records import NO_LINE, CoverageRecord, LineRecord, TrackChange
+from mictape.library.records import CoverageRecord, LineRecord, TrackChange
 from mictape.recognition.coverage import Gap
 from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
-from mictape.session.rearranging import joined_line, split_line
+from mictape.session.rearranging import joined_line, show_line, split_line
 from mictape.session.track import Track
 from mictape.transcript.model import NOTE, SPEECH, Kind, Line, PartialText, Transcript
 from mictape.units import RATE
@@ -336,25 +336,12 @@ class TranscriptWriter:
             self._transcript.line_of(record.id)
         for record in old:
             self._transcript.remove(record.id)
-        added = [structs.replace(record, id=self._add_record(record)) for record in new]
+        added = [structs.replace(record, id=show_line(self._transcript, record)) for record in new]
         self._writes.post(Store.replace_lines, tuple(record.id for record in old), tuple(added))
         for record in added:
             if (late := self._late.pop(record.id, None)) is not None:
                 self._revise(record.id, *late)
         return [record.id for record in added], partial(self._replace, added, old)
-
-    def _add_record(self, record: LineRecord) -> int:
-        return self._transcript.add(
-            record.track,
-            record.start,
-            record.end,
-            record.text,
-            kind=record.kind,
-            speaker=record.speaker,
-            id=None if record.id == NO_LINE else record.id,
-            original=record.original,
-            mark=record.mark,
-        )
 
     def _expect_speech(self, id: int) -> Line:
         line = self._transcript.line_of(id)
