@@ -331,7 +331,7 @@ async def test_a_gap_is_transcribed_by_the_engine_that_is_chosen_while_reading(h
         page = await reading(app)
         await pilot.press("e")
         await choose_engine(app, pilot, "local")
-        await until_async(lambda: recording_of(app).engine is second and app.screen is page)
+        await until_async(lambda: recording_of(app).engines.in_use is second and app.screen is page)
         await pilot.press("greater_than_sign", "c")
         await until_async(lambda: "w4" in texts_of(page))
     assert (first.opened, second.opened) == (0, 1)

@@ -121,7 +121,7 @@ async def test_what_is_made_is_closed_once(home: Path, tmp_path: Path) -> None:
         session = await recording.begin(FileSource(sound_file(tmp_path / "a.wav"), "real"))
         running = asyncio.create_task(recording.run(shown(session, [])))
         await until_async(lambda: len(recording.transcript) > 0)
-        await recording.use_engine("second")
+        await recording.engines.use("second")
         assert (first.closed, second.closed) == (1, 0)
         recording.stop()
         await running
@@ -155,7 +155,7 @@ async def test_attended_a_fault_in_an_engine_stops_only_the_engine(home: Path, t
         running = asyncio.create_task(recording.run(shown(session, [])))
         await until_async(lambda: (status := recording.status()) and status.state is State.ENGINE_STOPPED)
         assert not recording.stopping
-        await recording.use_engine("good")
+        await recording.engines.use("good")
         await until_async(lambda: len(recording.transcript) > 1)
         recording.stop()
         await running

@@ -18,7 +18,7 @@ from mictape.paths import places
 from mictape.recognition.coverage import Coverage
 from mictape.recording import Policy, Recording
 from mictape.recording.saved import Saved
-from mictape.session.recovery import StoredTrack, load_session
+from mictape.session.recovery import StoredTrack, load_session, load_to_continue
 from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.transcript.model import Kind, Transcript
@@ -165,10 +165,10 @@ async def test_what_was_kept_is_said_and_a_session_without_its_sound_is_not_cont
         await asyncio.wait_for(before.run(shown(session)), 60)
     assert str(before.saved) == f'saved "a" 00:01, {len(SAID)} lines · mictape open last'
     async with home_recording(home) as recorder:
-        reading = await recorder.read("last")
+        reading = await recorder.readings.open(recorder.library, "last")
         assert len(reading.transcript) == len(SAID), "the text is there"
         with pytest.raises(MictapeError, check=lambda error: error.failure.code is ExitCode.USAGE, match="removed"):
-            await recorder.to_continue("last")
+            await load_to_continue(recorder.library, "last")
     assert reading.closed, "what is open to be read is closed with the recording"
     assert recorder.saved is None
 

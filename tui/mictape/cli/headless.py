@@ -158,7 +158,7 @@ async def _do(job: "Job | _File", where: Places, settings: Settings, streams: St
 async def _record(recording: Recording, job: Job, streams: Streams | None) -> int:
     """Do one job with a recording, see `_do`; the exit code. Raises MictapeError."""
     async with recording:
-        await recording.check()
+        await recording.engines.check()
         if job.specs:
             session = await recording.begin(*job.specs, also=job.also)
         else:

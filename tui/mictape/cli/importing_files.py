@@ -72,7 +72,7 @@ async def _import(what: _Import, name: str, label: str) -> int:
         await file_info(spec.path)  # before there is a session: one without sound is of no use
     specs = await specs_of(name, "fast", apart=what.apart)
     async with Recording(what.where, what.settings, what.policy) as recording:
-        await recording.check()
+        await recording.engines.check()
         session = await recording.begin(*specs, also=())
         if file is not None:
             imported.begin(session.folder.path, file)

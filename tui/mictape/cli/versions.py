@@ -60,7 +60,7 @@ async def _again(arguments: argparse.Namespace, where: Places, settings: "Settin
     from mictape.recording import Policy, Recording
 
     async with Recording(where, settings, Policy(unattended=True, give_up_s=arguments.give_up)) as recording:
-        await recording.check()
+        await recording.engines.check()
         session = await recording.transcribe_again(arguments.session)
         with taking_signals(recording, live=False) as signals:
             await recording.run(_show(session))

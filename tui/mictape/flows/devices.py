@@ -7,7 +7,7 @@ from mictape.audio.source_spec import SourceSpec
 from mictape.failure import MictapeError
 from mictape.recording import Recording
 from mictape.recording.devices import chosen_device, present, source_for
-from mictape.recording.recording import devices_of
+from mictape.recording.recorded_devices import devices_of
 from mictape.screens.device_picker import Choice, DevicePicker
 from mictape.screens.main.page import Commands, Page
 from mictape.session.recovery import StoredSession
@@ -37,7 +37,8 @@ class DeviceFlow:
     async def _change(self) -> None:
         choice = await self._pick()
         if choice is not None:
-            act = {"add": self._recording.add, "remove": self._recording.remove, "record": self._recording.replace}
+            devices = self._recording.devices
+            act = {"add": devices.add, "remove": devices.remove, "record": devices.replace}
             await act[choice.act](choice.device)
 
     async def first_source(self, continued: StoredSession | None) -> SourceSpec | None:
@@ -66,7 +67,7 @@ class DeviceFlow:
                 self.waiting = False
             else:
                 with self._page.saying():
-                    recording.remember_device(device)
+                    recording.devices.remember(device)
         return None if device is None else source_for(device, recording.settings)
 
     async def _usual(self, continued: StoredSession | None) -> Device | None:

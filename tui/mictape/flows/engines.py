@@ -14,8 +14,7 @@ from mictape.models.choice import suggestion
 from mictape.models.languages import of_system
 from mictape.models.store import Store, memory_mb
 from mictape.recording import Recording
-from mictape.recording.engines import EngineChoice
-from mictape.recording.recording import LOCAL
+from mictape.recording.engines import LOCAL, EngineChoice
 from mictape.screens.engine_picker import MODELS, EnginePicker
 from mictape.screens.language import LanguageScreen
 from mictape.screens.main.page import Commands, Page
@@ -50,14 +49,14 @@ class EngineFlow:
     async def _change(self) -> None:
         recording, choice = self._recording, await self.ask()
         if choice is not None and choice.model:
-            await recording.use_model(choice.model, choice.language)
+            await recording.engines.use_model(choice.model, choice.language)
         elif choice is not None:
-            await recording.use_engine(choice.name)
+            await recording.engines.use(choice.name)
 
     async def ask(self) -> EngineChoice | None:
         """Show the engines, and the models of the local one. Raises MictapeError."""
         recording = self._recording
-        in_use, trouble = recording.engine.name, recording.engine_failure
+        in_use, trouble = recording.engines.in_use.name, recording.engines.failure
         new_keys: set[str] = set()
 
         async def look(name: str) -> EngineStatus:
@@ -68,7 +67,7 @@ class EngineFlow:
 
         async def give_key(name: str, key: str) -> None:
             try:
-                untried = await recording.log_in(name, key)
+                untried = await recording.engines.log_in(name, key)
             except MictapeError as error:
                 if error.failure.needs_key:
                     raise MictapeError(replace(error.failure, remedy="Type another one")) from error
@@ -87,7 +86,7 @@ class EngineFlow:
     async def _ask_for_model(self) -> EngineChoice | None:
         recording, spoken = self._recording, self._recording.settings.language
         catalogue, store = catalogues.load(recording.where.config), Store.here(recording.where)
-        in_use = getattr(recording.engine, "model", None)
+        in_use = getattr(recording.engines.in_use, "model", None)
         screen = ModelsScreen(catalogue, store, self._downloads, language=spoken, in_use=in_use)
         name = await self._page.app.push_screen_wait(screen)
         if name is None:
@@ -104,9 +103,9 @@ class EngineFlow:
             return
         self._page.say(f"{download.model.name} is installed.")
         language = self._wanted_language
-        if language is not None and download.model.knows(language) and self._recording.engine.name == LOCAL:
+        if language is not None and download.model.knows(language) and self._recording.engines.in_use.name == LOCAL:
             self._wanted_language = None
-            self._page.start(self._recording.use_model("", language), "Changing the model")
+            self._page.start(self._recording.engines.use_model("", language), "Changing the model")
 
     def ask_language(self) -> None:
         """Offer a model for the system's language, once: whatever the answer is, it is remembered."""

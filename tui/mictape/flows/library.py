@@ -17,7 +17,7 @@ from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.reading import Next, ReadingScreen, VersionWish
 from mictape.screens.versions import VersionsScreen
-from mictape.session.recovery import StoredSession
+from mictape.session.recovery import StoredSession, load_to_continue
 from mictape.session.session import Session
 from mictape.settings import recall
 from mictape.start import Start
@@ -60,7 +60,7 @@ class LibraryFlow:
         while choice is not None:
             try:
                 if choice.record_on:
-                    return await self._recording.to_continue(choice.session)
+                    return await load_to_continue(self._recording.library, choice.session)
                 if await self._read(choice) is None:
                     return None
             except MictapeError as error:
@@ -105,7 +105,7 @@ class LibraryFlow:
         if (running := recording.beside.of(record.id)) is not None:
             what = f"“{name_of(record)}” cannot be opened while it is transcribed again ({running})"
             raise MictapeError(Failure(what, "Wait, or cancel it in the list of its versions"))
-        session = await recording.read(record.id)
+        session = await recording.readings.open(recording.library, record.id)
         try:
             page = ReadingScreen(
                 session,
@@ -119,7 +119,7 @@ class LibraryFlow:
             await self._page.app.push_screen_wait(page)
             return page, record
         finally:
-            await recording.close_reading(session)
+            await recording.readings.close(session)
 
     def _begin(self, page: ReadingScreen, session: Session) -> None:
         page.view.show_paragraphs(bool(recall(self._recording.where.state_file).paragraphs))
@@ -155,7 +155,9 @@ class LibraryFlow:
             await self._recording.library.run(choose_version, record.id, wish)
             self._page.say(f"Version {wish} of “{name_of(record)}” is shown.")
         else:
-            self._recording.transcribe_beside(record, wish, partial(self._report, record))
+            recording, engines = self._recording, self._recording.engines
+            make, request = partial(engines.make_for, wish), engines.request_for(wish)
+            recording.beside.start(recording.library, record, make, request, partial(self._report, record))
 
     def _report(self, record: SessionRecord, made: VersionRecord | Failure) -> None:
         if isinstance(made, Failure):

@@ -13,7 +13,7 @@ from mictape.flows.library import LibraryFlow
 from mictape.flows.start import StartFlow
 from mictape.keys import keymap_of
 from mictape.recording import Policy, Recording
-from mictape.recording.recording import devices_of
+from mictape.recording.recorded_devices import devices_of
 from mictape.screens.help import HelpScreen
 from mictape.screens.leave import LeaveScreen
 from mictape.screens.library.screen import LibraryScreen
@@ -95,7 +95,7 @@ class RecordingFlow:
         if status is None or session is None:
             hint = NO_DEVICE if self._devices.waiting else None
             state = State.NO_DEVICE if self._devices.waiting else State.LOADING
-            self._page.show(Status(state, device="", engine=recording.engine.title, position=0, hint=hint))
+            self._page.show(Status(state, device="", engine=recording.engines.in_use.title, position=0, hint=hint))
             return
         if recording.stopping:
             what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"
@@ -115,7 +115,7 @@ class RecordingFlow:
 
     def show_help(self) -> None:
         """Show the help screen."""
-        where, engine = self.recording.where, self.recording.engine
+        where, engine = self.recording.where, self.recording.engines.in_use
         kept = {"sessions": where.sessions, "settings": where.config_file, "themes": where.themes, "log": where.log}
         self._page.app.push_screen(
             HelpScreen(

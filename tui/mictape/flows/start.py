@@ -10,7 +10,7 @@ from mictape.flows.library import LibraryFlow
 from mictape.recording import Recording
 from mictape.screens.main.page import Page
 from mictape.screens.recover import Interrupted, RecoverScreen
-from mictape.session.recovery import StoredSession
+from mictape.session.recovery import StoredSession, close_as_is, load_to_continue, newest_interrupted
 from mictape.start import Start
 from mictape.units import RATE
 
@@ -41,7 +41,7 @@ class StartFlow:
             if continued is None:
                 return None
         elif start.continued is not None:
-            continued = await self._recording.to_continue(start.continued)
+            continued = await load_to_continue(self._recording.library, start.continued)
         else:
             continued = await self._interrupted()
         if self._recording.stopping:
@@ -52,7 +52,7 @@ class StartFlow:
 
     async def _interrupted(self) -> StoredSession | None:
         """The newest session that was cut off, if there is one and the person wants to go on with it."""
-        remains = await self._recording.interrupted()
+        remains = await newest_interrupted(self._recording.library)
         if remains is None:
             return None
         names = tuple(track.name for track in (remains.tracks[0].track, *remains.added))
@@ -60,7 +60,7 @@ class StartFlow:
         found = Interrupted(session.started, remains.samples, session.lines, remains.open / RATE, names)
         choice = await self._page.app.push_screen_wait(RecoverScreen(found))
         if choice == "new":
-            await self._recording.put_away(remains)
+            await close_as_is(self._recording.library, remains)
         return remains if choice == "continue" else None
 
     async def _unless_stopped(self, choosing: Coroutine[object, object, T]) -> T | None:

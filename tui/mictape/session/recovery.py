@@ -7,6 +7,7 @@ from typing import Final
 
 from mictape.audio.messages import Hole
 from mictape.audio.tape import count_samples, find_tracks, read_journal
+from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage, Gap
@@ -94,6 +95,34 @@ async def load_session(library: Library, which: str) -> StoredSession:
         for track in tracks
     ]
     return StoredSession(session, tuple(lines), tuple(stored), await library.run(Store.next_line, session.id))
+
+
+async def newest_interrupted(library: Library) -> StoredSession | None:
+    """The newest session that was cut off and has sound; all others that were cut off are closed as they are.
+
+    Raises MictapeError when the library cannot be read or written.
+    """
+    newest: StoredSession | None = None
+    for unfinished in await library.run(Store.unfinished):
+        remains = await load_session(library, unfinished.id)
+        if newest is None and remains.samples and remains.tracks:
+            newest = remains
+        else:
+            await close_as_is(library, remains)
+    return newest
+
+
+async def load_to_continue(library: Library, which: str) -> StoredSession:
+    """Read a session to go on with.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) there is none of that name, or its sound was removed.
+    """
+    stored = await load_session(library, which)
+    if stored.session.samples and not stored.samples:
+        what = f"The sound of session {stored.session.id} was removed, so it cannot be continued"
+        raise MictapeError(Failure(what, "Start a new session", ExitCode.USAGE))
+    return stored
 
 
 async def close_as_is(library: Library, remains: StoredSession) -> None:

@@ -1,0 +1,105 @@
+"""The devices that a session records: one for its first track, and others on tracks of their own."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from mictape.audio.devices import Device
+from mictape.audio.ports import SoundPort
+from mictape.audio.source_spec import DeviceSource
+from mictape.failure import Failure, MictapeError
+from mictape.library.records import TrackRecord
+from mictape.recording.devices import devices_named, present, source_for
+from mictape.recording.track_tasks import TrackTasks
+from mictape.session.track import Track
+from mictape.settings import ChosenDevice, Settings, remember
+
+
+class RecordedDevices:
+    """Adds, removes and replaces devices while a session is recorded. Before it has begun nothing happens."""
+
+    def __init__(self, running: TrackTasks, settings: Settings, sound: SoundPort, state_file: Path) -> None:
+        """Prepare.
+
+        Args:
+            running: The session and what runs for it.
+            settings: How devices are recorded, and what their tracks are called.
+            sound: Lists devices.
+            state_file: Remembers the device of the first track.
+        """
+        self._running = running
+        self._settings = settings
+        self._sound = sound
+        self._state_file = state_file
+
+    async def add(self, device: Device) -> None:
+        """Record another device on a track of its own. Raises MictapeError when it cannot be opened."""
+        if self._running.session is not None:
+            track = await self._running.session.join(source_for(device, self._settings, added=True))
+            self.name(track)
+            self._running.start(track)
+
+    async def remove(self, device: Device) -> None:
+        """Stop recording an added device; its track stays. Raises MictapeError."""
+        for track in self._running.tracks[1:]:
+            if self._running.session is not None and same_device(device, devices_of([track])):
+                await self._running.session.end_track(track)
+
+    async def replace(self, device: Device) -> None:
+        """Record another device on the first track. Raises MictapeError when it cannot be opened."""
+        if self._running.session is None or not self._running.tracks:
+            return
+        track = self._running.tracks[0]
+        if not same_device(device, devices_of([track])) or track.source_state != "open":
+            await self._running.session.choose(track, source_for(device, self._settings))
+            self.remember(device)
+            if not track.capturing:
+                self._running.capture(track)
+
+    def remember(self, device: Device) -> None:
+        """Start with this device next time. Raises MictapeError when that cannot be written."""
+        remember(self._state_file, device=ChosenDevice(device.name, device.host_api))
+
+    def name(self, track: Track) -> None:
+        """Give a new track the name that the settings have for it."""
+        if self._running.session is not None and track.number <= len(self._settings.names):
+            self._running.session.writer.rename_track(track, self._settings.names[track.number - 1])
+
+    async def add_wanted(
+        self, also: Sequence[Device] | None, before: Iterable[TrackRecord], report: Callable[[Failure], None]
+    ) -> None:
+        """Add devices at the beginning.
+
+        Args:
+            also: What was asked for; None: what the settings name.
+            before: The added tracks of the session that goes on.
+            report: Gets why one of them cannot be added.
+
+        Raises:
+            MictapeError: one that the settings name is not there.
+        """
+        wanted = list(await devices_named(self._sound, self._settings.also) if also is None else also)
+        before = list(before)
+        there = await self._sound.list_devices() if before else []
+        for track in before:
+            try:
+                device = present(there, track.source, track.host_api)
+            except MictapeError as error:
+                report(error.failure)
+            else:
+                wanted += [] if device in wanted else [device]
+        for device in wanted:
+            try:
+                await self.add(device)
+            except MictapeError as error:
+                report(error.failure)
+
+
+def devices_of(tracks: Iterable[Track]) -> list[Device]:
+    """What is recorded now on these tracks, without files and ended tracks."""
+    specs = [track.spec for track in tracks if not track.tape.ended]
+    return [spec.device for spec in specs if isinstance(spec, DeviceSource)]
+
+
+def same_device(device: Device, devices: Iterable[Device]) -> bool:
+    """Whether one of these is the device, by what it is remembered by."""
+    return (device.name, device.host_api) in {(each.name, each.host_api) for each in devices}
