@@ -487,8 +487,8 @@ async def test_a_place_that_takes_nothing_is_a_sentence(tmp_path: Path) -> None:
         await Library.open(tmp_path / "library.db")
 
 
-def _many(store: Store, sessions: range) -> None:
-    """Sessions of twenty lines, without folders."""
+def _many(store: Store, sessions: range, lines: int = 20) -> None:
+    """Sessions of so many lines, without folders."""
     with store.adding():
         for key in sessions:
             store.execute(
@@ -497,7 +497,7 @@ def _many(store: Store, sessions: range) -> None:
                 key,
             )
             store.execute("INSERT INTO tracks VALUES (?1, 1, 'You', 'Yeti', '', 'microphone', 0, ?1, 0)", key)
-            for line in range(20):
+            for line in range(lines):
                 store.execute(
                     'INSERT INTO lines (session, id, track, "start", "end", kind, text, created_utc_s)'
                     " VALUES (?1, ?2, 1, ?2, ?2 + 1, 1, 'said', 0)",
@@ -516,6 +516,15 @@ def test_a_page_of_the_list_reads_the_lines_of_its_own_sessions_only(store: Stor
     _many(store, range(101, 1001))
     sorted_only = 0 if order in ("newest", "oldest") else 900 * 5  # the others look at each title or length
     assert steps(store, page) < 1.2 * few + sorted_only
+
+
+def test_a_list_costs_no_more_for_longer_sessions(store: Store) -> None:
+    _many(store, range(1, 21))
+    short = steps(store, lambda: store.sessions(limit=20))
+    _many(store, range(21, 41), lines=300)
+    long = steps(store, lambda: store.sessions(limit=20))
+    assert {session.lines for session in store.sessions(limit=20)} == {300}
+    assert long < 1.2 * short
 
 
 def test_a_device_that_was_recorded_on_two_tracks_is_named_once(store: Store) -> None:

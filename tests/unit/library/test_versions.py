@@ -139,6 +139,25 @@ def test_one_that_is_not_complete_is_not_shown_unasked(store: Store) -> None:
     assert (shown(store, id), store.session(id).gaps) == ([("One.", None)], RATE)
 
 
+def test_lines_are_counted_in_the_version_that_is_shown(store: Store) -> None:
+    def counts() -> list[int]:
+        return [store.session(each).lines for each in (id, other)]
+
+    id, other = (session(store, line(0, "one", 0, 1), line(1, "two", 2, 3)) for _ in range(2))
+    store.add_line(id, line(2, "ask Anna", 3, 3, kind=Kind.NOTE))
+    assert counts() == [2, 2], "a note is not counted"
+    added(store, id, line(0, "one", 0, 1), line(1, "two", 2, 3), line(2, "three", 4, 5))
+    assert counts() == [3, 2]
+    added(store, id, line(0, "one two three", 0, 5), gaps=((5, 6),))
+    assert counts() == [3, 2], "one with gaps is not shown"
+    store.add_line(id, line(store.next_line(id), "four", 8, 9))
+    store.replace_lines(other, [0, 1], [line(2, "one two", 0, 3)])
+    assert counts() == [4, 1]
+    for number, lines in ((3, 1), (1, 2), (2, 4)):
+        versions.choose_version(store, id, number)
+        assert counts() == [lines, 1]
+
+
 def test_what_goes_on_is_added_to_the_version_that_is_shown(store: Store) -> None:
     id = session(store, line(0, "one", 0, 2))
     added(store, id, line(0, "One.", 0, 2))

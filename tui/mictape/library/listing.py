@@ -7,10 +7,8 @@ import msgspec
 from mictape.transcript.model import SPEECH
 
 SESSIONS: Final = f"""
-    SELECT id, started_utc_s, ended_utc_s, state, title, app_version, settings, titled, version, deleted_utc_s,
+    SELECT id, started_utc_s, ended_utc_s, state, title, app_version, settings, titled, version, deleted_utc_s, lines,
            (SELECT coalesce(max(origin + samples), 0) FROM tracks WHERE session = sessions.key) AS samples,
-           (SELECT count(*) FROM lines
-            WHERE session = sessions.key AND version = sessions.version AND kind = {SPEECH:d}) AS lines,
            (SELECT json_group_array(DISTINCT source) FROM tracks WHERE session = sessions.key) AS devices,
            (SELECT json_group_array(engine) FROM (
                 SELECT json_extract(CAST(settings AS TEXT), '$.engine') AS engine

@@ -155,4 +155,8 @@ def _show(store: Store, session: str, key: int, number: int) -> None:
             store.execute("DELETE FROM coverage WHERE session = ? AND track = ?", key, track.number)
             store.apply(key, TrackChange(track.number, track.samples, track.lost, (*records, *gaps)))
         store.execute("UPDATE versions SET coverage = NULL WHERE session = ? AND number = ?", key, number)
-    store.execute("UPDATE sessions SET version = ? WHERE key = ?", number, key)
+    store.execute(
+        "UPDATE sessions SET version = ?1, lines = (SELECT count(*) FROM lines"
+        f" WHERE session = ?2 AND version = ?1 AND kind = {SPEECH:d}) WHERE key = ?2",
+        *(number, key),
+    )
