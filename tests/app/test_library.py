@@ -174,7 +174,7 @@ async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: P
         await pilot.press("space")
         await pilot.press("escape")
         await until_async(lambda: app.screen is app._main and texts(app) == ["w1", "w2"])
-        assert app.session is not None and not app.session.paused, "Space is not for what is not in sight"
+        assert app.session is not None and not app.session.sound.paused, "Space is not for what is not in sight"
 
 
 async def test_a_session_is_recorded_on_in(home: Path) -> None:

@@ -29,13 +29,13 @@ def recording(path: Path, words: Sequence[int] = WORDS) -> Path:
 async def begun(library: Library, engine: Engine, path: Path, pace: str = "fast") -> tuple[Session, Track]:
     """A session with the file as its only track; nothing runs yet."""
     session = await Session.begin(library, engine, Request(), log=path.parent / "log")
-    return session, session.add_track(FileSource(path, pace))  # type: ignore[arg-type]
+    return session, session.sound.add_track(FileSource(path, pace))  # type: ignore[arg-type]
 
 
 @asynccontextmanager
 async def running(session: Session, track: Track) -> AsyncGenerator[None]:
     """Capture and follow while the block runs; then close."""
-    tasks = [asyncio.create_task(session.capture(track)), asyncio.create_task(session.follow(track))]
+    tasks = [asyncio.create_task(session.sound.capture(track)), asyncio.create_task(session.follow(track))]
     try:
         yield
         await asyncio.wait_for(asyncio.gather(*tasks), 30)

@@ -192,7 +192,7 @@ async def test_an_engine_that_stopped_for_good_can_be_replaced(library: Library,
 async def test_what_no_engine_answered_for_is_a_gap_that_can_be_completed(library: Library, tmp_path: Path) -> None:
     engine = ScriptedEngine(Capabilities(), refused_until_s=1e12)
     session, track = await begun(library, engine, recording(tmp_path / "a.wav"))
-    tasks = [asyncio.create_task(session.capture(track)), asyncio.create_task(session.follow(track))]
+    tasks = [asyncio.create_task(session.sound.capture(track)), asyncio.create_task(session.follow(track))]
     await until_async(lambda: track.tape.ended)
     for task in tasks:
         task.cancel()
@@ -234,7 +234,7 @@ async def test_a_session_that_was_cut_off_is_put_away_or_gone_on_with(library: L
 async def test_a_source_that_cannot_be_opened_is_said_and_nothing_is_lost(library: Library, tmp_path: Path) -> None:
     session, track = await begun(library, ScriptedEngine(), tmp_path / "missing.wav")
     with pytest.raises(MictapeError):
-        await session.capture(track)
+        await session.sound.capture(track)
     assert track.status("x", paused=False).state is State.CANNOT_READ
     assert "missing.wav" in str(track.status("x", paused=False).hint)
     await session.close()

@@ -131,7 +131,7 @@ class Run:
     def start(self, track: Track) -> None:
         """Record and follow it."""
         self.tasks += [
-            asyncio.create_task(self._session.capture(track)),
+            asyncio.create_task(self._session.sound.capture(track)),
             asyncio.create_task(self._session.follow(track)),
         ]
 
@@ -151,17 +151,17 @@ async def test_two_microphones_of_different_rates(
 ) -> None:
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
     async with recorded_session(library, tmp_path / "log") as (session, run):
-        first = session.add_track(DeviceSource(ONE.device))
+        first = session.sound.add_track(DeviceSource(ONE.device))
         run.start(first)
         await until_async(lambda: first.tape.samples > RATE)
         assert session.transcript.track_names == {}, "one track needs no name"
-        second = await session.join(DeviceSource(OTHER.device))
+        second = await session.sound.join(DeviceSource(OTHER.device))
         run.start(second)
         await until_async(lambda: second.tape.samples > 2 * RATE)
-        session.pause()
+        session.sound.pause()
         await until_async(lambda: read_journal(session.folder.path, 2).anchors[-1].why == "pause")
         before = [track.tape.samples for track in session.tracks]
-        session.resume()
+        session.sound.resume()
         await until_async(lambda: second.tape.samples > before[1] + RATE)
         assert dict(session.transcript.track_names) == {1: "You", 2: "You 2"}
         session.writer.rename_track(second, "Anna")
@@ -181,9 +181,9 @@ async def test_two_microphones_of_different_rates(
 
 async def test_a_device_that_cannot_be_opened_leaves_the_session_as_it_was(library: Library, tmp_path: Path) -> None:
     async with recorded_session(library, tmp_path / "log") as (session, _):
-        session.add_track(FileSource(tmp_path / "a.wav"))
+        session.sound.add_track(FileSource(tmp_path / "a.wav"))
         with pytest.raises(MictapeError):
-            await session.join(FileSource(tmp_path / "missing.wav"))
+            await session.sound.join(FileSource(tmp_path / "missing.wav"))
         assert [track.number for track in session.tracks] == [1]
         assert session.transcript.track_names == {}
     assert len(await library.run(Store.tracks, session.folder.session)) == 1
@@ -194,21 +194,21 @@ async def test_an_added_track_is_removed_and_comes_again(
 ) -> None:
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
     async with recorded_session(library, tmp_path / "log") as (session, run):
-        run.start(first := session.add_track(DeviceSource(ONE.device)))
-        run.start(second := await session.join(DeviceSource(OTHER.device)))
+        run.start(first := session.sound.add_track(DeviceSource(ONE.device)))
+        run.start(second := await session.sound.join(DeviceSource(OTHER.device)))
         session.writer.rename_track(second, "Anna")
         await until_async(
             lambda: any(line.track == 2 for line in map(session.transcript.line, range(len(session.transcript))))
         )
         with pytest.raises(MictapeError, match="Choose another device in its place"):
-            await session.end_track(first)
-        await session.end_track(second)
-        await session.end_track(second)  # asked twice, it is told once
+            await session.sound.end_track(first)
+        await session.sound.end_track(second)
+        await session.sound.end_track(second)  # asked twice, it is told once
         length = second.tape.samples
         await until_async(lambda: not second.following)
         assert second.coverage.reached(second.end) == second.end, "its text is finished"
         assert second.status("", paused=False).state is State.ENDED
-        run.start(again := await session.join(DeviceSource(OTHER.device)))
+        run.start(again := await session.sound.join(DeviceSource(OTHER.device)))
         assert (again.number, again.name) == (3, "Anna")
         await until_async(lambda: again.tape.samples > RATE // 2)
         assert second.tape.samples == length
@@ -227,8 +227,8 @@ async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
 ) -> None:
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
     async with recorded_session(library, tmp_path / "log") as (session, run):
-        run.start(session.add_track(DeviceSource(ONE.device)))
-        run.start(second := await session.join(DeviceSource(OTHER.device)))
+        run.start(session.sound.add_track(DeviceSource(ONE.device)))
+        run.start(second := await session.sound.join(DeviceSource(OTHER.device)))
         session.writer.rename_track(second, "Anna")
         await until_async(lambda: second.tape.samples > RATE)
     id = session.folder.session
@@ -245,7 +245,7 @@ async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
     )
     assert [track.tape.ended for track in again.tracks] == [False, True]
     assert dict(again.transcript.track_names) == {1: "You", 2: "Anna"}
-    assert (await again.join(DeviceSource(OTHER.device))).name == "Anna", "the same device, the same name"
+    assert (await again.sound.join(DeviceSource(OTHER.device))).name == "Anna", "the same device, the same name"
     await again.stop()
     await again.close()
 

@@ -83,7 +83,7 @@ class RecordingFlow:
             (track.end // RATE, track.source_state, track.follower and track.follower.state)
             for track in recording.tracks
         ]
-        return tracks, session and session.paused, recording.stopping, self._devices.waiting
+        return tracks, session and session.sound.paused, recording.stopping, self._devices.waiting
 
     def show(self) -> None:
         """Show what is true now."""
@@ -104,7 +104,7 @@ class RecordingFlow:
         first, *added = recording.tracks
         shown = [first, *(track for track in added if not track.tape.ended)]
         levels = [Level(track.meter, track.metered, names.get(track.number, "")) for track in shown]
-        self._page.show(status, levels, paused=session.paused)
+        self._page.show(status, levels, paused=session.sound.paused)
 
     # What the person does.
 

@@ -34,7 +34,7 @@ class RecordedDevices:
     async def add(self, device: Device) -> None:
         """Record another device on a track of its own. Raises MictapeError when it cannot be opened."""
         if self._running.session is not None:
-            track = await self._running.session.join(source_for(device, self._settings, added=True))
+            track = await self._running.session.sound.join(source_for(device, self._settings, added=True))
             self.name(track)
             self._running.start(track)
 
@@ -42,7 +42,7 @@ class RecordedDevices:
         """Stop recording an added device; its track stays. Raises MictapeError."""
         for track in self._running.tracks[1:]:
             if self._running.session is not None and same_device(device, devices_of([track])):
-                await self._running.session.end_track(track)
+                await self._running.session.sound.end_track(track)
 
     async def replace(self, device: Device) -> None:
         """Record another device on the first track. Raises MictapeError when it cannot be opened."""
@@ -50,7 +50,7 @@ class RecordedDevices:
             return
         track = self._running.tracks[0]
         if not same_device(device, devices_of([track])) or track.source_state != "open":
-            await self._running.session.choose(track, source_for(device, self._settings))
+            await self._running.session.sound.choose(track, source_for(device, self._settings))
             self.remember(device)
             if not track.capturing:
                 self._running.capture(track)

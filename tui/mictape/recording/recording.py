@@ -190,7 +190,7 @@ class Recording:
         session = self.session
         if session is None or not self.tracks:
             return None
-        tracks = [track.status(self.engines.in_use.title, paused=session.paused) for track in self.tracks]
+        tracks = [track.status(self.engines.in_use.title, paused=session.sound.paused) for track in self.tracks]
         return replace(worst_of(tracks), title=session.title)
 
     def player(self) -> PlayerPort:
@@ -228,7 +228,7 @@ class Recording:
         session = await self._open(start)
         if continued is None:
             for spec in specs:
-                self.devices.name(session.add_track(spec))
+                self.devices.name(session.sound.add_track(spec))
         return session
 
     async def complete(self, which: str) -> Session:
@@ -368,4 +368,4 @@ class Recording:
         """Pause or resume."""
         session = self.session
         if session is not None and not self.stopping:
-            (session.resume if session.paused else session.pause)()
+            (session.sound.resume if session.sound.paused else session.sound.pause)()

@@ -34,7 +34,7 @@ class TrackTasks:
     def capture(self, track: Track) -> None:
         """Record a track from its source, until that ends."""
         assert self.session is not None
-        task = self.tasks.start(self.session.capture(track), f"Recording {track.device}", code=ExitCode.SOUND)
+        task = self.tasks.start(self.session.sound.capture(track), f"Recording {track.device}", code=ExitCode.SOUND)
         self._captures.add(task)
 
     def follow(self, track: Track) -> None:

@@ -1,7 +1,6 @@
 """One session: its tracks, and what runs side by side for them."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,30 +8,26 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Required, TypedDict, Unpack
 
-from mictape.audio.devices import Device
-from mictape.audio.messages import Ended, Hole, Paused, Progress
-from mictape.audio.ports import SoundPort, SoundSystem, SourcePort
-from mictape.audio.source import Event as SourceEvent
-from mictape.audio.source import SourceChanged
-from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
-from mictape.audio.tape import Tape, TapeError, count_samples
+from mictape.audio.ports import SoundPort, SoundSystem
+from mictape.audio.source_spec import DeviceSource, SourceSpec
+from mictape.audio.tape import TapeError
 from mictape.engines.base import Engine, Lost, Request
-from mictape.failure import Failure, MictapeError
+from mictape.failure import Failure
 from mictape.library.export import Document, Style
 from mictape.library.labels import rename_session
 from mictape.library.library import Library, SessionFolder, Store
-from mictape.library.records import SessionRecord, TrackRecord
-from mictape.recognition.coverage import Coverage
+from mictape.library.records import SessionRecord
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
 from mictape.recognition.stretches import FollowedTrack
 from mictape.session.documents import read_document
-from mictape.session.events import Event, SourceEnded, Trouble
+from mictape.session.events import Event, Trouble
 from mictape.session.gap_completion import GapCompletion
 from mictape.session.own_playback import OwnPlayback
-from mictape.session.recovery import StoredSession, StoredTrack
-from mictape.session.track import Track, name_for
-from mictape.session.track_clock import FIRST, TapeClock, clock_of
+from mictape.session.recovery import StoredSession
+from mictape.session.sound import SessionSound
+from mictape.session.track import Track
+from mictape.session.track_clock import FIRST, TapeClock
 from mictape.session.transcript_writer import TranscriptWriter
 from mictape.transcript.model import Transcript
 from mictape.units import Span
@@ -57,7 +52,7 @@ class Parts(TypedDict, total=False):
 class Session:
     """Joins sound, engine and text while one session is recorded.
 
-    `capture` and `follow` are coroutines that the session's owner runs side by side, two a track. `stop` ends the
+    `sound.capture` and `follow` are coroutines that the session's owner runs side by side, two a track. `stop` ends the
     sound; the followers then end when everything is answered; `close` settles what is left and releases the session.
     `events` is one iterator of everything that happened. Belongs to the event loop it was made in.
     """
@@ -78,8 +73,6 @@ class Session:
         self.engine = engine
         self.transcript = Transcript() if transcript is None else transcript
         self.tracks: list[Track] = []
-        self.paused = False
-        self.stopped = False
         self.closed = False
         self.title = ""
         """Given by the person; empty without one."""
@@ -89,16 +82,24 @@ class Session:
         """Lengths of the tapes when it was opened."""
         self._request = request
         self._plan = parts.get("plan") or Plan()
-        self._sound = parts.get("sound") or SoundSystem(parts["log"])
         self._listening = listening
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._joining = asyncio.Lock()
         self._followers: dict[int, asyncio.Task[None]] = {}
         self._numbers = count(connections)
         """Numbers the connections of the session."""
         self._writes = library.writes(folder.session, self.report)
         self.writer = TranscriptWriter(self.transcript, self._writes, self.tracks, self._tell)
         """Everything that changes the text."""
+        sound = parts.get("sound") or SoundSystem(parts["log"])
+        self.sound = SessionSound(
+            folder.path,
+            self.tracks,
+            sound=sound,
+            transcript=self.transcript,
+            writer=self.writer,
+            report=self._tell,
+        )
+        """Everything that records."""
         self.own_playback = OwnPlayback(self.tracks, self.writer)
         self._completion = GapCompletion(
             self.transcript, self.writer, self.report, numbers=self._numbers, listening=listening
@@ -183,121 +184,12 @@ class Session:
         self._take_title(stored.session)
         stored.show_in(self.transcript)
         for left in stored.tracks:
-            track = self._take_up(left, spec)
+            track = self.sound.take_up(left, spec)
             track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
             self._samples_before.append(track.tape.samples)
-        self._name_lines()
-
-    def add_track(self, spec: SourceSpec) -> Track:
-        """Add the first track; its sound is written and read once `capture` runs."""
-        track = self._new_track(spec)
-        self._put(track)
-        return track
-
-    async def join(self, spec: SourceSpec) -> Track:
-        """Add another track, now; its tape begins here. Run `capture` and `follow` for it.
-
-        Raises MictapeError when its source cannot be opened; then there is no such track.
-        """
-        async with self._joining:
-            track = self._new_track(spec, self._now())
-            await self._open(track)
-            if self.stopped:
-                await track.source.close()
-                raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
-            # The tapes' anchors tell the true place; this one is near enough to count from.
-            track.begin_at(self._now())
-            self._put(track)
-            self._begin_writing(track)
-            return track
-
-    async def end_track(self, track: Track) -> None:
-        """Record a track no more while the others go on: its tape ends, its text is finished, both stay.
-
-        Raises MictapeError for the first one, whose tape is session time.
-        """
-        if track.number == FIRST:
-            what = f"{track.device} gives the session its time"
-            raise MictapeError(Failure(what, "Choose another device in its place"))
-        await track.source.close()
-        if not track.tape.ended:
-            track.tape.end()
-            self.writer.add_divider(track, f"no longer recorded: {track.device}")
-
-    def _now(self) -> int:
-        """Session time now, as near as the first track's anchors tell."""
-        if not self.tracks:
-            return 0
-        first = self.tracks[FIRST - 1]
-        now = TapeClock(self.folder.path, FIRST).now().sample_at(time.monotonic())
-        return first.end if now is None or first.source_state != "open" else now
-
-    def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
-        number = len(self.tracks) + 1
-        # A device that was removed and comes again is who it was.
-        key = _device_key(spec)
-        again = (track.name for track in self.tracks if key and track.tape.ended and _device_key(track.spec) == key)
-        name = next(again, "") or name_for(spec, [track.name for track in self.tracks])
-        return self._make_track(number, spec, origin, Coverage(origin), name)
-
-    def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
-        tape = Tape(self.folder.path, number, origin)
-        tape.report(count_samples(self.folder.path, number))
-        source = self._source(number, spec, tape)
-        clock = clock_of(self.folder.path, number, origin, lambda: self.tracks[0].end)
-        return Track(number, spec, source, tape, coverage, name=name, clock=clock)
-
-    def _put(self, track: Track) -> None:
-        self.tracks.append(track)
-        self.writer.add_track(track)
-        self._name_lines()
-
-    def _take_up(self, left: StoredTrack, spec: SourceSpec | None) -> Track:
-        """A track of a stored session; the first one goes on with `spec`, if there is one."""
-        known = left.track
-        goes_on = None if self.tracks else spec
-        track = self._make_track(known.number, goes_on or _spec_of(known), known.origin, left.coverage, known.name)
-        if goes_on is None:
-            track.tape.end()
-            track.source_state = "ended"
-        self.tracks.append(track)
-        if not left.in_library:
-            self.writer.add_track(track)
-        for hole in left.holes:
-            self.writer.add_hole(track, known.origin + hole.start, known.origin + hole.end, hole.why)
-        if isinstance(goes_on, DeviceSource) and track.device != known.source:
-            self.writer.add_divider(track, f"microphone: {track.device}")
-        return track
-
-    def _name_lines(self) -> None:
-        """Lines carry the name of their track when there are several, or when it was given by the person."""
-        self.transcript.alone = self.tracks[0].name
-        for track in self.tracks:
-            if len(self.tracks) > 1 or track.renamed:
-                self.transcript.name_track(track.number, track.name)
-
-    def _source(self, number: int, spec: SourceSpec, tape: Tape) -> SourcePort:
-        return self._sound.source(spec, self.folder.path, number, tape)
+        self.sound.name_lines()
 
     # What runs side by side.
-
-    async def capture(self, track: Track) -> None:
-        """Record a track until its source ends. Raises MictapeError when it cannot be opened."""
-        if track.tape.ended:
-            return
-        track.capturing = True
-        try:
-            if track.source_state != "open":  # one that joined is open already
-                await self._open(track)
-                self._begin_writing(track)
-            source = None
-            while source is not track.source:  # another device may be chosen meanwhile; it is open already then
-                source = track.source
-                async for event in source:
-                    self._on_source(track, event)
-        finally:
-            track.capturing = False
-            await track.source.close()
 
     async def follow(self, track: Track) -> None:
         """Turn a track's tape into text until the tape has ended and all of it is settled.
@@ -346,36 +238,6 @@ class Session:
         self._tell(Trouble(failure))
 
     # What the person does.
-
-    def pause(self) -> None:
-        """Write nothing until `resume`; what was said before is still answered for."""
-        self.paused = True
-        for track in self.tracks:
-            track.source.pause()
-
-    def resume(self) -> None:
-        """Write again."""
-        self.paused = False
-        for track in self.tracks:
-            track.source.resume()
-
-    async def choose(self, track: Track, spec: SourceSpec) -> None:
-        """Go on with another source on the same tape.
-
-        The new one is open before the old one is closed. Raises MictapeError when it cannot be opened; the old
-        one then goes on as if nothing had been asked. While the track is not captured, the next `capture` opens
-        the new source.
-        """
-        source = self._source(track.number, spec, track.tape)
-        if not track.capturing:
-            track.change_source(spec, source)
-            return
-        await source.open()
-        old = track.source
-        track.change_source(spec, source)
-        await old.close()
-        self._begin_writing(track)
-        self.writer.add_divider(track, f"microphone: {track.device}")
 
     async def use(self, engine: Engine, plan: Plan | None = None, *, language: str | None = None) -> None:
         """Go on with another engine: tape, clock and text stay, and what was not answered goes to the new one.
@@ -456,11 +318,8 @@ class Session:
 
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when all of it is answered for."""
-        self.stopped = True
         self._writes.stop_retrying()
-        await asyncio.gather(*(track.source.close() for track in self.tracks))
-        for track in self.tracks:
-            track.tape.end()
+        await self.sound.stop()
 
     async def close(self) -> None:
         """Settle what is left: what no engine has answered for is a gap. Nothing runs any more after this.
@@ -469,7 +328,7 @@ class Session:
             MictapeError: (`ExitCode.SOUND`) something could not be stored. All is released even so; the session is
                 left open, as after a kill, so that it can be recovered.
         """
-        self.stopped = self.closed = True
+        self.sound.stopped = self.closed = True
         await self._completion.close()
         if not self.reading:
             for track in self.tracks:
@@ -482,60 +341,5 @@ class Session:
             self._events.put_nowait(None)
             self.folder.release()
 
-    # What the source says.
-
-    async def _open(self, track: Track) -> None:
-        track.source_state = "opening"
-        try:
-            await track.source.open()
-        except MictapeError as error:
-            track.source_state, track.failure = "lost", error.failure
-            raise
-
-    def _begin_writing(self, track: Track) -> None:
-        track.source_state, track.failure = "open", None
-        if self.paused:
-            track.source.pause()
-        track.source.go()
-
-    def _on_source(self, track: Track, event: SourceEvent) -> None:
-        match event:
-            case Progress():
-                track.feed(event)
-            case Hole(start, end, why):
-                self._on_hole(track, start + track.tape.origin, end + track.tape.origin, why)
-            case Paused():
-                if track.follower is not None:
-                    track.follower.endpoint()
-            case SourceChanged(state, failure):
-                track.source_state, track.failure = state, failure
-                if failure is not None:
-                    self._tell(Trouble(failure))
-            case Ended(_, why, warning):
-                track.source_state = "ended"
-                if why == "exhausted":
-                    track.tape.end()
-                    self._tell(SourceEnded(track.number, warning))
-
-    def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
-        track.coverage.hole(start, end)
-        track.lost += end - start
-        self.writer.add_hole(track, start, end, why)
-        self.writer.store_progress(track)
-
     def _tell(self, event: Event) -> None:
         self._events.put_nowait(event)
-
-
-def _spec_of(known: TrackRecord) -> SourceSpec:
-    """The source of a track that has ended, as far as the library knows it."""
-    match known.kind:
-        case "microphone" | "computer sound" as kind:
-            return DeviceSource(Device("", known.source, known.host_api, 0, 0, False, kind, ""))
-        case _:
-            return FileSource(Path(known.source))
-
-
-def _device_key(spec: SourceSpec) -> tuple[str, str] | None:
-    """What the device is remembered by; None where it is no device."""
-    return (spec.device.name, spec.device.host_api) if isinstance(spec, DeviceSource) else None

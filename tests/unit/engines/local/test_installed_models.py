@@ -263,8 +263,13 @@ async def test_two_microphones_a_pause_and_another_device(
     engine = engines.make(STREAMING, second_pass="off")
     async with await Library.open(home / "library.db") as library:
         session = await Session.begin(library, engine, GERMAN, log=home / "log")
-        tracks = [session.add_track(DeviceSource(one.device)), await session.join(DeviceSource(other.device))]
-        running = [asyncio.create_task(run(track)) for track in tracks for run in (session.capture, session.follow)]
+        tracks = [
+            session.sound.add_track(DeviceSource(one.device)),
+            await session.sound.join(DeviceSource(other.device)),
+        ]
+        running = [
+            asyncio.create_task(run(track)) for track in tracks for run in (session.sound.capture, session.follow)
+        ]
 
         async def spoken_after(*marks: int) -> None:
             def lines_came() -> bool:
@@ -278,12 +283,12 @@ async def test_two_microphones_a_pause_and_another_device(
 
         try:
             await spoken_after(0, 0)
-            session.pause()
+            session.sound.pause()
             await until_async(lambda: read_journal(session.folder.path, 2).anchors[-1].why == "pause")
             marks = [track.end for track in tracks]
-            session.resume()
+            session.sound.resume()
             await spoken_after(*marks)
-            await session.choose(tracks[0], DeviceSource(third.device))
+            await session.sound.choose(tracks[0], DeviceSource(third.device))
             await spoken_after(*(track.end for track in tracks))
             assert len(engine._processes) == 1
             await session.stop()

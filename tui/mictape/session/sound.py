@@ -1,0 +1,264 @@
+"""The sound of a session: its tracks, and the sources that record them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mictape.audio.devices import Device
+from mictape.audio.messages import Ended, Hole, Paused, Progress
+from mictape.audio.ports import SoundPort, SourcePort
+from mictape.audio.source import Event as SourceEvent
+from mictape.audio.source import SourceChanged
+from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
+from mictape.audio.tape import Tape, count_samples
+from mictape.failure import Failure, MictapeError
+from mictape.library.records import TrackRecord
+from mictape.recognition.coverage import Coverage
+from mictape.session.events import Event, SourceEnded, Trouble
+from mictape.session.recovery import StoredTrack
+from mictape.session.track import Track, name_for
+from mictape.session.track_clock import FIRST, TapeClock, clock_of
+from mictape.session.transcript_writer import TranscriptWriter
+from mictape.transcript.model import Transcript
+
+
+class SessionSound:
+    """Adds tracks, and records them until they are ended."""
+
+    def __init__(
+        self,
+        folder: Path,
+        tracks: list[Track],
+        *,
+        sound: SoundPort,
+        transcript: Transcript,
+        writer: TranscriptWriter,
+        report: Callable[[Event], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            folder: Where the tapes are.
+            tracks: Gets the tracks, the first one first.
+            sound: Makes sources.
+            transcript: Shows the names of tracks.
+            writer: Writes what happens to them.
+            report: Called with what happens.
+        """
+        self.paused = False
+        """Whether nothing is written for now."""
+        self.stopped = False
+        """Whether no track can be added any more."""
+        self.tracks = tracks
+        self._folder = folder
+        self._sound = sound
+        self._transcript = transcript
+        self._writer = writer
+        self._report = report
+        self._joining = asyncio.Lock()
+
+    # Tracks.
+
+    def add_track(self, spec: SourceSpec) -> Track:
+        """Add the first track; its sound is written and read once `capture` runs."""
+        track = self._new_track(spec)
+        self._put(track)
+        return track
+
+    async def join(self, spec: SourceSpec) -> Track:
+        """Add another track, now; its tape begins here. Run `capture` and `follow` for it.
+
+        Raises MictapeError when its source cannot be opened; then there is no such track.
+        """
+        async with self._joining:
+            track = self._new_track(spec, self._now())
+            await self._open(track)
+            if self.stopped:
+                await track.source.close()
+                raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
+            # The tapes' anchors tell the true place; this one is near enough to count from.
+            track.begin_at(self._now())
+            self._put(track)
+            self._begin_writing(track)
+            return track
+
+    async def end_track(self, track: Track) -> None:
+        """Record a track no more while the others go on: its tape ends, its text is finished, both stay.
+
+        Raises MictapeError for the first one, whose tape is session time.
+        """
+        if track.number == FIRST:
+            what = f"{track.device} gives the session its time"
+            raise MictapeError(Failure(what, "Choose another device in its place"))
+        await track.source.close()
+        if not track.tape.ended:
+            track.tape.end()
+            self._writer.add_divider(track, f"no longer recorded: {track.device}")
+
+    def _now(self) -> int:
+        """Session time now, as near as the first track's anchors tell."""
+        if not self.tracks:
+            return 0
+        first = self.tracks[FIRST - 1]
+        now = TapeClock(self._folder, FIRST).now().sample_at(time.monotonic())
+        return first.end if now is None or first.source_state != "open" else now
+
+    def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
+        number = len(self.tracks) + 1
+        # A device that was removed and comes again is who it was.
+        key = _device_key(spec)
+        again = (track.name for track in self.tracks if key and track.tape.ended and _device_key(track.spec) == key)
+        name = next(again, "") or name_for(spec, [track.name for track in self.tracks])
+        return self._make_track(number, spec, origin, Coverage(origin), name)
+
+    def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
+        tape = Tape(self._folder, number, origin)
+        tape.report(count_samples(self._folder, number))
+        source = self._source(number, spec, tape)
+        clock = clock_of(self._folder, number, origin, lambda: self.tracks[0].end)
+        return Track(number, spec, source, tape, coverage, name=name, clock=clock)
+
+    def _put(self, track: Track) -> None:
+        self.tracks.append(track)
+        self._writer.add_track(track)
+        self.name_lines()
+
+    def take_up(self, left: StoredTrack, spec: SourceSpec | None) -> Track:
+        """Add a track of a stored session; the first one goes on with `spec`, if there is one."""
+        known = left.track
+        goes_on = None if self.tracks else spec
+        track = self._make_track(known.number, goes_on or _spec_of(known), known.origin, left.coverage, known.name)
+        if goes_on is None:
+            track.tape.end()
+            track.source_state = "ended"
+        self.tracks.append(track)
+        if not left.in_library:
+            self._writer.add_track(track)
+        for hole in left.holes:
+            self._writer.add_hole(track, known.origin + hole.start, known.origin + hole.end, hole.why)
+        if isinstance(goes_on, DeviceSource) and track.device != known.source:
+            self._writer.add_divider(track, f"microphone: {track.device}")
+        return track
+
+    def name_lines(self) -> None:
+        """Lines carry the name of their track when there are several, or when it was given by the person."""
+        self._transcript.alone = self.tracks[0].name
+        for track in self.tracks:
+            if len(self.tracks) > 1 or track.renamed:
+                self._transcript.name_track(track.number, track.name)
+
+    def _source(self, number: int, spec: SourceSpec, tape: Tape) -> SourcePort:
+        return self._sound.source(spec, self._folder, number, tape)
+
+    # Recording them.
+
+    async def capture(self, track: Track) -> None:
+        """Record a track until its source ends. Raises MictapeError when it cannot be opened."""
+        if track.tape.ended:
+            return
+        track.capturing = True
+        try:
+            if track.source_state != "open":  # one that joined is open already
+                await self._open(track)
+                self._begin_writing(track)
+            source = None
+            while source is not track.source:  # another device may be chosen meanwhile; it is open already then
+                source = track.source
+                async for event in source:
+                    self._on_source(track, event)
+        finally:
+            track.capturing = False
+            await track.source.close()
+
+    def pause(self) -> None:
+        """Write nothing until `resume`; what was said before is still answered for."""
+        self.paused = True
+        for track in self.tracks:
+            track.source.pause()
+
+    def resume(self) -> None:
+        """Write again."""
+        self.paused = False
+        for track in self.tracks:
+            track.source.resume()
+
+    async def choose(self, track: Track, spec: SourceSpec) -> None:
+        """Go on with another source on the same tape.
+
+        The new one is open before the old one is closed. Raises MictapeError when it cannot be opened; the old
+        one then goes on as if nothing had been asked. While the track is not captured, the next `capture` opens
+        the new source.
+        """
+        source = self._source(track.number, spec, track.tape)
+        if not track.capturing:
+            track.change_source(spec, source)
+            return
+        await source.open()
+        old = track.source
+        track.change_source(spec, source)
+        await old.close()
+        self._begin_writing(track)
+        self._writer.add_divider(track, f"microphone: {track.device}")
+
+    async def stop(self) -> None:
+        """End the sound of all tracks."""
+        self.stopped = True
+        await asyncio.gather(*(track.source.close() for track in self.tracks))
+        for track in self.tracks:
+            track.tape.end()
+
+    # What the source says.
+
+    async def _open(self, track: Track) -> None:
+        track.source_state = "opening"
+        try:
+            await track.source.open()
+        except MictapeError as error:
+            track.source_state, track.failure = "lost", error.failure
+            raise
+
+    def _begin_writing(self, track: Track) -> None:
+        track.source_state, track.failure = "open", None
+        if self.paused:
+            track.source.pause()
+        track.source.go()
+
+    def _on_source(self, track: Track, event: SourceEvent) -> None:
+        match event:
+            case Progress():
+                track.feed(event)
+            case Hole(start, end, why):
+                self._on_hole(track, start + track.tape.origin, end + track.tape.origin, why)
+            case Paused():
+                if track.follower is not None:
+                    track.follower.endpoint()
+            case SourceChanged(state, failure):
+                track.source_state, track.failure = state, failure
+                if failure is not None:
+                    self._report(Trouble(failure))
+            case Ended(_, why, warning):
+                track.source_state = "ended"
+                if why == "exhausted":
+                    track.tape.end()
+                    self._report(SourceEnded(track.number, warning))
+
+    def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
+        track.coverage.hole(start, end)
+        track.lost += end - start
+        self._writer.add_hole(track, start, end, why)
+        self._writer.store_progress(track)
+
+
+def _spec_of(known: TrackRecord) -> SourceSpec:
+    """The source of a track that has ended, as far as the library knows it."""
+    match known.kind:
+        case "microphone" | "computer sound" as kind:
+            return DeviceSource(Device("", known.source, known.host_api, 0, 0, False, kind, ""))
+        case _:
+            return FileSource(Path(known.source))
+
+
+def _device_key(spec: SourceSpec) -> tuple[str, str] | None:
+    """What the device is remembered by; None where it is no device."""
+    return (spec.device.name, spec.device.host_api) if isinstance(spec, DeviceSource) else None
