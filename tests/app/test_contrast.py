@@ -27,7 +27,7 @@ from mictape.screens.main.screen import MainScreen
 from mictape.screens.prompt import Ask
 from mictape.session.state import State
 from mictape.themes import GRAPHIC_CONTRAST, TEXT_CONTRAST, contrast
-from mictape.transcript.model import DIVIDER, HOLE, NOTE, SPEECH, PartialText
+from mictape.transcript.line import DIVIDER, HOLE, NOTE, SPEECH, PartialText
 from mictape.transcript.query import Matcher, parse
 from mictape.units import RATE
 from mictape.widgets.transcript_selection import selection_of

@@ -62,7 +62,7 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
         harness = await Session.begin(library, engine, Request(), log=folder / "log")
         for part in find_parts(folder, 1):
             os.replace(part.path, harness.folder.path / part.path.name)  # noqa: PTH105 (nothing else runs here)
-        track = harness.add_track(FileSource(Path()))
+        track = harness.sound.add_track(FileSource(Path()))
         track.tape.end()
         telling = asyncio.create_task(_count(harness))
         before_s, before_mb = used()

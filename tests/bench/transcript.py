@@ -14,7 +14,8 @@ from textual.widgets import Log, RichLog
 
 from bench.report import MILLI, Part, Report, percentile
 from mictape.transcript.layout import Layout
-from mictape.transcript.model import PartialText, Transcript
+from mictape.transcript.line import PartialText
+from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, Query
 from mictape.transcript.search import Search
 from mictape.widgets.transcript_view import TranscriptView

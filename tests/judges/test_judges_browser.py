@@ -10,7 +10,7 @@ from mictape.library.export import FORMATS, Style
 from mictape.library.records import LineRecord, TrackRecord
 from mictape.library.store import Store
 from mictape.session.documents import read_document
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.browser import CHROMIUM, opened
 from support.export_texts import HOSTILE

@@ -11,7 +11,7 @@ from mictape.engines.base import Engine, Request
 from mictape.library.library import Library, Store
 from mictape.session.session import Session
 from mictape.session.track import Track
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from support.scripted import spoken
 
 WORDS = [1, 2, 3, 1, 0, 2, 3, 3]

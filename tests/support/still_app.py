@@ -13,7 +13,8 @@ from mictape.failure import Advice
 from mictape.screens.main.screen import Level, MainScreen
 from mictape.session.state import State, Status
 from mictape.themes import load_themes, shipped_folder, theme_variables
-from mictape.transcript.model import GAP, PartialText, Transcript
+from mictape.transcript.line import GAP, PartialText
+from mictape.transcript.model import Transcript
 from mictape.units import RATE
 
 SAID = (

@@ -30,7 +30,7 @@ from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.library.trash import purge
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from support.database_steps import steps
 from support.waiting import until
 

@@ -19,7 +19,7 @@ from mictape.library.query import parse
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.library.search import find
 from mictape.library.titles import proposed_title
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 
 NOON = datetime(2026, 11, 23, 12, 0, 0).astimezone()

@@ -17,7 +17,7 @@ from mictape.library.library import Store
 from mictape.library.query import parse
 from mictape.library.records import CoverageRecord, LineRecord, TrackRecord
 from mictape.library.search import find
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from support.waiting import until
 
 VERSION_2 = Path(__file__).parent / "data" / "version-2.db"

@@ -20,7 +20,7 @@ from mictape.library.query import parse
 from mictape.library.records import LineRecord, TrackRecord
 from mictape.library.search import Hit, find
 from mictape.library.words import has_words
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.database_steps import steps
 

@@ -21,7 +21,7 @@ from mictape.library.placing import with_edits, with_speakers
 from mictape.library.query import parse
 from mictape.library.records import CoverageRecord, LineRecord, TrackRecord
 from mictape.library.search import find
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mictape.library.library import Library
 from mictape.session.session import Session
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from support.running_session import begun, recording, running, stored_texts
 from support.scripted import ScriptedEngine
 from support.waiting import until_async

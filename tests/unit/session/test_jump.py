@@ -10,7 +10,7 @@ from mictape.audio.clock import Clock
 from mictape.audio.tape import read_journal
 from mictape.failure import MictapeError
 from mictape.session.goto import sample_of
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.transcript.times import FromHere, OnTape, OnWall, parse
 from support.app_driver import handled, texts
 from support.scripted import SLOT

@@ -11,7 +11,7 @@ import pytest
 from conftest import Speech
 from mictape.library.library import Store
 from mictape.library.records import LineRecord
-from mictape.transcript.model import NOTE
+from mictape.transcript.line import NOTE
 from support.screen_app import ScreenApp, screen_app
 
 SAID: Final = "Ever tried"

@@ -5,7 +5,8 @@ from pathlib import Path
 from mictape.engines.base import Word
 from mictape.library.library import Store
 from mictape.library.records import LineRecord
-from mictape.transcript.model import Kind, Transcript
+from mictape.transcript.line import Kind
+from mictape.transcript.model import Transcript
 from support.app_driver import handled, texts
 from support.waiting import until, until_async
 
@@ -62,7 +63,7 @@ def test_a_renamed_speaker_is_renamed_everywhere_and_for_what_comes() -> None:
     ids.append(transcript.add(1, 9, 9, "", speaker="A"))
     assert [transcript.line_of(id).speaker for id in ids] == ["Anna", "B", "Anna", "Anna"]
     transcript.rename_speaker(1, "B", "Anna")
-    assert transcript.speakers == ("Anna",)
+    assert transcript.voices.speakers == ("Anna",)
     transcript.rename_speaker(1, "Anna", "Ann")
     assert {transcript.line_of(id).speaker for id in ids} == {"Ann"}
 
@@ -72,7 +73,8 @@ def test_speakers_of_two_tracks_that_are_called_alike_are_two_people(tmp_path: P
     ids = [transcript.add(track, 0, 0, "", speaker="A") for track in (1, 2)]
     transcript.rename_speaker(2, "A", "Anna")
     assert [transcript.line_of(id).speaker for id in ids] == ["A", "Anna"]
-    assert (transcript.called(1, "A"), transcript.called(2, "A"), transcript.called(2, "B")) == ("A", "Anna", "B")
+    called = transcript.voices.called
+    assert (called(1, "A"), called(2, "A"), called(2, "B")) == ("A", "Anna", "B")
     words = (Word("x", speaker="A"), Word("y", speaker="B"))
     with Store(tmp_path / "library.db") as store, store.create_session() as folder:
         for id, track in zip(ids, (1, 2), strict=True):

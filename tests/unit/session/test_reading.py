@@ -21,7 +21,8 @@ from mictape.recording.saved import Saved
 from mictape.session.recovery import StoredTrack, load_session, load_to_continue
 from mictape.session.session import Session
 from mictape.settings import Settings
-from mictape.transcript.model import Kind, Transcript
+from mictape.transcript.line import Kind
+from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from support.running_session import SAID, WORDS, begun, recording, running, stored_texts
 from support.scripted import SLOT, ScriptedEngine

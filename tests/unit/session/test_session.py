@@ -15,7 +15,8 @@ from mictape.session.events import LineAdded, Trouble
 from mictape.session.recovery import close_as_is, load_session
 from mictape.session.session import Session
 from mictape.session.state import State
-from mictape.transcript.model import Kind, Transcript
+from mictape.transcript.line import Kind
+from mictape.transcript.model import Transcript
 from servers.assemblyai import KEY, Said, V3Server, V3Session
 from servers.base import serve
 from support.running_session import SAID, WORDS, begun, recording, running, stored_texts
@@ -55,7 +56,7 @@ async def test_speakers_that_are_revised_at_the_end_are_shown_and_kept(library: 
     session, track = await begun(library, engine, recording(tmp_path / "a.wav"))
     async with running(session, track):
         pass
-    assert session.transcript.speakers == ("A",)
+    assert session.transcript.voices.speakers == ("A",)
     lines = await library.run(Store.lines, session.folder.session)
     assert {line.speaker for line in lines} == {"A"}
     assert all(line.words for line in lines), "the words are still there"
@@ -114,7 +115,7 @@ async def test_a_line_that_a_person_gave_a_speaker_keeps_it(library: Library, tm
         session.writer.name_speaker(session.transcript.id_at(0), "Anna")
     lines = await library.run(Store.lines, session.folder.session)
     assert [line.speaker for line in lines] == ["Anna", *["A"] * (len(lines) - 1)]
-    assert session.transcript.speakers == ("Anna", "A")
+    assert session.transcript.voices.speakers == ("Anna", "A")
 
 
 async def test_whom_an_engine_makes_up_is_nobody_whom_the_person_has_named(library: Library, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ async def test_whom_an_engine_makes_up_is_nobody_whom_the_person_has_named(libra
     async with running(session, track):
         await until_async(lambda: len(session.transcript) > 0)
         session.writer.name_speaker(session.transcript.id_at(0), "B")
-    assert session.transcript.speakers == ("B", "B (2)")
+    assert session.transcript.voices.speakers == ("B", "B (2)")
 
 
 async def test_key_terms_that_do_not_reach_the_engine_are_reported(library: Library, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ from mictape.session.session import Session
 from mictape.session.state import State, Status, worst_of
 from mictape.session.track import Track, name_for
 from mictape.session.track_clock import TrackClock
-from mictape.transcript.model import Kind, Transcript
+from mictape.transcript.line import Kind
+from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from support.clocked_mic import ClockedMics, Microphone
 from support.pulse import PulseServer

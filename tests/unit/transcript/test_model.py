@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mictape.transcript.model import DIVIDER, FEED, GAP, SPEECH, Change, Line, PartialText, Transcript
+from mictape.transcript.line import DIVIDER, GAP, SPEECH, Line, PartialText
+from mictape.transcript.model import FEED, Change, Transcript
 
 
 def lines_of(transcript: Transcript) -> list[Line]:
@@ -36,7 +37,7 @@ def test_lines_stand_in_tape_order_and_ids_stay() -> None:
     assert transcript.line(1) == Line(again, 1, 0, 9000, "early too", SPEECH, "You")
     assert [transcript.index_of(id) for id in (late, early, again)] == [2, 0, 1]
     assert transcript.text(-1) == "late"
-    assert transcript.speakers == ("You",)
+    assert transcript.voices.speakers == ("You",)
 
 
 def test_ids_of_the_library_are_kept() -> None:

@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.selection import Selection
 
 from mictape.transcript.layout import BLOCK
-from mictape.transcript.model import DIVIDER, GAP, NOTE, PartialText, Transcript
+from mictape.transcript.line import DIVIDER, GAP, NOTE, PartialText
+from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, parse
 from mictape.widgets.transcript_view import TranscriptView
 from support.transcript_app import SECOND, fill, shown

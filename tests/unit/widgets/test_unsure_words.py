@@ -14,7 +14,8 @@ from mictape.failure import Failure, MictapeError
 from mictape.library.library import Store
 from mictape.library.low_confidence import UNSURE_BELOW, unsure_spans
 from mictape.library.records import LineRecord
-from mictape.transcript.model import NOTE, Transcript
+from mictape.transcript.line import NOTE
+from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, Query
 from mictape.units import Span
 from mictape.widgets.transcript_view import TranscriptView

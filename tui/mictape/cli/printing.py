@@ -10,7 +10,7 @@ from mictape.library.records import LineRecord
 from mictape.plain_text import one_line
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged
 from mictape.session.session import Session
-from mictape.transcript.model import PartialText, voice_of
+from mictape.transcript.line import PartialText, voice_of
 from mictape.units import RATE, clock
 
 SETTLES: Final = 60 * RATE

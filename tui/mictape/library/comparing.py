@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from mictape.library.records import LineRecord
-from mictape.transcript.model import SPEECH
+from mictape.transcript.line import SPEECH
 
 AROUND: Final = 4
 """Words that are shown before and after what differs."""

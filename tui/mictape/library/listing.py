@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from mictape.transcript.model import SPEECH
+from mictape.transcript.line import SPEECH
 
 SESSIONS: Final = f"""
     SELECT id, started_utc_s, ended_utc_s, state, title, app_version, settings, titled, version, deleted_utc_s, lines,

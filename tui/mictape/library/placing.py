@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mictape.engines.base import Word
 from mictape.library.records import LineRecord
-from mictape.transcript.model import SPEECH
+from mictape.transcript.line import SPEECH
 
 _NEAR: Final = 4
 """Lines before a place that may reach into it: lines of one track hardly overlap."""

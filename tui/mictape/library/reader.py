@@ -16,7 +16,7 @@ from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.library.rows import storable, unpacked, unpacked_words
 from mictape.paths import is_folder, is_there
-from mictape.transcript.model import NOTE, SPEECH
+from mictape.transcript.line import NOTE, SPEECH
 from mictape.units import Span
 
 BUSY_S: Final = 5.0

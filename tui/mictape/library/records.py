@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from mictape.engines.base import Word
-from mictape.transcript.model import SPEECH, Kind
+from mictape.transcript.line import SPEECH, Kind
 from mictape.units import RATE
 
 NO_LINE: Final = -1

@@ -46,7 +46,7 @@ _FIRST: Final = (
         track         INTEGER NOT NULL,
         "start"       INTEGER NOT NULL,         -- session time
         "end"         INTEGER NOT NULL,
-        kind          INTEGER NOT NULL,         -- transcript.model.Kind
+        kind          INTEGER NOT NULL,         -- transcript.line.Kind
         text          TEXT NOT NULL,            -- what is shown
         heard         TEXT,                     -- what the engine said, once a person has edited `text`
         speaker       TEXT,

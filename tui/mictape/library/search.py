@@ -13,7 +13,7 @@ from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
 from mictape.library.store import Store
 from mictape.library.words import places_of, search_words
-from mictape.transcript.model import NOTE, SPEECH, Kind, voice_of
+from mictape.transcript.line import NOTE, SPEECH, Kind, voice_of
 from mictape.units import RATE, Span
 
 FIRST: Final = 20

@@ -15,7 +15,7 @@ from mictape.library.placing import with_edits, with_speakers
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord, VersionRecord
 from mictape.library.rows import line_row, storable
 from mictape.library.store import Store
-from mictape.transcript.model import SPEECH
+from mictape.transcript.line import SPEECH
 
 _NOT_HERE = "not in this version of the text"
 

@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from mictape.screens.modal import Question
 from mictape.session.rearranging import word_start
 from mictape.session.transcript_writer import Scope
-from mictape.transcript.model import NOTE, Line
+from mictape.transcript.line import NOTE, Line
 from mictape.units import clock
 from mictape.widgets.choice import Choice
 from mictape.widgets.line_field import LineField

@@ -10,7 +10,7 @@ from mictape.library.records import NO_LINE, LineRecord, TrackRecord
 from mictape.library.store import Store
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
 from mictape.session.transcript_writer import gap_text, hole_text
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 
 
 def read_document(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mictape.failure import Failure
 from mictape.library.records import LineRecord
-from mictape.transcript.model import PartialText
+from mictape.transcript.line import PartialText
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from mictape.recognition.live import Plan
 from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.session.track import Track
 from mictape.session.transcript_writer import TranscriptWriter
-from mictape.transcript.model import GAP, Transcript
+from mictape.transcript.line import GAP
+from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from mictape.vad.client import Listening
 

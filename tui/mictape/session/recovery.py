@@ -14,7 +14,8 @@ from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
 from mictape.session.rearranging import show_line
 from mictape.session.track_clock import FIRST, clock_of
-from mictape.transcript.model import Kind, Transcript
+from mictape.transcript.line import Kind
+from mictape.transcript.model import Transcript
 from mictape.units import RATE
 
 TOGETHER: Final = 5 * RATE

@@ -20,7 +20,8 @@ from mictape.session.coverage_records import changes, records_of
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.rearranging import joined_line, show_line, split_line
 from mictape.session.track import Track
-from mictape.transcript.model import NOTE, SPEECH, Kind, Line, PartialText, Transcript
+from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
+from mictape.transcript.model import Transcript
 from mictape.units import RATE
 
 _WHY_LOST: Final[Mapping[str, str]] = {
@@ -264,7 +265,7 @@ class TranscriptWriter:
         if scope == "line" or old is None:
             return self.name_lines([id], name)
         track.speakers.reserve([name])
-        merged = name != old and self._transcript.has_speaker(track.number, name)
+        merged = name != old and self._transcript.voices.has(track.number, name)
         self._rename_speaker(track, old, name)
         return _not_separable if merged else partial(self._rename_speaker, track, name, old)
 
@@ -389,7 +390,7 @@ class TranscriptWriter:
     def _in_session_time(self, track: Track, word: Word) -> Word:
         """A word with its times in session time and its speaker's present name."""
         start, end = (None if at is None else track.session_time(at) for at in (word.start, word.end))
-        speaker = word.speaker and self._transcript.called(track.number, word.speaker)
+        speaker = word.speaker and self._transcript.voices.called(track.number, word.speaker)
         return structs.replace(word, start=start, end=end, speaker=speaker)
 
 

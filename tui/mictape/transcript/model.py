@@ -11,75 +11,17 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, Literal
+
+from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
+from mictape.transcript.voices import Voices
 
 FEED: Final = 192
 """Changes that are remembered for followers; one that is further behind starts over."""
 
 
-class Kind(IntEnum):
-    """What a line is."""
-
-    SPEECH = 1
-    GAP = 2
-    """Sound without text, with its reason."""
-    HOLE = 3
-    """Silence in place of sound that was lost."""
-    NOTE = 4
-    """Written by the person."""
-    DIVIDER = 5
-    """Something changed here: the microphone, the engine."""
-
-
-SPEECH: Final = Kind.SPEECH
-GAP: Final = Kind.GAP
-HOLE: Final = Kind.HOLE
-NOTE: Final = Kind.NOTE
-DIVIDER: Final = Kind.DIVIDER
-
 _NO_LINE: Final = 0
 """In the column of kinds: nothing has this id, or it was removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line, as it is now. Times are session time, samples at 16 kHz."""
-
-    id: int
-    track: int
-    start: int
-    end: int
-    text: str
-    kind: Kind
-    speaker: str | None
-    original: str | None = None
-    """What the engine said, once a person has edited `text`."""
-    mark: str | None = None
-    """The note on its mark, empty without one; None when it is not marked."""
-    track_name: str | None = None
-    """What its track is called, where that is to be told."""
-
-    @property
-    def voice(self) -> str:
-        """Whose line it is, as far as that is known: `You`, `Anna`, `Computer A`; else empty."""
-        return voice_of(self.track_name, self.speaker)
-
-
-@dataclass(frozen=True, slots=True)
-class PartialText:
-    """What a track's unfinished turn sounds like so far."""
-
-    start: int
-    """Session time at which it begins, samples at 16 kHz."""
-    text: str
-    stable: int = 0
-    """Characters at the front of `text` that will not change."""
-
-
-def voice_of(track_name: str | None, speaker: str | None) -> str:
-    """Who speaks, from the name of the track, where it is to be told, and of the speaker, where there is one."""
-    return " ".join(filter(None, (track_name, speaker)))
 
 
 class _Times:
@@ -138,14 +80,9 @@ class Transcript:
         self._lengths = array("I")
         self._kinds = bytearray()
         self._voices = array("H")
-        """Who speaks, and so on which track: an index into `_speakers` and `_voice_tracks`."""
+        """Who speaks, and so on which track: a number of `voices`."""
+        self.voices = Voices()
         self._texts: list[str] = []
-        self._speakers: list[str | None] = []
-        """The present name of each voice; None for the unnamed speaker of a track."""
-        self._voice_tracks = bytearray()
-        """The track of each voice."""
-        self._speaker_index: dict[tuple[int, str | None], int] = {}
-        """The voice of each name that was ever given on a track: an engine goes on with the one it has made up."""
         self._named: set[int] = set()
         """Lines whose speaker a person has named for them alone."""
         self._originals: dict[int, str] = {}
@@ -172,11 +109,6 @@ class Transcript:
     def partials(self) -> Mapping[int, PartialText]:
         """The unfinished text of each track that has one, in track order."""
         return self._partials
-
-    @property
-    def speakers(self) -> tuple[str, ...]:
-        """Every speaker that a line was given, in the order they first spoke."""
-        return tuple(dict.fromkeys(name for name in self._speakers if name is not None))
 
     @property
     def track_names(self) -> Mapping[int, str]:
@@ -235,7 +167,7 @@ class Transcript:
         slot = self._take_slot(id)
         self._starts[slot] = start
         self._lengths[slot] = end - start
-        self._voices[slot] = self._voice(track, speaker)
+        self._voices[slot] = self.voices.number(track, speaker)
         self._texts[slot] = text
         self._kinds[slot] = kind
         if kind == NOTE:
@@ -273,7 +205,7 @@ class Transcript:
             texts = self._originals if id in self._originals else self._texts
             texts[id] = text
         if speaker is not None and id not in self._named:
-            self._voices[id] = self._voice(self._track(id), speaker)
+            self._voices[id] = self.voices.number(self._track(id), speaker)
         self._lengths[id] = new_end - new_start
         if new_start == self._starts[id]:
             self._changed("revised", index, id)
@@ -322,7 +254,7 @@ class Transcript:
         """
         index = self.index_of(id)
         (self._named.add if own and name is not None else self._named.discard)(id)
-        self._voices[id] = self._voice(self._track(id), name)
+        self._voices[id] = self.voices.number(self._track(id), name)
         self._changed("revised", index, id)
 
     def has_own_speaker(self, id: int) -> bool:
@@ -334,27 +266,8 @@ class Transcript:
 
         Two speakers of the same name stay two voices to the engine; a reader sees one.
         """
-        theirs = {voice for (number, _), voice in self._speaker_index.items() if number == track}
-        voices = sorted(voice for voice in theirs if self._speakers[voice] == old)
-        for voice in voices:
-            self._speakers[voice] = new
-        if voices:
-            self._speaker_index.setdefault((track, new), voices[0])
+        if self.voices.rename(track, old, new):
             self._changed("named", -1, -1)
-
-    def called(self, track: int, speaker: str) -> str:
-        """The present name of a speaker, by the name that the engine uses."""
-        voice = self._speaker_index.get((track, speaker))
-        return speaker if voice is None else self._speakers[voice] or speaker
-
-    def has_speaker(self, track: int, name: str) -> bool:
-        """Whether a speaker of a track has this name now."""
-        return (track, name) in zip(self._voice_tracks, self._speakers, strict=True)
-
-    def voice_number(self, track: int, speaker: str | None) -> int:
-        """Which voice this is, from 0, in the order in which they first spoke; those of one name on a track are one."""
-        voices = dict.fromkeys(zip(self._voice_tracks, self._speakers, strict=True))
-        return list(voices).index((track, speaker)) if (track, speaker) in voices else len(voices)
 
     def remove(self, id: int) -> None:
         """Remove a line; its id is never used again.
@@ -464,7 +377,7 @@ class Transcript:
             end=start + self._lengths[slot],
             text=self._texts[slot],
             kind=Kind(self._kinds[slot]),
-            speaker=self._speakers[self._voices[slot]],
+            speaker=self.voices.names[self._voices[slot]],
             original=self._originals.get(slot),
             mark=self._marks.get(slot),
             track_name=self._track_names.get(track),
@@ -504,15 +417,8 @@ class Transcript:
             self._kinds.extend(bytes(missing))
             self._texts.extend([""] * missing)
 
-    def _voice(self, track: int, speaker: str | None) -> int:
-        voice = self._speaker_index.setdefault((track, speaker), len(self._speakers))
-        if voice == len(self._speakers):
-            self._speakers.append(speaker)
-            self._voice_tracks.append(track)
-        return voice
-
     def _track(self, slot: int) -> int:
-        return self._voice_tracks[self._voices[slot]]
+        return self.voices.tracks[self._voices[slot]]
 
     def _changed(self, what: What, index: int, id: int) -> None:
         self.version += 1

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mictape.transcript.model import SPEECH, Line
+from mictape.transcript.line import SPEECH, Line
 from mictape.units import RATE
 
 PAUSE: Final = 2 * RATE

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from mictape.failure import MictapeError
-from mictape.transcript.model import SPEECH, Transcript
+from mictape.transcript.line import SPEECH
+from mictape.transcript.model import Transcript
 from mictape.units import Span
 
 Ask = Callable[[Sequence[int]], Awaitable[Mapping[int, tuple[Span, ...]]]]

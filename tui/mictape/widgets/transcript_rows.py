@@ -7,7 +7,8 @@ from typing import Final
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mictape.transcript.model import SPEECH, Line, PartialText, Transcript
+from mictape.transcript.line import SPEECH, Line, PartialText
+from mictape.transcript.model import Transcript
 from mictape.transcript.paragraphs import continues
 from mictape.transcript.viewport import Viewport
 from mictape.widgets.transcript_strips import Inks, Look, Page, Painter, wall_clock
@@ -137,7 +138,7 @@ class Rows:
         transcript = self._transcript
         latest = transcript.start(-1) if len(transcript) else 0
         tracks = tuple(transcript.track_names.values())
-        page = Page.fit(size.width, latest, transcript.speakers, tracks, wall=self.wall is not None)
+        page = Page.fit(size.width, latest, transcript.voices.speakers, tracks, wall=self.wall is not None)
         self.port.height = size.height
         if page != self.painter.page:
             self.painter.use(page)
@@ -147,7 +148,7 @@ class Rows:
         """A track's partial; the first one may go on with the paragraph of the last line."""
         line, wall = self._last_of(track), self._wall_time(partial.start)
         speaker = line.voice if line is not None else self._transcript.track_names.get(track)
-        voice = self._transcript.voice_number(track, line.speaker if line is not None else None)
+        voice = self._transcript.voices.place(track, line.speaker if line is not None else None)
         goes_on = first and self._goes_on(track, partial)
         speaker = "" if goes_on else speaker
         lead = int(self.port.flow.paragraphs and not goes_on and not (first and not len(self._transcript)))

@@ -17,7 +17,7 @@ from textual.strip import Strip
 
 from mictape.plain_text import visible
 from mictape.transcript.layout import shown_text
-from mictape.transcript.model import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
+from mictape.transcript.line import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
 from mictape.transcript.query import Matcher
 from mictape.transcript.wrapping import wrap
 from mictape.units import Span, clock

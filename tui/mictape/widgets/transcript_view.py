@@ -464,7 +464,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         unsure = self._unsure.spans(id)
         transcript = self._transcript
         line = transcript.line_of(id) if id in transcript else None
-        voice = transcript.voice_number(line.track, line.speaker) if line is not None else 0
+        voice = transcript.voices.place(line.track, line.speaker) if line is not None else 0
         continues = line is not None and self.paragraphs and self._port.flow.continues(transcript.index_of(id))
         current = id == self.walk.current
         return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, current, unsure, voice, continues)

@@ -22,7 +22,7 @@ from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.follower import Follower
 from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.session.session import Session
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.clocked_mic import ClockedMics, Microphone
 from support.conversation import finals, hear_all

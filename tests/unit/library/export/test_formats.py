@@ -17,7 +17,7 @@ from mictape.library.export import FORMATS, Document, Style, endings, format_of,
 from mictape.library.formats import NAMES
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.plain_text import one_line
-from mictape.transcript.model import Kind
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.export_texts import HOSTILE, hostile
 

@@ -16,7 +16,7 @@ from mictape.library.export.documentation import SHAPES, field_docs, markdown
 from mictape.library.export.lists import HitsObject, ListObject
 from mictape.library.export.objects import FinalObject, PartialObject, RevisionObject, SessionObject, json_partial
 from mictape.library.records import LineRecord
-from mictape.transcript.model import PartialText
+from mictape.transcript.line import PartialText
 from mictape.units import RATE
 
 VERSION_2 = Path(__file__).parents[1] / "data" / "version-2.db"

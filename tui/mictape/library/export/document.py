@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.plain_text import one_line
-from mictape.transcript.model import SPEECH, voice_of
+from mictape.transcript.line import SPEECH, voice_of
 from mictape.units import clock
 
 

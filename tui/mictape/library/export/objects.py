@@ -13,7 +13,7 @@ from mictape.engines.base import Word
 from mictape.library.export.document import Document
 from mictape.library.records import NO_LINE, LineRecord, TrackRecord
 from mictape.plain_text import safe_json
-from mictape.transcript.model import SPEECH, Kind, PartialText
+from mictape.transcript.line import SPEECH, Kind, PartialText
 from mictape.units import RATE
 
 VERSION: Final = 1

@@ -7,7 +7,7 @@ from typing import Final
 from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
 from mictape.plain_text import one_line
-from mictape.transcript.model import NOTE, SPEECH
+from mictape.transcript.line import NOTE, SPEECH
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; media-src *"
 

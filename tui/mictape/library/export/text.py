@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
 from mictape.plain_text import one_line
-from mictape.transcript.model import NOTE, SPEECH, Kind
+from mictape.transcript.line import NOTE, SPEECH, Kind
 
 STAR: Final = "★"
 """Before a line that is marked."""

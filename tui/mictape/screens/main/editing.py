@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.screens.prompt import Ask
-from mictape.transcript.model import NOTE, SPEECH, Line
+from mictape.transcript.line import NOTE, SPEECH, Line
 from mictape.widgets.transcript_selection import selected_span
 
 if TYPE_CHECKING:  # loaded after the first frame
@@ -102,7 +102,7 @@ class Editing:
         from mictape.screens.edit_line import EditLine
 
         place = await self._word_of(session, line)
-        wish = await self._page.app.push_screen_wait(EditLine(line, self._page.transcript.speakers, place))
+        wish = await self._page.app.push_screen_wait(EditLine(line, self._page.transcript.voices.speakers, place))
         if wish is not None:
             with suppress(KeyError):  # the line has gone meanwhile
                 await self._change(session, line, wish)
@@ -138,7 +138,7 @@ class Editing:
         name = "" if several else line.speaker or ""
         chosen: Mapping[Scope, str] = {"line": f"the {len(selected)} selected lines"}
         scopes = chosen if several else scopes_of(line)
-        wish = await self._page.app.push_screen_wait(NameSpeaker(name, transcript.speakers, scopes))
+        wish = await self._page.app.push_screen_wait(NameSpeaker(name, transcript.voices.speakers, scopes))
         if wish is None or wish.name == name:
             return
         with suppress(KeyError):  # the line has gone meanwhile

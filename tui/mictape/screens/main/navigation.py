@@ -7,7 +7,7 @@ from typing import Final
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.prompt import Ask
-from mictape.transcript.model import GAP, Line
+from mictape.transcript.line import GAP, Line
 from mictape.transcript.times import FromHere, parse
 from mictape.units import RATE
 

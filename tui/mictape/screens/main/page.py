@@ -13,7 +13,8 @@ from textual.worker import Worker
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.tasks import supervised
-from mictape.transcript.model import Line, Transcript
+from mictape.transcript.line import Line
+from mictape.transcript.model import Transcript
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.transcript_view import TranscriptView
 

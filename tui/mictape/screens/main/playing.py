@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from mictape.screens.main.page import Commands, Page
-from mictape.transcript.model import SPEECH, Line
+from mictape.transcript.line import SPEECH, Line
 from mictape.units import RATE
 from mictape.widgets.transcript_selection import selected_span
 

@@ -19,7 +19,8 @@ from mictape.screens.main.playing import Playing
 from mictape.screens.main.searching import Searching
 from mictape.screens.main.selecting import Selecting
 from mictape.session.state import Status
-from mictape.transcript.model import GAP, Transcript
+from mictape.transcript.line import GAP
+from mictape.transcript.model import Transcript
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine

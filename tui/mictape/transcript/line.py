@@ -1,0 +1,66 @@
+"""One line of a transcript, and the unfinished text behind the last one."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+
+class Kind(IntEnum):
+    """What a line is."""
+
+    SPEECH = 1
+    GAP = 2
+    """Sound without text, with its reason."""
+    HOLE = 3
+    """Silence in place of sound that was lost."""
+    NOTE = 4
+    """Written by the person."""
+    DIVIDER = 5
+    """Something changed here: the microphone, the engine."""
+
+
+SPEECH: Final = Kind.SPEECH
+GAP: Final = Kind.GAP
+HOLE: Final = Kind.HOLE
+NOTE: Final = Kind.NOTE
+DIVIDER: Final = Kind.DIVIDER
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, as it is now. Times are session time, samples at 16 kHz."""
+
+    id: int
+    track: int
+    start: int
+    end: int
+    text: str
+    kind: Kind
+    speaker: str | None
+    original: str | None = None
+    """What the engine said, once a person has edited `text`."""
+    mark: str | None = None
+    """The note on its mark, empty without one; None when it is not marked."""
+    track_name: str | None = None
+    """What its track is called, where that is to be told."""
+
+    @property
+    def voice(self) -> str:
+        """Whose line it is, as far as that is known: `You`, `Anna`, `Computer A`; else empty."""
+        return voice_of(self.track_name, self.speaker)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialText:
+    """What a track's unfinished turn sounds like so far."""
+
+    start: int
+    """Session time at which it begins, samples at 16 kHz."""
+    text: str
+    stable: int = 0
+    """Characters at the front of `text` that will not change."""
+
+
+def voice_of(track_name: str | None, speaker: str | None) -> str:
+    """Who speaks, from the name of the track, where it is to be told, and of the speaker, where there is one."""
+    return " ".join(filter(None, (track_name, speaker)))
