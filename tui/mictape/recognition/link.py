@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import (
@@ -14,14 +15,14 @@ from mictape.engines.base import (
     EngineEvent,
     FinalTurn,
     Lost,
-    Partial,
     Received,
 )
 from mictape.failure import ExitCode, Failure
-from mictape.intervals import Interval
 from mictape.recognition.ownership import CONTEXT, Timeline, in_session_time, owned
 from mictape.recognition.resample import Resampler
-from mictape.recognition.speech_activity import SpeechActivity
+from mictape.recognition.speech_activity import LEAST_SPEECH, SpeechActivity
+from mictape.recognition.turns import Turns
+from mictape.recognition.utterances import Utterances
 from mictape.units import RATE, SAMPLE_BYTES
 
 BLOCK_MS: Final = 100
@@ -30,8 +31,6 @@ KEEP_ALIVE_S: Final = 4.0
 """Seconds without sound after which a keep-alive is sent (Deepgram wants one every 3 to 5 s)."""
 UNANSWERED_S: Final = 12.0
 """Seconds of speech without an answer after which the server counts as dead; checked every second."""
-LEAST_SPEECH: Final = RATE
-"""A second of what may be speech; less may be a door."""
 LOOK_S: Final = 1.0
 ACTIVITY_S: Final = 10.0
 """How long our own look at the tape is waited for, when an engine was quicker than it."""
@@ -39,8 +38,6 @@ LATE: Final = RATE * 3 // 10
 """A connection that is this late leaves silence out to catch up."""
 PAUSE: Final = RATE * 6 // 10
 """Of a pause this much is always sent."""
-LONGEST_UTTERANCE: Final = 20 * RATE
-"""Offline models decode up to about half a minute at once; a border in the middle of a word is the lesser evil."""
 
 
 class Unanswered(Lost):
@@ -64,24 +61,44 @@ class NoText(Lost):
         self.until = until
 
 
-class Utterances:
-    """Ends utterances for an engine that leaves it to us."""
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A connection that is open and carries nothing yet."""
 
-    def __init__(self, start: int) -> None:
-        self._activity = SpeechActivity(start)
-        self._began = start
+    connection: Connection
+    opened_s: float
+    """Since when, by the loop's clock."""
 
-    def over_after(self, pcm: bytes) -> bool:
-        """Whether the utterance ends behind this block: in a pause, or because it has become too long."""
-        self._activity.feed(pcm)
-        activity = self._activity
-        length = activity.position - self._began
-        spoken = activity.speaks(self._began, activity.position)
-        # It counts half a second behind what is loud as speech, so a whole pause is that much longer.
-        over = length >= LONGEST_UTTERANCE or (spoken >= LEAST_SPEECH and activity.silent_for() > 0)
-        if over:
-            self._began = activity.position
-        return over
+
+@dataclass(frozen=True, slots=True)
+class SendingRules:
+    """How an engine wants to be sent sound; lengths in samples of the tape."""
+
+    block: int
+    """What is sent at a time."""
+    shortest: int
+    """The shortest block that it takes; a shorter one is filled up with silence."""
+    context: int
+    """How much is sent before and behind the stretch."""
+    pace: float | None
+    """Seconds of sound per second; None: as fast as it takes them."""
+    keep_alive: Literal["none", "message", "silence"]
+    """What is sent while there is no sound."""
+    unanswered_s: float
+    """For how long speech may be without an answer."""
+
+    @classmethod
+    def of(cls, able: Capabilities) -> "SendingRules":
+        """Those that follow from what an engine can do."""
+        shortest_ms, longest_ms = able.block_ms
+        return cls(
+            block=min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000,
+            shortest=shortest_ms * RATE // 1000,
+            context=CONTEXT if able.word_times else 0,
+            pace=able.fastest_pace,
+            keep_alive=able.keep_alive,
+            unanswered_s=max(UNANSWERED_S, able.patience_s),
+        )
 
 
 class Link:
@@ -94,7 +111,7 @@ class Link:
     def __init__(
         self,
         tape: Tape,
-        connection: Connection,
+        ready: Ready,
         capabilities: Capabilities,
         *,
         start: int,
@@ -102,59 +119,45 @@ class Link:
         report: Callable[[EngineEvent], None],
         name: Callable[[EngineEvent], EngineEvent] = lambda event: event,
         activity: SpeechActivity | None = None,
-        opened_s: float | None = None,
         leave_out: Callable[[int, int], None] | None = None,
     ) -> None:
         """Prepare to carry `[start, end)`.
 
         Args:
             tape: Where the sound is.
-            connection: Where it goes; it is closed at the end.
-            capabilities: What the connection wants.
+            ready: The connection it goes to; it is closed at the end.
+            capabilities: What that connection wants.
             start: Where the stretch begins.
             end: Where it ends; None: the live stretch.
             report: Called with the events that belong to the stretch.
             name: Puts names in the place of speaker labels; is given the events of the context, too.
             activity: Where there may be speech: to detect a dead server, and to leave silence out.
-            opened_s: Since when the connection is open, by the loop's clock; None: since now.
             leave_out: Called with silence that is not sent, session time; None: everything is sent.
         """
         self.start = start
         self.end = end
         self.answered = start
         """The engine has answered for the samples before this."""
-        self.final_until = start
-        """Every turn before this is final, whether the engine has answered for it or not yet."""
-        self._early: dict[int, FinalTurn] = {}
-        """Final turns after one that is not final yet, by number."""
-        self._turns = 0
-        """How many turns are final, counted from the first without a gap."""
-        self._unfinished: dict[int, Partial] = {}
-        """The partials of turns that are not final yet."""
-        self._opened_s = _now() if opened_s is None else opened_s
+        self.turns = Turns(start)
+        """Those that the engine has written."""
+        self._opened_s = ready.opened_s
         self._tape = tape
-        self._connection = connection
+        self._connection = ready.connection
         self._report = report
         self._name = name
         self._activity = activity
         self._leave_out = leave_out
-        self._unanswered_s = max(UNANSWERED_S, capabilities.patience_s)
         self._wrote = False
         """Whether there is text since the engine last answered."""
-        self._pace = capabilities.fastest_pace
-        self._keep_alive = capabilities.keep_alive
-        self._context = CONTEXT if capabilities.word_times else 0
-        self._beyond = self._context
+        self._rules = rules = SendingRules.of(capabilities)
+        self._beyond = rules.context
         """How much is sent behind the end, if it is on the tape."""
         self._patient_until_s = 0.0
         """Until when that is waited for."""
         self._resampler = None if capabilities.rate == RATE else Resampler(capabilities.rate)
-        shortest_ms, longest_ms = capabilities.block_ms
-        self._block = min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000
-        self._shortest = shortest_ms * RATE // 1000
         self._endpoint: int | None = None
         self._utterances = Utterances(start) if capabilities.endpointing == "follower" else None
-        self._next = max(tape.origin, start - self._context)
+        self._next = max(tape.origin, start - rules.context)
         self._timeline = Timeline(self._next)
         self._handed = 0
         """Samples handed to the connection, put-in silence included."""
@@ -166,21 +169,6 @@ class Link:
     def sent(self) -> int:
         """What of the stretch was handed to the connection: the samples before this."""
         return max(self.start, self._next if self.end is None else min(self._next, self.end))
-
-    @property
-    def with_text(self) -> list[Interval]:
-        """The parts that have final text already, whether the engine has answered for them or not yet."""
-        early = (
-            (max(turn.start, self.start), min(turn.end, self.sent))
-            for turn in self._early.values()
-            if turn.start is not None and turn.end is not None
-        )
-        return [(start, end) for start, end in ((self.start, self.final_until), *early) if start < end]
-
-    @property
-    def unfinished(self) -> Partial | None:
-        """The partial of the first turn that is not final yet."""
-        return self._unfinished[min(self._unfinished)] if self._unfinished else None
 
     @property
     def open_s(self) -> float:
@@ -203,7 +191,7 @@ class Link:
         With word times the connection is sent `overlap` samples of that, too, though they are not on the tape yet.
         """
         self.end = max(at, self.start)
-        if overlap and self._context:
+        if overlap and self._rules.context:
             self._beyond = overlap
             self._patient_until_s = _now() + overlap / RATE
             asyncio.get_running_loop().call_at(self._patient_until_s, self._tape.nudge)
@@ -240,7 +228,7 @@ class Link:
             elif count := self._ready():
                 pcm = await self._tape.fetch(self._next - self._tape.origin, count)
                 self._next += count  # handed over from here on, even if it ends the connection
-                await self._hand_over(pcm + bytes(SAMPLE_BYTES * max(0, self._shortest - count)))
+                await self._hand_over(pcm + bytes(SAMPLE_BYTES * max(0, self._rules.shortest - count)))
                 if self._utterances is not None and self._utterances.over_after(pcm):
                     await self._connection.endpoint()
             else:
@@ -255,9 +243,9 @@ class Link:
         samples = len(pcm) // SAMPLE_BYTES
         if self._began_s is None:
             self._began_s = _now()
-        if self._pace is not None:
+        if self._rules.pace is not None:
             # An allowance since the first sample, so that a short stall is caught up on this connection.
-            early_s = self._handed / RATE / self._pace - (_now() - self._began_s)
+            early_s = self._handed / RATE / self._rules.pace - (_now() - self._began_s)
             if early_s > 0:
                 await asyncio.sleep(early_s)
         self._handed += samples
@@ -271,20 +259,20 @@ class Link:
 
     async def _wait_for(self, beyond: int) -> None:
         """Wait for the tape to grow, saying meanwhile that more will come."""
-        if self._keep_alive == "none" or self._began_s is None:
+        if self._rules.keep_alive == "none" or self._began_s is None:
             await self._tape.wait(beyond)
             return
         try:
             async with asyncio.timeout(KEEP_ALIVE_S):
                 await self._tape.wait(beyond)
         except TimeoutError:
-            if self._keep_alive == "message":
+            if self._rules.keep_alive == "message":
                 await self._connection.keep_alive()
             else:
                 silence = int(KEEP_ALIVE_S * RATE)
-                for _ in range(0, silence, self._block):
-                    self._timeline.insert(self._handed, self._block)
-                    await self._hand_over(bytes(SAMPLE_BYTES * self._block))
+                for _ in range(0, silence, self._rules.block):
+                    self._timeline.insert(self._handed, self._rules.block)
+                    await self._hand_over(bytes(SAMPLE_BYTES * self._rules.block))
 
     def _to_leave_out(self) -> int:
         """Silence that need not be sent, because a connection that may go no faster than real time is late.
@@ -294,7 +282,7 @@ class Link:
         if self._leave_out is None:
             return 0
         late = self._tape.origin + self._tape.samples - self._next
-        if self._pace is None or self._activity is None or self._began_s is None or late < LATE:
+        if self._rules.pace is None or self._activity is None or self._began_s is None or late < LATE:
             return 0
         border = min([self._activity.position, *(at for at in (self.end, self._endpoint) if at is not None)])
         pieces = self._activity.sound.missing(self._next, border)
@@ -324,7 +312,7 @@ class Link:
     def _want(self) -> int:
         """The size of the next block, if the tape holds it: up to the end or the endpoint."""
         borders = [border for border in (self._stop(), self._endpoint) if border is not None and border > self._next]
-        return min([self._block, *(border - self._next for border in borders)])
+        return min([self._rules.block, *(border - self._next for border in borders)])
 
     def _ready(self) -> int:
         """How many samples can be sent now; 0 while the block is not on the tape yet."""
@@ -349,13 +337,10 @@ class Link:
                     self.answered = max(self.answered, until)
             if isinstance(event, FinalTurn):
                 self._wrote = self._wrote or bool(event.text)
-                self._count_turn(event)
+                self.turns.count(event, self.sent)
             mine = owned(event, self.start, self.end)
-            if isinstance(mine, Partial):
-                self._unfinished[mine.turn] = mine
-            elif isinstance(mine, FinalTurn):
-                self._unfinished.pop(mine.turn, None)
             if mine is not None:
+                self.turns.take(mine)
                 self._report(mine)
 
     async def _look_for_missing_text(self, until: int) -> None:
@@ -373,14 +358,6 @@ class Link:
         if speech > LEAST_SPEECH:
             raise NoText(until, speech)
 
-    def _count_turn(self, turn: FinalTurn) -> None:
-        if turn.turn >= self._turns:
-            self._early[turn.turn] = turn
-        while self._turns in self._early:
-            end = self._early.pop(self._turns).end
-            self._turns += 1
-            self.final_until = max(self.final_until, min(end or 0, self.sent))
-
     async def _watch(self) -> None:
         """Find a server that lives and says nothing about speech that was sent to it.
 
@@ -394,7 +371,7 @@ class Link:
                 since_s = None
             elif since_s is None:
                 since_s = _now()
-            elif _now() - max(since_s, self._received_s) > self._unanswered_s:
+            elif _now() - max(since_s, self._received_s) > self._rules.unanswered_s:
                 raise Unanswered
 
 

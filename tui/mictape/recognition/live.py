@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 from mictape.engines.base import Engine, Lost
 from mictape.failure import Failure
-from mictape.recognition.link import LEAST_SPEECH, Link
+from mictape.recognition.link import Link, Ready
 from mictape.recognition.retry import CAP_S, delay_s
-from mictape.recognition.stretches import Owner, Ready, StretchQueue
+from mictape.recognition.speech_activity import LEAST_SPEECH
+from mictape.recognition.stretches import Owner, StretchQueue
 from mictape.units import RATE
 
 EngineState = Literal["loading", "connecting", "offline", "answering", "stopped"]

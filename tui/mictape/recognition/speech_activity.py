@@ -36,6 +36,8 @@ RUN_STEPS: Final = 3
 AROUND: Final = RATE // 2
 """Half a second on either side of speech belongs to it: soft onsets and endings."""
 SILENCE_DB: Final = -96.0
+LEAST_SPEECH: Final = RATE
+"""A second of what may be speech; less may be a door."""
 
 
 class SpeechActivity:

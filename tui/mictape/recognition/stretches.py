@@ -10,7 +10,6 @@ from mictape.audio.tape import Tape
 from mictape.engines.base import (
     Answered,
     Changes,
-    Connection,
     Engine,
     EngineEvent,
     FinalTurn,
@@ -24,10 +23,10 @@ from mictape.engines.base import (
 from mictape.failure import ExitCode, unexpected
 from mictape.intervals import Interval, Intervals
 from mictape.recognition.coverage import Coverage, Gap
-from mictape.recognition.link import LEAST_SPEECH, Link, NoText, Unanswered
+from mictape.recognition.link import Link, NoText, Ready, Unanswered
 from mictape.recognition.retry import Limiter
 from mictape.recognition.speakers import SpeakerLabels, SpeakerRegistry
-from mictape.recognition.speech_activity import SpeechActivity
+from mictape.recognition.speech_activity import LEAST_SPEECH, SpeechActivity
 from mictape.vad.client import Listening
 
 NO_CONNECTION: Final = -1
@@ -59,22 +58,17 @@ class FollowedTrack:
     coverage: Coverage
     """What of the tape is answered for; kept up to date."""
     report: Callable[[FollowerEvent], None]
-    """Called with everything engines say, in the track's own time."""
+    """Called with everything engines say, in the track's own time, before coverage goes on.
+
+    It returns once the text is written: a line is stored with the coverage of that moment. Events in a queue would be
+    stored with coverage that lines behind them in the queue have brought, and a kill would lose those for good.
+    """
     numbers: Iterator[int]
     """Gives each connection of the session its number."""
     speakers: SpeakerRegistry = field(default_factory=SpeakerRegistry)
     """The speakers of the track."""
     listening: Listening | None = None
     """The speech detector; None: speech is estimated from the levels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A connection that is open and carries nothing yet."""
-
-    connection: Connection
-    opened_s: float
-    """Since when, by the loop's clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -254,14 +248,13 @@ class StretchQueue:
         labels = self._speakers.join(number)
         link = Link(
             self.tape,
-            ready.connection,
+            ready,
             engine.capabilities,
             start=start,
             end=end,
             report=partial(self._on_event, number),
             name=partial(self._named, labels),
             activity=self.activity,
-            opened_s=ready.opened_s,
             leave_out=None if self._send_all else self.coverage.left_out.add,
         )
         owner = self._owners[number] = Owner(number, engine, link)
@@ -301,10 +294,10 @@ class StretchQueue:
 
     def _keep_text(self, owner: Owner) -> None:
         """Count text as an answer where none has come yet: recognising it once more would write it twice."""
-        for start, end in owner.link.with_text:
+        for start, end in owner.link.turns.with_text(owner.link.sent):
             self.coverage.cover(start, end)
         if owner is self._live:
-            self.received = max(self.received, owner.link.final_until)
+            self.received = max(self.received, owner.link.turns.final_until)
 
     def _named(self, labels: SpeakerLabels, event: EngineEvent) -> EngineEvent:
         named = labels.named(event)
@@ -349,9 +342,9 @@ class StretchQueue:
     def _count_try(self, owner: Owner, lost: Lost) -> None:
         """Limit the tries of a stretch, so that what follows it is recognised, too."""
         link = owner.link
-        unanswered = max(link.answered, link.final_until)
+        unanswered = max(link.answered, link.turns.final_until)
         at, tries, silent = self._tries if self._tries[0] == unanswered else (unanswered, 0, True)
-        silent = silent and isinstance(lost, Unanswered) and link.unfinished is None
+        silent = silent and isinstance(lost, Unanswered) and link.turns.unfinished is None
         self._tries = (at, tries + 1, silent)
         if tries + 1 < TRIES or unanswered >= link.sent:
             return
@@ -370,7 +363,7 @@ class StretchQueue:
         All but its last word, which may have been cut: a connection that breaks every ten seconds still gives the
         words of a speaker who talks for a minute without a pause.
         """
-        partial = owner.link.unfinished
+        partial = owner.link.turns.unfinished
         words = list(partial.words or ())[:-1] if partial is not None else []
         end = words[-1].end if words else None
         if partial is None or end is None or end <= unanswered:
