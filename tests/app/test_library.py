@@ -16,6 +16,7 @@ from mictape.library import versions
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Store
 from mictape.screens.device_picker import DevicePicker
+from mictape.screens.edit_line import NameSpeaker
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.export import ExportScreen
 from mictape.screens.leave import LeaveScreen
@@ -257,9 +258,15 @@ async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_
         page = await reading(app)
         assert page.transcript.text(1) == "Good morning everybody."
         assert page.transcript.line(3).mark == "", "a mark is in every version at its place"
+        await pilot.press("u")
+        await until_async(lambda: app.screen is not page)
+        page = await reading(app)
+        assert texts_of(page) == ["w1", "w2", "w3"], "the choice is taken back"
+        await pilot.press("u")
+        assert app.screen is page and "There is nothing to undo." in messages(app)
     with Store(home / "library.db", home / "sessions") as store:
         assert [version.number for version in versions.versions(store, id)] == [1, 2]
-        assert store.session(id).version == 1
+        assert store.session(id).version == 2
 
 
 async def test_transcribing_again_goes_on_beside_the_library_and_can_be_cancelled(home: Path) -> None:
@@ -309,6 +316,16 @@ async def test_a_gap_a_note_names_and_undo_in_a_finished_session(home: Path) -> 
         await until_async(lambda: not isinstance(app.screen, ReadingScreen))
         await pilot.press(*"later", "enter")
         await until_async(lambda: "later" in texts_of(page))
+        await pilot.press("home", "s")
+        await until_async(lambda: isinstance(app.screen, NameSpeaker))
+        await pilot.press(*"Berta", "enter")
+        await until_async(lambda: page.transcript.line(0).speaker == "Berta")
+        await pilot.press("down", "s")
+        await until_async(lambda: isinstance(app.screen, NameSpeaker))
+        await pilot.press(*"Carl", "enter")
+        await until_async(lambda: page.transcript.line(1).speaker == "Carl")
+        await pilot.press("u")
+        assert page.transcript.line(1).speaker is None
         await pilot.press("R")
         await until_async(lambda: not isinstance(app.screen, ReadingScreen))
         await pilot.press(*"Anna", "enter")
@@ -319,6 +336,7 @@ async def test_a_gap_a_note_names_and_undo_in_a_finished_session(home: Path) -> 
         await until_async(lambda: page.transcript.track_names.get(1) != "Anna")
     with Store(home / "library.db", home / "sessions") as store:
         assert {"w4", "later"} <= {line.text for line in store.lines(id)}
+        assert [line.speaker for line in store.lines(id)[:3]] == ["Berta", None, None]
         assert store.tracks(id)[0].name == "You" and store.session(id).gaps == 0
 
 

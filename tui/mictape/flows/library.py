@@ -89,17 +89,19 @@ class LibraryFlow:
 
     async def _read(self, choice: SessionChoice) -> Next | None:
         """Show a finished session until it is left, and say where to go next. Raises MictapeError."""
+        before: list[int] = []  # the versions of its text that undo goes back to
         while True:
-            page, record = await self._show(choice)
+            page, record = await self._show(choice, before[-1] if before else None)
             if page.wish is None:
                 return page.next
             await self._carry_out(record, page.wish)
             if not isinstance(page.wish, int):
                 return "library"
+            before = before[:-1] if page.takes_back else [*before, record.version]
             choice = SessionChoice(record.id, at=page.line.start if page.line is not None else 0)
 
-    async def _show(self, choice: SessionChoice) -> tuple[ReadingScreen, SessionRecord]:
-        """Show a finished session until it is left."""
+    async def _show(self, choice: SessionChoice, before: int | None) -> tuple[ReadingScreen, SessionRecord]:
+        """Show a finished session until it is left; `before`: as `ReadingScreen` takes it."""
         recording = self._recording
         record = await recording.library.run(Store.session, choice.session)
         if (running := recording.beside.of(record.id)) is not None:
@@ -114,6 +116,7 @@ class LibraryFlow:
                 self._ask_for_version,
                 line=choice.line,
                 at=choice.at,
+                before=before,
                 proposal=Proposal.of(recording.settings),
             )
             await self._page.app.push_screen_wait(page)

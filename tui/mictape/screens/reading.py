@@ -1,6 +1,7 @@
 """A finished session on the screen: the same text and the same commands, without a source."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import ClassVar, Literal
 
 from mictape.commands import keymap_in, shown_key
@@ -30,6 +31,8 @@ class ReadingScreen(TranscriptScreen):
     """Where the person wants to go from here; None when the app is left instead."""
     wish: VersionWish | None = None
     """What is to be done with the text once the session is closed here."""
+    takes_back: bool = False
+    """Whether the wish takes back the choice of a version."""
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class ReadingScreen(TranscriptScreen):
         *,
         line: int | None = None,
         at: int = 0,
+        before: int | None = None,
         proposal: Proposal | None = None,
     ) -> None:
         """Prepare.
@@ -51,6 +55,7 @@ class ReadingScreen(TranscriptScreen):
             versions: Shows the versions of its text, and asks what to do with them.
             line: The id of the line that the cursor begins on; None: the one at that time.
             at: Session time.
+            before: The version of the text that undo shows again; None: this one was not chosen just now.
             proposal: What is proposed for exports.
         """
         super().__init__(session.transcript, proposal)
@@ -59,6 +64,8 @@ class ReadingScreen(TranscriptScreen):
         self._line = line
         self._at = at
         self._versions = versions
+        if before is not None:
+            self._editing.did("choosing a version", partial(self._take_back, before))
         self.commands = {**self.commands, "end_search": self.go_back}
 
     def on_mount(self) -> None:
@@ -90,6 +97,10 @@ class ReadingScreen(TranscriptScreen):
         self.wish = await self._versions(self._record)
         if self.wish is not None:
             self.dismiss()
+
+    def _take_back(self, version: int) -> None:
+        self.wish, self.takes_back = version, True
+        self.dismiss()
 
     def go_to(self, next: Next) -> None:
         """Leave the session."""
