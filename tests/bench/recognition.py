@@ -20,7 +20,7 @@ from mictape import bundled
 from mictape.engines.base import EngineEvent, FinalTurn, Partial
 from mictape.engines.local import ipc
 from mictape.engines.local.client import event_of
-from mictape.engines.local.recognizer.segment_driver import SegmentDriver
+from mictape.engines.local.recognizer.segment_driver import Options, SegmentDriver
 from mictape.recognition.speech_activity import SpeechActivity
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
@@ -124,7 +124,7 @@ def driven(
 
     # Partials are spaced by the same clock: on a busy machine they would get rarer by that of the wall.
     driver = SegmentDriver(
-        1, model, voice, report, second_pass=second_pass, word_times=word_times, clock=time.process_time
+        1, model, voice, report, Options(second_pass=second_pass, word_times=word_times, clock=time.process_time)
     )
     driver.key_terms = key_terms
     for at in range(0, len(pcm), 2 * BLOCK):

@@ -8,7 +8,7 @@ import numpy as np
 from mictape import bundled
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.moonshine import Moonshine
-from mictape.engines.local.recognizer.segment_driver import SegmentDriver
+from mictape.engines.local.recognizer.segment_driver import Options, SegmentDriver
 from mictape.units import RATE
 from mictape.vad.onnx import Network, Samples
 from mictape.vad.silero import FRAME, SpeechDetector
@@ -64,7 +64,7 @@ def hear(
     """Everything said about a recording, block after block."""
     reports: list[ipc.Report] = []
     model, voice = models()
-    driver = SegmentDriver(1, model, voice, reports.append, second_pass=second_pass, word_times=word_times)
+    driver = SegmentDriver(1, model, voice, reports.append, Options(second_pass=second_pass, word_times=word_times))
     driver.key_terms = key_terms
     pcm = sound if isinstance(sound, bytes) else pcm_of(sound)
     for at in range(0, len(pcm), 2 * BLOCK):

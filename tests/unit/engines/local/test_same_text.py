@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conftest import Speech
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord, SegmentModel
-from mictape.engines.local.recognizer.segment_driver import SegmentDriver
+from mictape.engines.local.recognizer.segment_driver import Options, SegmentDriver
 from mictape.units import RATE
 from mictape.vad.onnx import Array, Network, Samples
 from mictape.vad.silero import STATE
@@ -68,7 +68,7 @@ def lines(
         if isinstance(message, ipc.Turn) and message.final:
             found[message.turn] = message.turn, message.text, message.start, message.end
 
-    driver = SegmentDriver(1, model, voice, report, clock=lambda: 0.0)
+    driver = SegmentDriver(1, model, voice, report, Options(clock=lambda: 0.0))
     driver.key_terms = ("kettle",)
     at = count = 0
     while at < len(pcm):

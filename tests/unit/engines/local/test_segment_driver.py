@@ -15,7 +15,7 @@ from mictape.engines.local.client import LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer import second_pass as second
 from mictape.engines.local.recognizer.model import Decoded, Decoding
-from mictape.engines.local.recognizer.segment_driver import WAITING, SegmentDriver
+from mictape.engines.local.recognizer.segment_driver import WAITING, Options, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import Rules, Segment
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
@@ -169,7 +169,7 @@ def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: byt
         if isinstance(said, ipc.Turn) and said.final:
             finals.append(said)
 
-    driver = SegmentDriver(1, model, voice, report, second_model=Hopeful())
+    driver = SegmentDriver(1, model, voice, report, Options(second_model=Hopeful()))
     driver.feed(two_cities[2 * 17 * RATE : 2 * 20 * RATE])
     driver.finish()
     first, second = finals
@@ -189,7 +189,7 @@ def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading:
 
 def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(two_cities: bytes) -> None:
     model, voice = models()
-    driver = SegmentDriver(1, model, voice, lambda _: None)
+    driver = SegmentDriver(1, model, voice, lambda _: None, Options())
     waiting: list[int] = []
     for at in range(0, len(two_cities), 2 * BLOCK):
         driver.feed(two_cities[at : at + 2 * BLOCK])
@@ -209,7 +209,7 @@ def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:
     """What was decoded in a pause is the final: it is not worked out again when the pause ends the line."""
     model, voice = models()
     reports: list[ipc.Report] = []
-    driver = SegmentDriver(1, model, voice, reports.append, second_pass="off")
+    driver = SegmentDriver(1, model, voice, reports.append, Options(second_pass="off"))
     decoding, decoded = driver._decode, 0
 
     def counted(segment: Segment) -> Decoded:
@@ -234,7 +234,7 @@ def test_the_final_of_a_line_that_is_cut_without_a_pause_is_ready_as_well(two_ci
         if isinstance(said, ipc.Turn) and said.final:
             finals.append(said)
 
-    driver = SegmentDriver(1, model, voice, report, second_pass="off", clock=lambda: 0.0)
+    driver = SegmentDriver(1, model, voice, report, Options(second_pass="off", clock=lambda: 0.0))
     decoding, decoded = driver._decode, list[Segment]()
 
     def counted(segment: Segment) -> Decoded:
@@ -270,7 +270,7 @@ async def test_the_process_has_one_onnx_runtime_and_not_the_wheels_own_library(t
 
 def test_sound_is_forgotten_when_nothing_needs_it(beckett: bytes) -> None:
     model, voice = models()
-    driver = SegmentDriver(1, model, voice, lambda _: None, second_pass="off")
+    driver = SegmentDriver(1, model, voice, lambda _: None, Options(second_pass="off"))
     for _ in range(90 * RATE // BLOCK):
         driver.feed(bytes(2 * BLOCK))
     assert driver._audio.end - driver._audio.begin <= Rules().lead + RATE

@@ -12,6 +12,7 @@ from mictape.engines.local import ipc
 from mictape.engines.local.client import AHEAD
 from mictape.engines.local.process import Recognizer
 from mictape.engines.local.recognizer.model import Decoded, Decoding, SegmentModel
+from mictape.engines.local.recognizer.segment_driver import Options
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.session.state import BEHIND_S, Situation, State, state_of
 from mictape.units import RATE
@@ -71,9 +72,8 @@ class SlowMachine:
     def run(self) -> "SlowMachine":
         """Hear all of the tracks."""
         model = cast("SegmentModel", self)
-        recognizer = Recognizer(
-            model, models()[1], self._note, second_pass="off", word_times="estimated", clock=lambda: self.now_s
-        )
+        options = Options(second_pass="off", clock=lambda: self.now_s)
+        recognizer = Recognizer(model, models()[1], self._note, options)
         self.received = [0] * len(self.tracks)
         sent = [0] * len(self.tracks)
         while any(2 * at < len(pcm) for at, pcm in zip(sent, self.tracks, strict=True)):

@@ -9,6 +9,7 @@ import pytest
 from conftest import Speech
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.model import RecognizedWord
+from mictape.engines.local.recognizer.segment_driver import Options
 from mictape.engines.local.recognizer.stream_driver import DEAF, StreamDriver, deaf
 from mictape.engines.local.recognizer.streaming import Hypothesis, Stream
 from mictape.units import RATE
@@ -76,7 +77,7 @@ def reports(
     second_pass: ipc.SecondPass = "off",
 ) -> list[ipc.Report]:
     heard: list[ipc.Report] = []
-    driver = StreamDriver(1, model, SpeechDetector.load(), heard.append, second_pass=second_pass)
+    driver = StreamDriver(1, model, SpeechDetector.load(), heard.append, Options(second_pass=second_pass))
     for at in range(0, len(pcm), 2 * block):
         driver.feed(pcm[at : at + 2 * block])
         driver.report_progress()

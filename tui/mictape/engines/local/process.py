@@ -15,10 +15,9 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from queue import Empty, Queue
 from threading import Thread
-from time import perf_counter
 from typing import BinaryIO, Final, NoReturn
 
 import numpy as np
@@ -26,7 +25,7 @@ import numpy as np
 from mictape.engines.local import ipc
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.engines.local.recognizer.measuring import measuring
-from mictape.engines.local.recognizer.model import Decoder, SegmentModel
+from mictape.engines.local.recognizer.model import SegmentModel
 from mictape.engines.local.recognizer.segment_driver import Options, Report, SegmentDriver
 from mictape.engines.local.recognizer.stream_driver import StreamDriver
 from mictape.engines.local.recognizer.streaming import StreamModel
@@ -50,22 +49,13 @@ class Recognizer:
         model: SegmentModel,
         voice: Network,
         report: Report,
-        *,
-        second_pass: SecondPass,
-        word_times: WordTimes,
-        second_model: Decoder | None = None,
-        clock: Callable[[], float] = perf_counter,
+        options: Options,
     ) -> None:
         """Serve with loaded models; see `SegmentDriver` and `StreamDriver`."""
         self._report = report
         self._model = model
         self._voice = voice
-        self._options: Options = {
-            "second_pass": second_pass,
-            "word_times": word_times,
-            "second_model": second_model,
-            "clock": clock,
-        }
+        self._options = options
         self._drivers: dict[int, SegmentDriver] = {}
         self._measuring: deque[Generator[None, None, None]] = deque()
         self._free: list[StreamModel] = [model] if isinstance(model, StreamModel) else []
@@ -119,9 +109,9 @@ class Recognizer:
         if stream not in self._drivers:
             if isinstance(self._model, StreamModel):
                 model = self._free.pop() if self._free else self._model.another()
-                self._drivers[stream] = StreamDriver(stream, model, self._voice, self._report, **self._options)
+                self._drivers[stream] = StreamDriver(stream, model, self._voice, self._report, self._options)
             else:
-                self._drivers[stream] = SegmentDriver(stream, self._model, self._voice, self._report, **self._options)
+                self._drivers[stream] = SegmentDriver(stream, self._model, self._voice, self._report, self._options)
         return self._drivers[stream]
 
     def _forget(self, stream: int) -> None:
@@ -200,9 +190,7 @@ def main(model: ModelSpec, second: ModelSpec | None, second_pass: SecondPass, wo
             load(model),
             voice,
             report,
-            second_pass=second_pass,
-            word_times=word_times,
-            second_model=InBackground(load(second)) if second is not None else None,
+            Options(second_pass, word_times, InBackground(load(second)) if second is not None else None),
         )
         report(ipc.Ready())
         serve(recognizer, orders)

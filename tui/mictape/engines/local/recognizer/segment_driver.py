@@ -5,9 +5,9 @@ The text of a line depends on the samples alone, not on how they are cut into bl
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter, thread_time
-from typing import ClassVar, Final, TypedDict
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -55,13 +55,18 @@ Deferred = Generator[None, None, None]
 """Work that can wait, in steps of some milliseconds."""
 
 
-class Options(TypedDict, total=False):
-    """How a driver works; see `SegmentDriver`."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a driver works."""
 
-    second_pass: SecondPass
-    word_times: WordTimes
-    second_model: Decoder | None
-    clock: Callable[[], float]
+    second_pass: SecondPass = "live"
+    """When neighbouring lines are recognized again together."""
+    word_times: WordTimes = "estimated"
+    """Whether the times of words are guessed, or measured once there is time."""
+    second_model: Decoder | None = None
+    """Recognizes lines again in the second pass, single ones too; None: the same model."""
+    clock: Callable[[], float] = perf_counter
+    """Seconds; partials are timed by it, and get rarer when they take long."""
 
 
 class SegmentDriver:
@@ -76,11 +81,7 @@ class SegmentDriver:
         model: SegmentModel,
         voice: Network,
         report: Report,
-        *,
-        second_pass: SecondPass = "live",
-        word_times: WordTimes = "estimated",
-        second_model: Decoder | None = None,
-        clock: Callable[[], float] = perf_counter,
+        options: Options,
     ) -> None:
         """Begin the connection `number`.
 
@@ -89,10 +90,7 @@ class SegmentDriver:
             model: Recognizes pieces of speech.
             voice: The speech detector's network.
             report: Called with everything that is new.
-            second_pass: When neighbouring lines are recognized again together.
-            word_times: Whether the times of words are guessed, or measured once there is time.
-            second_model: Recognizes lines again in the second pass, single ones too; None: the same model.
-            clock: Seconds; partials are timed by it, and get rarer when they take long.
+            options: How it works.
         """
         self.number = number
         self.key_terms: tuple[str, ...] = ()
@@ -100,10 +98,7 @@ class SegmentDriver:
         self._model = model
         self._detector = SpeechDetector(voice)
         self._report = report
-        self._second_pass = second_pass
-        self._word_times = word_times
-        self._second_model = second_model
-        self._clock = clock
+        self._options = options
         self._segmenter = Segmenter(self.RULES)
         self._audio = AudioBuffer()
         self._voiced: deque[int] = deque()
@@ -128,7 +123,7 @@ class SegmentDriver:
     @property
     def has_deferred(self) -> bool:
         """Whether there is work for when there is nothing else to do."""
-        return bool(self._deferred) and self._second_pass != "after"
+        return bool(self._deferred) and self._options.second_pass != "after"
 
     @property
     def line_is_open(self) -> bool:
@@ -167,14 +162,14 @@ class SegmentDriver:
         fresh = segmenter.position - max(self._partial_until, segmenter.start)
         if fresh < max(SHORTEST_UPDATE, COST_FACTOR * open_lines * self._cost_s * RATE):
             return
-        begun_s = self._clock()
+        begun_s = self._options.clock()
         cut = segmenter.likely_cut
         if cut is not None and (self._prepared is None or self._prepared[0] != cut):
             # In place of a partial: else the final would begin to be decoded a second after its last word.
             self._prepared, self._partial_until = (cut, self._decode(cut)), segmenter.position
         else:
             self._show(self._model.draft(self._loud_enough(segmenter.start, segmenter.position), self._partial))
-        self._cost_s = self._clock() - begun_s
+        self._cost_s = self._options.clock() - begun_s
 
     def step_deferred(self) -> None:
         """Do one step of the work that can wait."""
@@ -346,12 +341,12 @@ class SegmentDriver:
         group, self._group = self._group, []
         if not group or self._busy_s > AFFORDABLE * self._audio.end / RATE:
             return
-        joins = (len(group) > 1 or self._second_model is not None) and self._second_pass != "off"
-        if joins or self._word_times == "measured":
+        joins = (len(group) > 1 or self._options.second_model is not None) and self._options.second_pass != "off"
+        if joins or self._options.word_times == "measured":
             # As integers: with "after" all speech of a session waits here, 115 MB an hour.
             sound = np.round(self._loud_enough(group[0].start, group[-1].end) * 32767).astype(np.int16)
             self._deferred.append(self._improve(group, sound, joins=joins))
-        while len(self._deferred) > WAITING and self._second_pass != "after":
+        while len(self._deferred) > WAITING and self._options.second_pass != "after":
             self.step_deferred()
 
     def _improve(self, group: Sequence[Line], kept: Array, *, joins: bool) -> Deferred:
@@ -359,12 +354,12 @@ class SegmentDriver:
         sound = kept.astype(np.float32) / np.float32(32767)
         first, lines = group[0].start, group
         if joins:
-            joined = yield from (self._second_model or self._model).decoding(sound, self.key_terms)
+            joined = yield from (self._options.second_model or self._model).decoding(sound, self.key_terms)
             lines = second.revised(group, shifted(self._formed(joined), first))
             for line, before in zip(lines, group, strict=True):
                 if line.text != before.text:
                     self._report_line(replace(line, measured=gives_times(joined.words)), final=True)
-        for line in lines if self._word_times == "measured" else ():
+        for line in lines if self._options.word_times == "measured" else ():
             words = yield from self._located(sound[line.start - first : line.end - first], line)
             if words is not None:
                 self._report_line(replace(line, words=words, measured=True), final=True)

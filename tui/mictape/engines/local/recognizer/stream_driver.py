@@ -6,7 +6,8 @@ Where one is deaf all the same, speech without a word, the line is recognized as
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Final, Unpack
+from dataclasses import replace
+from typing import Final
 
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.model import Decoded, RecognizedWord
@@ -29,13 +30,12 @@ class StreamDriver(SegmentDriver):
     RULES = Rules(cuts_from=20 * RATE, longest=25 * RATE)
     """Longer lines than where the whole line is recognized again and again."""
 
-    def __init__(
-        self, number: int, model: StreamModel, voice: Network, report: Report, **options: Unpack[Options]
-    ) -> None:
+    def __init__(self, number: int, model: StreamModel, voice: Network, report: Report, options: Options) -> None:
         """Begin the connection `number`; see `SegmentDriver`. The model is this connection's alone."""
-        if options.get("second_model") is None:
-            options["second_pass"] = "off"  # the model is busy with a stream, whose text knew what came before it
-        super().__init__(number, model, voice, report, **options)
+        if options.second_model is None:
+            # The model is busy with a stream, whose text knew what came before it.
+            options = replace(options, second_pass="off")
+        super().__init__(number, model, voice, report, options)
         self.model = model
         self._stream: Stream | None = None
         self._sent = 0
