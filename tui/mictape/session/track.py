@@ -1,11 +1,9 @@
 """A track: a source, its tape and the engine that follows it, with what is known of each."""
 
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import chain, count
-from statistics import median
 from typing import Final, Literal
 
 from mictape.audio.ballistics import Meter
@@ -21,13 +19,11 @@ from mictape.library.records import TrackKind, TrackRecord
 from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.speakers import SpeakerRegistry
+from mictape.session.latency import Latency
 from mictape.session.state import BEHIND_S, Situation, State, Status, state_of
 from mictape.session.track_clock import FIRST, TrackClock
 from mictape.units import RATE, clock
 
-MOMENTS: Final = 4_096
-"""Some minutes of the tape's growth, at a message every 40 ms."""
-MINUTE_S: Final = 60.0
 SPEAKS: Final = RATE * 3 // 2
 """Speech is taken to go on for so long after new text: engines write a word or two a second."""
 
@@ -119,11 +115,7 @@ class Track:
         self.source_state: SourceState = "opening"
         self.following = False
         """Whether `Session.follow` runs for it."""
-        self._moments: deque[tuple[int, float]] = deque(maxlen=MOMENTS)
-        """When the tape was so long: (session time, monotonic seconds)."""
-        self._latencies: deque[tuple[float, float]] = deque(maxlen=MOMENTS)
-        """When a word was seen, and how long after its end: monotonic seconds, seconds."""
-        self._timed = 0
+        self._latency = Latency()
         self._spoke_at: int | None = None
         """What `metered` was when the engine last wrote something."""
         self.capturing = False
@@ -180,8 +172,9 @@ class Track:
     def feed(self, progress: Progress) -> None:
         """Take in how the tape has grown and how loud it was."""
         end = self.tape.origin + progress.samples
-        speech = self._speech() if self._moments and end > self._moments[-1][0] else None  # None: paused
-        self._moments.append((end, time.monotonic()))
+        before = self._latency.tape_end
+        speech = self._speech() if before is not None and end > before else None  # None: paused
+        self._latency.note_tape(end)
         for cell in progress.cells:
             self.metered += cell.steps * GRID_MS * RATE // 1000
             self.meter.feed(cell)
@@ -201,23 +194,11 @@ class Track:
         return False if answers else None
 
     def time_words(self, words: tuple[Word, ...] | None) -> None:
-        """Measure how long after its end on the tape the newest word came; a word counts once."""
+        """Take in that the engine has written: when, and how long after the end of the newest word."""
         if words is None or words:
             self._spoke_at = self.metered
-        end = words[-1].end if words else None
-        if end is None or end <= self._timed or not self._moments or end < self._moments[0][0]:
-            return
-        self._timed = end
-        spoken_s = next((at_s for samples, at_s in self._moments if samples >= end), None)
-        if spoken_s is not None:
-            now_s = time.monotonic()
-            self._latencies.append((now_s, now_s - spoken_s))
-
-    @property
-    def latency_s(self) -> float | None:
-        """The median of the last minute, from a word's end to its first appearance; None when nothing is known."""
-        recent = [latency_s for at_s, latency_s in self._latencies if at_s > time.monotonic() - MINUTE_S]
-        return median(recent) if recent else None
+        if words and (end := words[-1].end) is not None:
+            self._latency.measure(end)
 
     @property
     def end(self) -> int:
@@ -256,7 +237,7 @@ class Track:
             behind_s=behind_s if follower and follower.state == "answering" else None,
             lost_ms=self.lost * 1000 // RATE,
             hint=self._hint(state),
-            latency_s=self.latency_s,
+            latency_s=self._latency.median_s,
             cost_usd=follower.cost_usd if follower else None,
             recording=self.source_state == "open" and not paused,
         )
