@@ -4,7 +4,6 @@ from array import array
 from pathlib import Path
 
 import pytest
-from textual.widgets._footer import FooterKey
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
@@ -140,7 +139,7 @@ async def test_the_pause_key_resumes_while_it_is_paused_and_says_so(home: Path) 
         await until_async(lambda: texts(app) == ["w1"])
 
         def first_key() -> str:
-            return next((key.description for key in app._main.footer.query(FooterKey)), "")
+            return next((key.title for key in app._main.footer.keys), "")
 
         await until_async(lambda: first_key() == "pause")
         for shown in ("resume", "pause"):

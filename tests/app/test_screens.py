@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 import mictape
 from mictape.audio.ballistics import Reading
@@ -17,6 +17,7 @@ from mictape.screens.main.screen import MainScreen
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.state import State, Status
 from mictape.transcript.model import Transcript
+from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
 from support.waiting import until_async
@@ -131,7 +132,7 @@ class WholeScreenApp(WidgetApp):
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
 async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int]) -> None:
-    line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), Footer()
+    line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), KeyFooter()
     async with WholeScreenApp(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
         line.show(
             Status(State.PAUSED, "Blue Yeti", "local", 0, hint=Advice("Nothing is recorded", "Resume", action="pause"))

@@ -1,36 +1,137 @@
 """The footer with the keys that fit."""
 
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
 from rich.cells import cell_len
 from textual import events
-from textual.app import ComposeResult
+from textual.app import App
+from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
+from textual.screen import Screen
+from textual.signal import Signal
+from textual.widget import Widget
 
 from mictape.commands import named
 
 
-class KeyFooter(Footer):
-    """Shows as many keys as there is room for, the usual ones first. Textual's own footer cuts the last one off."""
+@dataclass(frozen=True, slots=True)
+class FooterKey:
+    """A key as the footer shows it."""
 
-    paused = reactive(default=False, recompose=True)
+    key: str
+    """As Textual names it."""
+    shown: str
+    """As it is written on the keyboard."""
+    title: str
+
+    @property
+    def width(self) -> int:
+        """In cells: the key, its title, and a space behind both."""
+        return cell_len(self.shown) + cell_len(self.title) + 2
+
+
+class KeyFooter(Widget):
+    """Shows as many keys as there is room for, the usual ones first; a click presses one.
+
+    One widget: Textual's own footer has one for each key and makes all of them again whenever the focus moves, which
+    took a third of the CPU of opening a dialog. It also cuts the last key off.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--title", "footer--pointed"}
+    DEFAULT_CSS = """
+    KeyFooter {
+        dock: bottom;
+        height: 1;
+        text-wrap: nowrap;
+        text-overflow: clip;
+        background: $footer-background;
+        & > .footer--key {
+            color: $footer-key-foreground;
+            background: $footer-key-background;
+            text-style: bold;
+        }
+        & > .footer--title {
+            color: $footer-description-foreground;
+            background: $footer-description-background;
+        }
+        & > .footer--pointed { color: $footer-key-foreground; background: $block-hover-background; }
+    }
+    """
+
+    keys: reactive[tuple[FooterKey, ...]] = reactive(())
+    """What the keys in force do, the usual ones first; more than there may be room for."""
+    paused = reactive(default=False)
     """Whether the recording is paused: the key that pauses it resumes it then."""
+    pointed = reactive(-1)
+    """The number of the key below the pointer of the mouse; -1 for none."""
 
-    def __init__(self) -> None:
-        super().__init__(show_command_palette=False, compact=True)
+    def on_mount(self) -> None:
+        """Follow the keys in force."""
+        changed = cast("Signal[Screen[None]]", self.screen.bindings_updated_signal)  # pyright: ignore[reportUnknownMemberType] (no type arguments)
+        changed.subscribe(self, self._follow)
 
-    def compose(self) -> ComposeResult:
-        """Each key takes its name, its title and a space behind both."""
-        room = self.screen.size.width + 1  # the last space may be missing
-        for key in super().compose():
-            if isinstance(key, FooterKey):
-                if self.paused and key.action == named("pause").action:
-                    key.description = "resume"
-                room -= cell_len(key.key_display) + cell_len(key.description) + 2
-                if room < 0:
-                    return
-            yield key
+    def _follow(self, _: object) -> None:
+        self.call_after_refresh(self._read_keys)
 
-    async def on_resize(self, event: events.Resize) -> None:
-        """There may be room for more keys, or for fewer."""
-        await self.recompose()
+    @property
+    def _app(self) -> App[None]:
+        return cast("App[None]", self.app)  # pyright: ignore[reportUnknownMemberType] (no type arguments)
+
+    def watch_paused(self) -> None:
+        """One of the keys has another title."""
+        self._read_keys()
+
+    def _read_keys(self) -> None:
+        """Look which keys are in force; a command's first one is shown."""
+        if not self.is_attached:
+            return
+        pause = named("pause").action
+        found: dict[str, FooterKey] = {}
+        for _, binding, _, _ in self.screen.active_bindings.values():
+            if binding.show and binding.action not in found:
+                title = "resume" if self.paused and binding.action == pause else binding.description
+                found[binding.action] = FooterKey(binding.key, self._app.get_key_display(binding), title)
+        self.keys = tuple(found.values())
+
+    @property
+    def fitting(self) -> tuple[FooterKey, ...]:
+        """The keys that there is room for."""
+        room = self.size.width + 1  # the last space may be missing
+        for number, key in enumerate(self.keys):
+            room -= key.width
+            if room < 0:
+                return self.keys[:number]
+        return self.keys
+
+    def render(self) -> Content:
+        """All in one row."""
+        key_style, title_style = (self.get_visual_style(name) for name in ("footer--key", "footer--title"))
+        shown = [Content.assemble((key.shown, key_style), (f" {key.title}", title_style)) for key in self.fitting]
+        if 0 <= self.pointed < len(shown):
+            shown[self.pointed] = shown[self.pointed].stylize(self.get_visual_style("footer--pointed"))
+        return Content(" ").join(shown)
+
+    def _key_at(self, x: int) -> int:
+        """The number of the key that is shown in this column; -1 between two and behind the last."""
+        start = 0
+        for number, key in enumerate(self.fitting):
+            if start <= x < start + key.width - 1:
+                return number
+            start += key.width
+        return -1
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show which key a click would press."""
+        self.pointed = self._key_at(event.x)
+        self.styles.pointer = "default" if self.pointed < 0 else "pointer"
+
+    def on_leave(self) -> None:
+        """The mouse is elsewhere."""
+        self.pointed = -1
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Press the key."""
+        if (number := self._key_at(event.x)) >= 0:
+            self._app.simulate_key(self.fitting[number].key)

@@ -118,11 +118,16 @@ class TranscriptScreen(SurvivesErrors, Page):
 
     def on_screen_suspend(self) -> None:
         """A dialog stands above it, and shows the messages."""
-        self.add_class("-covered")
+        self._cover_messages(True)
 
     def on_screen_resume(self) -> None:
         """It is in sight again."""
-        self.remove_class("-covered")
+        self._cover_messages(False)
+
+    def _cover_messages(self, on: bool) -> None:
+        """Leave the messages to the dialog above, or show them again; a class of the screen would restyle all of it."""
+        for rack in self.query("ToastRack"):  # not there where messages are turned off
+            rack.set_class(on, "-covered")
 
     def on_unmount(self) -> None:
         """Nothing is played any more."""
