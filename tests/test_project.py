@@ -4,13 +4,16 @@ import-linter checks the layers as they are written (`make check`); here fresh i
 """
 
 import ast
+import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 import zipfile
 from collections.abc import Iterable
@@ -19,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from textual.message_pump import MessagePump
 
 from mictape import bundled
 from mictape.cli.parser import COMMANDS
@@ -189,6 +193,34 @@ def test_the_wheel_carries_all_that_the_app_reads(tmp_path: Path) -> None:
     assert {f"mictape/_models/{file.name}" for file in bundled.FILES} - held == set()
     assert "mictape/py.typed" in held
     assert [name for name in held if not name.startswith(("mictape/", "mictape-"))] == []
+
+
+INTENDED = {"_dispatch_message", "_fatal_error", "_handle_exception", "_shutdown"}
+"""Textual's private methods that are extended, knowing what they do."""
+
+
+def private_names(cls: type) -> set[str]:
+    """The private names that a class defines or sets on its objects."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    stores = (node for node in ast.walk(body) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    names = {node.attr for node in stores if isinstance(node.value, ast.Name) and node.value.id == "self"}
+    defined = (node for node in ast.walk(body) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {name for name in names | {node.name for node in defined} if re.match(r"_[^_]", name)}
+
+
+def test_no_widget_uses_a_private_name_of_textual() -> None:
+    """Textual sets its own attributes at any time: a screen's `_selecting` became False with the first drag."""
+    files = [file for folder in ("screens", "widgets") for file in (PACKAGE / folder).rglob("*.py")]
+    files += PACKAGE.glob("*app.py")
+    names = [".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts) for file in files]
+    modules = [importlib.import_module(name) for name in names]
+    widgets = [cls for module in modules for cls in vars(module).values() if isinstance(cls, type)]
+    widgets = [cls for cls in widgets if issubclass(cls, MessagePump) and cls.__module__.startswith("mictape")]
+    assert len(widgets) > 30
+    for cls in widgets:
+        for base in cls.__mro__[1:]:
+            if base.__module__.startswith("textual"):
+                assert private_names(cls) & private_names(base) <= INTENDED, (cls, base)
 
 
 # ---- How it is set up ------------------------------------------------------------------------------------------------

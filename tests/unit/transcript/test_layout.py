@@ -61,23 +61,29 @@ def stripped(found: list[str]) -> list[str]:
     return found
 
 
-def naive_rows(text: str, width: int) -> list[str]:
-    """The definition: the longest row that fits and ends where it may, else the longest that fits."""
+def naive_rows(text: str, width: int, left: int | None = None) -> list[str]:
+    """The definition: the longest row that fits and ends where it may, else the longest that fits.
+
+    With `left` only so many cells are left in the first row; it is empty when no such row fits into them.
+    """
     rows: list[str] = []
     rest = stripped(clusters(text))
+    room = width if left is None else left
     while rest:
-        fits = max([n for n in range(1, len(rest) + 1) if cell_len("".join(rest[:n])) <= width], default=1)
-        cut = fits
+        fits = max([n for n in range(1, len(rest) + 1) if cell_len("".join(rest[:n])) <= room], default=0)
+        cut = fits or int(room == width)
         if fits < len(rest):
-            cut = max([n for n in range(1, fits + 1) if may_break(rest[n - 1], rest[n])], default=fits)
+            unbroken = max(1, fits) if room == width else 0
+            cut = max([n for n in range(1, fits + 1) if may_break(rest[n - 1], rest[n])], default=unbroken)
         rows.append("".join(stripped(rest[:cut])))
         rest = stripped(rest[cut:])
+        room = width
     return rows or [""]
 
 
-def rows_of(text: str, width: int) -> list[str]:
+def rows_of(text: str, width: int, left: int | None = None) -> list[str]:
     seen = visible(text)
-    return [seen[start:end] for start, end in wrap(seen, width)]
+    return [seen[start:end] for start, end in wrap(seen, width, left)]
 
 
 def fill(transcript: Transcript, count: int, words: int = 12) -> None:
@@ -95,6 +101,17 @@ def fill(transcript: Transcript, count: int, words: int = 12) -> None:
 @example("漢字（かな）、漢字。", 4)
 def test_wrapping_is_the_naive_one(text: str, width: int) -> None:
     assert rows_of(text, width) == naive_rows(visible(text), width)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS, st.integers(2, 24), st.integers(-3, 23))
+@example("ab cd", 5, 2)
+@example("ab cd", 5, 1)
+@example("漢字かな", 6, 5)
+@example("（漢字", 6, 3)
+def test_wrapping_goes_on_in_a_row_that_is_partly_filled(text: str, width: int, left: int) -> None:
+    left = min(left, width - 1)
+    assert rows_of(text, width, left) == naive_rows(visible(text), width, left)
 
 
 @settings(max_examples=200, deadline=None)
@@ -118,28 +135,46 @@ def test_controls_are_pictures_and_tabs_are_spaces() -> None:
     assert visible("\x1b[31mred\tand\x07\x7f") == "␛[31mred and␇␡"
 
 
-def exact_rows(transcript: Transcript, width: int, *, paragraphs: bool = False) -> list[int]:
-    """The rows of each line: with paragraphs, a blank one where another voice begins or after two seconds of pause."""
+def placed(transcript: Transcript, width: int, *, paragraphs: bool) -> list[tuple[int, int]]:
+    """The rows of each line and the cells before it in the row of the line before.
+
+    With paragraphs a line begins where the one before ends, two cells for its signs behind it, if anything of it fits;
+    where another voice or minute begins, or after two seconds of pause, a blank row comes first.
+    """
+    found: list[tuple[int, int]] = []
+    filled = 0
     lines = [transcript.line(index) for index in range(len(transcript))]
-    heights = [len(naive_rows(visible(line.text), width)) for line in lines]
-    for index, (before, line) in enumerate(pairwise(lines), 1):
-        other = (line.track, line.speaker) != (before.track, before.speaker)
-        heights[index] += paragraphs and (other or line.start > before.end + 32_000)
-    return heights
+    for before, line in pairwise([None, *lines]):
+        assert line is not None
+        seen = visible(line.text)
+        apart = before is not None and (
+            (line.track, line.speaker) != (before.track, before.speaker)
+            or line.start > before.end + 32_000
+            or line.start // 960_000 != before.start // 960_000
+        )
+        column = filled + 2 if paragraphs and before is not None and not apart and filled else 0
+        rows = naive_rows(seen, width, width - column)
+        if column and len(rows) > 1 and not rows[0]:
+            column, rows = 0, rows[1:]
+        found.append((len(rows) - bool(column) + (paragraphs and apart), column))
+        filled = cell_len(rows[-1]) + column * (len(rows) == 1)
+    return found
 
 
 def check(layout: Layout, transcript: Transcript) -> None:
-    """Every row and every line is where the sum of naive heights says."""
+    """Every row and every line is where the naive definition says."""
     while layout.refine():
         pass
-    heights = exact_rows(transcript, layout.width, paragraphs=layout.paragraphs)
-    assert layout.rows == sum(heights)
+    wanted = placed(transcript, layout.width, paragraphs=layout.paragraphs)
+    assert layout.rows == sum(height for height, _ in wanted)
     row = 0
-    for index, height in enumerate(heights):
+    for index, (height, column) in enumerate(wanted):
         assert layout.top_of(index) == row
+        assert layout.text_rows(index)[0] == column
+        assert layout.extent(index) == (row - bool(column), row + max(height, 1 - bool(column)))
         assert [layout.locate(row + below) for below in range(height)] == [(index, below) for below in range(height)]
         row += height
-    assert layout.top_of(len(heights)) == row
+    assert layout.top_of(len(wanted)) == row
 
 
 OPERATIONS = st.lists(
@@ -205,6 +240,19 @@ def test_rows_are_the_sum_of_naive_heights_after_anything(
             transcript.revise(transcript.id_at(where % count), start=where * 300, end=10**9)
     layout.sync()
     check(layout, transcript)
+
+
+def test_a_line_moves_those_behind_it_to_the_end_of_its_paragraph() -> None:
+    transcript = Transcript()
+    fill(transcript, 4 * BLOCK)
+    layout = Layout(transcript, 40)
+    layout.paragraphs = True
+    check(layout, transcript)
+    wraps = layout.wraps
+    transcript.revise(transcript.id_at(BLOCK - 5), "a longer text that takes more rows than the one before it")
+    layout.sync()
+    check(layout, transcript)
+    assert layout.wraps - wraps < 3 * BLOCK, "two blocks, and what is before them in the paragraph"
 
 
 def test_blocks_split_when_much_comes_in_above() -> None:

@@ -481,7 +481,7 @@ async def test_what_is_being_said_stands_in_the_order_of_time() -> None:
         assert [row.split()[0] for row in screen(view)[:2]] == ["00:00:21", "00:00:25"]
 
 
-async def test_paragraphs_name_their_voice_once_and_have_a_blank_row_between_them() -> None:
+async def test_paragraphs_are_running_text_with_their_voice_once_and_blank_rows_between() -> None:
     transcript = Transcript()
     for start, end, text, speaker in (
         (0, 2, "And so my fellow Americans", "Anna"),
@@ -497,8 +497,7 @@ async def test_paragraphs_name_their_voice_once_and_have_a_blank_row_between_the
         view.show_paragraphs(True)
         await pilot.pause()
         assert screen(view)[:9] == [
-            " ▸00:00:00  Anna  And so my fellow Americans",
-            "  00:00:03        ask not",
+            " ▸00:00:00  Anna  And so my fellow Americans  ask not",
             "",
             "  00:00:09  Anna  After a pause.",
             "",
@@ -506,12 +505,18 @@ async def test_paragraphs_name_their_voice_once_and_have_a_blank_row_between_the
             "",
             "» 00:00:12        written",
             "",
+            "",
         ]
-        await pilot.press("down", "down")
-        assert screen(view)[3].startswith(" ▸00:00:09"), "the cursor goes from line to line"
+        transcript.set_mark(transcript.id_at(1), "")
+        await pilot.press("down")
+        view.pull()
+        assert screen(view)[0] == "  00:00:00  Anna  And so my fellow Americans★▸ask not", "its signs are before it"
+        await pilot.press("down")
+        assert screen(view)[2].startswith(" ▸00:00:09"), "the cursor goes from line to line"
         transcript.name_speaker(transcript.id_at(1), "Ben")
         view.pull()
-        assert screen(view)[1:4] == ["", "  00:00:03  Ben   ask not", ""]
+        assert screen(view)[1:4] == ["", "★ 00:00:03  Ben   ask not", ""]
+        transcript.set_mark(transcript.id_at(1), None)
         transcript.name_speaker(transcript.id_at(1), "Anna")
         view.show_paragraphs(False)
         view.to_start()
@@ -526,14 +531,86 @@ async def test_what_is_being_said_goes_on_with_its_paragraph_and_moves_nothing_w
         view.show_paragraphs(True)
         transcript.set_partial(1, PartialText(3 * SECOND, "I mean"))
         view.pull()
-        assert screen(view)[2:4] == [" ▸00:00:01  Ben   Yes", "  00:00:03        I mean…"]
+        assert screen(view)[2:4] == [" ▸00:00:01  Ben   Yes  I mean…", ""]
         transcript.set_partial(1, None)
         transcript.add(1, 3 * SECOND, 4 * SECOND, "I mean yes", speaker="Ben")
         view.pull()
-        assert screen(view)[2:4] == ["  00:00:01  Ben   Yes", " ▸00:00:03        I mean yes"]
+        assert screen(view)[2:4] == ["  00:00:01  Ben   Yes ▸I mean yes", ""]
         transcript.set_partial(0, PartialText(5 * SECOND, "So"))
         view.pull()
-        assert screen(view)[4:6] == ["", "  00:00:05  Anna  So…"]
+        assert screen(view)[3:5] == ["", "  00:00:05  Anna  So…"]
+        transcript.set_partial(0, None)
+        transcript.set_partial(1, PartialText(5 * SECOND, "what I want to say is long"))
+        view.pull()
+        assert screen(view)[2:4] == [
+            "  00:00:01  Ben   Yes ▸I mean yes  what I want to say is",
+            "                  long…",
+        ]
+
+
+async def test_in_a_paragraph_each_row_has_the_time_of_what_begins_there_and_each_line_its_own_place() -> None:
+    transcript = Transcript()
+    words = (
+        "I came here today,",
+        "to say something",
+        "that takes more than one row of this small screen,",
+        "and so",
+        "on",
+    )
+    for number, text in enumerate(words):
+        transcript.add(0, number * SECOND, (number + 1) * SECOND, text)
+    async with shown(transcript, (40, 24)) as (view, pilot):
+        view.to_start()
+        view.show_paragraphs(True)
+        await pilot.pause()
+        assert screen(view)[:6] == [
+            " ▸00:00:00  I came here today,  to say",
+            "  00:00:02  something  that takes more",
+            "            than one row of this small",
+            "  00:00:03  screen,  and so  on",
+            "",
+            "",
+        ]
+        for place, x, y in ((3, 22, 3), (4, 29, 3), (2, 25, 1), (1, 33, 0), (0, 15, 0)):
+            await pilot.click(view, offset=(x, y))
+            assert view.cursor_id == transcript.id_at(place), "a click finds the line that is there"
+        await pilot.double_click(view, offset=(33, 0))
+        await pilot.pause()
+        assert view.screen.get_selected_text() == "to"
+        await pilot.mouse_down(view, offset=(24, 0))
+        await pilot.hover(view, offset=(16, 1))
+        await pilot.mouse_up(view, offset=(20, 1))
+        await pilot.pause()
+        assert view.screen.get_selected_text() == "today, to say something", "what is seen is what is copied"
+        view.screen.clear_selection()
+        view.search(Matcher(parse("on")))
+        view.go_to(transcript.id_at(4))
+        view.pull()
+        inked = [
+            part.text for part in view.render_line(3) if part.style and (part.style.underline or part.style.reverse)
+        ]
+        assert inked == ["on"]
+
+
+async def test_in_a_paragraph_the_screen_follows_and_stays_as_with_lines() -> None:
+    transcript = Transcript()
+    transcript.set_partial(0, PartialText(0, "so"))
+    async with shown(transcript, (40, 6)) as (view, pilot):
+        view.show_paragraphs(True)
+        for number in range(55):
+            transcript.add(0, number * SECOND, (number + 1) * SECOND, f"word{number}")
+            transcript.set_partial(0, PartialText((number + 1) * SECOND, f"word{number + 1}"))
+            view.pull()
+            assert f"word{number + 1}…" in "".join(screen(view)), "the end is in sight"
+        await pilot.press(*["up"] * 40)
+        rows = screen(view)
+        assert rows[0].startswith(" ▸00:00:14  word14")
+        transcript.add(0, 55 * SECOND, 56 * SECOND, "more and more")
+        transcript.set_partial(0, None)
+        view.pull()
+        assert screen(view)[:-1] == rows[:-1], "what is read stays"
+        view.go_to(transcript.id_at(30))
+        assert "▸word30" in "".join(screen(view))
 
 
 async def test_page_up_goes_to_the_first_line_when_all_fits() -> None:

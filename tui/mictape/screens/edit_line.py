@@ -143,7 +143,7 @@ class NameSpeaker(Question[SpeakerName | None]):
             scopes: Which lines can get the name: texts by scope, the usual one first.
         """
         super().__init__()
-        self._name = name
+        self._speaker = name
         self._speakers = speakers
         self._scopes = scopes
 
@@ -152,7 +152,7 @@ class NameSpeaker(Question[SpeakerName | None]):
         with Vertical(id="box") as box:
             box.border_title = "Who speaks?"
             box.border_subtitle = "enter: save · ↑↓: fields · esc: cancel"
-            yield from _speaker_fields(self._name, self._speakers, self._scopes)
+            yield from _speaker_fields(self._speaker, self._speakers, self._scopes)
 
     def on_mount(self) -> None:
         """Typing replaces the name."""

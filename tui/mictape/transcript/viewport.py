@@ -24,7 +24,7 @@ class _Anchor:
     index: int
     """Where the line stands, or stood when it was removed; the number of lines for the partials."""
     row: int
-    """Which of its rows."""
+    """Which of its own rows; in the row of the line before when it has none."""
 
 
 class Viewport:
@@ -112,7 +112,7 @@ class Viewport:
 
     def reveal(self, index: int) -> None:
         """Show a line: unmoved when all of it is visible, else a third down. Stops following."""
-        top, first, behind = self.top, self.flow.top_of(index), self.flow.top_of(index + 1)
+        top, (first, behind) = self.top, self.flow.extent(index)
         inside = top <= first and behind <= top + max(1, self.height - 1)
         self.stay(top if inside else max(0, min(first - self.height // 3, self.last_top)))
 

@@ -31,7 +31,7 @@ _Cluster = tuple[int, int, int]
 """What is seen as one character: start, end, cells."""
 
 
-def wrap(text: str, width: int) -> list[Span]:
+def wrap(text: str, width: int, left: int | None = None) -> list[Span]:
     """Cut text into rows, greedily: at spaces, between wide characters, else where the row is full.
 
     Spaces at a break belong to no row, nor do those at either end of the text. A row has at most `width`
@@ -40,37 +40,40 @@ def wrap(text: str, width: int) -> list[Span]:
     Args:
         text: as `visible` returns it.
         width: cells of a row, at least 1.
+        left: cells that are left in the row where the text begins, where something else stands in it already.
 
     Returns:
-        The rows; one empty row for text without anything to see.
+        The rows; the first is empty where nothing of the text fits into what is left of its row. One empty row for
+        text without anything to see.
     """
     end = len(text.rstrip(" "))
     start = len(text) - len(text.lstrip(" "))
     if start >= end:
         return [(0, 0)]
+    left = width if left is None else left
     if _one_cell_each(text):
-        return _wrap_narrow(text, start, end, width)
-    return _wrap_clusters(text, _clusters(text[:end]), width)
+        return _wrap_narrow(text, start, end, width, left)
+    return _wrap_clusters(text, _clusters(text[:end]), width, left)
 
 
-def _wrap_narrow(text: str, start: int, end: int, width: int) -> list[Span]:
+def _wrap_narrow(text: str, start: int, end: int, width: int, left: int) -> list[Span]:
     """Wrap text whose characters all take one cell; neither end is a space."""
     rows: list[Span] = []
-    while end - start > width:
-        cut = text.rfind(" ", start, start + width + 1)
+    while end - start > left:
+        cut = text.rfind(" ", start, start + max(0, left) + 1)
         if cut < 0:
-            cut = start + width
+            cut = start + width if left == width else start
             rows.append((start, cut))
         else:
             rows.append((start, start + len(text[start:cut].rstrip(" "))))
-        start = cut
+        start, left = cut, width
         while text[start] == " ":
             start += 1
     rows.append((start, end))
     return rows
 
 
-def _wrap_clusters(text: str, clusters: list[_Cluster], width: int) -> list[Span]:
+def _wrap_clusters(text: str, clusters: list[_Cluster], width: int, left: int) -> list[Span]:
     """Wrap any text, cluster by cluster; the last cluster is not a space."""
     rows: list[Span] = []
     blank = [text[start:end] == " " for start, end, _ in clusters]
@@ -80,7 +83,12 @@ def _wrap_clusters(text: str, clusters: list[_Cluster], width: int) -> list[Span
     while at < len(clusters):
         if at > first and not blank[at] and (blank[at - 1] or _breaks_between(text, clusters[at - 1], clusters[at])):
             last_break = at
-        if at > first and cells + clusters[at][2] > width:
+        full = cells + clusters[at][2] > left
+        if full and left < width and last_break == first and not blank[at]:  # nothing fits into what is left
+            rows.append((clusters[first][0], clusters[first][0]))
+            at, cells, left = first, 0, width
+            continue
+        if full and at > first:
             following = last_break if last_break > first and not blank[at] else at
             last = following
             while blank[last - 1]:
@@ -89,7 +97,7 @@ def _wrap_clusters(text: str, clusters: list[_Cluster], width: int) -> list[Span
             while blank[following]:
                 following += 1
             first = at = last_break = following
-            cells = 0
+            cells, left = 0, width
             continue
         cells += clusters[at][2]
         at += 1

@@ -155,7 +155,7 @@ class LevelMeter(SurvivesErrors, Widget):
         """What the history shows: eighths of a cell and their zone, the newest last."""
         self._column = (0, -1)
         """Cells of the bar, and the cell of the history that the newest sound is in."""
-        self._name = ""
+        self._track_name = ""
         self._paints: _Paints | None = None
         self._rows: dict[int, Strip] = {}
 
@@ -168,8 +168,8 @@ class LevelMeter(SurvivesErrors, Widget):
             name: What the track is called, where that has to be told.
             history: Gives the peaks of the last seconds; None: they are not shown.
         """
-        if name != self._name:
-            self._name = name
+        if name != self._track_name:
+            self._track_name = name
             self._rows.clear()
             self.refresh()
             self._show(self._look.numbers)
@@ -252,7 +252,7 @@ class LevelMeter(SurvivesErrors, Widget):
     @property
     def _label(self) -> str:
         """The track's name before the bar; empty where it is not told."""
-        name = visible(self._name)
+        name = visible(self._track_name)
         cells = max(_NAME_CELLS, min(cell_len(name), self.content_size.width // 4))
         return set_cell_size(name, cells) + " " if name else ""
 

@@ -1,6 +1,6 @@
 """What each row of the screen shows: a row of a line, a row of unfinished text, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,39 +9,59 @@ from textual.strip import Strip
 
 from mictape.transcript.line import SPEECH, Line, PartialText
 from mictape.transcript.model import Transcript
-from mictape.transcript.paragraphs import continues
+from mictape.transcript.paragraphs import SIGN_CELLS, continues
 from mictape.transcript.viewport import Viewport
-from mictape.widgets.transcript_strips import Inks, Look, Page, Painter, wall_clock
+from mictape.transcript.wrapping import wrap
+from mictape.units import Span, clock
+from mictape.widgets.transcript_strips import Inks, Look, Page, Painter, Part, Unfinished, wall_clock
 
 LOOK_BACK: Final = 64
 """Lines that are looked through, from the end, for the newest speech or a track's speaker."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Unfinished:
-    """A track's partial, as it is shown."""
+class _Row:
+    """What a row of the screen shows; a blank one shows nothing."""
 
-    partial: PartialText
-    speaker: str | None
-    voice: int
-    """The number of the voice."""
-    wall: str | None
-    """What stands in place of its tape time."""
-    lead: int
-    """Blank rows before it."""
-    height: int
-    """All of its rows."""
+    parts: tuple[Part, ...] = ()
+    time: str = ""
+    """When the first line begins that begins in it, as it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """What a row of the screen shows."""
+class _Block:
+    """The rows of a line, or of what is being said."""
 
-    what: Line | _Unfinished
-    row: int
-    """Which of its rows with text; negative for a blank one before them."""
-    wall: str | None
-    """What stands in place of its tape time."""
+    what: Line | Unfinished
+    time: str
+    """When it begins, as it is shown."""
+    column: int
+    """Cells before it in the last row of what is above, where its first part stands; 0 where it begins a row."""
+    spans: Sequence[Span]
+    """The characters in each row."""
+    lead: int
+    """Blank rows before it."""
+    named: bool
+    """Whether it begins a paragraph."""
+
+    @property
+    def rows(self) -> int:
+        """Those of its own."""
+        return self.lead + len(self.spans) - bool(self.column)
+
+    def append_to(self, rows: list[_Row]) -> None:
+        """Put it behind what is above; what would stand in a row that is not there is left out."""
+        last = len(self.spans) - 1
+        parts = [
+            Part(self.what, span, begins=place == 0, ends=place == last, named=self.named and place == 0)
+            for place, span in enumerate(self.spans)
+        ]
+        rows.extend([_Row()] * self.lead)
+        if self.column:
+            first = parts.pop(0)
+            if rows:
+                rows[-1] = _Row((*rows[-1].parts, first), rows[-1].time or self.time)
+        rows.extend(_Row((part,), self.time if part.begins else "") for part in parts)
 
 
 class Rows:
@@ -55,7 +75,7 @@ class Rows:
         self.wall: Callable[[int], float | None] | None = None
         """Gives seconds since 1970 UTC for a session time in samples; None where that is not known."""
         self._transcript = transcript
-        self._unfinished: list[_Unfinished] = []
+        self._unfinished: list[_Block] = []
         self._rows: list[_Row] = []
 
     @property
@@ -66,12 +86,13 @@ class Rows:
     @property
     def ids(self) -> list[int]:
         """The lines on the screen, from top to bottom; also one that was removed since they were laid out."""
-        return list(dict.fromkeys(row.what.id for row in self._rows if isinstance(row.what, Line)))
+        parts = (part.what for row in self._rows for part in row.parts)
+        return list(dict.fromkeys(what.id for what in parts if isinstance(what, Line)))
 
     @property
     def first_id(self) -> int | None:
         """The line on the first row; None when there is none or it is a partial."""
-        what = self._rows[0].what if self._rows else None
+        what = next((row.parts[0].what for row in self._rows[:2] if row.parts), None)
         return what.id if isinstance(what, Line) else None
 
     def take_changes(self, size: Size) -> None:
@@ -82,7 +103,7 @@ class Rows:
         self._unfinished = [
             self._unfinished_of(track, each, first=place == 0) for place, (track, each) in enumerate(partials)
         ]
-        self.port.tail = sum(unfinished.height for unfinished in self._unfinished)
+        self.port.tail = sum(unfinished.rows for unfinished in self._unfinished)
 
     def lay(self) -> None:
         """Decide what the rows show, as far as there is text, from the viewport's first row on."""
@@ -91,18 +112,14 @@ class Rows:
         skip = port.top - flow.rows
         if skip < 0:
             index, skip = flow.locate(port.top)
-            top = flow.top_of(index)
-            while len(rows) < port.height and index < len(transcript):
-                line, behind = transcript.line(index), flow.top_of(index + 1)
-                wall = self._wall_time(line.start)
-                lead = flow.lead(index)
-                rows.extend(_Row(line, row - lead, wall) for row in range(skip, behind - top))
-                index, top, skip = index + 1, behind, 0
+            while len(rows) <= skip + port.height and index < len(transcript):  # a row more: others may end the last
+                line, (column, spans) = transcript.line(index), flow.text_rows(index)
+                lead, named = flow.lead(index), not flow.continues(index)
+                _Block(line, self._time(line.start), column, spans, lead, named).append_to(rows)
+                index += 1
         for unfinished in self._unfinished:
-            shown = range(skip, unfinished.height)
-            rows.extend(_Row(unfinished, row - unfinished.lead, unfinished.wall) for row in shown)
-            skip = max(0, skip - unfinished.height)
-        self._rows = rows[: port.shown]
+            unfinished.append_to(rows)
+        self._rows = rows[skip : skip + port.shown]
 
     def strip(self, y: int, look_of: Callable[[int], Look], pill: str) -> Strip:
         """A row of the screen, the same object as long as it shows the same.
@@ -113,15 +130,10 @@ class Rows:
             pill: a label at the end of the last row, which then shows no text; empty for none.
         """
         painter = self.painter
-        if y >= len(self._rows) or self._rows[y].row < 0:
-            strip = painter.blank()
-        else:
-            row = self._rows[y]
-            match row.what:
-                case Line() as line:
-                    strip = painter.line(line, look_of(line.id), row.wall)[row.row]
-                case _Unfinished(partial, speaker, voice):
-                    strip = painter.partial(partial, speaker, row.wall, voice)[row.row]
+        row = self._rows[y] if y < len(self._rows) else _Row()
+        whats = [part.what for part in row.parts]
+        looks = tuple(look_of(what.id) if isinstance(what, Line) else Look(voice=what.number) for what in whats)
+        strip = painter.row(row.parts, looks, row.time) if row.parts else painter.blank()
         return painter.labelled(painter.blank(), pill) if pill and y == self.port.height - 1 else strip
 
     def newest(self) -> int | None:
@@ -144,16 +156,20 @@ class Rows:
             self.painter.use(page)
             self.port.flow.resize(page.text)
 
-    def _unfinished_of(self, track: int, partial: PartialText, *, first: bool) -> _Unfinished:
+    def _unfinished_of(self, track: int, partial: PartialText, *, first: bool) -> _Block:
         """A track's partial; the first one may go on with the paragraph of the last line."""
-        line, wall = self._last_of(track), self._wall_time(partial.start)
-        speaker = line.voice if line is not None else self._transcript.track_names.get(track)
-        voice = self._transcript.voices.place(track, line.speaker if line is not None else None)
+        line, flow, width = self._last_of(track), self.port.flow, self.painter.page.text
+        voice = line.voice if line is not None else self._transcript.track_names.get(track, "")
+        number = self._transcript.voices.place(track, line.speaker if line is not None else None)
+        what = Unfinished(partial, voice, number)
         goes_on = first and self._goes_on(track, partial)
-        speaker = "" if goes_on else speaker
-        lead = int(self.port.flow.paragraphs and not goes_on and not (first and not len(self._transcript)))
-        height = lead + len(self.painter.partial(partial, speaker, wall, voice))
-        return _Unfinished(partial, speaker, voice, wall, lead, height)
+        column = flow.end_cells(flow.lines - 1) + SIGN_CELLS if goes_on else 0
+        spans = wrap(what.text, width, width - column)
+        if column and spans[0][0] == spans[0][1]:
+            column = 0
+            del spans[0]
+        lead = int(flow.paragraphs and not goes_on and not (first and not len(self._transcript)))
+        return _Block(what, self._time(partial.start), column, spans, lead, not goes_on)
 
     def _goes_on(self, track: int, partial: PartialText) -> bool:
         """Whether unfinished text goes on with the paragraph of the last line, as far as its speaker is known."""
@@ -171,7 +187,7 @@ class Rows:
         lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - LOOK_BACK), -1))
         return next((line for line in lines if line.track == track and line.kind == SPEECH), None)
 
-    def _wall_time(self, start: int) -> str | None:
-        """What is shown in place of a tape time."""
+    def _time(self, start: int) -> str:
+        """A session time as it is shown: by the wall clock where that is wanted and known."""
         utc_s = self.wall(start) if self.wall is not None else None
-        return None if utc_s is None else wall_clock(utc_s)
+        return clock(start) if utc_s is None else wall_clock(utc_s)

@@ -1,6 +1,8 @@
 """What is selected in a transcript: Textual's selection, whose offsets carry line ids, as places in the text."""
 
 import re
+from collections.abc import Callable
+from itertools import chain
 from typing import Final
 
 from textual.geometry import Offset
@@ -20,8 +22,14 @@ _Point = tuple[int, int]
 """A place in the text: index of the line, character."""
 
 
-def selected_text(transcript: Transcript, selection: Selection) -> str | None:
-    """The selected text, a line each; what is seen is what is copied. None when one of its ends is gone."""
+def selected_text(transcript: Transcript, selection: Selection, continues: Callable[[int], bool]) -> str | None:
+    """The selected text, a row for each line; what is seen is what is copied. None when one of its ends is gone.
+
+    Args:
+        transcript: where it is selected.
+        selection: its ends.
+        continues: whether the line at a place follows the one before in its row.
+    """
     points = _points(transcript, selection)
     if points is None:
         return None
@@ -29,7 +37,8 @@ def selected_text(transcript: Transcript, selection: Selection) -> str | None:
     texts = [visible(transcript.text(index)) for index in range(first, last + 1)]
     texts[-1] = texts[-1][: max(0, right)]
     texts[0] = texts[0][max(0, left) :]
-    return "\n".join(texts)
+    before = ["", *(" " if continues(index) else "\n" for index in range(first + 1, last + 1))]
+    return "".join(chain.from_iterable(zip(before, texts, strict=True)))
 
 
 def word_at(text: str, place: int) -> Span | None:

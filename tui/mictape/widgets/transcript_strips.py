@@ -3,7 +3,7 @@
 Text goes into segments as it is, so nothing in it is ever read as markup.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -18,15 +18,12 @@ from textual.strip import Strip
 from mictape.plain_text import visible
 from mictape.transcript.layout import shown_text
 from mictape.transcript.line import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
+from mictape.transcript.paragraphs import SIGN_CELLS
 from mictape.transcript.query import Matcher
-from mictape.transcript.wrapping import wrap
 from mictape.units import Span, clock
 
-MARK_CELLS: Final = 2
-"""The mark's cell and the cursor's."""
-
 _KEPT: Final = 1024
-"""Lines whose strips are kept; a screen shows a hundred at most."""
+"""Rows whose strips are kept; a screen shows a hundred at most."""
 
 _SPEAKER_CELLS: Final = 12
 """More of a name is cut off."""
@@ -101,7 +98,7 @@ class Page:
     @property
     def gutter(self) -> int:
         """Cells before the text."""
-        return MARK_CELLS + (self.time + 2 if self.time else 0) + (self.speaker + 2 if self.speaker else 0)
+        return SIGN_CELLS + (self.time + 2 if self.time else 0) + (self.speaker + 2 if self.speaker else 0)
 
     @property
     def text(self) -> int:
@@ -127,8 +124,6 @@ class Look:
     """The words of its text that the engine was unsure of."""
     voice: int = 0
     """Which voice's it is, from 0."""
-    continues: bool = False
-    """Whether it goes on with a paragraph, at whose beginning its speaker is named."""
 
     def inked(self, line: Line, inks: Inks) -> list[tuple[Span, Style]]:
         """The characters that are drawn in styles of their own, besides that of all text; these may overlap."""
@@ -142,7 +137,35 @@ class Look:
         return inked
 
 
-PLAIN: Final = Look()
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The unfinished text of a track."""
+
+    partial: PartialText
+    voice: str
+    """Whose it is, as far as that is known; else empty."""
+    number: int
+    """The number of the voice."""
+
+    @property
+    def text(self) -> str:
+        """What is shown: an ellipsis stands where it goes on."""
+        return visible(self.partial.text) + _UNFINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a line, or of unfinished text, stands in a row."""
+
+    what: Line | Unfinished
+    span: Span
+    """The characters of its shown text."""
+    begins: bool
+    """Whether its text begins here."""
+    ends: bool
+    """Whether its text ends here."""
+    named: bool
+    """Whether its voice is named before it: where a paragraph begins."""
 
 
 def wall_clock(utc_s: float) -> str:
@@ -158,7 +181,7 @@ class Painter:
         self._mix = mix
         """Gives the styles as they are now; called once for each change of style."""
         self._inks: Inks | None = None
-        self._kept: LRUCache[object, list[Strip]] = LRUCache(_KEPT)
+        self._kept: LRUCache[object, Strip] = LRUCache(_KEPT)
         self._labelled: tuple[Strip, str, Strip] | None = None
 
     @property
@@ -178,27 +201,18 @@ class Painter:
         self._inks = self._labelled = None
         self._kept.clear()
 
-    def line(self, line: Line, look: Look, wall: str | None = None) -> list[Strip]:
-        """See `line_strips`."""
-        key = (line, look, wall)
-        if (strips := self._kept.get(key)) is None:
-            strips = self._kept[key] = line_strips(line, self.page, self.inks, look, wall)
-        return strips
-
-    def partial(
-        self, partial: PartialText, speaker: str | None, wall: str | None = None, voice: int = 0
-    ) -> list[Strip]:
-        """See `partial_strips`."""
-        key = (partial, speaker, wall, voice)
-        if (strips := self._kept.get(key)) is None:
-            strips = self._kept[key] = partial_strips(partial, speaker, self.page, self.inks, wall, voice=voice)
-        return strips
+    def row(self, parts: tuple[Part, ...], looks: tuple[Look, ...], time: str) -> Strip:
+        """See `row_strip`."""
+        key = (parts, looks, time)
+        if (strip := self._kept.get(key)) is None:
+            strip = self._kept[key] = row_strip(parts, looks, time, self.page, self.inks)
+        return strip
 
     def blank(self) -> Strip:
         """A row without text."""
-        if (strips := self._kept.get("")) is None:
-            strips = self._kept[""] = [Strip.blank(self.page.width, self.inks.text)]
-        return strips[0]
+        if (strip := self._kept.get("")) is None:
+            strip = self._kept[""] = Strip.blank(self.page.width, self.inks.text)
+        return strip
 
     def labelled(self, strip: Strip, label: str) -> Strip:
         """The strip with a small label over its right end; left as it is where there is no room."""
@@ -210,72 +224,75 @@ class Painter:
         return known[2]
 
 
-def line_strips(line: Line, page: Page, inks: Inks, look: Look = PLAIN, wall: str | None = None) -> list[Strip]:
-    """The rows of a line.
+def row_strip(parts: Sequence[Part], looks: Sequence[Look], time: str, page: Page, inks: Inks) -> Strip:
+    """A row: a gutter, and the parts of one line or of several that follow each other.
 
     Args:
-        line: what it says.
+        parts: what stands in it, from left to right.
+        looks: what is special about each of them.
+        time: when the first line begins that begins in this row; empty where none does.
         page: the room there is.
         inks: the styles.
-        look: what is special about it now.
-        wall: the wall-clock time that stands in place of tape time.
 
     Returns:
-        As many strips as the layout says it has rows. Text and gutter carry the offsets of Textual's
-        selection: x is the character, y the line's id, so that a selection stays with its words.
+        A strip of the page's width. Text and gutter carry the offsets of Textual's selection: x is the character, y the
+        line's id, so that a selection stays with its words.
     """
-    text = visible(shown_text(line.text, line.mark))
-    ink = {SPEECH: inks.text, NOTE: inks.text + inks.note}.get(line.kind, inks.gap)
-    back = inks.cursor.background_style if look.cursor else Style.null()
-    rows = wrap(text, page.text)
-    plain = ink + back
-    inked = look.inked(line, inks)
-    strips: list[Strip] = []
-    for number, (start, end) in enumerate(rows):
-        gutter = _gutter(line, page, inks, look, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
+    row = Strip([])
+    fill = inks.text
+    for part, look in zip(parts, looks, strict=True):
+        what, (start, end) = part.what, part.span
+        text, ink, inked = _text(what, look, inks)
+        back = inks.cursor.background_style if look.cursor else Style.null()
+        before = [_signs(part, look, inks)] if row.cell_length else _gutter(part, look, time, page, inks)
         body = [
-            Segment(text[left:right], plain if over is None else plain + over)
+            Segment(text[left:right], ink + back + over if over is not None else ink + back)
             for left, right, over in _cut(start, end, inked)
         ]
-        strip = Strip([Segment(part, (style or ink) + back) for part, style, _ in gutter] + body)
-        strip = strip.apply_offsets(start - sum(len(part.text) for part in gutter), line.id)
-        if number == len(rows) - 1 and line.kind in _FILLER:
-            strip = Strip.join([strip, _fill(page.width - strip.cell_length, _FILLER[line.kind], ink + back)])
-        strips.append(strip.adjust_cell_length(page.width, inks.text + back))
-    return strips
+        strip = Strip([Segment(seen, (style or ink) + back) for seen, style, _ in before] + body)
+        if isinstance(what, Line):
+            strip = strip.apply_offsets(start - sum(len(segment.text) for segment in before), what.id)
+            if part.ends and what.kind in _FILLER:
+                strip = Strip.join([strip, _fill(page.width - strip.cell_length, _FILLER[what.kind], ink + back)])
+        row, fill = Strip.join([row, strip]), inks.text + back
+    return row.adjust_cell_length(page.width, fill)
 
 
-def partial_strips(
-    partial: PartialText, speaker: str | None, page: Page, inks: Inks, wall: str | None = None, *, voice: int = 0
-) -> list[Strip]:
-    """The rows of unfinished text: settled words plain, the others dim, an ellipsis where it goes on.
-
-    With `wall` that stands in place of tape time; `voice` is the number of the voice.
-    """
-    look = Look(voice=voice)
-    text = visible(partial.text) + _UNFINISHED
-    line = Line(0, 0, partial.start, partial.start, "", SPEECH, speaker)
-    strips: list[Strip] = []
-    for number, (start, end) in enumerate(wrap(text, page.text)):
-        gutter = _gutter(line, page, inks, look, wall) if number == 0 else [Segment(" " * page.gutter, inks.text)]
-        body = [
-            Segment(text[left:right], over or inks.partial)
-            for left, right, over in _cut(start, end, [((0, partial.stable), inks.stable)])
-        ]
-        strips.append(Strip(gutter + body).adjust_cell_length(page.width, inks.text))
-    return strips
+def _text(what: Line | Unfinished, look: Look, inks: Inks) -> tuple[str, Style, list[tuple[Span, Style]]]:
+    """The text that is shown, its style, and the characters that are drawn in styles of their own."""
+    if isinstance(what, Unfinished):
+        settled = what.partial.stable
+        return what.text, inks.text, [((0, settled), inks.stable), ((settled, len(what.text)), inks.partial)]
+    ink = {SPEECH: inks.text, NOTE: inks.text + inks.note}.get(what.kind, inks.gap)
+    return visible(shown_text(what.text, what.mark)), ink, look.inked(what, inks)
 
 
-def _gutter(line: Line, page: Page, inks: Inks, look: Look, wall: str | None) -> list[Segment]:
-    mark = _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
-    parts = [Segment(mark + (_PLAYING if look.playing else _CURSOR if look.cursor else " "), inks.mark)]
+def _signs(part: Part, look: Look, inks: Inks) -> Segment:
+    """The mark's cell and the cursor's, where a line begins."""
+    line = part.what if part.begins and isinstance(part.what, Line) else None
+    mark = " " if line is None else _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
+    here = " " if line is None else _PLAYING if look.playing else _CURSOR if look.cursor else " "
+    return Segment(mark + here, inks.mark)
+
+
+def _gutter(part: Part, look: Look, time: str, page: Page, inks: Inks) -> list[Segment]:
+    """What is before the text of a row, by the part that it begins with."""
+    if not (part.begins or time):
+        return [Segment(" " * page.gutter, inks.text)]
+    parts = [_signs(part, look, inks)]
     if page.time:
-        parts.append(Segment((wall or clock(line.start)).rjust(page.time) + "  ", inks.time))
+        parts.append(Segment(time.rjust(page.time) + "  ", inks.time))
     if page.speaker:
-        # Nobody says a note, and what changed may concern all tracks.
-        voice = "" if line.kind in (NOTE, DIVIDER) or look.continues else visible(line.voice)
+        voice = visible(_voice(part.what)) if part.named else ""
         parts.append(Segment(set_cell_size(voice, page.speaker) + "  ", inks.voices[look.voice % len(inks.voices)]))
     return parts
+
+
+def _voice(what: Line | Unfinished) -> str:
+    """Whose voice it is; nobody says a note, and what changed may concern all tracks."""
+    if isinstance(what, Unfinished):
+        return what.voice
+    return "" if what.kind in (NOTE, DIVIDER) else what.voice
 
 
 def _cut(start: int, end: int, inked: list[tuple[Span, Style]]) -> list[tuple[int, int, Style | None]]:

@@ -163,7 +163,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         return self._port.flow.paragraphs
 
     def show_paragraphs(self, on: bool) -> None:
-        """Show lines of one voice as paragraphs: its name once, and a blank row before the next; or line by line."""
+        """Show the lines of one voice as running text, with its name once and blank rows between; or line by line."""
         self._take_changes()
         self._port.flow.paragraphs = on
         self._take_changes()
@@ -298,8 +298,8 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         return self._rows.strip(y, self._look, self._pill)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text, a line each; what is seen is what is copied."""
-        text = selected_text(self._transcript, selection)
+        """The selected text, a row for each line or paragraph; what is seen is what is copied."""
+        text = selected_text(self._transcript, selection, self._port.flow.continues)
         return None if text is None else (text, "\n")
 
     def selection_updated(self, selection: Selection | None) -> None:
@@ -398,8 +398,8 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     def _show_line(self, index: int) -> None:
         """Have a line on the screen with as little scrolling as possible, and stay there."""
-        flow, port = self._port.flow, self._port
-        first, behind = flow.top_of(index), flow.top_of(index + 1)
+        port = self._port
+        first, behind = port.flow.extent(index)
         port.stay(min(first, max(port.top, behind - max(1, port.height - 1))))
         self._place()
 
@@ -465,9 +465,8 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         transcript = self._transcript
         line = transcript.line_of(id) if id in transcript else None
         voice = transcript.voices.place(line.track, line.speaker) if line is not None else 0
-        continues = line is not None and self.paragraphs and self._port.flow.continues(transcript.index_of(id))
         current = id == self.walk.current
-        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, current, unsure, voice, continues)
+        return Look(id == self._cursor, id == self._playing, span, self.walk.matcher, current, unsure, voice)
 
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""

@@ -11,7 +11,7 @@ from textual.selection import Selection
 from mictape.clipboard import copy
 from mictape.screens.main.page import Commands, Page
 from mictape.units import clock
-from mictape.widgets.transcript_selection import selected_ids, selected_text
+from mictape.widgets.transcript_selection import selected_ids
 
 
 class Selecting:
@@ -60,7 +60,8 @@ class Selecting:
     def copy(self) -> None:
         """Copy what is selected, or the line under the cursor."""
         selection = self._page.selections.get(self._page.view)
-        text = None if selection is None else selected_text(self._page.transcript, selection)
+        selected = None if selection is None else self._page.view.get_selection(selection)
+        text = None if selected is None else selected[0]
         if text is None and self._page.line is not None:
             text = self._page.line.text
         self._copy(text)

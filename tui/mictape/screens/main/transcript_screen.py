@@ -61,14 +61,14 @@ class TranscriptScreen(SurvivesErrors, Page):
         self._messages_row = 0
         """The row of the screen on which messages begin."""
         self._navigation = Navigation(self)
-        self._selecting = Selecting(self)
-        self._editing = Editing(self, self._selecting)
+        self._selection = Selecting(self)
+        self._editing = Editing(self, self._selection)
         self._playing = Playing(self)
-        self._exporting = Exporting(self, self._selecting, proposal or Proposal())
+        self._exporting = Exporting(self, self._selection, proposal or Proposal())
         self._searching = Searching(self)
         self.commands: Commands = {
             **self._navigation.commands,
-            **self._selecting.commands,
+            **self._selection.commands,
             **self._editing.commands,
             **self._playing.commands,
             **self._exporting.commands,
@@ -136,11 +136,11 @@ class TranscriptScreen(SurvivesErrors, Page):
     @property
     def selected(self) -> Sequence[int]:
         """The ids of the lines in which something is selected, in the order of the recording."""
-        return self._selecting.selected
+        return self._selection.selected
 
     def action_copy_text(self) -> None:
         """Textual's own way to copy what is selected, from the palette and Ctrl-C."""
-        self._selecting.copy()
+        self._selection.copy()
 
     def show_text(self, status: Status) -> None:
         """Show what is true now; what has not changed is not drawn again."""
