@@ -13,13 +13,15 @@ async def test_words_that_were_dragged_over_are_copied(home: Path, monkeypatch: 
     monkeypatch.setattr("os.environ", {"PATH": "/nonexistent", "MICTAPE_HOME": str(home)})
     async with handled(home) as (app, pilot):
         view = app._main.view
-        await pilot.mouse_down(view, offset=(13, 0))
-        await pilot.hover(view, offset=(12, 2))
-        await pilot.mouse_up(view, offset=(12, 2))
-        await pilot.pause()
-        selected = app.screen.get_selected_text()
-        assert selected is not None
-        assert "\n" in selected
+
+        async def dragged() -> bool:  # again, when what is above the text has grown meanwhile
+            await pilot.mouse_down(view, offset=(13, 0))
+            await pilot.hover(view, offset=(12, 2))
+            await pilot.mouse_up(view, offset=(12, 2))
+            await pilot.pause()
+            return "\n" in (app.screen.get_selected_text() or "")
+
+        await until_async(dragged)
         await pilot.press(key)
         await until_async(lambda: app.clipboard)
-        assert app.clipboard == selected
+        assert app.clipboard == app.screen.get_selected_text()
