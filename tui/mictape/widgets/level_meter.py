@@ -11,7 +11,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.events import Resize
-from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
@@ -20,6 +19,7 @@ from mictape.audio.ballistics import HISTORY_STEPS, Reading
 from mictape.audio.messages import GRID_MS
 from mictape.plain_text import visible
 from mictape.units import RATE
+from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_of, zones
 from mictape.widgets.survives import SurvivesErrors
 
@@ -223,7 +223,7 @@ class LevelMeter(SurvivesErrors, Widget):
         if look != self._look:
             self._look = look
             self._rows.pop(0, None)
-            self.refresh(Region(0, 0, self.content_size.width, 1))
+            draw_rows(self, [0])
 
     def _show_past(self, history: History, position: int) -> None:
         """Work out what the history's cells show, once for each of them; draw its row again if that has changed."""
@@ -240,7 +240,7 @@ class LevelMeter(SurvivesErrors, Widget):
         if past != self._past:
             self._past = past
             self._rows.pop(_HISTORY_ROW, None)
-            self.refresh(Region(0, _HISTORY_ROW, self.content_size.width, 1))
+            draw_rows(self, [_HISTORY_ROW])
 
     @property
     def _bar_width(self) -> int:

@@ -16,6 +16,7 @@ from mictape.commands import explained
 from mictape.failure import Advice
 from mictape.session.state import State, Status
 from mictape.units import RATE, clock
+from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.survives import SurvivesErrors
 
 LAMPS: Final = {
@@ -136,7 +137,10 @@ class StatusLine(SurvivesErrors, Widget):
             return
         grows = self._shown is None or self._shown.hint != shown.hint
         self._shown = shown
-        self.refresh(layout=grows)
+        if grows:
+            self.refresh(layout=True)
+        else:
+            draw_rows(self, [0])
 
     def on_resize(self, event: Resize) -> None:
         """Another width sheds other detail and wraps the hint elsewhere."""

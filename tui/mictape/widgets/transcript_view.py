@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -15,6 +15,7 @@ from mictape.themes import VOICES
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
+from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.survives import SurvivesErrors
 from mictape.widgets.transcript_low_confidence import Ask, UnsureWords
 from mictape.widgets.transcript_rows import Rows
@@ -442,8 +443,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             self.refresh()
         else:
             both = zip(self._drawn, strips, strict=True)
-            for y in [y for y, (old, new) in enumerate(both) if old is not new]:
-                self.refresh(Region(0, y, self._rows.size.width, 1))
+            draw_rows(self, [y for y, (old, new) in enumerate(both) if old is not new])
         self._drawn = strips
 
     def _search_on(self) -> None:

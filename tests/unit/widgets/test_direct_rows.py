@@ -1,0 +1,123 @@
+"""Rows that are drawn past Textual: the terminal shows what Textual would have drawn, and nothing is drawn over."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static
+
+from mictape.widgets.direct_rows import draw_rows
+from support.drawn_app import COLUMNS, ROWS, DrawnApp
+from support.waiting import until_async
+
+
+class Counter(Widget):
+    """Three rows that show a number."""
+
+    DEFAULT_CSS = "Counter { height: 3; padding: 0 2; color: $primary; background: $surface; }"
+
+    number = 0
+
+    def render_line(self, y: int) -> Strip:
+        return Strip.blank(0).adjust_cell_length(0) if y > 2 else _row(f"row {y} number {self.number}", self)
+
+    def count(self, *rows: int) -> None:
+        self.number += 1
+        draw_rows(self, rows)
+
+
+def _row(text: str, widget: Widget) -> Strip:
+    return Strip([Segment(text, widget.rich_style)]).adjust_cell_length(widget.content_size.width, widget.rich_style)
+
+
+class Dialog(ModalScreen[None]):
+    """Covers the middle of what is below it."""
+
+    CSS = "Dialog { align: center top; } Dialog Static { width: 30; height: 3; background: $primary; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("the dialog")
+
+
+@asynccontextmanager
+async def running(app: DrawnApp) -> AsyncGenerator[None]:
+    """The app, drawn, until the block ends."""
+    run = asyncio.create_task(app.run_async(size=(COLUMNS, ROWS)))
+    try:
+        await until_async(lambda: "number 0" in app.terminal.display[0], what="the first frame")
+        yield
+    finally:
+        app.exit()
+        await run
+
+
+async def drawn_by_textual(app: DrawnApp) -> list[list[object]]:
+    """The cells after Textual has drawn everything again."""
+    before = app.updates
+    app.refresh(layout=True)
+    await until_async(lambda: app.updates > before, what="Textual's frame")
+    return [list(row) for row in app.cells]
+
+
+async def test_a_row_is_on_the_terminal_at_once_and_as_textual_draws_it() -> None:
+    counter = Counter()
+    app = DrawnApp(counter, Static("below"))
+    async with running(app):
+        updates = app.updates
+        counter.count(0, 2)
+        shown = app.terminal.display[:4]
+        assert [row.split() for row in shown] == [
+            ["row", "0", "number", "1"],
+            ["row", "1", "number", "0"],  # it was not asked for
+            ["row", "2", "number", "1"],
+            ["below"],
+        ]
+        assert app.updates == updates
+        cells = app.cells
+        counter.number = 0
+        counter.count(1)
+        assert app.cells[0] == cells[0]
+        mine = app.cells
+        assert await drawn_by_textual(app) == mine
+
+
+async def test_a_dialog_is_not_drawn_over() -> None:
+    counter = Counter()
+    app = DrawnApp(counter)
+    async with running(app):
+        app.call_later(app.push_screen, Dialog())
+        await until_async(lambda: "the dialog" in app.terminal.display[0], what="the dialog")
+        counter.count(0)
+        await until_async(lambda: "number 1" in app.terminal.display[0], what="the row below the dialog")
+        assert "the dialog" in app.terminal.display[0]
+
+
+async def test_what_lies_in_front_is_not_drawn_over() -> None:
+    counter, front = Counter(), Static("in front")
+    front.styles.layer, front.styles.offset, front.styles.width = "_toastrack", (30, 1), 10
+    app = DrawnApp(counter, front)
+    async with running(app):
+        await until_async(lambda: "in front" in "".join(app.terminal.display), what="the widget in front")
+        row = next(y for y, text in enumerate(app.terminal.display) if "in front" in text)
+        counter.count(row)
+        await until_async(lambda: "number 1" in app.terminal.display[row], what="the row behind it")
+        assert "in front" in app.terminal.display[row]
+
+
+@pytest.mark.parametrize("rows", [(), (0, 1, 2)])
+async def test_a_widget_that_is_not_on_the_screen_is_left_to_textual(rows: tuple[int, ...]) -> None:
+    counter = Counter()
+    app = DrawnApp(counter)
+    async with running(app):
+        counter.display = False
+        await until_async(lambda: "number" not in app.terminal.display[0], what="the widget's end")
+        counter.count(*rows)
+        assert "number" not in "".join(app.terminal.display)
+        counter.display = True
+        await until_async(lambda: "number 1" in app.terminal.display[0], what="the widget")
