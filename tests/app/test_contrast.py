@@ -104,11 +104,11 @@ async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(t
         async def ask(lines: object) -> dict[int, tuple[tuple[int, int], ...]]:
             return unsure
 
-        view.tell_unsure(ask)
+        view.mark_unsure(ask)
         view.search(Matcher(parse("found")))
         for id in transcript.ids():
             view.go_to(id)
-            view.tell_playing(id)
+            view.show_playing(id)
             main.selections = {view: selection_of(id, (0, 7))}
             view.pull()
             await pilot.pause()

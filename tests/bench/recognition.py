@@ -119,7 +119,7 @@ def driven(
     clock_s = busy_s = begun_s = 0.0
 
     def report(message: ipc.Report) -> None:
-        if isinstance(message, ipc.Turn):
+        if isinstance(message, ipc.TurnReport):
             heard.append((clock_s + time.process_time() - begun_s, event_of(message)))
 
     # Partials are spaced by the same clock: on a busy machine they would get rarer by that of the wall.

@@ -60,7 +60,7 @@ class ParrotConnection(SocketConnection):
         """What makes the service say the rest."""
         return ("end",)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """A partial, or a final, which answers for the sound before its end."""
         match self._read(message, _MESSAGE.decode):
             case _Message(partial=str(text)):

@@ -23,9 +23,9 @@ class Heard:
     reports: list[ipc.Report]
 
     @property
-    def turns(self) -> list[ipc.Turn]:
+    def turns(self) -> list[ipc.TurnReport]:
         """The lines as they stand in the end."""
-        final = [said for said in self.reports if isinstance(said, ipc.Turn) and said.final]
+        final = [said for said in self.reports if isinstance(said, ipc.TurnReport) and said.final]
         return list({turn.turn: turn for turn in final}.values())
 
     @property
@@ -33,7 +33,7 @@ class Heard:
         return " ".join(turn.text for turn in self.turns)
 
 
-def times(turn: ipc.Turn) -> list[tuple[int, int]]:
+def times(turn: ipc.TurnReport) -> list[tuple[int, int]]:
     """Where each word of a line begins and ends; the embedded engine knows it of all of them, or guesses."""
     found = [(word.start, word.end) for word in turn.words if word.start is not None and word.end is not None]
     assert len(found) == len(turn.words)

@@ -247,7 +247,7 @@ async def test_lines_have_the_time_of_the_wall_where_it_is_known() -> None:
     began = datetime(2026, 3, 1, 14, 4, 59)  # local, as the gutter shows it
     async with shown(transcript) as (view, pilot):
         on_tape = screen(view)
-        view.tell_time(lambda at: began.timestamp() + at / SECOND if at else None)
+        view.show_wall_clock(lambda at: began.timestamp() + at / SECOND if at else None)
         await pilot.pause()
         assert view.on_wall
         assert screen(view)[:4] == [
@@ -256,7 +256,7 @@ async def test_lines_have_the_time_of_the_wall_where_it_is_known() -> None:
             " ▸@14:05:01  line 2",
             "  @14:05:02  and…",
         ]
-        view.tell_time(None)
+        view.show_wall_clock(None)
         await pilot.pause()
         assert not view.on_wall
         assert screen(view) == on_tape

@@ -90,7 +90,7 @@ async def test_only_lines_on_the_screen_are_asked_about_and_each_once() -> None:
     transcript, library = Transcript(), Library(line97=(0, 4), line0=(5, 6))
     fill(transcript, 100)
     async with shown(transcript) as (view, pilot):
-        view.tell_unsure(library)
+        view.mark_unsure(library)
         await pilot.pause()
         assert library.asked == [list(range(76, 100))]
         assert marked(view, 21) == ["line"]
@@ -111,7 +111,7 @@ async def test_a_line_that_changes_is_asked_about_anew_and_an_edited_one_has_non
     transcript.add(0, 9 * SECOND, 9 * SECOND, "a note", kind=NOTE)
     async with shown(transcript) as (view, pilot):
         library.answers.clear()
-        view.tell_unsure(library)
+        view.mark_unsure(library)
         await until_async(lambda: library.asked == [[0, 1]])
         transcript.revise(0, "the line")
         view.pull()
@@ -135,7 +135,7 @@ async def test_unsure_words_are_told_from_hits_and_selection_without_colour() ->
     transcript.add(0, 0, SECOND, "teapot kettle teapot tea")
     transcript.add(0, SECOND, SECOND, "teapot")
     async with shown(transcript) as (view, _):
-        view.tell_unsure(library)
+        view.mark_unsure(library)
         view.search(Matcher(Query("teapot")))
         view.move_to_hit(-1)
         await until_async(lambda: view.walk.current == 1)
@@ -156,7 +156,7 @@ async def test_a_library_that_cannot_be_read_marks_nothing() -> None:
     transcript = Transcript()
     fill(transcript, 2)
     async with shown(transcript) as (view, pilot):
-        view.tell_unsure(broken)
+        view.mark_unsure(broken)
         await pilot.pause()
         assert marked(view, 0) == []
         assert not view._unsure.missing([0, 1]), "it is not asked again and again"

@@ -98,13 +98,13 @@ class SignalWatch:
         self._unclipped_ms = 0 if cell.clips else self._unclipped_ms + cell_ms
         if speech:
             self._speechless_ms = 0
-            self._hear(cell.square, cell_ms)
+            self._take_speech(cell.square, cell_ms)
         elif speech is not None:
             signal = _level_db(cell.square) > SIGNAL_DB
             moved_ms = self._speechless_ms + (cell_ms if signal else -cell_ms)
             self._speechless_ms = min(max(moved_ms, 0), NO_SPEECH_MS + LINGER_MS)
 
-    def _hear(self, square: float, cell_ms: int) -> None:
+    def _take_speech(self, square: float, cell_ms: int) -> None:
         """Take a cell of speech into its level."""
         self._speech_ms += cell_ms
         constant_ms = min(self._speech_ms, SPEECH_TIME_MS)  # at first it is the plain mean

@@ -170,7 +170,7 @@ class ElevenLabsConnection(SocketConnection):
         del terms
         return ()
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         said = self._read(message, _MESSAGE.decode)
         match said:

@@ -188,7 +188,7 @@ class MistralConnection(SocketConnection):
         """What makes the service say the rest."""
         return (END,)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         match self._read(message, _EVENT.decode):
             case Created() | Updated():

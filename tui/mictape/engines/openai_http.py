@@ -131,7 +131,7 @@ class HttpConnection:
         self._finishing = False
         self._bounds = Bounds(service.name)
         self._lost: Lost | None = None
-        self._tell_left_out()
+        self._report_left_out()
         self._asking = asyncio.create_task(self._ask())
 
     async def send(self, pcm: bytes) -> None:
@@ -154,7 +154,7 @@ class HttpConnection:
         """The next utterance is asked for with other key terms."""
         if changes.key_terms is not None:
             self._terms = self._terms.with_others(changes.key_terms)
-            self._tell_left_out()
+            self._report_left_out()
 
     async def keep_alive(self) -> None:
         """A request has nothing to keep alive."""
@@ -185,7 +185,7 @@ class HttpConnection:
         if self._lost is not None:
             raise self._lost
 
-    def _tell_left_out(self) -> None:
+    def _report_left_out(self) -> None:
         if self._terms.left_out:
             self._events.put_nowait(Notice(self._terms.left_out))
 

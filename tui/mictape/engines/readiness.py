@@ -118,14 +118,14 @@ async def tried(engine: Engine) -> Lost | None:
     try:
         async with asyncio.timeout(TRIAL_S):
             connection = await engine.connect(Request())
-            hearing = asyncio.create_task(_hear_out(connection))
+            draining = asyncio.create_task(_drain(connection))
             try:
                 await asyncio.sleep(0)  # so that what is said before a close is read before the close is found
                 await connection.finish()
-                await hearing
+                await draining
             finally:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
+                draining.cancel()
+                await asyncio.gather(draining, return_exceptions=True)
                 await connection.close()
     except Lost as lost:
         return lost
@@ -136,7 +136,7 @@ async def tried(engine: Engine) -> Lost | None:
     return None
 
 
-async def _hear_out(connection: Connection) -> None:
+async def _drain(connection: Connection) -> None:
     async for _ in connection:
         pass
 

@@ -133,7 +133,7 @@ class OnlineConnection(SocketConnection):
         """What makes the server say the rest."""
         return (DONE,)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """What a segment sounds like now."""
         if message == ALL_SAID:
             self._on_all_said()
@@ -269,11 +269,11 @@ class OfflineConnection(SocketConnection):
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """What is heard. Whoever hears an answer sends what waited for it."""
-        async for heard in super().__aiter__():
-            yield heard
+        async for event in super().__aiter__():
+            yield event
             await self._go_on()
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """The answer to the utterance that was sent last."""
         result = self._read(message, _OFFLINE.decode)
         utterance, self._asked = self._asked, None

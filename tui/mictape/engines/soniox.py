@@ -133,7 +133,7 @@ class SonioxConnection(SocketConnection):
         """What makes the service say the rest."""
         return (FINISH,) if self._sent else (SHORTEST, FINISH)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         reply = self._read(message, _REPLY.decode)
         if reply is None:

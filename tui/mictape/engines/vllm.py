@@ -160,7 +160,7 @@ class VllmConnection(SocketConnection):
         """The same: a server that has nothing open has nothing to say."""
         return self.endpoint_frames()
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error."""
         if not self._opened:
             self._opened = recognise(message, "vllm", self._service)

@@ -139,7 +139,7 @@ class VoskConnection(SocketConnection):
         self._asked.append(_Asked(self._sent, last=True))
         return (EOF,)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """The answer to the oldest frame that has none yet."""
         reply = self._read(message, _REPLY.decode)
         if not self._asked:

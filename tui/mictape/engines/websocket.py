@@ -95,7 +95,7 @@ class SocketConnection(ABC):
         """What carries this block of 16-bit mono PCM."""
 
     @abstractmethod
-    def hear(self, message: Frame) -> Iterable[EngineEvent]:
+    def handle(self, message: Frame) -> Iterable[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error; calls `said_all` when it is the last one."""
 
     @abstractmethod
@@ -158,7 +158,7 @@ class SocketConnection(ABC):
         try:
             async with asyncio.timeout(max(OPEN_S, self._patience_s)):
                 while not self._welcome and (message := await self._receive()) is not None:
-                    self._early += self.hear(message)
+                    self._early += self.handle(message)
                     await asyncio.sleep(0)
         except TimeoutError:
             await self.close()
@@ -224,7 +224,7 @@ class SocketConnection(ABC):
             message = await self._receive()
             if message is None:
                 break
-            for event in self._bounded(self.hear(message)):
+            for event in self._bounded(self.handle(message)):
                 yield event
             self._news.set()
             await asyncio.sleep(0)  # a server that never stops talking leaves others their turn

@@ -154,20 +154,20 @@ class Transcriptions:
 
 async def _follow(session: Session, report: Report) -> None:
     """Follow all tracks of a session to their ends and close it. Raises MictapeError when its engine cannot go on."""
-    telling = asyncio.create_task(_tell(session, report), name="again: events")
+    reporting = asyncio.create_task(_report_troubles(session, report), name="again: events")
     try:
         await asyncio.gather(*(session.follow(track) for track in session.tracks))
         await session.stop()
     finally:
         await session.close()
-        await asyncio.wait([telling])
+        await asyncio.wait([reporting])
     stopped = (track.follower for track in session.tracks if track.follower and track.follower.state == "stopped")
     for follower in stopped:
         if follower.failure is not None:
             raise MictapeError(follower.failure)
 
 
-async def _tell(session: Session, report: Report) -> None:
+async def _report_troubles(session: Session, report: Report) -> None:
     async for event in session.events():
         if isinstance(event, Trouble):
             report(event.failure)

@@ -167,7 +167,7 @@ class DevicePicker(Question[Choice | None]):
         """Show what there is to record now, how loud it is, or why something was refused."""
         match sight:
             case Levels(peaks):
-                self._list.hear(peaks)
+                self._list.show_peaks(peaks)
             case Refused(failure):
                 self._say(str(failure))
             case Listing(devices, None):

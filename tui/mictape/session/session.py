@@ -88,7 +88,7 @@ class Session:
         self._numbers = count(connections)
         """Numbers the connections of the session."""
         self._writes = library.writes(folder.session, self.report)
-        self.writer = TranscriptWriter(self.transcript, self._writes, self.tracks, self._tell)
+        self.writer = TranscriptWriter(self.transcript, self._writes, self.tracks, self._emit)
         """Everything that changes the text."""
         sound = parts.get("sound") or SoundSystem(parts["log"])
         self.sound = SessionSound(
@@ -97,7 +97,7 @@ class Session:
             sound=sound,
             transcript=self.transcript,
             writer=self.writer,
-            report=self._tell,
+            report=self._emit,
         )
         """Everything that records."""
         self.own_playback = OwnPlayback(self.tracks, self.writer)
@@ -235,7 +235,7 @@ class Session:
 
     def report(self, failure: Failure) -> None:
         """Say among the events that something went wrong; the session goes on."""
-        self._tell(Trouble(failure))
+        self._emit(Trouble(failure))
 
     # What the person does.
 
@@ -341,5 +341,5 @@ class Session:
             self._events.put_nowait(None)
             self.folder.release()
 
-    def _tell(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         self._events.put_nowait(event)

@@ -164,7 +164,7 @@ class DeviceList(OptionList):
         elif self._devices:
             self.highlighted = self.get_option_index(next(iter(self._devices)))
 
-    def hear(self, peaks: Mapping[str, float]) -> None:
+    def show_peaks(self, peaks: Mapping[str, float]) -> None:
         """Move the meters by the largest samples since the last call, full scale = 1.0, by device.
 
         The meter of a device that is not among them falls. Only rows whose bar changes are drawn again.

@@ -100,7 +100,7 @@ class SearchBar(SurvivesErrors, Vertical):
         self._input.focus()
         self._input.action_select_all()
         if fresh and self._input.value:
-            self._tell()
+            self._post_typed()
 
     def close(self) -> None:
         """Hide it."""
@@ -119,9 +119,9 @@ class SearchBar(SurvivesErrors, Vertical):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if self.is_open:
-            self._tell()
+            self._post_typed()
 
-    def _tell(self) -> None:
+    def _post_typed(self) -> None:
         self.post_message(self.Typed(self._input.value, self._toggles))
 
     def action_move(self, step: int) -> None:
@@ -151,7 +151,7 @@ class SearchBar(SurvivesErrors, Vertical):
     def _turn(self, **toggles: bool) -> None:
         self._toggles = replace(self._toggles, **toggles)
         self._show_toggles()
-        self._tell()
+        self._post_typed()
 
     def _show_toggles(self) -> None:
         toggles = self._toggles

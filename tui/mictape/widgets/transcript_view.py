@@ -147,7 +147,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """Whether lines have the time of the wall clock beside them, where that is known."""
         return self._rows.wall is not None
 
-    def tell_time(self, wall: Callable[[int], float | None] | None) -> None:
+    def show_wall_clock(self, wall: Callable[[int], float | None] | None) -> None:
         """Have wall-clock times beside the lines.
 
         Args:
@@ -170,7 +170,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._take_changes()
         self._place()
 
-    def tell_unsure(self, ask: Ask) -> None:
+    def mark_unsure(self, ask: Ask) -> None:
         """Have words marked that an engine was unsure of; `ask` is asked about lines when they are shown."""
         self._unsure.ask = ask
         self._place()
@@ -180,7 +180,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """The line that is shown as played."""
         return self._playing
 
-    def tell_playing(self, id: int | None) -> None:
+    def show_playing(self, id: int | None) -> None:
         """Show which line is played; None: none is."""
         self._playing = id
         self._draw()

@@ -65,7 +65,7 @@ def lines(
     found: dict[int, tuple[int, str, int, int]] = {}
 
     def report(message: ipc.Report) -> None:
-        if isinstance(message, ipc.Turn) and message.final:
+        if isinstance(message, ipc.TurnReport) and message.final:
             found[message.turn] = message.turn, message.text, message.start, message.end
 
     driver = SegmentDriver(1, model, voice, report, Options(clock=lambda: 0.0))

@@ -109,8 +109,8 @@ def test_what_is_no_speech_gives_no_text(kind: str, level: int) -> None:
         "hum": np.sign(np.sin(2 * np.pi * 50 * time)),
     }[kind] * 10 ** (level / 20)
     heard = hear(sound.astype(np.float32), partials=True)
-    assert not any(isinstance(said, ipc.Turn) for said in heard.reports)
-    assert ipc.Answered(1, 8 * RATE) in heard.reports
+    assert not any(isinstance(said, ipc.TurnReport) for said in heard.reports)
+    assert ipc.AnsweredReport(1, 8 * RATE) in heard.reports
 
 
 @pytest.mark.parametrize("harm", ["clipped", "dc", "8 kHz"])
@@ -163,10 +163,10 @@ class Hopeful:
 
 def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: bytes) -> None:
     model, voice = models()
-    finals: list[ipc.Turn] = []
+    finals: list[ipc.TurnReport] = []
 
     def report(said: ipc.Report) -> None:
-        if isinstance(said, ipc.Turn) and said.final:
+        if isinstance(said, ipc.TurnReport) and said.final:
             finals.append(said)
 
     driver = SegmentDriver(1, model, voice, report, Options(second_model=Hopeful()))
@@ -181,7 +181,7 @@ def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: byt
 
 def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading: bytes, once: Heard) -> None:
     after = hear(reading, second_pass="after")
-    finals = [said for said in after.reports if isinstance(said, ipc.Turn) and said.final]
+    finals = [said for said in after.reports if isinstance(said, ipc.TurnReport) and said.final]
     assert [said.text for said in finals[: len(once.turns)]] == [turn.text for turn in once.turns]
     assert len(finals) > len(once.turns)
     assert after.text == hear(reading, second_pass="live").text
@@ -223,15 +223,15 @@ def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:
         driver.feed(beckett[at : at + 2 * BLOCK])
         assert decoded == before, "the text of a line that ends is there already"
         driver.update_partial()
-    assert any(isinstance(said, ipc.Turn) and said.final for said in reports)
+    assert any(isinstance(said, ipc.TurnReport) and said.final for said in reports)
 
 
 def test_the_final_of_a_line_that_is_cut_without_a_pause_is_ready_as_well(two_cities: bytes) -> None:
     model, voice = models()
-    finals: list[ipc.Turn] = []
+    finals: list[ipc.TurnReport] = []
 
     def report(said: ipc.Report) -> None:
-        if isinstance(said, ipc.Turn) and said.final:
+        if isinstance(said, ipc.TurnReport) and said.final:
             finals.append(said)
 
     driver = SegmentDriver(1, model, voice, report, Options(second_pass="off", clock=lambda: 0.0))

@@ -31,7 +31,7 @@ class Said:
     """A line, or what it sounds like so far, and how it stood then."""
 
     at_s: float
-    turn: ipc.Turn
+    turn: ipc.TurnReport
     state: State
     """What the state line says at that moment."""
 
@@ -117,9 +117,9 @@ class SlowMachine:
 
     def _note(self, report: ipc.Report) -> None:
         match report:
-            case ipc.Received(stream, until):
+            case ipc.ReceivedReport(stream, until):
                 self.received[stream] = until
-            case ipc.Turn():
+            case ipc.TurnReport():
                 state = state_of(Situation("open", "answering", behind_s=self.behind_s))
                 self.said.append(Said(self.now_s, report, state))
             case _:

@@ -91,7 +91,7 @@ def reports(
 
 
 def final_texts(heard: list[ipc.Report]) -> list[str]:
-    return [report.text for report in heard if isinstance(report, ipc.Turn) and report.final]
+    return [report.text for report in heard if isinstance(report, ipc.TurnReport) and report.final]
 
 
 def test_without_a_second_model_there_is_no_second_pass(file: Path, speech: Speech) -> None:
@@ -112,7 +112,7 @@ def test_no_word_is_in_two_lines_where_a_long_line_is_cut(file: Path, fluent: by
     # The same second again and again has no pause in it.
     second = fluent[2 * 4 * RATE : 2 * 5 * RATE]
     heard = reports(StreamingCpp(file, "de"), second * 40)
-    turns = [report for report in heard if isinstance(report, ipc.Turn) and report.final]
+    turns = [report for report in heard if isinstance(report, ipc.TurnReport) and report.final]
     assert len(turns) >= 2
     for before, after in pairwise(turns):
         assert before.end <= after.start
@@ -121,31 +121,31 @@ def test_no_word_is_in_two_lines_where_a_long_line_is_cut(file: Path, fluent: by
 
 def test_what_a_deaf_stream_does_not_say_is_recognized_as_a_whole(file: Path, fluent: bytes) -> None:
     heard = reports(Deaf(file, "de"), fluent)
-    long = [r for r in heard if isinstance(r, ipc.Turn) and r.final and r.end - r.start > DEAF + 2 * RATE]
+    long = [r for r in heard if isinstance(r, ipc.TurnReport) and r.final and r.end - r.start > DEAF + 2 * RATE]
     assert long, "the speech has lines long enough to be sure"
     assert all(turn.words for turn in long)
     # Long before the line ends it is shown, too.
-    partials = [r for r in heard if isinstance(r, ipc.Turn) and not r.final and r.text]
+    partials = [r for r in heard if isinstance(r, ipc.TurnReport) and not r.final and r.text]
     assert partials
 
 
 def test_speech_in_which_nothing_is_recognized_at_all_is_reported(mute: Path, fluent: bytes) -> None:
     heard = reports(StreamingCpp(mute, "de"), fluent)
     assert not final_texts(heard)
-    missed = [report for report in heard if isinstance(report, ipc.Unrecognized)]
+    missed = [report for report in heard if isinstance(report, ipc.UnrecognizedReport)]
     assert missed
     answered = 0
     for report in heard:
-        if isinstance(report, ipc.Answered):
+        if isinstance(report, ipc.AnsweredReport):
             answered = report.until
-        elif isinstance(report, ipc.Unrecognized):
+        elif isinstance(report, ipc.UnrecognizedReport):
             assert answered <= report.start < report.end, "it comes before what answers for it"
     assert answered == len(fluent) // 2
 
 
 def test_silence_is_never_reported(mute: Path) -> None:
     heard = reports(StreamingCpp(mute, "de"), bytes(2 * 20 * RATE))
-    assert not [report for report in heard if isinstance(report, ipc.Unrecognized)]
+    assert not [report for report in heard if isinstance(report, ipc.UnrecognizedReport)]
 
 
 def frames(seconds: float, start: float = 0.0) -> list[int]:

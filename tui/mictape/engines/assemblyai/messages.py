@@ -31,7 +31,7 @@ class Begin(msgspec.Struct, tag_field="type", tag="Begin"):
     configuration: Configuration | None = None
 
 
-class Heard(msgspec.Struct):
+class Word(msgspec.Struct):
     """One word of a turn."""
 
     text: str
@@ -50,7 +50,7 @@ class Turn(msgspec.Struct, tag_field="type", tag="Turn"):
     """The only sign of a turn's end: `turn_is_formatted` is true on partials of newer models, too."""
     transcript: str
     """On universal-streaming models the finished words only; `words` has the others, too."""
-    words: tuple[Heard, ...]
+    words: tuple[Word, ...]
     language_code: str | None = None
     speaker_label: str | None = None
 

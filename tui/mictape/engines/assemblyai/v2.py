@@ -141,7 +141,7 @@ class AssemblyAIV2Connection(SocketConnection):
         """What makes the server say the rest."""
         return ('{"terminate_session": true}',)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error instead of a session."""
         match self._read(message, _decoded):
             case messages.Untyped(error=error):

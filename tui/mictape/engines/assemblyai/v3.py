@@ -121,7 +121,7 @@ class AssemblyAIConnection(SocketConnection):
             return messages.SPENT_TOKEN
         return meaning if self._options.vendor else messages.of_own_server(meaning)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """What a message says. Raises `Lost` when it is an error."""
         match self._read(message, messages.decoded):
             case messages.Failed(error=error, error_code=code):
@@ -228,7 +228,7 @@ def _samples(ms: float) -> int:
     return samples(ms / 1000)
 
 
-def _word(word: messages.Heard) -> Word:
+def _word(word: messages.Word) -> Word:
     return Word(word.text, _samples(word.start), _samples(word.end), word.confidence, _speaker(word.speaker))
 
 

@@ -95,7 +95,7 @@ class FluxConnection(SocketConnection):
         self._turn = 0
         self._open: TurnInfo | None = None
         """What was last heard of a turn that has text and has not ended."""
-        self._heard = 0
+        self._updated_until = 0
         """Samples before this are in an update."""
         self._number = -1
 
@@ -121,10 +121,10 @@ class FluxConnection(SocketConnection):
 
     def ended_well(self, code: int) -> bool:
         """A clean close, or the connection's end without a close frame once all that was sent had been heard."""
-        heard_all = self._heard + UNHEARD >= self._sent
-        return super().ended_well(code) or (code == WITHOUT_CLOSE_FRAME and heard_all)
+        all_updated = self._updated_until + UNHEARD >= self._sent
+        return super().ended_well(code) or (code == WITHOUT_CLOSE_FRAME and all_updated)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         yield from self._count(message)
         match self._read(message, _MESSAGE.decode):
@@ -158,7 +158,7 @@ class FluxConnection(SocketConnection):
 
     def _on_turn_info(self, info: TurnInfo) -> Iterator[EngineEvent]:
         until = self._at(info.audio_window_end)
-        self._heard = max(self._heard, until)
+        self._updated_until = max(self._updated_until, until)
         yield Received(until)
         if self._open is not None and self._open.turn_index != info.turn_index:
             yield from self._end_turn(self._open)  # its end was lost: what was last heard of it stays

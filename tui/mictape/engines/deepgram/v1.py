@@ -215,7 +215,7 @@ class DeepgramConnection(SocketConnection):
             return Verdict("{service} refused the session", "Check [engines.deepgram]", retry=False)
         return meaning(code, reason)
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """One message."""
         match self._read(message, _MESSAGE.decode):
             case Results() as results:

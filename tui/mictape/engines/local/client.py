@@ -190,8 +190,8 @@ class ModelProcess:
             case ipc.Measured(number, spans):
                 if (answer := self._measuring.get(number)) is not None and not answer.done():
                     answer.set_result(spans)
-            case ipc.Received(stream) | ipc.Answered(stream) | ipc.Unrecognized(stream) | ipc.Turn(stream):
-                if connection := self._connections.get(stream):  # else it was given up
+            case _:
+                if connection := self._connections.get(report.stream):  # else it was given up
                     connection.deliver(event_of(report))
 
     def _cause(self, code: int) -> Lost:
@@ -293,16 +293,16 @@ class LocalConnection:
             raise self._over
 
 
-def event_of(report: ipc.Received | ipc.Answered | ipc.Unrecognized | ipc.Turn) -> EngineEvent:
+def event_of(report: ipc.EventReport) -> EngineEvent:
     """A report of the process as an event of its connection."""
     match report:
-        case ipc.Received(until=until):
+        case ipc.ReceivedReport(until=until):
             return Received(until)
-        case ipc.Answered(until=until):
+        case ipc.AnsweredReport(until=until):
             return Answered(until)
-        case ipc.Unrecognized(start=start, end=end):
+        case ipc.UnrecognizedReport(start=start, end=end):
             return Unrecognized(start, end)
-        case ipc.Turn():
+        case ipc.TurnReport():
             if report.final:
                 return FinalTurn(report.turn, report.text, report.words, report.start, report.end)
             return Partial(report.turn, report.text, report.words, report.stable, report.start)

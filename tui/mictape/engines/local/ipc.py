@@ -74,14 +74,14 @@ class Ready(msgspec.Struct, tag="ready", array_like=True, frozen=True):
     """The model is loaded."""
 
 
-class Received(msgspec.Struct, tag="received", array_like=True, frozen=True):
+class ReceivedReport(msgspec.Struct, tag="received", array_like=True, frozen=True):
     """Samples before `until` have been looked at."""
 
     stream: int
     until: int
 
 
-class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
+class TurnReport(msgspec.Struct, tag="turn", array_like=True, frozen=True):
     """The text of a turn so far, or its final text; another final one revises the first."""
 
     stream: int
@@ -96,14 +96,14 @@ class Turn(msgspec.Struct, tag="turn", array_like=True, frozen=True):
     """Characters at the front of a partial that are likely to stay."""
 
 
-class Answered(msgspec.Struct, tag="answered", array_like=True, frozen=True):
+class AnsweredReport(msgspec.Struct, tag="answered", array_like=True, frozen=True):
     """Nothing more will be reported about samples before `until`."""
 
     stream: int
     until: int
 
 
-class Unrecognized(msgspec.Struct, tag="unrecognized", array_like=True, frozen=True):
+class UnrecognizedReport(msgspec.Struct, tag="unrecognized", array_like=True, frozen=True):
     """There is speech in `[start, end)`, and nothing was recognised in it."""
 
     stream: int
@@ -135,7 +135,10 @@ class Broken(msgspec.Struct, tag="broken", array_like=True, frozen=True):
     """The one thing to do, where the log is not it."""
 
 
-Report = Ready | Received | Turn | Answered | Unrecognized | Measured | Done | Broken
+EventReport = ReceivedReport | TurnReport | AnsweredReport | UnrecognizedReport
+"""What is an event of a connection."""
+
+Report = Ready | EventReport | Measured | Done | Broken
 """Everything the process reports."""
 
 _encoder = msgspec.msgpack.Encoder()

@@ -147,14 +147,14 @@ def session_of(
         delay=wire.if_set(options.delay),
     )
     noise = options.noise_reduction
-    heard = wire.Input(
+    sound = wire.Input(
         wire.Format(WIRE_RATE),
         transcription,
         _turn_detection(options),
         wire.NoiseReduction(noise, wire.if_set(options.noise_reduction_strength)) if noise else UNSET,
     )
     included = (wire.LOGPROBS,) if logprobs and not options.model.startswith(WITHOUT_LOGPROBS) else UNSET
-    return wire.Session(wire.Audio(heard), included)
+    return wire.Session(wire.Audio(sound), included)
 
 
 def _turn_detection(options: OpenAIOptions) -> wire.ServerVad | wire.SemanticVad | None:
@@ -208,7 +208,7 @@ class OpenAIConnection(SocketConnection):
         """Where the voice detector ended items that are about to be committed."""
         self._items = Items()
         self._flushed = False
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     async def configure(self) -> None:
         """Ask for the session and wait until it is there. Raises `Lost`."""
@@ -253,7 +253,7 @@ class OpenAIConnection(SocketConnection):
 
     # What is heard.
 
-    def hear(self, message: Frame) -> Iterator[EngineEvent]:
+    def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error that ends the session."""
         if not self._opened:
             self._opened = wire.recognise(message, "openai", self._service)
@@ -274,8 +274,8 @@ class OpenAIConnection(SocketConnection):
                 yield from self._on_committed(item_id, previous)
             case wire.Delta(item_id=item_id, delta=more):
                 yield from self._items.delta(item_id, more or "", self._speech)
-            case wire.Completed(item_id=item_id, transcript=text, languages=heard, logprobs=tokens):
-                language = heard[0].code if heard and len(heard) == 1 else None
+            case wire.Completed(item_id=item_id, transcript=text, languages=languages, logprobs=tokens):
+                language = languages[0].code if languages and len(languages) == 1 else None
                 yield from self._items.complete(item_id, text, language, words_of(text, tokens or ()))
             case wire.Failed(error=error):
                 raise self._lost_by(error)
@@ -321,8 +321,8 @@ class OpenAIConnection(SocketConnection):
             verdict = FAILED if error.type == "server_error" else REFUSED
             raise self.lost(verdict, said or code)
         _log.warning("%s reports an error: %s", self._service, said or code)
-        if code not in self._told:
-            self._told.add(code)
+        if code not in self._reported:
+            self._reported.add(code)
             yield Notice(f"{self._service}: {said or code}")
 
     def _at(self, ms: int) -> int:

@@ -76,11 +76,11 @@ class Navigation:
     def toggle_clock(self) -> None:
         """Show wall-clock times beside the lines, or recording times again."""
         if self._page.view.on_wall:
-            self._page.view.tell_time(None)
+            self._page.view.show_wall_clock(None)
         elif self._page.session is None:
             self._page.say(NOTHING_YET)
         else:
-            self._page.view.tell_time(self._page.session.utc_of())
+            self._page.view.show_wall_clock(self._page.session.utc_of())
 
     def next_mark(self) -> None:
         """Go to the next marked line or note."""

@@ -82,9 +82,9 @@ class Playing:
         start, end = (track.own_time(at) - track.tape.origin for at in (begin, line.end))
         self._played += 1
         played = self._played
-        self._page.view.tell_playing(line.id)
+        self._page.view.show_playing(line.id)
         try:
             await player.play(track.tape.folder, track.number, max(0, start), end)
         finally:
             if played == self._played:  # else another line is played by now, or this one again
-                self._page.view.tell_playing(None)
+                self._page.view.show_playing(None)

@@ -28,7 +28,7 @@ class Level:
     """What one track's meter shows."""
 
     meter: Meter
-    heard: int
+    metered: int
     """Sound that went into the meter so far, samples at 16 kHz."""
     name: str = ""
     """What the track is called, where that has to be told."""
@@ -70,7 +70,7 @@ class MainScreen(TranscriptScreen):
         for widget, level in zip(self.meters.query_children(LevelMeter), levels, strict=False):
             widget.paused = paused
             widget.pull(
-                level.meter.reading, level.heard, name=set_cell_size(level.name, longest), history=level.meter.history
+                level.meter.reading, level.metered, name=set_cell_size(level.name, longest), history=level.meter.history
             )
         self.show_text(status)
 

@@ -114,7 +114,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         self.session = session
         self.spare = spare
         self._playing.begin(player)
-        self.view.tell_unsure(session.unsure)
+        self.view.mark_unsure(session.unsure)
 
     def on_screen_suspend(self) -> None:
         """A dialog stands above it, and shows the messages."""

@@ -141,7 +141,7 @@ class SegmentDriver:
 
     def report_progress(self) -> None:
         """Report how much was taken, and what is answered for good."""
-        self._report(ipc.Received(self.number, self._audio.end))
+        self._report(ipc.ReceivedReport(self.number, self._audio.end))
         self._answer(self._segmenter.settled)
 
     def update_partial(self, open_lines: int = 1) -> None:
@@ -243,7 +243,7 @@ class SegmentDriver:
         """No line comes of what was shown: take it back."""
         self._partial = Decoded()
         if self._shown:
-            self._report(ipc.Turn(self.number, self._turn, "", self._partial_until, self._partial_until, False))
+            self._report(ipc.TurnReport(self.number, self._turn, "", self._partial_until, self._partial_until, False))
         self._shown = ""
 
     def _restore_stop(self) -> None:
@@ -303,12 +303,12 @@ class SegmentDriver:
             )
             for word in line.words
         )
-        self._report(ipc.Turn(self.number, line.turn, line.text, line.start, line.end, final, words, stable))
+        self._report(ipc.TurnReport(self.number, line.turn, line.text, line.start, line.end, final, words, stable))
 
     def _answer(self, until: int) -> None:
         if until > self._answered:
             self._answered = until
-            self._report(ipc.Answered(self.number, until))
+            self._report(ipc.AnsweredReport(self.number, until))
 
     # Sound.
 

@@ -109,7 +109,7 @@ class StreamDriver(SegmentDriver):
 
     def _report_nothing(self, segment: Segment) -> None:
         if self._deaf:
-            self._report(ipc.Unrecognized(self.number, segment.start, segment.end))
+            self._report(ipc.UnrecognizedReport(self.number, segment.start, segment.end))
 
     def _stable(self, decoded: Decoded) -> int:
         return super()._stable(decoded) if self._deaf else self._hypothesis.stable
