@@ -90,7 +90,7 @@ class MictapeApp(TerminalApp):
             settings: The values in force.
             start: What it begins with.
             make: Makes the recording that fills the transcript; None: one of the devices and engines of this machine.
-            ticking: Whether a clock calls `tick`; tests call it by hand.
+            ticking: Whether a clock calls `tick`; tests call it themselves.
         """
         super().__init__()
         self.keymap = keymap_of(settings)

@@ -37,7 +37,7 @@ def copy(text: str, osc_52: Callable[[str], None], spare: Path, environ: Mapping
         text: what to copy.
         osc_52: sends it to the terminal, which does not answer (OSC 52 of xterm's control sequences).
         spare: a file to write it to when neither can be.
-        environ: tells which of them there are.
+        environ: shows which of them there are.
 
     Raises:
         MictapeError: (`ExitCode.SOUND`) not even the file can be written.

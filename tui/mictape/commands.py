@@ -99,7 +99,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("end_search", "escape", "back", "Close the search and stay; in a finished session, go back."),
         Command("search_regex", "f2", "regular expression", "In the search: a regular expression.", of="search"),
         Command("search_whole", "f3", "whole words", "In the search: whole words only.", of="search"),
-        Command("search_accents", "f4", "accents count", "In the search: tell accents apart.", of="search"),
+        Command("search_accents", "f4", "accents count", "In the search: distinguish accents.", of="search"),
     ),
     "Selecting and exporting": (
         Command("select_up", "shift+up", "select up", "Extend the selection by the line above."),

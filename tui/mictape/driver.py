@@ -54,7 +54,7 @@ class _Chunk(NamedTuple):
 
 
 class TerminalWriter(Thread):
-    """Writes to a terminal in a thread; nobody ever waits for it.
+    """Writes to a terminal in a thread, which is never waited for.
 
     What a terminal does not take within `LATE_S` is dropped, and `caught_up` asks for a full repaint once it takes
     something again.
@@ -107,7 +107,7 @@ class TerminalWriter(Thread):
             self._changed.notify()
         self.join(FLUSH_S)
         if self.is_alive():
-            # Nobody reads. What the kernel holds would keep out the sequences that give the terminal back.
+            # There is no reader. What the kernel holds would keep out the sequences that give the terminal back.
             self._cut = True
             with contextlib.suppress(termios.error):
                 termios.tcflush(self._terminal, termios.TCOFLUSH)

@@ -20,7 +20,7 @@ HOME_VARIABLE: Final = "MICTAPE_HOME"
 
 PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
-"""What is said near a microphone is nobody else's business on a shared machine."""
+"""What is said near a microphone is private on a shared machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def make_folder(folder: Path) -> None:
         for missing in (*reversed(folder.parents), folder):
             if not missing.exists():
                 missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        # Permission bits do not tell the truth on read-only mounts, network shares and for root: trying does.
+        # Permission bits are not reliable on read-only mounts, network shares and for root: trying does.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

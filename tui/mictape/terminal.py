@@ -94,7 +94,7 @@ def guarded(log: Path) -> Generator[None]:
         MictapeError: (`ExitCode.USAGE`) there is no terminal; (`ExitCode.SOUND`) the log's folder cannot be used.
     """
     if sys.platform == "win32":
-        # There Textual draws on stdout, and stderr is nobody's screen.
+        # There Textual draws on stdout, and stderr is not on the screen.
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise MictapeError(_NO_TERMINAL)
         yield

@@ -247,7 +247,7 @@ def _load(path: Path, problems: list[Failure]) -> Theme | None:
 def _kept(
     values: Mapping[str, object], fault: Callable[[str, object], _Fault | None], problem: Callable[[str, str], None]
 ) -> dict[str, object]:
-    """The values that have no fault; the faults of the others are told to `problem`."""
+    """The values that have no fault; the faults of the others are reported to `problem`."""
     kept: dict[str, object] = {}
     for name, value in values.items():
         wrong = fault(name, value)

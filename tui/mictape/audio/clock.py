@@ -1,4 +1,4 @@
-"""When a sample was heard: anchors between the tape and the clocks, and what is computed from them.
+"""When a sample was recorded: anchors between the tape and the clocks, and what is computed from them.
 
 Samples are never stretched to fit a clock. A tape is a plain count of samples; anchors say which of them were
 captured when, and everything else lies between two anchors.

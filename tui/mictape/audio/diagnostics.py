@@ -33,7 +33,7 @@ QUIET_DB: Final = -40.0
 LOUD_AGAIN_DB: Final = -37.0
 """And with a higher one it is loud enough again; between the two the hint stays as it is."""
 UNDERSTOOD_MS: Final = 10_000
-"""A microphone that so much speech came from is the right one, however long nobody speaks afterwards."""
+"""A microphone that so much speech came from is the right one, however long the silence afterwards."""
 SPEECH_TIME_MS: Final = 3_000
 """Time constant of the level of speech, and how much speech there has to be before it is judged."""
 

@@ -70,7 +70,7 @@ class Player:
             failed = msgspec.json.decode(said, type=Failed)
             raise MictapeError(Failure(failed.what, failed.remedy))
         if code and not stopped:
-            raise MictapeError(Failure("The player ended unexpectedly", "Try again; the log tells more"))
+            raise MictapeError(Failure("The player ended unexpectedly", "Try again; the log says more"))
 
     def stop(self) -> None:
         """Stop at once; does nothing when nothing is played."""

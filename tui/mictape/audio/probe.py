@@ -4,7 +4,7 @@ Started by `device_monitor.py` as `python -m mictape.audio.probe` while the devi
 `Levels` and `Refused`, one JSON object per line, takes `MeasureLevel` and `Unmute` the same way, and ends when its
 command pipe closes. It may be killed at any time.
 
-A sound server tells of every change and reads all levels at once. Elsewhere the list is asked for again and again in a
+A sound server reports every change and reads all levels at once. Elsewhere the list is asked for again and again in a
 fresh child, and one device is open at a time, the one under the cursor.
 """
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _obey(orders: _Orders) -> None:
-    """Take in orders; without anybody who gives them there is nothing to do."""
+    """Take in orders; when their pipe closes there is nothing left to do."""
     decoder = msgspec.json.Decoder(MonitorCommand)
     for line in sys.stdin.buffer:
         orders.put(decoder.decode(line))
@@ -72,7 +72,7 @@ def _next(orders: _Orders) -> MonitorCommand | None:
 
 
 def _watch_server(server: pulse.Server, orders: _Orders) -> None:
-    """Tell its sources and their levels until it goes."""
+    """Report its sources and their levels until it goes."""
     streams: dict[str, pulse.PeakStream] = {}
     shown: Listing | None = None
     changed = True
@@ -153,7 +153,7 @@ class _Loudness:
 
 
 def _watch_portaudio(orders: _Orders) -> None:
-    """Tell what PortAudio shows, and the level of the device under the cursor."""
+    """Report what PortAudio shows, and the level of the device under the cursor."""
     threading.Thread(target=_list_again_and_again, daemon=True).start()
     loudness = _Loudness()
     while True:

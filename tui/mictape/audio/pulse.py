@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from mictape.audio.devices import Device, Kind
 
 PEAKS_PER_S: Final = 25
-"""How often the server tells the peak of a source, which costs it next to nothing: it sends no other sample."""
+"""How often the server reports the peak of a source, which costs it next to nothing: it sends no other sample."""
 
 _MIXERS_OWN: Final = "application.id=org.PulseAudio.pavucontrol"
 """What desktops take for a mixer's level meter: they show no sign of a recording for it."""

@@ -1,4 +1,4 @@
-"""What can be recorded: a device, a file, standard input; and how the capture process is told which.
+"""What can be recorded: a device, a file, standard input; and how the capture process is given it.
 
 Needs neither numpy nor PortAudio.
 """

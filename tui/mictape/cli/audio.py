@@ -185,7 +185,7 @@ def _choose(sound: list[_Sound], total: int, days: float | None, down_to: int | 
 
 
 def _agreed(question: str) -> bool:
-    """Ask on a terminal. Raises MictapeError (`ExitCode.USAGE`) where nobody can answer."""
+    """Ask on a terminal. Raises MictapeError (`ExitCode.USAGE`) where there is no terminal to answer on."""
     if not sys.stdin.isatty():
         raise MictapeError(Failure("Nothing was removed: this is not a terminal", "Add --yes", ExitCode.USAGE))
     return input(question).strip().lower() in {"y", "yes"}

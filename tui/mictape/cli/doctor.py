@@ -1,4 +1,4 @@
-"""The command `doctor`: what is here and what is missing, to paste into a bug report. It tells no secrets."""
+"""The command `doctor`: what is here and what is missing, to paste into a bug report. It shows no secrets."""
 
 import argparse
 import os

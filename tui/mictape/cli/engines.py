@@ -94,7 +94,7 @@ def _login(arguments: argparse.Namespace, where: Places) -> int:
     name: str = arguments.name
     values = settings_of(arguments, where, Given("mictape login", "engine", name))  # whose options `--set` gives
     variable = credentials.variable_of(name)
-    keyring = credentials.keyring_for(name)  # asked before the person is: nobody likes to type for nothing
+    keyring = credentials.keyring_for(name)  # asked before the person is, who would type in vain
     key = _asked_for(name)
     lost = asyncio.run(credentials.log_in(name, key, values, where.log))
     if lost is None:

@@ -176,7 +176,7 @@ def _show_terms(model: "Model") -> None:
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise MictapeError(Failure("Nobody can be asked whether to install it", "Add --yes", ExitCode.USAGE))
+        raise MictapeError(Failure("There is no terminal to ask on whether to install it", "Add --yes", ExitCode.USAGE))
     return input("Install it? [Y/n] ").strip().lower() in ("", "y", "yes")
 
 

@@ -1,4 +1,4 @@
-"""The command `models try`: what a model makes of clips whose text is known, on this machine."""
+"""The command `models try`: how well and how fast a model recognizes clips whose text is known, on this machine."""
 
 import argparse
 import asyncio

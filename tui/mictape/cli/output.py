@@ -89,7 +89,7 @@ class Output(io.TextIOWrapper):
 
 
 class Messages(Output):
-    """Standard error, which nobody may read any more, or which is a file on a full disk: no reason to end."""
+    """Standard error, which may have no reader any more, or which is a file on a full disk: no reason to end."""
 
     def write(self, text: str, /) -> int:
         """Write if possible."""

@@ -1,6 +1,6 @@
 """The output of a live recording: its reader may pause for as long as it likes, as a pager or Ctrl-S does.
 
-Written directly, a line that nobody reads would hold up the event loop, and with it the recognition and the signals.
+Written directly, a line without a reader would hold up the event loop, and with it the recognition and the signals.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The protocol every recogniser is behind: a connection that is sent samples and says what it heard.
+"""The protocol every recogniser is behind: a connection that is sent samples and reports what it recognized.
 
 An adapter knows its wire and nothing else: no tape, no retry, no clock. Pace, retry, seams and clocks are the
 follower's, driven by `Capabilities`. All times are samples at 16 kHz since the first one sent on the
@@ -37,7 +37,7 @@ class Partial:
     text: str
     words: tuple[Word, ...] | None = None
     stable: int = 0
-    """Characters at the front of `text` that will not change, as far as the engine can tell."""
+    """Characters at the front of `text` that will not change, as far as the engine knows."""
     start: int | None = None
 
 
@@ -101,7 +101,7 @@ EngineEvent = Partial | FinalTurn | Speakers | Received | Answered | Unrecognize
 """Everything a connection can say."""
 
 
-class Lost(Exception):  # noqa: N818 (named like everything else that is heard: a past fact)
+class Lost(Exception):  # noqa: N818 (named like the events: a past fact)
     """The connection ended before `finish()`: raised by its iterator, its `send` and its `connect`."""
 
     def __init__(self, cause: Failure, *, retry: bool = True, after: float = 0.0) -> None:
@@ -115,7 +115,7 @@ class Lost(Exception):  # noqa: N818 (named like everything else that is heard: 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do and what it wants, told truthfully; the follower obeys it."""
+    """What an engine can do and what it wants, stated truthfully; the follower obeys it."""
 
     block_ms: tuple[int, int] = (20, 1000)
     """Shortest and longest block that `send` takes."""
@@ -124,7 +124,7 @@ class Capabilities:
     longest_s: float | None = None
     """The longest a connection may last."""
     connections_per_minute: int | None = None
-    """How often one may be opened, refused ones included; None: nobody counts."""
+    """How often one may be opened, refused ones included; None: without a limit."""
     rate: int = 16_000
     keep_alive: Literal["none", "message", "silence"] = "none"
     endpointing: Literal["engine", "follower"] = "engine"
@@ -137,7 +137,7 @@ class Capabilities:
     takes_language: bool = False
     """Whether the language of a `Request` reaches the engine; a model with one language needs none."""
     takes_key_terms: bool = False
-    """Whether the key terms of a `Request` reach the engine; where they do not, the person is told."""
+    """Whether the key terms of a `Request` reach the engine; where they do not, that is reported."""
     billed: bool = False
     usd_per_hour: float | None = None
     """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""
@@ -188,7 +188,7 @@ class Connection(Protocol):
         ...
 
     def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        """What is heard; ends only after `finish()`, any other end raises `Lost`."""
+        """The events; ends only after `finish()`, any other end raises `Lost`."""
         ...
 
     async def finish(self) -> None:
@@ -219,7 +219,7 @@ class Engine(Protocol):
         ...
 
     async def check(self, request: Request) -> Failure | None:
-        """What stands in the way whoever answers (key, platform, settings), or None; nothing is connected."""
+        """What is wrong whatever the service answers (key, platform, settings), or None; nothing is connected."""
         ...
 
     async def connect(self, request: Request) -> Connection:

@@ -50,7 +50,7 @@ class Bounds:
         """The same with times inside the samples that were `sent`; None when it is not worth showing.
 
         Raises:
-            Lost: It is more than anybody can have spoken.
+            Lost: It is more than can have been spoken.
         """
         match event:
             case Received(until) | Answered(until):

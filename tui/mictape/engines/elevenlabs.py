@@ -58,7 +58,7 @@ ERRORS: Final[Mapping[str, Verdict]] = {
 """Message types that end a session."""
 
 SETTLE_S: Final = 1.5
-"""With the service's voice detector nothing tells which commit is the last: that after which none follows so long."""
+"""With the service's voice detector nothing says which commit is the last: that after which none follows so long."""
 
 HARMLESS: Final = frozenset({"commit_throttled", "insufficient_audio_activity"})
 """Message types that say that there was nothing to commit."""

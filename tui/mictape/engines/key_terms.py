@@ -1,6 +1,6 @@
 """Key terms: those of the settings with those of the session, as many as a service takes.
 
-What a service would refuse, or take and then stop working, is left out here, and the person is told.
+What a service would refuse, or take and then stop working, is left out here, and that is reported.
 """
 
 from collections.abc import Callable

@@ -49,7 +49,7 @@ class MistralOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     context_bias: tuple[str, ...] = ()
     """Words and names to expect, besides the session's own."""
     diarize: bool | None = None
-    """Tell speakers apart."""
+    """Distinguish speakers."""
     start_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
     """How sure of speech to be for a turn to begin."""
     end_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
@@ -115,7 +115,7 @@ class Spoken(msgspec.Struct, tag_field="type", tag="transcription.language"):
 
 
 class Began(msgspec.Struct, tag_field="type", tag="turn.start"):
-    """Somebody begins to speak; seconds of sound."""
+    """A speaker begins; seconds of sound."""
 
     time_s: float = 0.0
 

@@ -105,7 +105,7 @@ def usable_proxy(url: str) -> str | None:
 
 
 class NotTrusted(Lost):
-    """A certificate was not accepted. Where one was before, somebody stands in between: a hotel's sign-in page."""
+    """A certificate was not accepted. Where one was before, something is in between: a hotel's sign-in page."""
 
 
 class _Opening(connect):
@@ -207,7 +207,7 @@ def proxy_refused(url: str, said: str) -> Lost:
 
     Args:
         url: Where the connection was to lead.
-        said: What the library makes of it: an HTTP status, perhaps with its reason, or a sentence about SOCKS.
+        said: How the library reports it: an HTTP status, perhaps with its reason, or a sentence about SOCKS.
     """
     status = int(said[:3]) if said[:3].isdigit() else 0
     place = f"{host_of(url)} (HTTP {status})" if status else host_of(url)
@@ -249,7 +249,7 @@ LONGEST_WAIT_S: Final = 300.0
 
 
 SENTENCES: Final = ("err_msg", "error_message", "error", "message", "detail")
-"""Under which names services put what they say about a refusal, the more telling ones first."""
+"""Under which names services put what they say about a refusal, the more informative ones first."""
 
 
 def own_words(headers: Mapping[str, str], body: bytes) -> str:

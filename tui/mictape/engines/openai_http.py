@@ -1,7 +1,7 @@
 """Any server with OpenAI's `POST /v1/audio/transcriptions`: one request an utterance.
 
 OpenAI's own, Groq, speaches, faster-whisper-server, whisper.cpp's server, LocalAI. Mictape ends the utterances and
-sends each as a WAV file, one after the other; there is no text while somebody speaks.
+sends each as a WAV file, one after the other; there is no text during speech.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class OpenAIHttpOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Ask for the times of words (`verbose_json`), where the server and the model know them."""
     temperature: Annotated[float, Meta(ge=0, le=1)] | None = None
     longest_utterance_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
-    """An utterance is cut after so many seconds. Whisper hears 30 s at a time."""
+    """An utterance is cut after so many seconds. Whisper takes 30 s at a time."""
 
 
 class _Entry(msgspec.Struct):
@@ -174,7 +174,7 @@ class HttpConnection:
         await self._client.aclose()
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        """What is heard, until all is said."""
+        """The events, until the last one."""
         while (event := await self._events.get()) is not None:
             within_bounds = self._bounds.within(event, self._sent)
             if within_bounds is not None:

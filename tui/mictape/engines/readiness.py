@@ -67,7 +67,7 @@ class EngineStatus:
 
     @property
     def price(self) -> str:
-        """The price of an hour, for people: `$0.45 an hour`; empty when nobody knows it."""
+        """The price of an hour, for people: `$0.45 an hour`; empty when it is not known."""
         if self.usd_per_hour is not None:
             return f"${self.usd_per_hour:.2f} an hour"
         return "billed by the service" if self.billed else ""
@@ -102,7 +102,9 @@ async def status_of(
     except TimeoutError:
         failure = Failure(f"{name} did not say within {LOOK_S:.0f} s whether it is ready", "Try again", ExitCode.ENGINE)
     except Exception as error:  # whatever a third party's engine raises
-        failure = Failure(f"{name} cannot say whether it is ready: {error}", "Tell its makers", ExitCode.ENGINE)
+        failure = Failure(
+            f"{name} cannot say whether it is ready: {error}", "Report it to its authors", ExitCode.ENGINE
+        )
     finally:
         with contextlib.suppress(Exception):
             await engine.close()
@@ -142,16 +144,16 @@ async def _drain(connection: Connection) -> None:
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Do what blocks in a thread that nobody has to wait for.
+    """Do what blocks in a thread that need not be waited for.
 
     A keyring may ask for its password for as long as it likes. `asyncio.to_thread` would keep the program from
-    ending until somebody answers.
+    ending until it is answered.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def settle(set_outcome: Callable[[], None]) -> None:
-        if not done.done():  # nobody waits any more
+        if not done.done():  # it is not waited for any more
             set_outcome()
 
     def run() -> None:

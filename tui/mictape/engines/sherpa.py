@@ -48,7 +48,7 @@ class SherpaOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str = "ws://127.0.0.1:6006"
     """Where it listens."""
     longest_utterance_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 30.0
-    """Offline: an utterance is cut after so many seconds. Whisper hears 30 s at a time; a server refuses 300."""
+    """Offline: an utterance is cut after so many seconds. Whisper takes 30 s at a time; a server refuses 300."""
 
 
 class _Online(msgspec.Struct):
@@ -268,7 +268,7 @@ class OfflineConnection(SocketConnection):
         await self._go_on()
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        """What is heard. Whoever hears an answer sends what waited for it."""
+        """The events. Reading an answer sends what waited for it."""
         async for event in super().__aiter__():
             yield event
             await self._go_on()
@@ -278,7 +278,7 @@ class OfflineConnection(SocketConnection):
         result = self._read(message, _OFFLINE.decode)
         utterance, self._asked = self._asked, None
         if utterance is None:
-            _log.warning("%s answered what nobody asked", self._service)
+            _log.warning("%s answered something that was not asked", self._service)
             return
         yield Received(utterance.end)
         if result is None:
@@ -293,7 +293,7 @@ class OfflineConnection(SocketConnection):
         yield Answered(utterance.end)
 
     def last_words(self) -> Iterator[EngineEvent]:
-        """Nothing, if the server closed because it was told to."""
+        """Nothing, if the server closed because it was asked to."""
         if not self._done:
             raise lost(f"{self._service} closed the connection with an utterance unanswered")
         return iter(())

@@ -2,7 +2,7 @@
 
 The first frame is the configuration, which is not answered; then come 16-bit mono PCM in binary frames. Each message
 has the tokens that became final since the one before, and after them the whole tail that may still change. The tokens
-`<end>` and `<fin>` end an utterance: the service heard a pause, or was told `finalize`. An empty text frame asks for
+`<end>` and `<fin>` end an utterance: the service detected a pause, or was sent `finalize`. An empty text frame asks for
 the rest, and `finished` is the last message.
 
 Facts: the vendor's SDK 2.10.0 (`soniox/types/realtime.py`, `soniox/realtime/async_stt.py`) and its API reference.
@@ -66,9 +66,9 @@ class SonioxOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     terms: tuple[str, ...] = ()
     """Words and names to expect, besides the session's own."""
     speakers: bool = False
-    """Tell speakers apart."""
+    """Distinguish speakers."""
     language_identification: bool = True
-    """Tell each token's language."""
+    """Report each token's language."""
     max_endpoint_delay_ms: Annotated[int, Meta(ge=500, le=3000)] | None = None
     """The longest pause before an utterance ends."""
     endpoint_sensitivity: Annotated[float, Meta(ge=-1, le=1)] | None = None
@@ -114,7 +114,7 @@ class SonioxConnection(SocketConnection):
     async def configure(self, options: SonioxOptions, request: Request) -> None:
         """Say what is wanted: the first frame of every connection."""
         terms = self._terms.taken if self._terms else ()
-        with contextlib.suppress(Lost):  # what the service said before it closed tells more, and is heard next
+        with contextlib.suppress(Lost):  # what the service said before it closed says more, and is received next
             await self._send((msgspec.json.encode(configuration(options, request, terms)).decode(),))
 
     def audio_frames(self, pcm: bytes) -> Iterable[Frame]:

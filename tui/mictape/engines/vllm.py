@@ -115,9 +115,9 @@ class VllmConnection(SocketConnection):
         self._text = ""
 
     async def configure(self, model: str) -> None:
-        """Hear what the server is, and name the model. Raises `Lost`."""
+        """Receive what the server is, and name the model. Raises `Lost`."""
         await self.greeting()
-        with contextlib.suppress(Lost):  # what the server said before it closed tells more, and is heard next
+        with contextlib.suppress(Lost):  # what the server said before it closed says more, and is received next
             await self._send((_encoded(_Update(model)),))
 
     async def send(self, pcm: bytes) -> None:
@@ -180,7 +180,7 @@ class VllmConnection(SocketConnection):
     def _on_done(self, text: str) -> Iterator[EngineEvent]:
         until = self._ended_at
         if until is None:
-            # Full context or a restart inside: what was sent since is gone, so none of it counts as heard.
+            # Full context or a restart inside: what was sent since is gone, so none of it counts as received.
             raise self.lost(Verdict("{service} ended an utterance by itself"))
         yield Received(until)
         if text:

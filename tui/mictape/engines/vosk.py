@@ -143,7 +143,7 @@ class VoskConnection(SocketConnection):
         """The answer to the oldest frame that has none yet."""
         reply = self._read(message, _REPLY.decode)
         if not self._asked:
-            _log.warning("%s answered what nobody asked", self._service)
+            _log.warning("%s answered something that was not asked", self._service)
             return
         asked = self._asked.popleft()
         yield Received(asked.until)

@@ -23,7 +23,7 @@ from mictape.engines.verdicts import CODES, Service, Verdict, lost
 from mictape.units import RATE, SAMPLE_BYTES
 
 SEND_S: Final = 5.0
-"""A send that takes longer has nobody at its other end; a server of one's own gets its engine's patience."""
+"""A send that takes longer has no receiver any more; a server of one's own gets its engine's patience."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class SocketConnection(ABC):
         """When it said so, by the loop's clock."""
         self._news = asyncio.Event()
         self._reading = False
-        """Whether the messages are being read by somebody who iterates."""
+        """Whether an iteration is reading the messages."""
         self._read_out = asyncio.Event()
         """Set once they were read to the end."""
         self._said: Lost | None = None
@@ -100,7 +100,7 @@ class SocketConnection(ABC):
 
     @abstractmethod
     def finish_frames(self) -> Iterable[Frame]:
-        """What tells the server that no more sound comes."""
+        """What says to the server that no more sound comes."""
 
     def endpoint_frames(self) -> Iterable[Frame]:
         """What ends the utterance; nothing where the protocol has no word for it."""
@@ -206,7 +206,7 @@ class SocketConnection(ABC):
             await asyncio.wait_for(self._socket.close(), CLOSE_S)
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        """What is heard, until all is said."""
+        """The events, until the last one."""
         self._reading = True
         try:
             async for event in self._all():
@@ -250,9 +250,9 @@ class SocketConnection(ABC):
         return self._sent * RATE // self.rate
 
     async def _until(self, ready: Callable[[], bool]) -> None:
-        """Wait until what was heard makes `ready` true: for protocols that acknowledge.
+        """Wait until a message makes `ready` true: for protocols that acknowledge.
 
-        Somebody has to iterate meanwhile. Raises `Lost` when the connection ends first.
+        The connection has to be iterated meanwhile. Raises `Lost` when the connection ends first.
         """
         while not ready():
             self._news.clear()
@@ -300,7 +300,7 @@ class SocketConnection(ABC):
             raise await self._why_closed(closed) from None
 
     async def _why_closed(self, closed: ConnectionClosed) -> Lost:
-        """What the server said before it closed tells more than the close, and may not be read yet."""
+        """What the server said before it closed says more than the close, and may not be read yet."""
         if self._reading:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
@@ -312,7 +312,7 @@ class SocketConnection(ABC):
             self._limit.cancel()
 
     def _give_up(self) -> None:
-        """The server has had its time after `finish`: whoever waits for it is told so.
+        """The server has had its time after `finish`: what waits for it gets an error.
 
         One that is far behind and still gets on has it again; there is only so much sound that it can get on in.
         """

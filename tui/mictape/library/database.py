@@ -87,7 +87,7 @@ def copied(path: Path) -> sqlite3.Connection:
         try:
             return _opened(None, 0, copy_of=f"{path.absolute().as_uri()}?mode=ro")
         except sqlite3.OperationalError:
-            # A write-ahead log needs files beside the database. Where none can be made, nobody writes to it either.
+            # A write-ahead log needs files beside the database. Where none can be made, there is no other writer.
             return _opened(None, 0, copy_of=f"{path.absolute().as_uri()}?immutable=1")
 
 

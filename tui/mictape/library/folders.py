@@ -1,4 +1,4 @@
-"""A session's folder and the lock that tells whether its process still lives."""
+"""A session's folder and the lock that shows whether its process is still running."""
 
 import contextlib
 import logging
@@ -142,7 +142,7 @@ def discard(folder: SessionFolder) -> None:
 def _is_ours_and_old(folder: Path) -> bool:
     """Whether it is a real folder of this user that its process has had the time to lock.
 
-    Anybody may put names into the temporary folder.
+    Any user may put names into the temporary folder.
     """
     with contextlib.suppress(OSError):
         found = folder.lstat()

@@ -40,7 +40,7 @@ class _Scope(NamedTuple):
 
     sessions: _Sessions
     voices: _Voices | None
-    """Who may have said them; None: anybody."""
+    """Who may have said them; None: any speaker."""
 
 
 What = Literal["line", "note", "mark", "title", "tag"]

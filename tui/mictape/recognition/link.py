@@ -346,7 +346,7 @@ class Link:
     async def _look_for_missing_text(self, until: int) -> None:
         """Raise `NoText` where an engine whose utterances we end has nothing to say of what is certainly speech.
 
-        A model that is stuck answers so for minutes (vllm-project/vllm#47614), and nobody would know.
+        A model that is stuck answers so for minutes (vllm-project/vllm#47614), and it would go unnoticed.
         """
         wrote, self._wrote = self._wrote, False
         if wrote or self._activity is None or self._utterances is None or until <= self.answered:

@@ -9,7 +9,7 @@ from mictape.engines.base import Answered, EngineEvent, FinalTurn, Partial, Rece
 from mictape.units import RATE
 
 CONTEXT: Final = RATE
-"""A connection whose engine gives word times hears one second more on either side of what it owns."""
+"""A connection whose engine gives word times is sent one second more on either side of what it owns."""
 
 
 class Timeline:

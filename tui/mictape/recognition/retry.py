@@ -7,7 +7,7 @@ from typing import Final
 
 BASE_S: Final = 0.5
 CAP_S: Final = 10.0
-"""Nobody waits longer than this for a network that has come back."""
+"""The longest wait for a network that has come back."""
 MINUTE_S: Final = 60.0
 
 

@@ -31,7 +31,7 @@ from mictape.vad.client import Listening
 
 NO_CONNECTION: Final = -1
 NOT_RECOGNIZED: Final = "speech, but nothing was recognised in it"
-"""Why there is a gap where an engine heard speech and no words."""
+"""Why there is a gap where an engine found speech and no words."""
 TRIES: Final = 2
 """A stretch that ends this many connections in a row, with nothing answered in between, is not tried again."""
 

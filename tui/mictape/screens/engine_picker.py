@@ -22,7 +22,7 @@ CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""
 
 MODELS: Final = "models …"
-"""The result for whoever wants to see the models of the local engine: no engine has such a name."""
+"""The result that asks for the models of the local engine: no engine has such a name."""
 
 _COLOURS: Final = {
     Readiness.READY: "$success",

@@ -79,7 +79,7 @@ class ExportScreen(Question[Path | None]):
             yield Static(HINT, id="note", markup=False)
 
     def on_mount(self) -> None:
-        """The narrowest part is what somebody who selected or marked something wants."""
+        """The narrowest part is what is wanted after selecting or marking something."""
         self._parts.can_focus = False
         self._parts.highlighted = len(self._offered) - 1 if "the selection" in self._offered else 0
         self._path.focus()

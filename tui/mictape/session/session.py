@@ -301,7 +301,7 @@ class Session:
         return await self._writes.run(Store.word_start, line, at)
 
     def utc_of(self) -> Callable[[int], float | None]:
-        """Gives the moment of a session time, seconds since 1970 UTC; None where the tape's anchors do not tell."""
+        """Gives the moment of a session time, seconds since 1970 UTC; None where the tape's anchors do not say."""
         tape = TapeClock(self.folder.path, FIRST)
 
         def moment(at: int) -> float | None:

@@ -77,7 +77,7 @@ class SessionSound:
             if self.stopped:
                 await track.source.close()
                 raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
-            # The tapes' anchors tell the true place; this one is near enough to count from.
+            # The tapes' anchors give the true place; this one is near enough to count from.
             track.begin_at(self._now())
             self._put(track)
             self._begin_writing(track)
@@ -97,7 +97,7 @@ class SessionSound:
             self._writer.add_divider(track, f"no longer recorded: {track.device}")
 
     def _now(self) -> int:
-        """Session time now, as near as the first track's anchors tell."""
+        """Session time now, as near as the first track's anchors say."""
         if not self.tracks:
             return 0
         first = self.tracks[FIRST - 1]

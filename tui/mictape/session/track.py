@@ -36,7 +36,7 @@ HINTS: Final[Mapping[State, Advice]] = {
     State.CATCHING_UP: Advice("The engine is behind; nothing is lost"),
     State.ENDED: Advice("The file has ended", "Quit", action="stop"),
 }
-"""What to do in a state that has no failure to tell of."""
+"""What to do in a state that has no failure."""
 
 _SOURCE_FAILED: Final = {
     State.DISK_FULL,
@@ -183,7 +183,7 @@ class Track:
     def _speech(self) -> bool | None:
         """Whether there is speech now: as the speech detector says, else as what the engine writes shows.
 
-        None while neither can tell.
+        None while neither knows.
         """
         if self.follower is not None and (speech := self.follower.speech) is not None:
             return speech

@@ -270,7 +270,7 @@ class TranscriptWriter:
         return _not_separable if merged else partial(self._rename_speaker, track, name, old)
 
     def name_lines(self, ids: Sequence[int], name: str) -> Undo:
-        """Name who spoke these lines, as far as they are speech, whoever spoke them before.
+        """Name who spoke these lines, as far as they are speech, in place of whom they had before.
 
         Raises:
             MictapeError: none of them is.

@@ -306,7 +306,7 @@ def variable(keys: tuple[str, ...]) -> str:
     return "MICTAPE_" + "_".join(keys).upper()
 
 
-def choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 (a type or what `typing` makes of one)
+def choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 (a type or a form of `typing`)
     """The values of a `Literal`, annotated or not; empty for any other type."""
     plain = _plain(kind)
     return get_args(plain) if get_origin(plain) is Literal else ()

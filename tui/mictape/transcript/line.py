@@ -42,7 +42,7 @@ class Line:
     mark: str | None = None
     """The note on its mark, empty without one; None when it is not marked."""
     track_name: str | None = None
-    """What its track is called, where that is to be told."""
+    """What its track is called, where that is shown."""
 
     @property
     def voice(self) -> str:
@@ -62,5 +62,5 @@ class PartialText:
 
 
 def voice_of(track_name: str | None, speaker: str | None) -> str:
-    """Who speaks, from the name of the track, where it is to be told, and of the speaker, where there is one."""
+    """Who speaks, from the name of the track, where it is shown, and of the speaker, where there is one."""
     return " ".join(filter(None, (track_name, speaker)))

@@ -55,7 +55,7 @@ class Change:
     """One step from a version to the next."""
 
     what: What
-    """`partial`: the unfinished text of some track changed; `named`: a speaker or a track, wherever.
+    """`partial`: the unfinished text of some track changed; `named`: a speaker or a track, in any line.
 
     Then `index` and `id` are -1.
     """

@@ -246,7 +246,7 @@ class _Pattern:
 
 
 def _fold(query: Query) -> Callable[[str], str]:
-    """What makes texts equal that are the same to a query; character by character, so that places can be told."""
+    """What makes texts equal that are the same to a query; character by character, so that places stay the same."""
     # The regular expression ignores case by itself.
     folds_case = query.any_case and not query.regex
     if query.accents:

@@ -42,7 +42,7 @@ def load_network(path: Path) -> Network:
 
 
 def _runtime() -> Any:  # noqa: ANN401 (it has no types)
-    """ONNX Runtime, kept from telling its makers about the machine and the models.
+    """ONNX Runtime, kept from reporting to its makers about the machine and the models.
 
     Its official builds do so unless asked not to: since 1.29 on Linux and macOS, from a thread that begins with the
     import, so the variable has to be set before; on Windows through the system's tracing, which a call turns off.

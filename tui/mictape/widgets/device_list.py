@@ -28,7 +28,7 @@ _METER_CELLS: Final = 8
 _LOWEST_DB: Final = -60.0
 """The left end of a device's meter; the right end is full scale. Speech near a microphone fills half of it."""
 _STEPS_A_LEVEL: Final = 2
-"""The probe tells a level every 40 ms, two steps of the meters' grid."""
+"""The probe reports a level every 40 ms, two steps of the meters' grid."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _NO_METER: Final = " " * (_METER_CELLS + 2)
 _GAP: Final = "  "

@@ -54,7 +54,7 @@ _WIDEST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the first row shows, as far as cells can tell."""
+    """What the first row shows, as far as cells can show."""
 
     rms: int = 0
     """Eighths of a cell."""
@@ -165,7 +165,7 @@ class LevelMeter(SurvivesErrors, Widget):
         Args:
             reading: The levels.
             position: When they were taken, samples of sound that went into the meter.
-            name: What the track is called, where that has to be told.
+            name: What the track is called, where that is shown.
             history: Gives the peaks of the last seconds; None: they are not shown.
         """
         if name != self._track_name:
@@ -193,7 +193,7 @@ class LevelMeter(SurvivesErrors, Widget):
         self._show(self._look.numbers)
 
     def notify_style_update(self) -> None:
-        """Other colours: mix and draw anew."""
+        """Other colours: mix them and draw again."""
         super().notify_style_update()
         self._paints = None
         self._rows.clear()
@@ -251,7 +251,7 @@ class LevelMeter(SurvivesErrors, Widget):
 
     @property
     def _label(self) -> str:
-        """The track's name before the bar; empty where it is not told."""
+        """The track's name before the bar; empty where it is not shown."""
         name = visible(self._track_name)
         cells = max(_NAME_CELLS, min(cell_len(name), self.content_size.width // 4))
         return set_cell_size(name, cells) + " " if name else ""
@@ -261,7 +261,7 @@ class LevelMeter(SurvivesErrors, Widget):
         return self.content_size.width >= _WIDE
 
     def _draw(self, y: int) -> Strip:
-        """A row anew, as wide as the widget."""
+        """A row drawn again, as wide as the widget."""
         paints = self._paints = self._paints or self._mix()
         rows = {0: self._bar, 1: self._scale, _HISTORY_ROW: self._history}
         segments = rows[y](paints) if y in rows else []

@@ -18,7 +18,7 @@ _TOGGLES = (("regex", "search_regex"), ("word", "search_whole"), ("accents", "se
 
 
 class SearchBar(SurvivesErrors, Vertical):
-    """Tells what is typed, as it is typed; shows what came of it. Whoever composes it does the searching."""
+    """Reports what is typed, as it is typed, and shows what was found. Its screen does the searching."""
 
     DEFAULT_CSS = """
     SearchBar {
@@ -94,7 +94,7 @@ class SearchBar(SurvivesErrors, Vertical):
         self.show("")
 
     def open(self) -> None:
-        """Show it with what was typed before, searched for again and selected: typing begins anew."""
+        """Show it with what was typed before, searched for again and selected: typing replaces it."""
         fresh = not self.is_open
         self.add_class("-open")
         self._input.focus()
@@ -145,7 +145,7 @@ class SearchBar(SurvivesErrors, Vertical):
         self._turn(whole=not self._toggles.whole)
 
     def action_search_accents(self) -> None:
-        """Tell accents apart, or not."""
+        """Distinguish accents, or not."""
         self._turn(accents=not self._toggles.accents)
 
     def _turn(self, **toggles: bool) -> None:

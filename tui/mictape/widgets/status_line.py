@@ -29,7 +29,7 @@ LAMPS: Final = {
     State.OFFLINE: ("○", "trouble"),
     State.READING: ("≡", "live"),
 }
-"""The lamp's sign and its tone by state; every other state is trouble. The sign tells without colour."""
+"""The lamp's sign and its tone by state; every other state is trouble. The sign says it without colour."""
 
 _TROUBLE: Final = ("!", "trouble")
 _QUARTER: Final = RATE // 4
@@ -62,7 +62,7 @@ class _Shown:
     title: str
     device: str
     engine: tuple[str, ...]
-    """The parts of the engine's title, the least telling last."""
+    """The parts of the engine's title, the least important last."""
     clock: str
     behind: str
     latency: str

@@ -52,7 +52,7 @@ class UnsureWords:
     async def learn(self, lines: Sequence[int], shown: Callable[[], Iterable[int]]) -> None:
         """Ask about lines, and forget those that are no longer shown when the answer is there.
 
-        What cannot be read is not marked; that the library has a trouble is told where something is written.
+        What cannot be read is not marked; trouble with the library is reported where something is written.
         """
         self._asked.update(lines)
         found: Mapping[int, tuple[Span, ...]] = {}

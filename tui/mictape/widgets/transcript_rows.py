@@ -65,7 +65,7 @@ class _Block:
 
 
 class Rows:
-    """The rows in a viewport as strips. It follows the transcript when it is told to, by `take_changes` and `lay`."""
+    """The rows in a viewport as strips. It follows the transcript when asked to, by `take_changes` and `lay`."""
 
     def __init__(self, transcript: Transcript, mix: Callable[[], Inks]) -> None:
         """Prepare; `mix` gives the styles as they are now, for the painter."""

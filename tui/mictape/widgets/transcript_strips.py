@@ -29,7 +29,7 @@ _SPEAKER_CELLS: Final = 12
 """More of a name is cut off."""
 
 _FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
-"""Drawn behind the text, up to the edge: such a line is told from speech without colour."""
+"""Drawn behind the text, up to the edge: such a line differs from speech without colour."""
 
 _CURSOR: Final = "▸"
 _PLAYING: Final = "♪"

@@ -304,7 +304,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         return None if text is None else (text, "\n")
 
     def selection_updated(self, selection: Selection | None) -> None:
-        """Draw the rows anew whose selection changed."""
+        """Draw the rows again whose selection changed."""
         self._draw()
 
     def notify_style_update(self) -> None:
@@ -314,7 +314,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._drawn = []
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tell a scroll of the person from one of ours, and from Textual's while the size changes."""
+        """Distinguish a scroll of the person from one of ours, and from Textual's while the size changes."""
         super().watch_scroll_y(old_value, new_value)
         moved = round(new_value) - round(old_value)
         if moved and not self._placing and self._fits_screen:
@@ -421,7 +421,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._learn()
 
     def _learn(self) -> None:
-        """Ask for the unsure words of the lines on the screen, if some are not known and nobody asks already."""
+        """Ask for the unsure words of the lines on the screen, if some are not known and not asked for already."""
         if not self._learning and self._unsure.missing(self._rows.ids):
             self._learning = True
             self.run_worker(self._learn_all(), group="unsure", exit_on_error=False)
@@ -447,7 +447,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._drawn = strips
 
     def _search_on(self) -> None:
-        """Search for a few milliseconds, and again as soon as everybody else has had a turn."""
+        """Search for a few milliseconds, and again as soon as other work has had its turn."""
         if (hit := self.walk.step()) is not None:
             self.go_to(hit)
         if self.walk.counting and not self._searching_on:

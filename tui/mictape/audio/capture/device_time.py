@@ -1,4 +1,4 @@
-"""When a frame was captured, by the earliest arrival so far; tells lost frames from late ones. Pure.
+"""When a frame was captured, by the earliest arrival so far; distinguishes lost frames from late ones. Pure.
 
 A block can only be late, never early, so the earliest arrival shows the device's true time. That estimate may move
 later by no more than a sound card's clock drifts; frames that are missing move it at once, and for good.
@@ -58,7 +58,7 @@ class DeviceTime:
         self._start += frames / self._rate * _DRIFT
 
     def take_missing_s(self) -> float:
-        """Seconds that are missing without anybody having said so; 0.0 when there is no proof. Tells it once.
+        """Seconds that are missing without having been reported; 0.0 when there is no proof. Reports it once.
 
         The proof is a step: from one window to the next even the earliest block comes later, and in all windows
         since by just as much. What is merely late catches up, and a device that runs slow gets later and later.

@@ -285,7 +285,7 @@ def _keep_synced(writer: TapeWriter) -> None:
     while not pause.wait(SYNC_S):
         try:
             writer.sync()
-        except TapeError:  # the next append meets it too, and tells
+        except TapeError:  # the next append meets it too, and reports it
             return
 
 

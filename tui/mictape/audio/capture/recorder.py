@@ -76,7 +76,7 @@ class Mixer:
 
 @dataclass(slots=True)
 class _Pending:
-    """A hole whose length is not certain yet, and what was heard after it."""
+    """A hole whose length is not certain yet, and the sound after it."""
 
     why: HoleWhy
     due: float

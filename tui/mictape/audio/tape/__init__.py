@@ -1,4 +1,4 @@
-"""The tape: everything a track heard, as WAV parts that any player opens at any moment.
+"""The tape: all sound of a track, as WAV parts that any player opens at any moment.
 
 A tape of track N in a session's folder is the files `trackN-FIRST.wav`, FIRST being the tape position of the
 part's first sample in twelve digits, and `trackN.jsonl`, its journal of anchors, holes and accounts. Once its session

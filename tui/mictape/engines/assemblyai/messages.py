@@ -56,7 +56,7 @@ class Turn(msgspec.Struct, tag_field="type", tag="Turn"):
 
 
 class SpeechStarted(msgspec.Struct, tag_field="type", tag="SpeechStarted"):
-    """Somebody begins to speak; pro models only."""
+    """A speaker begins; pro models only."""
 
     timestamp: float
 
@@ -214,7 +214,7 @@ _WORDS: Final = (
     ((3005,), ("expired", "maximum session"), EXPIRED),
     ((3005,), ("invalid",), MISUNDERSTOOD),
 )
-"""Codes that stand for several things, and the words that tell which: 1008 also means too many connections or an
+"""Codes that stand for several things, and the words that show which: 1008 also means too many connections or an
 account in trouble, 3006
 also that nothing came, and before March 2026 3005 stood for everything that is now 3005 to 3009."""
 

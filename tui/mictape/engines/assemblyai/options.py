@@ -56,7 +56,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """How the key is shown: as it is, or, when it is a temporary token, in the request's query as `token`."""
 
     speech_model: str = "universal-3-6-pro"
-    """The model. Always sent: the vendor's default has changed before. One that the server replaces is told."""
+    """The model. Always sent: the vendor's default has changed before. A replacement by the server is reported."""
     mode: Literal["min_latency", "balanced", "max_accuracy"] | None = None
     """Pro models: a preset of the silences that end a turn; not with `speaker_labels`."""
     domain: Literal["medical-v1"] | None = None
@@ -73,7 +73,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     vad_threshold: Unit | None = None
     """How sure of speech to be; 0.4 on universal-streaming, 0.2 on pro models, 0.5 with `speaker_labels`."""
     turn_left_pad_ms: Count | None = None
-    """Sound in ms before a turn that is heard with it."""
+    """Sound in ms before a turn that is sent to the model with it."""
     continuous_partials: bool | None = None
     """Pro models: live text every second (default), or else every three."""
     interruption_delay: Annotated[int, Meta(ge=0, le=1000)] | None = None
@@ -90,12 +90,12 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     previous_context_n_turns: Annotated[int, Meta(ge=0, le=100)] | None = None
     """Pro models: how many turns before are considered; 5."""
     language_codes: Annotated[tuple[str, ...], Meta(max_length=10)] | None = None
-    """Pro models: the languages spoken; they are preferred, others are still heard."""
+    """Pro models: the languages spoken; they are preferred, others are still recognized."""
     language_detection: bool | None = None
-    """Pro and multilingual models: tell each turn's language."""
+    """Pro and multilingual models: report each turn's language."""
 
     speaker_labels: bool | None = None
-    """Tell who speaks. Turns end after 10 s then."""
+    """Distinguish speakers. Turns end after 10 s then."""
     max_speakers: Annotated[int, Meta(ge=1, le=10)] | None = None
     speaker_labels_revision_interval_ms: Annotated[int, Meta(ge=120_000)] | None = None
     """How often earlier labels are looked at again."""
@@ -105,7 +105,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     voice_focus_threshold: Unit | None = None
     filter_profanity: bool | None = None
     redact_pii: bool | None = None
-    """Replace what tells who somebody is; there is no live text then."""
+    """Replace personal information; there is no live text then."""
     redact_pii_policies: tuple[str, ...] | None = None
     """What is replaced: `person_name`, `phone_number`, …"""
     redact_pii_sub: Literal["hash", "entity_name"] | None = None
@@ -115,7 +115,7 @@ class AssemblyAIOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     session_heartbeat: bool = True
     """Say every five seconds how much sound arrived: feeds the watchdog."""
     acknowledge_silence: bool | None = None
-    """Say about once a second where nobody spoke. By default what the model can: pro models yes."""
+    """Say about once a second where there was no speech. By default what the model can: pro models yes."""
 
     llm_gateway: dict[str, Any] | None = None
     """What a language model shall do with each turn; its answers are not shown."""

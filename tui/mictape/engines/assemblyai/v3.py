@@ -39,7 +39,7 @@ API_VERSION: Final = "2025-05-12"
 LONGEST_S: Final = 3 * 3600.0
 
 CONNECTIONS_PER_MINUTE: Final = 5
-"""Of a free account; others may open 100 and more. The vendor does not tell which kind a key belongs to."""
+"""Of a free account; others may open 100 and more. The vendor does not say which kind a key belongs to."""
 
 LANGUAGES: Final = {
     "universal-3-6-pro": (
@@ -86,7 +86,7 @@ class AssemblyAIConnection(SocketConnection):
         super().__init__(socket, service, terms, patience_s=patience_s)
         self._options = options
         self._turns: dict[int, int] = {}
-        """Our number of each turn that was heard of, by the server's."""
+        """Our number of each turn that was mentioned, by the server's."""
         self._open: set[int] = set()
         """Turns that live text was shown of and that did not end yet, by the server's number."""
         self._ended_turns: set[int] = set()
@@ -190,7 +190,7 @@ class AssemblyAIConnection(SocketConnection):
             yield Speakers(known)
 
     def _number(self, order: int) -> int:
-        """Our number of the server's turn: counted in the order in which turns were first heard of."""
+        """Our number of the server's turn: counted in the order in which turns were first mentioned."""
         return self._turns.setdefault(order, len(self._turns))
 
     def _answer(self, until: int = 0, *, whatever_is_open: bool = False) -> Iterator[EngineEvent]:
@@ -233,7 +233,7 @@ def _word(word: messages.Word) -> Word:
 
 
 def _speaker(label: str | None) -> str | None:
-    """A speaker's letter; what else stands there (`PENDING`, `UNKNOWN`, nothing) means that nobody knows yet."""
+    """A speaker's letter; what else stands there (`PENDING`, `UNKNOWN`, nothing) means that it is not known yet."""
     return label if label is not None and len(label) == 1 and label.isalpha() else None
 
 

@@ -115,13 +115,13 @@ class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dictation: bool | None = None
     """Spoken punctuation (“comma”) becomes punctuation."""
     diarize: bool | None = None
-    """Tell speakers apart; the vendor now prefers `diarize_model`."""
+    """Distinguish speakers; the vendor now prefers `diarize_model`."""
     diarize_model: str | None = None
-    """Tell speakers apart with this model: `latest` or `v1`."""
+    """Distinguish speakers with this model: `latest` or `v1`."""
     keywords: tuple[str, ...] = ()
     """Words to expect, for models before Nova-3: `WORD` or `WORD:INTENSIFIER`."""
     replace: tuple[str, ...] = ()
-    """What to write for what is heard: `HEARD:WRITTEN`."""
+    """What to write for what is recognized: `HEARD:WRITTEN`."""
     search: tuple[str, ...] = ()
     """Words to look for; Mictape has its own search and does not show these hits."""
     detect_entities: bool | None = None
@@ -152,7 +152,7 @@ class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def speakers(self) -> bool:
-        """Whether speakers are told apart."""
+        """Whether speakers are distinguished."""
         return bool(self.diarize or self.diarize_model)
 
 

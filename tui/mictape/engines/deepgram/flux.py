@@ -24,7 +24,7 @@ from mictape.engines.websocket import Frame, SocketConnection
 from mictape.units import RATE
 
 FORCE_END_TURN: Final = '{"type":"ForceEndTurn"}'
-"""Ends the turn with what has been transcribed; ignored where nobody speaks."""
+"""Ends the turn with what has been transcribed; ignored where there is no speech."""
 
 UNHEARD: Final = RATE // 4
 """Samples that may be missing in the last update: there is one for each quarter of a second."""
@@ -94,7 +94,7 @@ class FluxConnection(SocketConnection):
         super().__init__(socket, service, terms, patience_s=patience_s)
         self._turn = 0
         self._open: TurnInfo | None = None
-        """What was last heard of a turn that has text and has not ended."""
+        """The last update of a turn that has text and has not ended."""
         self._updated_until = 0
         """Samples before this are in an update."""
         self._number = -1
@@ -120,7 +120,7 @@ class FluxConnection(SocketConnection):
         return meaning(code, reason)
 
     def ended_well(self, code: int) -> bool:
-        """A clean close, or the connection's end without a close frame once all that was sent had been heard."""
+        """A clean close, or the connection's end without a close frame once updates cover all that was sent."""
         all_updated = self._updated_until + UNHEARD >= self._sent
         return super().ended_well(code) or (code == WITHOUT_CLOSE_FRAME and all_updated)
 
@@ -161,7 +161,7 @@ class FluxConnection(SocketConnection):
         self._updated_until = max(self._updated_until, until)
         yield Received(until)
         if self._open is not None and self._open.turn_index != info.turn_index:
-            yield from self._end_turn(self._open)  # its end was lost: what was last heard of it stays
+            yield from self._end_turn(self._open)  # its end was lost: its last update stays
         if info.event == "EndOfTurn":
             yield from self._end_turn(info)
             yield Answered(until)

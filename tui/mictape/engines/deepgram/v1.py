@@ -1,7 +1,7 @@
 """Deepgram's first protocol, `/v1/listen`, spoken by the Nova models.
 
 The server recognises in segments. Interim results for a segment replace each other until one `is_final` freezes it;
-the frozen segments in a row are an utterance, which ends with `speech_final` (a pause was heard), `from_finalize`
+the frozen segments in a row are an utterance, which ends with `speech_final` (a pause was detected), `from_finalize`
 (we asked for its end) or an `UtteranceEnd` (no word for a while, although there was no pause). Times are seconds
 of sound since the first byte. After `CloseStream` come the last results, then `Metadata`, then close code 1000.
 
@@ -100,7 +100,7 @@ class UtteranceEnd(msgspec.Struct, tag="UtteranceEnd"):
 
 
 class SpeechStarted(msgspec.Struct, tag="SpeechStarted"):
-    """A voice was heard; says nothing that the results do not."""
+    """Speech was detected; says nothing that the results do not."""
 
 
 class Metadata(msgspec.Struct, tag="Metadata"):
@@ -235,7 +235,7 @@ class DeepgramConnection(SocketConnection):
                 pass
 
     def last_words(self) -> Iterator[EngineEvent]:
-        """Closed without `Metadata`: what is frozen is said, the rest has to be heard again."""
+        """Closed without `Metadata`: what is frozen is said, the rest has to be recognized again."""
         if self._over:
             return
         yield from self._close_utterance()

@@ -1,4 +1,4 @@
-"""Which model the local engine's process is to load, as the app tells it on the command line."""
+"""Which model the local engine's process is to load, as the app gives it on the command line."""
 
 from typing import Literal
 

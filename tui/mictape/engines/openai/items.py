@@ -13,7 +13,7 @@ class _Item:
     turn: int
     start: int | None = None
     until: int | None = None
-    """Where its sound ends; None while nobody has said so."""
+    """Where its sound ends; None while that is not known."""
     shown: str = ""
     final: FinalTurn | None = None
 
@@ -39,7 +39,7 @@ class Items:
         return self._said < len(self._order)
 
     def commit(self, item_id: str, previous: str | None, start: int | None, until: int | None) -> None:
-        """An item is there. One named before it that nobody has heard of was committed before it."""
+        """An item is there. One named before it that is unknown was committed before it."""
         if previous is not None:
             self._placed(previous)
         item = self._placed(item_id)

@@ -1,6 +1,6 @@
 """What goes over the wire of OpenAI's Realtime API, as far as a transcription session needs it.
 
-Also tells the dialects apart that other servers speak at the same path, by the first message they send.
+Also distinguishes the dialects that other servers speak at the same path, by the first message they send.
 """
 
 from typing import Final, Literal, TypeVar
@@ -121,7 +121,7 @@ class Updated(msgspec.Struct, frozen=True, tag_field="type", tag="session.update
 
 
 class SpeechStarted(msgspec.Struct, frozen=True, tag_field="type", tag="input_audio_buffer.speech_started"):
-    """The voice detector heard speech. Its item may never be: the client may commit first, under another id."""
+    """The voice detector found speech. Its item may never be: the client may commit first, under another id."""
 
     audio_start_ms: int
     """Since the connection's first sample, the padding before speech included."""
@@ -154,7 +154,7 @@ class Delta(msgspec.Struct, frozen=True, tag_field="type", tag="conversation.ite
 
 
 class Language(msgspec.Struct, frozen=True):
-    """A language heard in an item."""
+    """A language recognized in an item."""
 
     code: str
 
@@ -269,7 +269,7 @@ _NAMES: Final = {
 
 
 def _dialect(opening: Opening) -> str:
-    """Whose first message this is, or words for one that nobody here knows."""
+    """Whose first message this is, or words for one that is unknown here."""
     match opening:
         case Opening(type="session.created", session=msgspec.Raw()):
             return "openai"

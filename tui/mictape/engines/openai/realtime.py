@@ -3,7 +3,7 @@
 Events and settings: OpenAI's API reference, "Realtime", in the shape of its general availability (the service refuses
 the beta's since May 2026). The server's voice detector cuts the sound into items; it, or the client, commits each.
 Deltas append to an item's text and `completed` replaces it. Items are transcribed side by side and may complete out of
-order; `previous_item_id` tells the order of speech. Sound itself is never acknowledged.
+order; `previous_item_id` gives the order of speech. Sound itself is never acknowledged.
 """
 
 import contextlib
@@ -203,7 +203,7 @@ class OpenAIConnection(SocketConnection):
         self._commits: dict[str, int] = {}
         """The client's commits not answered yet: until which sample, at 16 kHz."""
         self._speech: int | None = None
-        """Where the speech began that the voice detector hears now."""
+        """Where the speech began that the voice detector finds now."""
         self._ends: dict[str, int] = {}
         """Where the voice detector ended items that are about to be committed."""
         self._items = Items()
@@ -214,7 +214,7 @@ class OpenAIConnection(SocketConnection):
         """Ask for the session and wait until it is there. Raises `Lost`."""
         while not self._configured:
             self._welcome = False
-            with contextlib.suppress(Lost):  # what the service said before it closed tells more
+            with contextlib.suppress(Lost):  # what the service said before it closed says more
                 await self._send((self._update(),))
             await self.greeting()
 
@@ -234,7 +234,7 @@ class OpenAIConnection(SocketConnection):
         if not samples:
             return
         if self._options.detection() == "none" and samples < SMALLEST_COMMIT:
-            # Beside a voice detector this would shift every time that it tells, and make an item of nothing.
+            # Beside a voice detector this would shift every time that it reports, and make an item of nothing.
             yield wire.encoded(wire.Append(bytes(SAMPLE_BYTES * (SMALLEST_COMMIT - samples))))
         name = f"commit-{self._sent}"
         self._commits[name] = self.reached
@@ -251,7 +251,7 @@ class OpenAIConnection(SocketConnection):
         del terms
         return (self._update(),)
 
-    # What is heard.
+    # Receiving.
 
     def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """What an event says. Raises `Lost` when it is an error that ends the session."""
@@ -290,7 +290,7 @@ class OpenAIConnection(SocketConnection):
                 pass
 
     def _on_committed(self, item_id: str, previous: str | None) -> Iterator[EngineEvent]:
-        """An item of the voice detector's, whose end it told before, or else of the client's oldest commit."""
+        """An item of the voice detector's, whose end it reported before, or else of the client's oldest commit."""
         until = self._ends.pop(item_id, None)
         if until is None and self._commits:
             until = self._commits.pop(next(iter(self._commits)))

@@ -28,7 +28,7 @@ _EVENTS: Final[Mapping[Kind, Literal["note", "gap", "hole", "divider"]]] = {
 
 
 class WordObject(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One word; what the engine did not tell is left out."""
+    """One word; what the engine did not give is left out."""
 
     text: str
     """As it was said."""

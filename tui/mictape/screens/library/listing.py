@@ -18,7 +18,7 @@ from mictape.widgets.row_list import Row
 PAGE: Final = 50
 """Sessions that are read at once."""
 FULL: Final = 5_000
-"""Rows at which a search stops: nobody reads more."""
+"""Rows at which a search stops: more is not read."""
 
 
 @dataclass(frozen=True, slots=True)

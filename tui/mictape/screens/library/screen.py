@@ -181,7 +181,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         self.run_worker(run, group=group, exclusive=True)
 
     def _begin(self, cursor: int = 0) -> None:
-        """List or search anew, with the cursor on a row."""
+        """List or search again, with the cursor on a row."""
         self._start("library", self._load, cursor)
 
     async def _load(self, cursor: int) -> None:
@@ -296,7 +296,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._begin()
 
     def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
-        """Change the session under the cursor, and list anew."""
+        """Change the session under the cursor, and list again."""
         if (session := self._session) is not None:
             self._start("change", self._changing, work, session)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.session.session import Session
 
 LEAD: Final = 2 * RATE
-"""Sound before a line that is played with it, so that one hears where one is."""
+"""Sound before a line that is played with it, for context."""
 
 WORD_LEAD: Final = RATE // 5
 """Sound before a word from which a line is played."""

@@ -31,7 +31,7 @@ class Level:
     metered: int
     """Sound that went into the meter so far, samples at 16 kHz."""
     name: str = ""
-    """What the track is called, where that has to be told."""
+    """What the track is called, where that is shown."""
 
 
 class MainScreen(TranscriptScreen):

@@ -63,7 +63,7 @@ class _Forward(soundfile.SoundFile):
 
 
 class SndfileSound:
-    """What libsndfile makes of a view or a pipe. 16 bits stay as they are, all else becomes floats.
+    """What libsndfile decodes from a view or a pipe. 16 bits stay as they are, all else becomes floats.
 
     Anything finer or lossy may reach beyond full scale, which only floats hold.
     """
@@ -111,7 +111,7 @@ class SndfileSound:
 
 
 class PipedSound:
-    """What libsndfile makes of bytes that are fed to it through a pipe, by a thread."""
+    """What libsndfile decodes from bytes that are fed to it through a pipe, by a thread."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         """Open it. Raises NotReadableError; then the chunks are used up."""

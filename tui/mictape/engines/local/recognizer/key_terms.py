@@ -14,7 +14,7 @@ from mictape.engines.local.recognizer.model import RecognizedWord
 from mictape.vad.onnx import Array
 
 BONUS: Final = 1.5
-"""Nats for each token of a term: from 2.5 on terms are written that nobody said."""
+"""Nats for each token of a term: from 2.5 on terms are written that were not said."""
 MOST: Final = 4.0
 """Nats for a whole term at most, so that a long one is not forced."""
 

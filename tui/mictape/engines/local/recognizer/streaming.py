@@ -9,7 +9,7 @@ from mictape.vad.onnx import Samples
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What a stream makes of its sound so far."""
+    """What a stream has recognized so far."""
 
     words: tuple[RecognizedWord, ...] = ()
     """Times in samples since the stream began."""
