@@ -1,6 +1,6 @@
 """What is really drawn can be read: the contrast of every cell, in each shipped theme, in every state and dialog.
 
-The floors are those of WCAG 2.2: 4.5 for text, 3 for signs that carry meaning; 7 for text of the high-contrast theme.
+The minimums are those of WCAG 2.2: 4.5 for text, 3 for signs that carry meaning; 7 for text of the high-contrast theme.
 """
 
 from collections.abc import Iterable, Iterator
@@ -119,7 +119,7 @@ async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(t
         drawn = {segment.text: segment.style for _, segment in cells(main, view.region)}
         settled, open_ = drawn["settled words"], drawn[" and open ones…"]
         assert settled is not None and open_ is not None
-        assert open_.italic and not settled.italic, "told apart without colour, too"
+        assert open_.italic and not settled.italic, "they differ without colour, too"
         assert open_.color != settled.color
 
 

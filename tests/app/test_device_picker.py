@@ -32,7 +32,7 @@ ALL = [SPEAKERS, WEBCAM, REALTEK, YETI]
 
 
 class Listing:
-    """Lists what it is told, and counts how often it is asked."""
+    """Lists what it is given, and counts how often it is asked."""
 
     def __init__(self, *answers: list[Device] | MictapeError) -> None:
         self.answers = list(answers)

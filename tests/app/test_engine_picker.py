@@ -37,7 +37,7 @@ NOT_ASKED = object()
 
 
 class Answers:
-    """Says of each engine what it is told to, when it is told to, and counts how often it is asked."""
+    """Says of each engine what it is set to, when it is set to, and counts how often it is asked."""
 
     def __init__(self, *statuses: EngineStatus) -> None:
         self.statuses = {status.name: status for status in statuses}
@@ -197,7 +197,7 @@ async def test_a_click_chooses() -> None:
         await until_async(lambda: seen.result == "local")
 
 
-async def test_it_tells_the_truth_about_real_engines(
+async def test_it_is_right_about_real_engines(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the survey that the app uses: the example engine installed, its service on a real socket."""

@@ -170,7 +170,7 @@ async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: P
         await until_async(lambda: sees(app, "1 found"))
         await pilot.press("enter")
         await until_async(lambda: isinstance(app.screen, ReadingScreen))
-        sound.sources[0].hear((2,))
+        sound.sources[0].receive((2,))
         await until_async(lambda: sees(app, "Recording goes on: LISTENING"))
         await pilot.press("space")
         await pilot.press("escape")

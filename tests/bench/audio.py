@@ -135,7 +135,7 @@ def _capture(mics: ClockedMics, mic: Microphone, folder: Path) -> Generator[int]
 
 
 def _delays(folder: Path) -> list[float]:
-    """Seconds from when a sample was heard until it is in the file; the newest one of each growth."""
+    """Seconds from when a sample was recorded until it is in the file; the newest one of each growth."""
     delays: list[float] = []
     ends_s, before = time.monotonic() + RUN_S, count_samples(folder, 1)
     while time.monotonic() < ends_s:
@@ -194,14 +194,14 @@ async def _ticking(widget: Widget, tick: Callable[[], object]) -> float:
 
 def meter(report: Report) -> None:
     """The meter on a signal that moves all the time, 30 times a second, beside an empty timer of the same rate."""
-    widget, movement, chance, heard = LevelMeter(), Meter(), np.random.default_rng(1), 0
+    widget, movement, chance, events = LevelMeter(), Meter(), np.random.default_rng(1), 0
 
     def pull() -> None:
-        nonlocal heard
+        nonlocal events
         for peak in chance.uniform(0.02, 0.7, 2):
             movement.feed(LevelCell(1, float(peak), float(peak) ** 2 / 2, 0))
-            heard += RATE // 50
-        widget.pull(movement.reading, heard)
+            events += RATE // 50
+        widget.pull(movement.reading, events)
 
     moving = asyncio.run(_ticking(widget, pull))
     empty = asyncio.run(_ticking(Widget(), lambda: None))

@@ -15,8 +15,8 @@ from mictape.units import RATE
 
 HOUR_S: Final = 3600
 FORGET: Final = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
-"""Between this process and the one that is weighed: on Linux the peak memory of whoever starts a process counts as the
-started one's own, until that needs more."""
+"""Between this process and the one that is weighed: on Linux a process's peak memory counts as that of
+the one that it starts, until that needs more."""
 
 
 def _in_a_child(what: str, folder: Path) -> dict[str, Any]:
@@ -36,13 +36,13 @@ def measure(report: Report) -> None:
             writer.append(sound)
         writer.close()
         least = _in_a_child("bare", folder)
-        told = _in_a_child("session", folder)
-    took = f"{told['took_s']:.0f} s on the clock, {told['lines']} lines kept, {told['covered']:.1%} covered"
-    report.add("CPU of an hour, session with its library", told["cpu_s"], "s", took)
+        reported = _in_a_child("session", folder)
+    took = f"{reported['took_s']:.0f} s on the clock, {reported['lines']} lines kept, {reported['covered']:.1%} covered"
+    report.add("CPU of an hour, session with its library", reported["cpu_s"], "s", took)
     report.add("CPU of an hour, bare websocket", least["cpu_s"], "s", "same blocks, same answers")
-    report.add("session : bare websocket", told["cpu_s"] / least["cpu_s"], "×")
-    report.add("longest the event loop was held", 1000 * told["held_s"], "ms", "8 ms are allowed at a time")
-    report.add("peak memory", told["peak_mb"], "MB", f"{told['before_mb']:.0f} MB before the first block")
-    quarters = ", ".join(f"{peak:.0f}" for peak in told["peaks_mb"])
-    growth = told["peaks_mb"][-1] - told["peaks_mb"][0]
+    report.add("session : bare websocket", reported["cpu_s"] / least["cpu_s"], "×")
+    report.add("longest the event loop was held", 1000 * reported["held_s"], "ms", "8 ms are allowed at a time")
+    report.add("peak memory", reported["peak_mb"], "MB", f"{reported['before_mb']:.0f} MB before the first block")
+    quarters = ", ".join(f"{peak:.0f}" for peak in reported["peaks_mb"])
+    growth = reported["peaks_mb"][-1] - reported["peaks_mb"][0]
     report.add("growth from the first quarter to the last", growth, "MB", f"after each quarter: {quarters} MB")

@@ -64,7 +64,7 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
             os.replace(part.path, harness.folder.path / part.path.name)  # noqa: PTH105 (nothing else runs here)
         track = harness.sound.add_track(FileSource(Path()))
         track.tape.end()
-        telling = asyncio.create_task(_count(harness))
+        reporting = asyncio.create_task(_count(harness))
         before_s, before_mb = used()
         began_s = time.monotonic()
         following = asyncio.create_task(harness.follow(track))
@@ -80,7 +80,7 @@ async def session(folder: Path, url: str) -> dict[str, Any]:
         after_s, after_mb = used()
         took_s = time.monotonic() - began_s
         covered = track.coverage.covered.total / track.end
-        lines = await telling
+        lines = await reporting
     return {
         "cpu_s": after_s - before_s,
         "took_s": took_s,

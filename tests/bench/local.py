@@ -29,15 +29,15 @@ MB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Listened:
-    """What was heard of a clip, and when: seconds since its first sample was sent."""
+    """The events of a clip, and when: seconds since its first sample was sent."""
 
     pcm: bytes
-    heard: list[tuple[float, EngineEvent]]
+    events: list[tuple[float, EngineEvent]]
 
     @property
     def text(self) -> str:
         """Every line as it stood in the end."""
-        return " ".join({news.turn: news.text for _, news in self.heard if isinstance(news, FinalTurn)}.values())
+        return " ".join({news.turn: news.text for _, news in self.events if isinstance(news, FinalTurn)}.values())
 
     @property
     def seconds(self) -> float:
@@ -53,7 +53,7 @@ class Listened:
         loud = levels > levels.max() - BELOW_PEAK_DB
         partials, finals = list[float](), list[float]()
         said = set[int]()
-        for at_s, final in self.heard:
+        for at_s, final in self.events:
             if not isinstance(final, FinalTurn) or final.start is None or final.end is None or final.turn in said:
                 continue
             said.add(final.turn)
@@ -63,7 +63,7 @@ class Listened:
             onset_s = (final.start // STEP + int(spoken[0])) * STEP / RATE
             end_s = (final.start // STEP + int(spoken[-1]) + 1) * STEP / RATE
             finals.append(at_s - end_s)
-            first = [at for at, news in self.heard if isinstance(news, Partial) and news.turn == final.turn]
+            first = [at for at, news in self.events if isinstance(news, Partial) and news.turn == final.turn]
             partials += [first[0] - onset_s] if first else []
         return partials, finals
 
@@ -74,7 +74,7 @@ class Listened:
 
 
 async def listen(engine: LocalEngine, pcm: bytes, *, live: bool) -> Listened:
-    """Send a clip, as fast as it is spoken or as fast as it is taken, and note what is heard when."""
+    """Send a clip, as fast as it is spoken or as fast as it is taken, and note which events come when."""
     connection = await engine.connect(Request())
     began_s = time.monotonic()
 
@@ -88,10 +88,10 @@ async def listen(engine: LocalEngine, pcm: bytes, *, live: bool) -> Listened:
         await connection.finish()
 
     speaking = asyncio.create_task(speak())
-    heard = [(time.monotonic() - began_s, news) async for news in connection]
+    events = [(time.monotonic() - began_s, news) async for news in connection]
     await speaking
     await connection.close()
-    return Listened(pcm, heard)
+    return Listened(pcm, events)
 
 
 def children() -> tuple[float, float]:
@@ -102,7 +102,7 @@ def children() -> tuple[float, float]:
 
 
 async def listening_run(clips: Sequence[bytes], *, live: bool) -> tuple[list[Listened], float, float]:
-    """Listen to clips in one process: what was heard, its CPU seconds, and seconds on the clock until it was ready."""
+    """Listen to clips in one process: the events, its CPU seconds, and seconds on the clock until it was ready."""
     before_s, _ = children()
     with tempfile.TemporaryDirectory() as folder:
         engine = LocalEngine(LocalOptions(), Path(folder) / "log")
@@ -110,10 +110,10 @@ async def listening_run(clips: Sequence[bytes], *, live: bool) -> tuple[list[Lis
         await (await engine.connect(Request())).close()
         ready_s = time.monotonic() - began_s
         try:
-            heard = [await listen(engine, pcm, live=live) for pcm in clips]
+            events = [await listen(engine, pcm, live=live) for pcm in clips]
         finally:
             await engine.close()
-    return heard, children()[0] - before_s, ready_s
+    return events, children()[0] - before_s, ready_s
 
 
 def measure(report: Report) -> None:
@@ -125,11 +125,11 @@ def measure(report: Report) -> None:
     _, load_s, ready_s = asyncio.run(listening_run([], live=False))
     report.add("start → model loaded", ready_s, "s", f"{load_s:.2f} s of CPU")
 
-    heard, cpu_s, _ = asyncio.run(listening_run([clip.pcm() for clip in clips], live=True))
-    delays = [each.delays() for each in heard]
+    events, cpu_s, _ = asyncio.run(listening_run([clip.pcm() for clip in clips], live=True))
+    delays = [each.delays() for each in events]
     report.add_delays("onset → first partial, live", [s for partials, _ in delays for s in partials])
     report.add_delays("end of speech → final, live", [s for _, finals in delays for s in finals])
-    seconds = sum(each.seconds for each in heard)
+    seconds = sum(each.seconds for each in events)
     report.add("CPU per second of sound, live", (cpu_s - load_s) / seconds, "s/s", f"{seconds:.0f} s, loading left out")
 
     _measure_words(report, [*clips, *clips_of_the_folder()], load_s)
@@ -137,11 +137,11 @@ def measure(report: Report) -> None:
 
 
 def _measure_words(report: Report, clips: Sequence[Clip], load_s: float) -> None:
-    heard, cpu_s, _ = asyncio.run(listening_run([clip.pcm() for clip in clips], live=False))
-    seconds = sum(each.seconds for each in heard)
+    events, cpu_s, _ = asyncio.run(listening_run([clip.pcm() for clip in clips], live=False))
+    seconds = sum(each.seconds for each in events)
     report.add("CPU per second of sound, at speed", (cpu_s - load_s) / seconds, "s/s", f"{seconds:.0f} s")
     wrong = total = 0.0
-    for clip, each in zip(clips, heard, strict=True):
+    for clip, each in zip(clips, events, strict=True):
         words, rate = len(normal(clip.reference).split()), word_error_rate(clip.reference, each.text)
         wrong, total = wrong + rate * words, total + words
         report.add(f"WER, {clip.name}", 100 * rate, "%", f"{words} words, {each.seconds:.1f} s")

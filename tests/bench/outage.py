@@ -38,8 +38,8 @@ POLL_S: Final = 0.01
 async def _waited(folder: Path) -> float:
     """On a virtual clock: how long after the engine can be reached again it is connected; seconds."""
     engine = ScriptedEngine(breaks=[BEFORE_S * RATE])
-    tape, writer, told = Tape(folder, 1), TapeWriter(folder, 1), list[FollowerEvent]()
-    follower = Follower(FollowedTrack(tape, Coverage(), told.append, count()), engine, Request(), Plan(live=True))
+    tape, writer, reported = Tape(folder, 1), TapeWriter(folder, 1), list[FollowerEvent]()
+    follower = Follower(FollowedTrack(tape, Coverage(), reported.append, count()), engine, Request(), Plan(live=True))
     following = asyncio.create_task(follower.run())
     back_s = float(BEFORE_S + OUTAGE_S)
     word = spoken([1])

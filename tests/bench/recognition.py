@@ -62,11 +62,11 @@ class Score:
         partials, finals = listened.delays()
         self.first_partials_s += partials
         self.finals_s += finals
-        self.taken_back += _taken_back(listened.heard)
+        self.taken_back += _taken_back(listened.events)
         self._note_confidences(compared, listened)
 
     def _note_confidences(self, compared: jiwer.WordOutput, listened: Listened) -> None:
-        lines = {news.turn: news for _, news in listened.heard if isinstance(news, FinalTurn)}
+        lines = {news.turn: news for _, news in listened.events if isinstance(news, FinalTurn)}
         sure = [
             (word.confidence, part)
             for line in lines.values()
@@ -94,11 +94,11 @@ def _parts(text: str) -> list[str]:
     return normal(text).split()
 
 
-def _taken_back(heard: Sequence[tuple[float, EngineEvent]]) -> int:
+def _taken_back(events: Sequence[tuple[float, EngineEvent]]) -> int:
     """Words shown and then replaced or left out, partials and lines counted alike."""
     shown: dict[int, list[str]] = {}
     count = 0
-    for _, news in heard:
+    for _, news in events:
         if isinstance(news, Partial | FinalTurn):
             words, before = _parts(news.text), shown.get(news.turn, [])
             same = next((at for at, pair in enumerate(zip(before, words, strict=False)) if pair[0] != pair[1]), None)
@@ -115,12 +115,12 @@ def driven(
 ) -> tuple[Listened, float]:
     """Our driver on a virtual clock: blocks of 100 ms arrive, and the CPU time of the work moves the clock."""
     model, voice = models()
-    heard: list[tuple[float, EngineEvent]] = []
+    events: list[tuple[float, EngineEvent]] = []
     clock_s = busy_s = begun_s = 0.0
 
     def report(message: ipc.Report) -> None:
         if isinstance(message, ipc.TurnReport):
-            heard.append((clock_s + time.process_time() - begun_s, event_of(message)))
+            events.append((clock_s + time.process_time() - begun_s, event_of(message)))
 
     # Partials are spaced by the same clock: on a busy machine they would get rarer by that of the wall.
     driver = SegmentDriver(
@@ -140,23 +140,23 @@ def driven(
         clock_s, busy_s = clock_s + time.process_time() - begun_s, busy_s + time.process_time() - begun_s
     begun_s = time.process_time()
     driver.finish()
-    return Listened(pcm, heard), busy_s + time.process_time() - begun_s
+    return Listened(pcm, events), busy_s + time.process_time() - begun_s
 
 
 def library(pcm: bytes) -> tuple[Listened, float]:
     """The library's streaming, on the same clock, in a process of its own."""
     command = [sys.executable, "-m", "bench.stock", str(bundled.FOLDER / bundled.MOONSHINE)]
     done = subprocess.run(command, input=pcm, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    told = json.loads(done.stdout)
-    heard: list[tuple[float, EngineEvent]] = [
+    reported = json.loads(done.stdout)
+    events: list[tuple[float, EngineEvent]] = [
         (at_s, FinalTurn(turn, text, start=start, end=end) if final else Partial(turn, text, start=start))
-        for at_s, turn, text, start, end, final in told["said"]
+        for at_s, turn, text, start, end, final in reported["said"]
     ]
-    return Listened(pcm, heard), told["cpu_s"]
+    return Listened(pcm, events), reported["cpu_s"]
 
 
 def score(clips: Sequence[Clip], driver: str, harm: Callable[[Samples], Samples] | None = None) -> Score:
-    """What a driver makes of the clips."""
+    """What a driver writes for the clips."""
     result = Score()
     for clip in clips:
         pcm = clip.pcm() if harm is None else pcm_of(harm(floats_of(clip.pcm())))
@@ -285,7 +285,7 @@ def _start_errors(clip: Clip, listened: Listened, starts: Sequence[int]) -> list
     """By how many samples the words that were recognised begin too late."""
     if not starts:
         return []
-    lines = {news.turn: news for _, news in listened.heard if isinstance(news, FinalTurn)}
+    lines = {news.turn: news for _, news in listened.events if isinstance(news, FinalTurn)}
     timed = [(part, word.start) for line in lines.values() for word in line.words or () for part in _parts(word.text)]
     compared = jiwer.process_words(normal(clip.reference), " ".join(part for part, _ in timed))
     return [

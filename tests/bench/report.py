@@ -48,7 +48,7 @@ class Report:
         self._part = ""
 
     def run(self, part: Part) -> None:
-        """Measure a part; how long that took is told on stderr, since some of it is minutes."""
+        """Measure a part; how long that took is printed on stderr, since some of it is minutes."""
         began_s = time.monotonic()
         print(f"{part.title} …", end=" ", file=sys.stderr, flush=True)
         self._part = part.title

@@ -1,4 +1,4 @@
-"""How long a block of sound that is on the tape takes to be in the socket, while somebody speaks."""
+"""How long a block of sound that is on the tape takes to be in the socket, during speech."""
 
 import asyncio
 import tempfile
@@ -63,8 +63,8 @@ class TimedConnection:
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """Pass on."""
-        async for heard in self.inner:
-            yield heard
+        async for events in self.inner:
+            yield events
 
     async def finish(self) -> None:
         """Pass on."""
@@ -134,8 +134,8 @@ class Microphone:
 
     def follower(self, engine: Engine, coverage: Coverage) -> Follower:
         """One that follows it as a live source is followed."""
-        told: list[FollowerEvent] = []
-        track = FollowedTrack(self.tape, coverage, told.append, count())
+        reported: list[FollowerEvent] = []
+        track = FollowedTrack(self.tape, coverage, reported.append, count())
         return Follower(track, engine, Request(), Plan(live=True))
 
 

@@ -2,7 +2,7 @@
 
 The service it talks to, Parrot, exists in Mictape's tests only. Its protocol: the settings are in the query of the
 url and the key in a header; binary frames of 16-bit mono PCM at 16 kHz go out; what comes back is JSON,
-`{"partial": TEXT}` while somebody speaks and `{"final": TEXT, "end": SAMPLES}` for each utterance and each stretch
+`{"partial": TEXT}` during speech and `{"final": TEXT, "end": SAMPLES}` for each utterance and each stretch
 without one (an empty text). The text frame `end` asks for the rest; the service says it and closes.
 
 What Mictape wants from an engine is written in `mictape.engines.base`; what a websocket needs besides its messages is

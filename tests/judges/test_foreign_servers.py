@@ -61,8 +61,8 @@ class Foreign:
             return recording, TWO_CITIES
         return beginning(recording, BEGINNING_S, folder / "beginning.wav"), BEGINNING
 
-    async def hears(self, recording: Path, url: str = "") -> Done:
-        """What `mictape transcribe` makes of a recording, without any key."""
+    async def transcribe(self, recording: Path, url: str = "") -> Done:
+        """What `mictape transcribe` prints for a recording, without any key."""
         own = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
         command = ("transcribe", str(recording), *self.arguments, "--set", f"url={url or self.url}")
         async with asyncio.timeout(LONGEST_S):
@@ -110,7 +110,7 @@ def foreign(
 
 async def test_speech_is_written_from_end_to_end(foreign: Foreign, speech: Speech, tmp_path: Path) -> None:
     recording, reference = foreign.given(speech.two_cities, tmp_path)
-    done = await foreign.hears(recording)
+    done = await foreign.transcribe(recording)
     assert (done.code, done.err) == (0, "")
     rate = word_error_rate(reference, done.out)
     print(f"word error rate {rate:.3f}\n{done.out}")
@@ -119,7 +119,7 @@ async def test_speech_is_written_from_end_to_end(foreign: Foreign, speech: Speec
 
 async def test_two_clients_at_once_get_each_their_own_text(foreign: Foreign, speech: Speech, tmp_path: Path) -> None:
     cities = beginning(speech.two_cities, FIRST_S, tmp_path / "beginning.wav")
-    first, second = await asyncio.gather(foreign.hears(cities), foreign.hears(speech.beckett))
+    first, second = await asyncio.gather(foreign.transcribe(cities), foreign.transcribe(speech.beckett))
     assert (first.code, second.code) == (0, 0), first.err + second.err
     assert words_in_order(TWO_CITIES, first.out) >= FIRST_WORDS, first.out
     assert words_in_order(BECKETT, second.out) >= BECKETT_WORDS, second.out
@@ -132,7 +132,7 @@ async def test_a_line_that_is_cut_costs_no_words(foreign: Foreign, speech: Speec
     # A stretch that ends two connections in a row is a gap: the slower server is cut once.
     lines = [Line(cut_after=size) for size in ((400_000, 300_000) if foreign.quick else (200_000,))]
     async with proxy(foreign.url, *lines) as bad:
-        done = await foreign.hears(recording, bad.url)
+        done = await foreign.transcribe(recording, bad.url)
     assert done.code == 0, done.err
     assert len(bad.lines) > len(lines)
     found = slips(reference, done.out)

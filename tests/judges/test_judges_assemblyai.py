@@ -100,18 +100,18 @@ def last_with_v2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment_with(LAST_WITH_V2, tmp_path_factory.mktemp("judge") / "venv")
 
 
-async def told_to(
+async def reported_to(
     python: Path, script: str, server: Server, settings: dict[str, Any], key: str = KEY
 ) -> list[tuple[str, dict[str, Any]]]:
     """What the SDK has made of everything the server said: type and fields, `EXCEPTION` where it broke."""
-    told = await judged(python, script, server.url, key, json.dumps(settings))
-    assert told[-1][0] == "DONE"
-    return told[:-1]
+    reported = await judged(python, script, server.url, key, json.dumps(settings))
+    assert reported[-1][0] == "DONE"
+    return reported[:-1]
 
 
-def texts(told: list[tuple[str, dict[str, Any]]]) -> list[tuple[int, str]]:
+def texts(reported: list[tuple[str, dict[str, Any]]]) -> list[tuple[int, str]]:
     """Number and text of each ended turn."""
-    return [(said["turn_order"], said["transcript"]) for _, said in told if said.get("end_of_turn")]
+    return [(said["turn_order"], said["transcript"]) for _, said in reported if said.get("end_of_turn")]
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -119,10 +119,10 @@ async def test_a_universal_streaming_session(current: Path, tls: bool) -> None:
     assemblyai = V3Server(Speech(KETTLE, DOOR, heartbeat_ms=1000))
     settings = {"speech_model": "universal-streaming-english", "format_turns": True, "session_heartbeat": True}
     async with serve(assemblyai, admit=assemblyai.admit, tls=tls) as server:
-        told = await told_to(current, V3, server, settings)
+        reported = await reported_to(current, V3, server, settings)
     assert server.violations == []
-    assert texts(told) == [(0, "the kettle boils"), (0, "The kettle boils."), (1, "the door"), (1, "The door.")]
-    kinds = [kind for kind, _ in told]
+    assert texts(reported) == [(0, "the kettle boils"), (0, "The kettle boils."), (1, "the door"), (1, "The door.")]
+    kinds = [kind for kind, _ in reported]
     assert kinds[0] == "BeginEvent"
     assert kinds[-1] == "TerminationEvent"
     assert kinds.count("HeartbeatEvent") == 4
@@ -141,11 +141,11 @@ async def test_a_pro_session_with_everything_that_is_said(current: Path) -> None
     assemblyai = V3Server(script)
     settings = {"speech_model": "universal-3-6-pro", "speaker_labels": True, "acknowledge_silence": True}
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await told_to(current, V3, server, settings)
+        reported = await reported_to(current, V3, server, settings)
     assert server.violations == []
-    assert texts(told) == [(0, "The kettle boils."), (1, "The door.")]
-    assert [said["speaker_label"] for _, said in told if said.get("end_of_turn")] == ["PENDING", "B"]
-    assert {kind for kind, _ in told} == {
+    assert texts(reported) == [(0, "The kettle boils."), (1, "The door.")]
+    assert [said["speaker_label"] for _, said in reported if said.get("end_of_turn")] == ["PENDING", "B"]
+    assert {kind for kind, _ in reported} == {
         *("BeginEvent", "WarningEvent", "LLMGatewayResponseEvent", "SpeechStartedEvent", "TurnEvent"),
         *("SilenceEvent", "SpeakerRevisionEvent", "TerminationEvent"),
     }
@@ -154,37 +154,37 @@ async def test_a_pro_session_with_everything_that_is_said(current: Path) -> None
 async def test_an_error_is_understood_as_one(current: Path) -> None:
     assemblyai = V3Server(lambda session: session.fail(3008, "Session expired"))
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await told_to(current, V3, server, {})
-    assert [(kind, said.get("code")) for kind, said in told] == [("BeginEvent", None), ("RealTimeError", 3008)]
+        reported = await reported_to(current, V3, server, {})
+    assert [(kind, said.get("code")) for kind, said in reported] == [("BeginEvent", None), ("RealTimeError", 3008)]
 
 
 async def test_a_wrong_key_is_refused(current: Path) -> None:
     assemblyai = V3Server()
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await told_to(current, V3, server, {}, key="wrong")
-    assert [(kind, said["code"]) for kind, said in told] == [("RealTimeError", 401)]
+        reported = await reported_to(current, V3, server, {}, key="wrong")
+    assert [(kind, said["code"]) for kind, said in reported] == [("RealTimeError", 401)]
 
 
 async def test_the_judge_sees_a_message_that_is_malformed(current: Path) -> None:
     async def script(session: V3Session) -> None:
         await session.say("Turn", turn_order=0)
-        await session.told("Terminate")
+        await session.message("Terminate")
 
     assemblyai = V3Server(script)
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await told_to(current, V3, server, {})
-    assert "EXCEPTION" in [kind for kind, _ in told]
+        reported = await reported_to(current, V3, server, {})
+    assert "EXCEPTION" in [kind for kind, _ in reported]
 
 
 async def test_a_v2_session(last_with_v2: Path) -> None:
     assemblyai = V2Server((KETTLE, DOOR))
     settings = {"word_boost": ["kettle"], "end_utterance_silence_threshold": 500}
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await told_to(last_with_v2, V2 + V2_TO_THE_END, server, settings)
+        reported = await reported_to(last_with_v2, V2 + V2_TO_THE_END, server, settings)
     assert server.violations == []
-    finals = [said["text"] for kind, said in told if kind == "RealtimeFinalTranscript"]
+    finals = [said["text"] for kind, said in reported if kind == "RealtimeFinalTranscript"]
     assert finals == ["The kettle boils.", "The door."]
-    assert {kind for kind, _ in told} == {
+    assert {kind for kind, _ in reported} == {
         *("RealtimeSessionOpened", "RealtimePartialTranscript", "RealtimeFinalTranscript"),
         "RealtimeSessionInformation",
     }
@@ -195,7 +195,7 @@ async def test_a_v2_session(last_with_v2: Path) -> None:
 async def test_a_v2_session_that_expires(last_with_v2: Path) -> None:
     assemblyai = V2Server(last="4008 The words of the message")
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        told = await told_to(last_with_v2, V2 + V2_TO_THE_ERROR, server, {})
-    errors = [said["said"] for kind, said in told if kind == "RealtimeError"]
+        reported = await reported_to(last_with_v2, V2 + V2_TO_THE_ERROR, server, {})
+    errors = [said["said"] for kind, said in reported if kind == "RealtimeError"]
     assert errors[0] == "The words of the message"
     assert set(errors[1:]) == {"Session Expired"}  # the SDK's own words, by the code, from one thread or both

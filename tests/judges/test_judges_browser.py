@@ -45,7 +45,7 @@ def exported(home: Path, target: Path) -> Path:
     return target
 
 
-async def test_a_page_is_read_heard_and_printed(home: Path, tmp_path: Path) -> None:
+async def test_a_page_is_read_played_and_printed(home: Path, tmp_path: Path) -> None:
     async with opened(exported(home, tmp_path / "page.html"), tmp_path / "profile") as page:
         text = await page.evaluate("document.body.innerText")
         assert "Budget <b>" in text and "Voice 2:" in text and "Note: a note" in text and "★" in text

@@ -70,32 +70,32 @@ async def test_the_sdk_and_the_v1_server_understand_each_other(python: Path) -> 
     again = Segment(3.0, Spoken("Again.", 2.25, 2.5), ends="UtteranceEnd")
     deepgram = V1Server(Segment(1.0, *WORDS, ends="speech_final"), again, Segment(9.0, Spoken("End.", 3.25, 3.5)))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        told = await judged(python, COMMON + V1, server.url, KEY)
+        reported = await judged(python, COMMON + V1, server.url, KEY)
     assert server.violations == []
     assert [value for name, value in deepgram.query if name == "keyterm"] == ["one", "two"]
     assert [order["type"] for order in deepgram.orders] == ["KeepAlive", "Finalize", "Configure", "CloseStream"]
     final = [
         message["channel"]["alternatives"][0]["transcript"]
-        for kind, message in told
+        for kind, message in reported
         if kind == "ListenV1Results" and message["is_final"]
     ]
     assert [text for text in final if text] == ["Please water.", "Again.", "End."]
-    assert {kind for kind, _ in told} == {
+    assert {kind for kind, _ in reported} == {
         *("ListenV1Results", "ListenV1UtteranceEnd", "ListenV1ConfigureSuccess", "ListenV1Metadata"),
     }
-    assert told[-1][0] == "ListenV1Metadata"
+    assert reported[-1][0] == "ListenV1Metadata"
 
 
 async def test_the_sdk_and_the_flux_server_understand_each_other(python: Path) -> None:
     deepgram = FluxServer(Turn(1.25, *WORDS, eager=True), Turn(9.0, Spoken("Again.", 1.3, 1.5), Spoken("End.", 2, 3)))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        told = await judged(python, COMMON + FLUX, server.url, KEY)
+        reported = await judged(python, COMMON + FLUX, server.url, KEY)
     assert server.violations == []
     assert [order["type"] for order in deepgram.orders] == ["ForceEndTurn", "Configure", "CloseStream"]
-    assert told[0][0] == "ListenV2Connected"
-    assert {kind for kind, _ in told[1:]} == {"ListenV2TurnInfo", "ListenV2ConfigureSuccess"}
-    turns = [(message["event"], message["transcript"]) for _, message in told if "event" in message]
+    assert reported[0][0] == "ListenV2Connected"
+    assert {kind for kind, _ in reported[1:]} == {"ListenV2TurnInfo", "ListenV2ConfigureSuccess"}
+    turns = [(message["event"], message["transcript"]) for _, message in reported if "event" in message]
     assert [text for event, text in turns if event == "EndOfTurn"] == ["Please water.", "Again."]
     assert turns[-1] == ("Update", "End.")
     assert ("EagerEndOfTurn", "Please water.") in turns
-    assert [message["sequence_id"] for _, message in told] == list(range(len(told)))
+    assert [message["sequence_id"] for _, message in reported] == list(range(len(reported)))

@@ -140,50 +140,50 @@ def environment(package: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment_with(package, tmp_path_factory.mktemp("judge") / "venv")
 
 
-def kinds(told: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    return [kind for kind, _ in told]
+def kinds(reported: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    return [kind for kind, _ in reported]
 
 
 async def test_soniox(tmp_path_factory: pytest.TempPathFactory) -> None:
     python = environment("soniox==2.10.0", tmp_path_factory)
     soniox = SonioxServer(TWO)
     async with serve(soniox, admit=soniox.admit) as server:
-        told = await judged(python, SONIOX, f"{server.url}/transcribe-websocket", SONIOX_KEY)
+        reported = await judged(python, SONIOX, f"{server.url}/transcribe-websocket", SONIOX_KEY)
     assert server.violations == []
-    tokens = [token for _, event in told for token in event["tokens"] if token["is_final"]]
+    tokens = [token for _, event in reported for token in event["tokens"] if token["is_final"]]
     assert (
         "".join(token["text"] for token in tokens if not token["text"].startswith("<")).split() == " ".join(TWO).split()
     )
     assert [token["text"] for token in tokens if token["text"].startswith("<")] == ["<end>", "<fin>"]
-    assert told[-1][1]["finished"]
+    assert reported[-1][1]["finished"]
 
 
 async def test_elevenlabs(tmp_path_factory: pytest.TempPathFactory) -> None:
     python = environment("elevenlabs==2.78.0", tmp_path_factory)
     scribe = ScribeServer(TWO)
     async with serve(scribe, admit=scribe.admit) as server:
-        told = await judged(python, ELEVENLABS, server.url, ELEVENLABS_KEY)
+        reported = await judged(python, ELEVENLABS, server.url, ELEVENLABS_KEY)
     assert server.violations == []
-    assert kinds(told) == ["started", "committed", "timed", "committed", "timed"]
-    assert [data["text"] for kind, data in told if kind == "timed"] == list(TWO)
+    assert kinds(reported) == ["started", "committed", "timed", "committed", "timed"]
+    assert [data["text"] for kind, data in reported if kind == "timed"] == list(TWO)
 
 
 async def test_mistral(tmp_path_factory: pytest.TempPathFactory) -> None:
     python = environment("mistralai[realtime]==3.7.0", tmp_path_factory)
     voxtral = VoxtralServer(TWO)
     async with serve(voxtral, admit=voxtral.admit) as server:
-        told = await judged(python, MISTRAL, server.url.replace("ws:", "http:"), MISTRAL_KEY)
-    assert "UnknownRealtimeEvent" not in kinds(told), told
-    assert kinds(told)[-1] == "TranscriptionStreamDone"
-    deltas = "".join(event["text"] for kind, event in told if kind == "TranscriptionStreamTextDelta")
+        reported = await judged(python, MISTRAL, server.url.replace("ws:", "http:"), MISTRAL_KEY)
+    assert "UnknownRealtimeEvent" not in kinds(reported), reported
+    assert kinds(reported)[-1] == "TranscriptionStreamDone"
+    deltas = "".join(event["text"] for kind, event in reported if kind == "TranscriptionStreamTextDelta")
     assert deltas.split() == " ".join(TWO).split()
-    assert "TurnDetectionEndEvent" in kinds(told)
+    assert "TurnDetectionEndEvent" in kinds(reported)
 
 
 async def test_openai_http(tmp_path_factory: pytest.TempPathFactory) -> None:
     python = environment("openai==3.57.0", tmp_path_factory)
     with transcription_server(TWO) as server:
-        told = await judged(python, OPENAI, server.url, HTTP_KEY)
+        reported = await judged(python, OPENAI, server.url, HTTP_KEY)
     assert server.violations == []
-    assert kinds(told)[1:] == ["Transcription", "TranscriptionVerbose"]
-    assert [event["text"].strip() for _, event in told[1:]] == list(TWO)
+    assert kinds(reported)[1:] == ["Transcription", "TranscriptionVerbose"]
+    assert [event["text"].strip() for _, event in reported[1:]] == list(TWO)

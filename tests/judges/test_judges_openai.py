@@ -79,10 +79,10 @@ SCRIPT: Final = [
 
 async def test_the_sdk_and_the_server_understand_each_other(python: Path) -> None:
     async with openai_server(SCRIPT) as server:
-        told = await judged(python, JUDGE, place_of(server), KEY, "vad")
+        reported = await judged(python, JUDGE, place_of(server), KEY, "vad")
     assert server.violations == []
     transcription = "ConversationItemInputAudioTranscription"
-    assert [kind for kind, _ in told] == [
+    assert [kind for kind, _ in reported] == [
         "SessionCreatedEvent",
         "SessionUpdatedEvent",
         "InputAudioBufferSpeechStartedEvent",
@@ -99,22 +99,22 @@ async def test_the_sdk_and_the_server_understand_each_other(python: Path) -> Non
         "RealtimeErrorEvent",  # the second commit
         "InputAudioBufferClearedEvent",
     ]
-    said = [message["transcript"] for _, message in told if "transcript" in message]
+    said = [message["transcript"] for _, message in reported if "transcript" in message]
     assert said == ["Please water them."]
 
 
 async def test_the_sdk_ends_utterances_itself(python: Path) -> None:
     async with openai_server(SCRIPT) as server:
-        told = await judged(python, JUDGE, place_of(server), KEY, "none")
+        reported = await judged(python, JUDGE, place_of(server), KEY, "none")
     assert server.violations == []
     assert [end - start for start, end in server.talks[0].items] == [24 * 2100]
-    assert not [kind for kind, _ in told if "Speech" in kind]
+    assert not [kind for kind, _ in reported if "Speech" in kind]
 
 
 async def test_what_the_service_refuses_of_its_default_model_the_server_refuses_in_its_words(python: Path) -> None:
     chosen = 'model = "gpt-transcribe" if detection == "vad" else "gpt-live-transcribe"'
     script = JUDGE.replace(chosen, 'model = "gpt-live-transcribe"').replace('"input_audio_buffer.cleared"', '"error"')
     async with openai_server(SCRIPT) as server:
-        told = await judged(python, script, place_of(server), KEY, "vad")
-    (error,) = (message["error"] for kind, message in told if kind == "RealtimeErrorEvent")
+        reported = await judged(python, script, place_of(server), KEY, "vad")
+    (error,) = (message["error"] for kind, message in reported if kind == "RealtimeErrorEvent")
     assert error["message"] == "Turn detection is not supported for this transcription model"

@@ -23,14 +23,14 @@ from mictape import bundled
 from mictape.engines.base import EngineEvent, Lost, Request
 from mictape.engines.sherpa import SherpaEngine, SherpaOptions
 from mictape.units import RATE
-from support.conversation import answered, finals, hear_all, listen
+from support.conversation import answered, finals, listen, recognize_all
 from support.judges import environment_with, free_port, running
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
 
 PACKAGE: Final = "sherpa-onnx-bin==2.0.1"
 
 LONGEST_S: Final = 15
-"""What the server is told to refuse beyond; utterances are cut well before."""
+"""What the server refuses beyond; utterances are cut well before."""
 
 pytestmark = pytest.mark.proof
 
@@ -108,36 +108,36 @@ def engine(judge: Judge, longest_utterance_s: float = 14.0) -> SherpaEngine:
     return SherpaEngine(options, Path("log"))
 
 
-def text_of(heard: list[EngineEvent]) -> str:
-    return " ".join(final.text for final in finals(heard))
+def text_of(events: list[EngineEvent]) -> str:
+    return " ".join(final.text for final in finals(events))
 
 
 async def test_speech_is_recognised_as_one_utterance(judge: Judge, speech: Speech) -> None:
     pcm = samples_of(speech.beckett)
-    heard = await hear_all(engine(judge), pcm)
-    assert words_in_order(BECKETT, text_of(heard)) >= 11
-    (final,) = finals(heard)
+    events = await recognize_all(engine(judge), pcm)
+    assert words_in_order(BECKETT, text_of(events)) >= 11
+    (final,) = finals(events)
     assert (final.start, final.end, final.words) == (0, len(pcm) // 2, None)
-    assert answered(heard) == [len(pcm) // 2]
+    assert answered(events) == [len(pcm) // 2]
 
 
 async def test_utterance_after_utterance_is_answered_in_order(judge: Judge, speech: Speech) -> None:
     pcm = samples_of(speech.two_cities)
     ends = pauses(pcm, 4, 8)
-    heard = await hear_all(engine(judge), pcm, endpoints=ends)
-    assert word_error_rate(TWO_CITIES, text_of(heard)) <= 0.15
-    assert answered(heard) == [*ends, len(pcm) // 2]
-    assert [final.turn for final in finals(heard)] == list(range(len(ends) + 1))
+    events = await recognize_all(engine(judge), pcm, endpoints=ends)
+    assert word_error_rate(TWO_CITIES, text_of(events)) <= 0.15
+    assert answered(events) == [*ends, len(pcm) // 2]
+    assert [final.turn for final in finals(events)] == list(range(len(ends) + 1))
 
 
 async def test_sound_without_speech_is_answered(judge: Judge) -> None:
-    heard = await hear_all(engine(judge), bytes(2 * 3 * RATE), endpoints=[RATE])
-    assert answered(heard) == [RATE, 3 * RATE]
+    events = await recognize_all(engine(judge), bytes(2 * 3 * RATE), endpoints=[RATE])
+    assert answered(events) == [RATE, 3 * RATE]
 
 
 async def test_what_the_server_finds_too_long_ends_with_its_own_sentence(judge: Judge) -> None:
     with pytest.raises(Lost, match="Max utterance length is configured to 15 seconds") as lost:
-        await hear_all(engine(judge, 30.0), bytes(2 * 20 * RATE))
+        await recognize_all(engine(judge, 30.0), bytes(2 * 20 * RATE))
     assert not lost.value.retry
 
 

@@ -90,7 +90,7 @@ def words_of(pcm: bytes) -> list[Said]:
 
 
 @asynccontextmanager
-async def hearing(
+async def faulty_server(
     *faults: Fault, admit: Callable[[Asked], Refusal | None] | None = None, tls: bool = False, port: int = 0
 ) -> AsyncGenerator[Server]:
     async with serving(Hearing(list(faults)), admit=admit, tls=tls, port=port) as server:
@@ -118,16 +118,16 @@ class FollowerHarness:
         self.tape.report(writer.samples)
         self.tape.end()
         self.coverage = Coverage()
-        self.told: list[FollowerEvent] = []
+        self.reported: list[FollowerEvent] = []
         engine = AssemblyAIEngine(AssemblyAIOptions(url=url), Path("unused"), KEY)
         engine.capabilities = replace(engine.capabilities, **{"fastest_pace": None, **able})
-        track = FollowedTrack(self.tape, self.coverage, self.told.append, count())
+        track = FollowedTrack(self.tape, self.coverage, self.reported.append, count())
         self.follower = Follower(track, engine, Request())
 
     @property
     def losses(self) -> list[Lost]:
         """Why connections were lost, in order."""
-        return [each.event for each in self.told if isinstance(each.event, Lost)]
+        return [each.event for each in self.reported if isinstance(each.event, Lost)]
 
     async def follow(self) -> None:
         async with asyncio.timeout(2 * TIMEOUT_S):
@@ -151,7 +151,7 @@ class FollowerHarness:
 
     @property
     def words(self) -> list[str]:
-        finals = [each.event for each in self.told if isinstance(each.event, FinalTurn)]
+        finals = [each.event for each in self.reported if isinstance(each.event, FinalTurn)]
         return " ".join(final.text for final in sorted(finals, key=lambda final: final.start or 0)).split()
 
     def is_whole(self) -> bool:
@@ -193,7 +193,7 @@ PASSING: Final[list[tuple[Fault, str]]] = [
 
 
 async def test_an_end_that_may_pass_costs_no_word(tmp_path: Path) -> None:
-    async with hearing(*(fault for fault, _ in PASSING)) as server:
+    async with faulty_server(*(fault for fault, _ in PASSING)) as server:
         harness = FollowerHarness(tmp_path, server.url)
         await harness.follow()
     assert harness.is_whole(), harness.words
@@ -215,8 +215,8 @@ async def test_an_end_that_may_pass_costs_no_word(tmp_path: Path) -> None:
         (closes(1009), "too large"),
     ],
 )
-async def test_an_end_for_good_stops_it_and_what_was_heard_stays(tmp_path: Path, fault: Fault, part: str) -> None:
-    async with hearing(fault) as server:
+async def test_an_end_for_good_stops_it_and_what_was_recognized_stays(tmp_path: Path, fault: Fault, part: str) -> None:
+    async with faulty_server(fault) as server:
         harness = FollowerHarness(tmp_path, server.url)
         with pytest.raises(Lost) as lost:
             await harness.follow()
@@ -234,7 +234,7 @@ async def test_an_end_for_good_stops_it_and_what_was_heard_stays(tmp_path: Path,
     [(3009, "Too many concurrent sessions", 15.0), (1013, "Try again later", 5.0), (3007, "Rate Exceeded", 1.0)],
 )
 async def test_who_asks_for_patience_gets_it(tmp_path: Path, code: int, text: str, after_s: float) -> None:
-    async with hearing(fails(code, text)) as server:
+    async with faulty_server(fails(code, text)) as server:
         lost = await FollowerHarness(tmp_path, server.url).until_offline()
     assert (lost.retry, lost.after) == (True, after_s)
     assert text in lost.cause.what
@@ -245,7 +245,7 @@ async def test_who_asks_for_patience_gets_it(tmp_path: Path, code: int, text: st
 
 @pytest.mark.parametrize(("status", "part"), [(401, "key"), (402, "funds"), (403, "key"), (404, "address")])
 async def test_an_upgrade_refused_for_good_stops_it(tmp_path: Path, status: int, part: str) -> None:
-    async with hearing(admit=lambda _: Refusal(status)) as server:
+    async with faulty_server(admit=lambda _: Refusal(status)) as server:
         harness = FollowerHarness(tmp_path, server.url)
         with pytest.raises(Lost) as lost:
             await harness.follow()
@@ -260,7 +260,7 @@ async def test_a_server_in_trouble_is_asked_again(tmp_path: Path) -> None:
     def admit(_: Asked) -> Refusal | None:
         return Refusal(statuses.pop(0)) if statuses else None
 
-    async with hearing(admit=admit) as server:
+    async with faulty_server(admit=admit) as server:
         harness = FollowerHarness(tmp_path, server.url)
         await harness.follow()
     assert harness.is_whole()
@@ -274,19 +274,19 @@ async def test_a_server_in_trouble_is_asked_again(tmp_path: Path) -> None:
 async def test_too_many_requests_are_answered_with_patience(
     tmp_path: Path, headers: dict[str, str], after_s: float
 ) -> None:
-    async with hearing(admit=lambda _: Refusal(429, headers=headers)) as server:
+    async with faulty_server(admit=lambda _: Refusal(429, headers=headers)) as server:
         lost = await FollowerHarness(tmp_path, server.url).until_offline()
     assert (lost.retry, lost.after) == (True, after_s)
     assert "HTTP 429" in lost.cause.what
 
 
-async def test_nobody_listens_until_somebody_does(tmp_path: Path) -> None:
+async def test_no_server_listens_until_one_does(tmp_path: Path) -> None:
     port = free_port()
     harness = FollowerHarness(tmp_path, f"ws://127.0.0.1:{port}")
     async with harness.following() as task:
         await until_async(lambda: len(harness.losses) > 1)
         assert harness.follower.state == "offline"
-        async with hearing(port=port):
+        async with faulty_server(port=port):
             await task
     assert harness.is_whole()
     assert {lost.cause.what for lost in harness.losses} == {f"127.0.0.1:{port} cannot be reached: connection refused"}
@@ -299,7 +299,7 @@ async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
-    async with hearing(tls=True) as server:
+    async with faulty_server(tls=True) as server:
         lost = await FollowerHarness(tmp_path, server.url).until_offline("stopped")
         assert server.peers == []
     assert not lost.retry, "it never was accepted, so it will not be"
@@ -322,7 +322,7 @@ async def test_something_else_answers(tmp_path: Path, answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("greets", ["not at all", "with an upgrade"])
-async def test_somebody_listens_and_says_nothing(tmp_path: Path, greets: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_accepts_and_says_nothing(tmp_path: Path, greets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, limit in ((network, "OPEN_S"), (websocket, "OPEN_S"), (remote, "OWN_SERVER_S")):
         monkeypatch.setattr(module, limit, 0.3)
     if greets == "not at all":
@@ -336,7 +336,7 @@ async def test_somebody_listens_and_says_nothing(tmp_path: Path, greets: str, mo
 
 
 async def test_a_server_on_this_machine_has_its_time_limit_too(tmp_path: Path) -> None:
-    async with hearing() as server:
+    async with faulty_server() as server:
         harness = FollowerHarness(tmp_path, server.url, fastest_pace=16.0, longest_s=1.0)
         await harness.follow()
     assert harness.is_whole(), harness.words
@@ -387,7 +387,7 @@ STRANGE: Final = [
 
 
 async def test_what_is_no_message_ends_the_connection_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    async with hearing(*map(says, NO_MESSAGES)) as server:
+    async with faulty_server(*map(says, NO_MESSAGES)) as server:
         harness = FollowerHarness(tmp_path, server.url)
         await harness.follow()
     assert harness.is_whole(), harness.words
@@ -397,7 +397,7 @@ async def test_what_is_no_message_ends_the_connection_and_the_next_one_goes_on(t
 
 
 async def test_messages_that_nobody_knows_are_left_alone(tmp_path: Path) -> None:
-    async with hearing(says(*STRANGE)) as server:
+    async with faulty_server(says(*STRANGE)) as server:
         harness = FollowerHarness(tmp_path, server.url)
         await harness.follow()
     assert harness.is_whole(), harness.words
@@ -418,14 +418,14 @@ async def test_ten_thousand_messages_at_once_keep_nobody_else_waiting(tmp_path: 
             turns += 1
             await asyncio.sleep(0)
 
-    async with hearing(floods) as server:
+    async with faulty_server(floods) as server:
         harness = FollowerHarness(tmp_path, server.url)
         elsewhere = asyncio.create_task(others())
         await harness.follow()
         elsewhere.cancel()
     assert harness.is_whole(), harness.words
     assert harness.losses == []
-    assert sum(isinstance(each.event, Partial) and each.event.text == "soon" for each in harness.told) == many
+    assert sum(isinstance(each.event, Partial) and each.event.text == "soon" for each in harness.reported) == many
     assert turns > many / 100
 
 
@@ -434,7 +434,7 @@ async def test_ten_thousand_messages_at_once_keep_nobody_else_waiting(tmp_path: 
 
 @pytest.mark.parametrize("line", [Line(delay_s=0.05), Line(bytes_per_s=500_000)])
 async def test_a_slow_line_only_takes_longer(tmp_path: Path, line: Line) -> None:
-    async with hearing() as server, proxy(server.url, line) as lines:
+    async with faulty_server() as server, proxy(server.url, line) as lines:
         harness = FollowerHarness(tmp_path, lines.url)
         await harness.follow()
     assert harness.is_whole(), harness.words
@@ -543,7 +543,7 @@ async def test_the_command_says_that_nobody_vouches_for_a_certificate(tmp_path: 
 
 async def test_the_command_says_which_sound_has_no_text_and_fails(tmp_path: Path) -> None:
     async def goes_away(session: V3Session) -> None:
-        await session.heard(1000)
+        await session.received_ms(1000)
         session.peer.drop()
 
     async with serving(goes_away) as server:

@@ -1,4 +1,4 @@
-"""Nothing is lost: the real app on a microphone with a clock, whose every sample says when it was heard.
+"""Nothing is lost: the real app on a microphone with a clock, whose every sample says when it was recorded.
 
 Not on PulseAudio: its record buffer would hide what a slow reader loses.
 """
@@ -104,8 +104,8 @@ def test_a_killed_capture_process_leaves_a_hole_of_the_true_length(clocked_mics:
         app.sees("s lost: recording had to start again", timeout_s=60)
         [again] = children_of(app.process.pid, CAPTURE)
         assert again != child, "one other process, started at once"
-        heard = count_samples(session, 1)
-        app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
+        received = count_samples(session, 1)
+        app.until(lambda _: count_samples(session, 1) >= received + RATE, timeout_s=60)
         end(app)
     assert_holes_fit(session, ["restart"])
     # Without a back-off: the hole is as long as a process takes to start and a device to open, and no more.
@@ -128,8 +128,8 @@ def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(
         app.until(lambda _: time.monotonic() > before + 1.5)  # longer than the device's buffer, not given up yet
         os.kill(child, signal.SIGCONT)
         app.sees("s lost: the computer was too busy", timeout_s=60)
-        heard = count_samples(session, 1)
-        app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
+        received = count_samples(session, 1)
+        app.until(lambda _: count_samples(session, 1) >= received + RATE, timeout_s=60)
         end(app)
     assert_holes_fit(session, ["overflow"])
 
@@ -178,8 +178,8 @@ def test_a_full_disk_is_said_until_there_is_room_and_then_the_recording_goes_on(
         assert Tape.finished(session, 1).read(0, kept)
         ballast.unlink()
         app.sees("OFFLINE", "s lost: recording had to start again", timeout_s=60)
-        heard = count_samples(session, 1)
-        app.until(lambda _: count_samples(session, 1) >= heard + RATE, timeout_s=60)
+        received = count_samples(session, 1)
+        app.until(lambda _: count_samples(session, 1) >= received + RATE, timeout_s=60)
         app.press("q")
         assert app.ends(60) == 0
     assert len(tries) >= 3
@@ -210,15 +210,15 @@ def test_a_folder_that_is_moved_while_recording_takes_the_recording_with_it(
     with recording(clocked_mics, home) as (app, session):
         moved = home / "moved"
         session.rename(moved)
-        heard = count_samples(moved, 1)
-        app.until(lambda _: count_samples(moved, 1) >= heard + 2 * RATE, timeout_s=60)
+        received = count_samples(moved, 1)
+        app.until(lambda _: count_samples(moved, 1) >= received + 2 * RATE, timeout_s=60)
         moved.rename(session)
         end(app)
-    assert_whole(session, heard + 2 * RATE)
+    assert_whole(session, received + 2 * RATE)
 
 
 def assert_holes_fit(session: Path, reasons: list[str]) -> None:
-    """The holes have these reasons; all that was heard is there without a break, and stands where it was heard."""
+    """The holes have these reasons; all other sound is there without a break, and stands where it was recorded."""
     tape, holes = Tape.finished(session, 1), read_journal(session, 1).holes
     assert [hole.why for hole in holes] == reasons
     values = counted(tape.read(0, tape.samples))

@@ -109,7 +109,7 @@ def test_a_killed_session_may_be_left_as_it_is(pulse: PulseServer, home: Path) -
         assert app.ends() == 0
 
 
-def test_a_killed_capture_process_is_restarted_and_the_hole_is_told(
+def test_a_killed_capture_process_is_restarted_and_the_hole_is_reported(
     pulse: PulseServer, home: Path, speech: Speech
 ) -> None:
     room(pulse)

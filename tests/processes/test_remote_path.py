@@ -59,14 +59,14 @@ def test_slips(text: str, found: Slips) -> None:
 
 
 async def transcribed(recording: Path, *arguments: str) -> Done:
-    """What `mictape transcribe` makes of the recording, with the key in its environment."""
+    """What `mictape transcribe` prints for the recording, with the key in its environment."""
     env = {**os.environ, **NO_KEYRING, "ASSEMBLYAI_API_KEY": KEY}
     async with asyncio.timeout(LONGEST_S):
         return await mictape("transcribe", str(recording), *arguments, env=env)
 
 
 def here(recording: Path) -> "asyncio.Task[Done]":
-    """What the same recogniser makes of it without a line between: as behind the line, no second pass."""
+    """What the same recogniser writes without a line between: as behind the line, no second pass."""
     return asyncio.create_task(transcribed(recording, "--set", "second_pass=off"))
 
 
@@ -167,7 +167,7 @@ async def listening(pulse: PulseServer, url: str) -> AsyncGenerator[None]:
 
 
 def engines_of(home: Path) -> list[tuple[str, str]]:
-    """For each engine all that it heard, in tape order."""
+    """For each engine all that it recognized, in tape order."""
     lines = 'SELECT * FROM lines WHERE engine IS NOT NULL ORDER BY "start", id'
     with sqlite3.connect(home / "library.db") as library:
         return list(library.execute(f"SELECT engine, group_concat(text, ' ') FROM ({lines}) GROUP BY engine"))
@@ -184,7 +184,7 @@ async def test_an_outage_of_fifteen_seconds(speech: Speech, tmp_path: Path) -> N
             remote = await running
     assert server.violations == []
     assert len(server.peers) == 1
-    assert "Connected." in remote.err, "it was told meanwhile"
+    assert "Connected." in remote.err, "it was reported meanwhile"
     hold_good(await local, remote)
 
 

@@ -24,7 +24,7 @@ if sys.platform == "win32":
 FAILING = str(Path(__file__).parents[1] / "support" / "failing_app.py")
 
 ESCAPE = "\x1b[27u"
-"""As terminals with kitty's protocol send it; a bare one is told from a sequence by the time that passes."""
+"""As terminals with kitty's protocol send it; a bare one differs from a sequence by the time that passes."""
 
 GONE_S = 15.0
 """Ends a broken test. An end takes about a second here, alone."""
@@ -168,7 +168,7 @@ def test_leaving_works_after_the_first_question_was_left(leave: Callable[[Screen
 
 @pytest.fixture
 def cut_off(home: Path, speech: Speech) -> Path:
-    """The home of somebody whose session was cut off."""
+    """A home with a session that was cut off."""
     with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
         [session] = sessions_of(home)
@@ -190,7 +190,7 @@ def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(
     assert len(sessions_of(cut_off)) == 1, "nothing was decided: it is offered again"
 
 
-def test_the_question_of_a_session_that_was_cut_off_hears_keys_in_a_terminal_without_focus(
+def test_the_question_of_a_session_that_was_cut_off_takes_keys_in_a_terminal_without_focus(
     cut_off: Path, speech: Speech
 ) -> None:
     with screen_app("--input", str(speech.two_cities), env=os.environ) as app:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from servers.base import REASON_BYTES, Asked, PaceMeter, Peer, Refusal, Wrong
-from servers.ear import Hears, Listener
+from servers.ear import Listener, Recognize
 
 KEY: Final = "assemblyai-key-for-tests-only"
 PATH: Final = "/v3/ws"
@@ -180,13 +180,13 @@ class V3Session:
         self.terminating = order["type"] == "Terminate"
         return order
 
-    async def heard(self, ms: float) -> bool:
+    async def received_ms(self, ms: float) -> bool:
         """Wait until so much sound came; False when the client terminates before."""
         while self.audio_ms < ms and not self.terminating:
             await self.receive()
         return self.audio_ms >= ms
 
-    async def told(self, kind: str) -> dict[str, Any]:
+    async def message(self, kind: str) -> dict[str, Any]:
         """Wait for an order of this type."""
         while not isinstance(order := await self.receive(), dict) or order["type"] != kind:
             pass
@@ -310,15 +310,15 @@ class Speech:
                     pass
 
 
-def by_ear(hears: Hears) -> "Script":
+def by_ear(recognize: Recognize) -> "Script":
     """A script: what sounds is said, each utterance a turn."""
 
     async def script(session: V3Session) -> None:
-        listener, order = Listener(hears), 0
+        listener, order = Listener(recognize), 0
         while not session.terminating:
             payload = await session.receive()
             ends = not isinstance(payload, bytes) and payload["type"] in ("ForceEndpoint", "Terminate")
-            over = listener.hear(payload) if isinstance(payload, bytes) else listener.rest() if ends else []
+            over = listener.take(payload) if isinstance(payload, bytes) else listener.rest() if ends else []
             for words in over:
                 said = [Said(text, round(start * 1000), round(end * 1000)) for text, start, end in words]
                 await session.turn(order, said, end=True)
@@ -348,7 +348,7 @@ class _Speaking:
             await self._turn()
         if self._said and now >= self._left[0].words[-1].end + self._left[0].silence_ms:
             await self.end()
-        await self._tell_progress(now)
+        await self._send_progress(now)
 
     async def end(self) -> None:
         """The turn is over, if there is one, with the words heard so far."""
@@ -373,7 +373,7 @@ class _Speaking:
             more["speaker_label"] = utterance.speaker or "PENDING"
         await self._session.turn(self._order, utterance.words[: self._said], end=end, text=text, **more)
 
-    async def _tell_progress(self, now: float) -> None:
+    async def _send_progress(self, now: float) -> None:
         """Silence once a second of it, and heartbeats; the real ones come by the wall clock."""
         silent_until = int(min(now, self._left[0].words[0].start) if self._left else now)
         if self._session.parameters.get("acknowledge_silence") and silent_until - self._silent_ms >= 1000:

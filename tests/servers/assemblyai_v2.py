@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from servers.assemblyai import KEY, Said, Utterance
 from servers.base import Asked, PaceMeter, Peer, Refusal, Wrong
-from servers.ear import Hears, Listener, Words
+from servers.ear import Listener, Recognize, Words
 
 PATH: Final = "/v2/realtime/ws"
 CREATED: Final = "2026-11-04T15:51:40.120000"
@@ -47,7 +47,7 @@ class V2Server:
     fastest: float | None = 1.0
     tolerance_s: float = 60.0
     """The documented one: faster than real time for more than a minute."""
-    hears: Hears | None = None
+    recognize: Recognize | None = None
     """Says what sounds, instead of `utterances`."""
     sessions: list["V2Session"] = field(default_factory=list["V2Session"])
 
@@ -99,7 +99,7 @@ class V2Session:
         self._rate = int(self._query["sample_rate"])
         self._pace = PaceMeter(server.fastest, server.tolerance_s)
         self._left = list(server.utterances)
-        self._listener = Listener(server.hears)
+        self._listener = Listener(server.recognize)
         self._said = 0
         self._began_ms = 0
 
@@ -118,7 +118,7 @@ class V2Session:
                 pcm = payload if isinstance(payload, bytes) else _decoded(order["audio_data"])
                 self._take(pcm)
                 self.framed.append(type(payload))
-                self._expect(self._listener.hear(pcm))
+                self._expect(self._listener.take(pcm))
                 await self._go_on()
             elif "force_end_utterance" in order:
                 await self._end()
@@ -175,8 +175,8 @@ class V2Session:
             self._left.append(Utterance(*said, silence_ms=0))
 
     async def _end(self) -> None:
-        if heard := self._listener.rest():
-            self._expect(heard)
+        if received := self._listener.rest():
+            self._expect(received)
             await self._go_on()
         if not self._said:
             return

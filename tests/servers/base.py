@@ -37,8 +37,8 @@ TalkT = TypeVar("TalkT")
 CERTIFICATE: Final = Path(__file__).with_name("localhost.pem")
 """A certificate for 127.0.0.1 and localhost, with its key, signed by itself, valid until 2126.
 
-For tests only. A client accepts it with `ssl.create_default_context(cafile=CERTIFICATE)`, or, made by somebody
-else's code, where the environment's `SSL_CERT_FILE` names it.
+For tests only. A client accepts it with `ssl.create_default_context(cafile=CERTIFICATE)`, or, made by code of
+others, where the environment's `SSL_CERT_FILE` names it.
 """
 
 REASON_BYTES: Final = 123
@@ -98,7 +98,7 @@ class PaceMeter:
         Args:
             fastest: Seconds of sound per second of clock that a client may send; None: any pace.
             tolerance_s: Seconds of sound it may be ahead of that.
-            clock: Seconds that pass; a test may give one that it steps by hand.
+            clock: Seconds that pass; a test may give one that it steps.
         """
         self.sound_s = 0.0
         self.most_ahead_s = 0.0
@@ -153,7 +153,7 @@ class Peer:
         self._connection.transport.abort()
 
     async def wait_closed(self) -> None:
-        """Return when the connection has ended, whoever ended it."""
+        """Return when the connection has ended, from either side."""
         await self._connection.wait_closed()
 
     async def run(self, handler: "Handler") -> None:

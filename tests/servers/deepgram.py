@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from servers.base import Asked, PaceMeter, Peer, Refusal, Wrong
-from servers.ear import Hears, Listener, Words
+from servers.ear import Listener, Recognize, Words
 
 RATE: Final = 16_000
 SAMPLE_BYTES: Final = 2
@@ -157,18 +157,18 @@ class _Server:
 
 
 class V1Server(_Server):
-    """`/v1/listen`: the handler; the script anew for each client."""
+    """`/v1/listen`: the handler; the whole script for each client."""
 
     path = "/v1/listen"
     longest_ms = 250
 
     def __init__(
-        self, *script: Segment, idle_s: float = 10.0, tolerance_s: float = 60.0, hears: Hears | None = None
+        self, *script: Segment, idle_s: float = 10.0, tolerance_s: float = 60.0, recognize: Recognize | None = None
     ) -> None:
-        """`hears` says what sounds, instead of a script."""
+        """`recognize` says what sounds, instead of a script."""
         super().__init__(idle_s, tolerance_s)
         self.script = script
-        self.hears = hears
+        self.recognize = recognize
         self.metadata = True
         """False: closes without it, which the real one should not."""
 
@@ -193,10 +193,10 @@ class V1Server(_Server):
         """Talk to one client."""
         stream = self.begin(peer)
         recogniser = _V1Recogniser(self.script)
-        listener = Listener(self.hears)
+        listener = Listener(self.recognize)
         while (message := await self.next_message(peer, stream)) != {"type": "CloseStream"}:
             if isinstance(message, bytes):
-                recogniser.expect(listener.hear(message), stream.seconds)
+                recogniser.expect(listener.take(message), stream.seconds)
                 answers = recogniser.accept(stream.seconds)
             elif message == {"type": "Finalize"}:
                 recogniser.expect(listener.rest(), stream.seconds)
@@ -232,9 +232,9 @@ class _V1Recogniser:
 
     def __init__(self, script: Sequence[Segment]) -> None:
         self._script = list(script)
-        self._heard = 0.0
+        self._received = 0.0
         self._frozen = 0.0
-        self._told = 0
+        self._reported = 0
         """Words in the last interim result."""
         self._silent: Segment | None = None
         """After which an `UtteranceEnd` is due, although `speech_final` has ended the utterance already."""
@@ -244,9 +244,9 @@ class _V1Recogniser:
         for words in utterances:
             self._script.append(Segment(until_s, *(Spoken(*word) for word in words), ends="speech_final"))
 
-    def accept(self, heard_s: float) -> Iterator[dict[str, Any]]:
-        self._heard = heard_s
-        while self._script and self._script[0].until_s <= heard_s:
+    def accept(self, received_s: float) -> Iterator[dict[str, Any]]:
+        self._received = received_s
+        while self._script and self._script[0].until_s <= received_s:
             segment = self._script.pop(0)
             words = [word for word in segment.words if word.end > self._frozen]
             yield self._results(words, segment.until_s, is_final=True, speech_final=segment.ends == "speech_final")
@@ -254,30 +254,30 @@ class _V1Recogniser:
                 yield _utterance_end(segment)
             elif segment.ends and segment.words:
                 self._silent = segment
-        if self._silent and heard_s >= self._silent.until_s + LATE_S:
+        if self._silent and received_s >= self._silent.until_s + LATE_S:
             yield _utterance_end(self._silent)
             self._silent = None
         words = self._words()
-        if len(words) != self._told:
-            yield self._results(words, heard_s)
-            self._told = len(words)
+        if len(words) != self._reported:
+            yield self._results(words, received_s)
+            self._reported = len(words)
 
     def finalize(self) -> Iterator[dict[str, Any]]:
-        if self._heard - self._frozen >= LITTLE_S:
-            yield self._results(self._words(), self._heard, is_final=True, from_finalize=True)
+        if self._received - self._frozen >= LITTLE_S:
+            yield self._results(self._words(), self._received, is_final=True, from_finalize=True)
 
     def close(self) -> Iterator[dict[str, Any]]:
-        if self._heard > self._frozen:
-            yield self._results(self._words(), self._heard, is_final=True)
+        if self._received > self._frozen:
+            yield self._results(self._words(), self._received, is_final=True)
 
     def _words(self) -> list[Spoken]:
         words = self._script[0].words if self._script else ()
-        return [word for word in words if self._frozen < word.end <= self._heard]
+        return [word for word in words if self._frozen < word.end <= self._received]
 
     def _results(self, words: Sequence[Spoken], until_s: float, **flags: bool) -> dict[str, Any]:
         start = self._frozen
         if flags.get("is_final"):
-            self._frozen, self._told = until_s, 0
+            self._frozen, self._reported = until_s, 0
         return results(words, start, until_s - start, **flags)
 
 
@@ -320,18 +320,18 @@ def _metadata(seconds: float) -> dict[str, Any]:
 
 
 class FluxServer(_Server):
-    """`/v2/listen`: the handler; the script anew for each client."""
+    """`/v2/listen`: the handler; the whole script for each client."""
 
     path = "/v2/listen"
     longest_ms = 80
 
     def __init__(
-        self, *script: Turn, idle_s: float = 10.0, tolerance_s: float = 60.0, hears: Hears | None = None
+        self, *script: Turn, idle_s: float = 10.0, tolerance_s: float = 60.0, recognize: Recognize | None = None
     ) -> None:
-        """`hears` says what sounds, instead of a script."""
+        """`recognize` says what sounds, instead of a script."""
         super().__init__(idle_s, tolerance_s)
         self.script = script
-        self.hears = hears
+        self.recognize = recognize
         self.closing: Literal["no code", "no close frame"] = "no code"
         """How the connection ends after `CloseStream`."""
 
@@ -353,7 +353,7 @@ class FluxServer(_Server):
     async def __call__(self, peer: Peer) -> None:
         """Talk to one client."""
         stream = self.begin(peer)
-        recogniser = _FluxRecogniser(self.script, Listener(self.hears))
+        recogniser = _FluxRecogniser(self.script, Listener(self.recognize))
         number = 0
         answers: Sequence[dict[str, Any]] = [{"type": "Connected"}]
         while True:
@@ -369,11 +369,11 @@ class FluxServer(_Server):
             peer.drop()
 
     def _answer(
-        self, recogniser: "_FluxRecogniser", message: bytes | dict[str, Any], heard_s: float
+        self, recogniser: "_FluxRecogniser", message: bytes | dict[str, Any], received_s: float
     ) -> list[dict[str, Any]]:
         match message:
             case bytes():
-                return list(recogniser.accept(heard_s, message))
+                return list(recogniser.accept(received_s, message))
             case {"type": "CloseStream", **rest} if not rest:
                 return list(recogniser.close())
             case {"type": "ForceEndTurn", **rest} if not rest:
@@ -393,23 +393,23 @@ class _FluxRecogniser:
         self._listener = listener
         self._script = list(script)
         self._index = 0
-        self._heard = 0.0
+        self._received = 0.0
         self._updated = 0.0
         self._began = 0.0
         """Where this turn's window begins; words that ended before are in turns of before."""
         self._started = False
         self._eager = False
 
-    def accept(self, heard_s: float, pcm: bytes) -> Iterator[dict[str, Any]]:
-        self._expect(self._listener.hear(pcm), heard_s)
-        while (at := min(self._updated + UPDATE_S, self._ends())) <= heard_s:
-            self._heard = self._updated = at
+    def accept(self, received_s: float, pcm: bytes) -> Iterator[dict[str, Any]]:
+        self._expect(self._listener.take(pcm), received_s)
+        while (at := min(self._updated + UPDATE_S, self._ends())) <= received_s:
+            self._received = self._updated = at
             if at == self._ends():
                 yield self._end("model")
                 self._script.pop(0)
             else:
                 yield self._info(self._event())
-        self._heard = heard_s
+        self._received = received_s
 
     def force(self) -> Iterator[dict[str, Any]]:
         """End the turn on what was heard; nothing without one in progress."""
@@ -437,23 +437,23 @@ class _FluxRecogniser:
         if self._words() and not self._started:
             self._started = True
             return "StartOfTurn"
-        if turn and turn.eager and not self._eager and turn.words[-1].end <= self._heard:
+        if turn and turn.eager and not self._eager and turn.words[-1].end <= self._received:
             self._eager = True
             return "EagerEndOfTurn"
         return "Update"
 
     def _words(self) -> list[Spoken]:
         words = self._script[0].words if self._script else ()
-        return [word for word in words if self._began < word.end <= self._heard]
+        return [word for word in words if self._began < word.end <= self._received]
 
     def _end(self, trigger: str) -> dict[str, Any]:
         info = self._info("EndOfTurn") | {"trigger": trigger}
         self._index += 1
-        self._began, self._started, self._eager = self._heard, False, False
+        self._began, self._started, self._eager = self._received, False, False
         return info
 
     def _info(self, event: str) -> dict[str, Any]:
-        return turn_info(event, self._index, self._words(), self._began, self._heard)
+        return turn_info(event, self._index, self._words(), self._began, self._received)
 
 
 def turn_info(event: str, index: int, words: Sequence[Spoken], start: float, end: float) -> dict[str, Any]:

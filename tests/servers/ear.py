@@ -25,7 +25,7 @@ class Ear:
     _end: int = 0
     _at: int = 0
 
-    def hear(self, pcm: bytes) -> list[Stretch]:
+    def take(self, pcm: bytes) -> list[Stretch]:
         """The utterances that end in this block."""
         self.sound.frombytes(pcm)
         over: list[Stretch] = []
@@ -60,14 +60,14 @@ Words = list[tuple[str, float, float]]
 class Listener:
     """Says of real sound what a script would: the words of each utterance, from what sounds in it."""
 
-    def __init__(self, script: "Hears | None", *, silence_ms: int | None = 500) -> None:
+    def __init__(self, script: "Recognize | None", *, silence_ms: int | None = 500) -> None:
         """With `script` None nothing is ever heard."""
         self._script = script
         self._ear = Ear(silence_ms)
 
-    def hear(self, pcm: bytes) -> list[Words]:
+    def take(self, pcm: bytes) -> list[Words]:
         """The utterances that end in this block."""
-        return [] if self._script is None else self._said(self._ear.hear(pcm))
+        return [] if self._script is None else self._said(self._ear.take(pcm))
 
     def rest(self) -> list[Words]:
         """The utterance that goes on, which ends here; none when nobody speaks."""
@@ -78,10 +78,10 @@ class Listener:
         return [spread(text_of(script, 0, self._ear.sound, stretch), stretch) for stretch in stretches]
 
 
-Hears = Callable[["array[int]"], str]
+Recognize = Callable[["array[int]"], str]
 """The text of what sounds."""
 
-Script = Sequence[str] | Hears
+Script = Sequence[str] | Recognize
 """What utterances are said to be: one after the other, or by what sounds in them."""
 
 

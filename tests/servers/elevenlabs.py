@@ -71,7 +71,7 @@ class ScribeServer:
             if self.fails is not None:
                 await self._fail(peer, self.fails, "as the test wants it")
                 return
-            ended = ear.hear(base64.b64decode(chunk.audio_base_64))
+            ended = ear.take(base64.b64decode(chunk.audio_base_64))
             if chunk.commit:
                 if len(ear.sound) - committed < SHORTEST_COMMIT:
                     await self._fail(peer, "commit_throttled", "Commit request ignored: 0.3s of audio is needed")
@@ -86,7 +86,7 @@ class ScribeServer:
                 await peer.send({"message_type": "partial_transcript", "text": " ".join(words[:-1])})
 
     async def _commit(self, peer: Peer, text: str, stretch: tuple[int, int]) -> None:
-        """Each commit is told twice: first without the times."""
+        """Each commit is reported twice: first without the times."""
         await peer.send({"message_type": "committed_transcript", "text": text})
         words: list[dict[str, Any]] = []
         for word, start, end in spread(text, stretch):

@@ -188,10 +188,10 @@ def status(code: int, **headers: object) -> Behaviour:
 
 def redirect(url: str) -> Behaviour:
     """To another address."""
-    return redirect_telling(url)
+    return redirect_with(url)
 
 
-def redirect_telling(url: str, **headers: object) -> Behaviour:
+def redirect_with(url: str, **headers: object) -> Behaviour:
     """To another address, with more headers."""
     return status(HTTPStatus.FOUND, Location=url, **headers)
 

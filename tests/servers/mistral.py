@@ -106,7 +106,7 @@ class VoxtralServer:
                     turns = asked.turn_detection
                     ear = ear or Ear(turns.min_silence_ms if turns else None)
                     began = ear.start
-                    for stretch in ear.hear(pcm):
+                    for stretch in ear.take(pcm):
                         await self._turn(peer, text_of(self.script, said, ear.sound, stretch), stretch)
                         said += 1
                         end = {"time_s": len(ear.sound) / 16_000, "end_reason": "threshold"}

@@ -100,7 +100,7 @@ class Ear:
 
     async def run(self, cut_ms: float | None) -> None:
         """Hear until the client terminates; or vanish after so much sound."""
-        hearing = asyncio.create_task(self._hear())
+        receiving = asyncio.create_task(self._receive())
         try:
             while not self._session.terminating:
                 match await self._session.receive():
@@ -114,10 +114,10 @@ class Ear:
                     self._session.peer.drop()
                     return
             await self._connection.finish()
-            await hearing
+            await receiving
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
             await self._connection.close()
 
     async def _take(self, pcm: bytes) -> None:
@@ -128,9 +128,9 @@ class Ear:
             self._since = None
             await self._connection.endpoint()
 
-    async def _hear(self) -> None:
-        async for heard in self._connection:
-            match heard:
+    async def _receive(self) -> None:
+        async for received in self._connection:
+            match received:
                 case Received(until):
                     self._received = until
                     await self._beat()
@@ -143,11 +143,11 @@ class Ear:
                     self._silent_ms = words[-1].end
                     await self._session.turn(turn, words, end=True, text=text)
                 case Answered(until) if self._since is None:
-                    await self._tell_silence(until // PER_MS)
+                    await self._send_silence(until // PER_MS)
                 case _:
                     pass
 
-    async def _tell_silence(self, until_ms: int) -> None:
+    async def _send_silence(self, until_ms: int) -> None:
         if self._session.parameters.get("acknowledge_silence") and until_ms - self._silent_ms >= 1000:
             await self._session.say("Silence", start_ms=self._silent_ms, end_ms=until_ms)
             self._silent_ms = until_ms

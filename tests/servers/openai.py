@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from servers.base import Asked, Peer, Realtime, Refusal, Wrong, serve
-from servers.ear import Hears
+from servers.ear import Recognize
 
 KEY: Final = "sk-of-the-tests"
 
@@ -128,7 +128,7 @@ class Talk:
     """One client's session, for tests to look into."""
 
     peer: Peer
-    script: "Sequence[Utterance] | Hears"
+    script: "Sequence[Utterance] | Recognize"
     expires_ms: int | None = None
     without_logprobs: bool = False
     session: Session | None = None
@@ -142,7 +142,7 @@ class Talk:
     _event: int = 0
     _buffer: int = 0
     """Where the uncommitted sound begins."""
-    _heard: int = 0
+    _received: int = 0
     """Where the voice detector goes on."""
     _speech: int | None = None
     _quiet: int = 0
@@ -165,7 +165,7 @@ class Talk:
                 case Commit():
                     await self._on_commit(message)
                 case Clear():
-                    self._buffer = self._heard = len(self.sound)
+                    self._buffer = self._received = len(self.sound)
                     self._speech = None
                     await self._say("input_audio_buffer.cleared")
 
@@ -180,11 +180,11 @@ class Talk:
             raise
 
     async def _on_update(self, update: Update) -> None:
-        heard = update.session.audio.input
-        if heard.transcription.model not in MODELS:
-            await self._error("model_not_found", f"there is no model {heard.transcription.model}", update.event_id)
+        received = update.session.audio.input
+        if received.transcription.model not in MODELS:
+            await self._error("model_not_found", f"there is no model {received.transcription.model}", update.event_id)
             return
-        if refusal := _refusal(heard):
+        if refusal := _refusal(received):
             await self._error("invalid_value", refusal, update.event_id)
             return
         if self.without_logprobs and update.session.include:
@@ -219,15 +219,17 @@ class Talk:
             return
         silence_ms = vad.silence_duration_ms if isinstance(vad, ServerVad) else 500
         prefix_ms = vad.prefix_padding_ms if isinstance(vad, ServerVad) else 300
-        while self._heard + WINDOW_MS * MS <= len(self.sound):
-            loud = any(self.sound[self._heard : self._heard + WINDOW_MS * MS])
-            self._heard += WINDOW_MS * MS
+        while self._received + WINDOW_MS * MS <= len(self.sound):
+            loud = any(self.sound[self._received : self._received + WINDOW_MS * MS])
+            self._received += WINDOW_MS * MS
             if loud and self._speech is None:
-                await self._on_speech(max(self._buffer, self._heard - (WINDOW_MS + prefix_ms) * MS))
+                await self._on_speech(max(self._buffer, self._received - (WINDOW_MS + prefix_ms) * MS))
             self._quiet = 0 if loud else self._quiet + WINDOW_MS
             if self._speech is not None and self._quiet >= silence_ms:
-                await self._say("input_audio_buffer.speech_stopped", audio_end_ms=self._heard // MS, item_id=self._id())
-                await self._commit(self._speech, self._heard)
+                await self._say(
+                    "input_audio_buffer.speech_stopped", audio_end_ms=self._received // MS, item_id=self._id()
+                )
+                await self._commit(self._speech, self._received)
 
     async def _on_speech(self, start: int) -> None:
         self._speech = start
@@ -251,7 +253,7 @@ class Talk:
         item_id = f"{self._id()}_of_client" if by_client else self._id()
         self._ids.append(item_id)
         self.items.append((start, end))
-        self._buffer, self._heard, self._speech, self._quiet = end, end, None, 0
+        self._buffer, self._received, self._speech, self._quiet = end, end, None, 0
         await self._say("input_audio_buffer.committed", item_id=item_id, previous_item_id=previous)
         await self._say("conversation.item.added", previous_item_id=previous, item=_item(item_id))
         await self._end_item(number)
@@ -307,10 +309,10 @@ class Talk:
         raise Wrong(REFUSED, text)
 
 
-def _refusal(heard: Input) -> str | None:
+def _refusal(received: Input) -> str | None:
     """Why the service does not take these settings: its own words where they are known, else what its guide says."""
-    asked = heard.transcription
-    if asked.model.startswith(("gpt-live-transcribe", "gpt-realtime-whisper")) and heard.turn_detection is not None:
+    asked = received.transcription
+    if asked.model.startswith(("gpt-live-transcribe", "gpt-realtime-whisper")) and received.turn_detection is not None:
         return "Turn detection is not supported for this transcription model"  # openwhispr/openwhispr#2077
     newer = asked.model.startswith(("gpt-live-transcribe", "gpt-transcribe"))
     if newer and asked.language is not None:
@@ -339,7 +341,7 @@ OpenAIServer = Realtime[Talk]
 
 @asynccontextmanager
 async def openai_server(
-    script: "Sequence[Utterance] | Hears" = (),
+    script: "Sequence[Utterance] | Recognize" = (),
     *,
     expires_ms: int | None = None,
     key: str = KEY,
@@ -350,7 +352,7 @@ async def openai_server(
 
     Args:
         script: What is said of the utterances of each connection, those behind it are nothing; or by their sound.
-        expires_ms: A connection ends when it has heard so much.
+        expires_ms: A connection ends when it has received so much.
         key: The only one that is accepted.
         tls: With the tests' certificate.
         without_logprobs: Refuse to say how likely the tokens are.

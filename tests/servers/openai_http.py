@@ -67,7 +67,7 @@ class TranscriptionServer:
             return 400, {"error": {"message": "Audio file is too short. Minimum audio length is 0.1 seconds."}}
         self.requests.append({name: values[0].decode() for name, values in fields.items() if name != "file"})
         ear = Ear(None)
-        ear.hear(pcm)
+        ear.take(pcm)
         text = ""
         stretch = ear.cut()
         if stretch:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from servers.base import Payload, Peer, Wrong
-from servers.ear import Hears, Listener, Words
+from servers.ear import Listener, Recognize, Words
 
 RATE: Final = 16_000
 DONE: Final = "Done"
@@ -55,11 +55,11 @@ class OnlineServer:
         self,
         *script: Segment,
         kind: Literal["cpp", "cpp without final", "python"] = "cpp",
-        hears: Hears | None = None,
+        recognize: Recognize | None = None,
     ) -> None:
-        """`hears` says what sounds, instead of a script."""
+        """`recognize` says what sounds, instead of a script."""
         self.script = script
-        self.hears = hears
+        self.recognize = recognize
         self.kind = kind
         self.sound = b""
         """Everything the last client sent."""
@@ -68,10 +68,10 @@ class OnlineServer:
         """Talk to one client."""
         self.sound = b""
         decoder = _Decoder(self.script, self.kind)
-        listener = Listener(self.hears)
+        listener = Listener(self.recognize)
         while (message := await peer.receive()) != DONE:
             self.sound += _floats(message)
-            decoder.expect(listener.hear(_pcm(message)), len(self.sound) / 4 / RATE)
+            decoder.expect(listener.take(_pcm(message)), len(self.sound) / 4 / RATE)
             for result in decoder.decode(len(self.sound) / 4 / RATE):
                 await peer.send(result)
         decoder.expect(listener.rest(), len(self.sound) / 4 / RATE)
@@ -95,10 +95,10 @@ class _Decoder:
         for words in utterances:
             self._script.append(Segment(until_s, *(Token(f" {word}", start) for word, start, _ in words)))
 
-    def decode(self, heard: float) -> list[dict[str, Any]]:
+    def decode(self, received: float) -> list[dict[str, Any]]:
         """A message for every chunk that is complete."""
         results: list[dict[str, Any]] = []
-        while self._decoded + CHUNK_S <= heard:
+        while self._decoded + CHUNK_S <= received:
             self._decoded += CHUNK_S
             endpoint = bool(self._script) and self._decoded >= self._script[0].until
             results.append(self._result(final=endpoint))
@@ -147,9 +147,9 @@ class Text:
 class OfflineServer:
     """The handler of a server for whole utterances; answers them with the texts of the script, then with none."""
 
-    def __init__(self, *script: str | Text, hears: Hears | None = None) -> None:
-        """`hears` says what sounds, instead of a script."""
-        self.hears = hears
+    def __init__(self, *script: str | Text, recognize: Recognize | None = None) -> None:
+        """`recognize` says what sounds, instead of a script."""
+        self.recognize = recognize
         self.script = [Text(text) if isinstance(text, str) else text for text in script]
         self.answering = asyncio.Event()
         """Cleared, the server reads on and answers nothing."""
@@ -168,8 +168,8 @@ class OfflineServer:
                     raise Wrong(1008, "an utterance before the answer to the last one: answers may change places")
                 self.utterances.append(await _utterance(peer, header))
                 self._unanswered = True
-                heard = Text(self.hears(array("h", _pcm(self.utterances[-1])))) if self.hears else Text("")
-                answers.append(asyncio.create_task(self._answer(peer, next(script, heard))))
+                received = Text(self.recognize(array("h", _pcm(self.utterances[-1])))) if self.recognize else Text("")
+                answers.append(asyncio.create_task(self._answer(peer, next(script, received))))
             if self._unanswered:
                 raise Wrong(1008, "Done before the last answer, which is lost now")
             await peer.close(1000, "Done")

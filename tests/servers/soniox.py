@@ -64,7 +64,7 @@ class SonioxServer:
                 if not payload or len(payload) % 2:
                     await self._fail(peer, 400, "Invalid audio data format")
                     return
-                ended = ear.hear(payload)
+                ended = ear.take(payload)
             elif (order := msgspec.json.decode(payload)) == {"type": "finalize"}:
                 ended, marker = ear.cut(), "<fin>"
             elif order != {"type": "keepalive"}:

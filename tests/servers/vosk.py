@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from servers.base import Payload, Peer, Wrong
-from servers.ear import Hears, Listener, Words
+from servers.ear import Listener, Recognize, Words
 
 RATE: Final = 16_000
 EOF: Final = '{"eof" : 1}'
@@ -41,12 +41,12 @@ class Said:
 
 
 class VoskServer:
-    """The handler; one script for each client anew."""
+    """The handler; the whole script for each client."""
 
-    def __init__(self, *script: Said, most_unanswered: int = 1000, hears: Hears | None = None) -> None:
-        """`hears` says what sounds, instead of a script."""
+    def __init__(self, *script: Said, most_unanswered: int = 1000, recognize: Recognize | None = None) -> None:
+        """`recognize` says what sounds, instead of a script."""
         self.script = script
-        self.hears = hears
+        self.recognize = recognize
         self.most_unanswered = most_unanswered
         """More frames than this on their way at once are a violation."""
         self.answering = asyncio.Event()
@@ -78,7 +78,7 @@ class VoskServer:
             raise Wrong(1008, f"{self.unanswered} frames without waiting for an answer")
 
     async def _answer(self, peer: Peer, questions: asyncio.Queue[Payload]) -> None:
-        recogniser = _Recogniser(self.script, self.config, Listener(self.hears))
+        recogniser = _Recogniser(self.script, self.config, Listener(self.recognize))
         question: Payload = ""
         while question != EOF:
             question = await questions.get()
@@ -94,14 +94,14 @@ class _Recogniser:
         self._script = list(script)
         self._listener = listener
         self._config = config
-        self._heard = 0
+        self._received = 0
         self._settled = 0.0
         """Words that ended before this were said already, in seconds."""
 
     def accept(self, pcm: bytes) -> dict[str, Any]:
-        self._heard += len(pcm) // 2
-        self._expect(self._listener.hear(pcm))
-        if self._script and self._heard >= self._script[0].until:
+        self._received += len(pcm) // 2
+        self._expect(self._listener.take(pcm))
+        if self._script and self._received >= self._script[0].until:
             result = self.final()
             self._script.pop(0)
             return result
@@ -114,11 +114,11 @@ class _Recogniser:
 
     def _expect(self, utterances: list[Words]) -> None:
         for words in utterances:
-            self._script.append(Said(self._heard / RATE, *(Spoken(*word) for word in words)))
+            self._script.append(Said(self._received / RATE, *(Spoken(*word) for word in words)))
 
     def final(self) -> dict[str, Any]:
         words = self._now()
-        self._settled = self._heard / RATE
+        self._settled = self._received / RATE
         text = " ".join(word.text for word in words)
         entries = [{"conf": word.conf, "end": word.end, "start": word.start, "word": word.text} for word in words]
         if self._config.get("max_alternatives"):
@@ -129,7 +129,7 @@ class _Recogniser:
     def _now(self) -> list[Spoken]:
         """The words of the utterance that is being heard, as far as it was heard."""
         words = self._script[0].words if self._script else ()
-        return [word for word in words if self._settled < word.end <= self._heard / RATE]
+        return [word for word in words if self._settled < word.end <= self._received / RATE]
 
 
 def _config(message: Payload) -> dict[str, Any]:

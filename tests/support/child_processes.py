@@ -43,7 +43,7 @@ def alive(pid: int) -> bool:
 
 
 def with_variable(name: str, value: str) -> list[int]:
-    """The process ids of all living processes that were started with a variable, whoever their parents are now."""
+    """The process ids of all living processes that were started with a variable, with any parent."""
     entry = f"{name}={value}".encode()
     found: list[int] = []
     for folder in Path("/proc").iterdir():

@@ -1,7 +1,7 @@
 """Microphones with a clock: ALSA devices without a sound card whose loss can be counted (`clockedmic.c`).
 
 They deliver at the true rate, have a bounded buffer, and report an overrun, as hardware does; PulseAudio's record
-buffer would hide it. Frame n was heard at monotonic second n / rate in every process, and by default its value is
+buffer would hide it. Frame n was recorded at monotonic second n / rate in every process, and by default its value is
 n & 0xffff, so that `misplaced` can say of every sample on a tape whether it stands where it belongs.
 """
 

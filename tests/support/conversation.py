@@ -27,7 +27,7 @@ def silence(seconds: float) -> bytes:
     return bytes(SAMPLE_BYTES * round(seconds * RATE))
 
 
-async def hear_all(
+async def recognize_all(
     engine: Engine,
     pcm: bytes,
     *,
@@ -60,9 +60,9 @@ async def hear_all(
 
     try:
         async with asyncio.TaskGroup() as both:
-            hearing = both.create_task(listen(connection))
+            receiving = both.create_task(listen(connection))
             both.create_task(speak())
-        return hearing.result()
+        return receiving.result()
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
     finally:
@@ -71,26 +71,26 @@ async def hear_all(
 
 async def listen(connection: Connection) -> list[EngineEvent]:
     """What is said until all is said."""
-    return [heard async for heard in connection]
+    return [events async for events in connection]
 
 
-def without_address(heard: Iterable[EngineEvent]) -> list[EngineEvent]:
+def without_address(events: Iterable[EngineEvent]) -> list[EngineEvent]:
     """The same with `SERVER` in the notices for its address, whose port is never the same."""
-    return [Notice(re.sub(ADDRESS, "SERVER", each.text)) if isinstance(each, Notice) else each for each in heard]
+    return [Notice(re.sub(ADDRESS, "SERVER", each.text)) if isinstance(each, Notice) else each for each in events]
 
 
-def finals(heard: Iterable[EngineEvent]) -> list[FinalTurn]:
-    return [news for news in heard if isinstance(news, FinalTurn)]
+def finals(events: Iterable[EngineEvent]) -> list[FinalTurn]:
+    return [news for news in events if isinstance(news, FinalTurn)]
 
 
-def partials(heard: Iterable[EngineEvent]) -> list[tuple[int, str]]:
+def partials(events: Iterable[EngineEvent]) -> list[tuple[int, str]]:
     """Turn and text of each."""
-    return [(news.turn, news.text) for news in heard if isinstance(news, Partial)]
+    return [(news.turn, news.text) for news in events if isinstance(news, Partial)]
 
 
-def answered(heard: Iterable[EngineEvent]) -> list[int]:
-    return [news.until for news in heard if isinstance(news, Answered)]
+def answered(events: Iterable[EngineEvent]) -> list[int]:
+    return [news.until for news in events if isinstance(news, Answered)]
 
 
-def received(heard: Iterable[EngineEvent]) -> list[int]:
-    return [news.until for news in heard if isinstance(news, Received)]
+def received(events: Iterable[EngineEvent]) -> list[int]:
+    return [news.until for news in events if isinstance(news, Received)]

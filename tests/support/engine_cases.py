@@ -11,7 +11,7 @@ from mictape.engines.base import Engine
 from mictape.engines.remote import RemoteEngine
 from servers import assemblyai, assemblyai_v2, deepgram, elevenlabs, mistral, openai, openai_http, soniox, vllm
 from servers.base import serve
-from servers.ear import Hears
+from servers.ear import Recognize
 from servers.sherpa import OfflineServer, OnlineServer
 from servers.vosk import VoskServer
 
@@ -26,7 +26,7 @@ class Served:
     """Every rule that a client broke."""
 
 
-Serves = Callable[[Hears | None], AbstractAsyncContextManager[Served]]
+Serves = Callable[[Recognize | None], AbstractAsyncContextManager[Served]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Case:
 
     name: str
     serves: Serves
-    """The server: it says what it is told that sounds; None: nothing."""
+    """The server: it says what `recognize` finds; None: nothing."""
     key: str | None = None
     options: dict[str, object] = field(default_factory=dict[str, object])
     bytes_per_s: int = 32_000
@@ -65,55 +65,63 @@ async def _served(serving: AbstractAsyncContextManager[Any], path: str = "") -> 
 
 
 def _handler(
-    make: Callable[[Hears | None], object], path: str = ""
-) -> Callable[[Hears | None], AbstractAsyncContextManager[Served]]:
-    def serves(hears: Hears | None) -> AbstractAsyncContextManager[Served]:
-        handler = make(hears)
+    make: Callable[[Recognize | None], object], path: str = ""
+) -> Callable[[Recognize | None], AbstractAsyncContextManager[Served]]:
+    def serves(recognize: Recognize | None) -> AbstractAsyncContextManager[Served]:
+        handler = make(recognize)
         return _served(serve(handler, admit=getattr(handler, "admit", None)), path)  # type: ignore[arg-type]
 
     return serves
 
 
 @asynccontextmanager
-async def _openai_http(hears: Hears | None) -> AsyncGenerator[Served]:
-    with openai_http.transcription_server(hears or ()) as server:
+async def _openai_http(recognize: Recognize | None) -> AsyncGenerator[Served]:
+    with openai_http.transcription_server(recognize or ()) as server:
         served = Served(server.url, [])
         yield served
     served.violations.extend(server.violations)
 
 
-def _v3(hears: Hears | None) -> assemblyai.V3Server:
-    return assemblyai.V3Server(assemblyai.by_ear(hears) if hears else assemblyai.silence, fastest=None)
+def _v3(recognize: Recognize | None) -> assemblyai.V3Server:
+    return assemblyai.V3Server(assemblyai.by_ear(recognize) if recognize else assemblyai.silence, fastest=None)
 
 
 BASE64: Final = 43_000
 """Bytes of a second of sound in base64, with what is around it."""
 
 CASES: Final = [
-    Case("soniox", _handler(lambda hears: soniox.SonioxServer(hears or ()), "/transcribe-websocket"), soniox.KEY),
-    Case("elevenlabs", _handler(lambda hears: elevenlabs.ScribeServer(hears or ())), elevenlabs.KEY, {}, BASE64),
+    Case(
+        "soniox", _handler(lambda recognize: soniox.SonioxServer(recognize or ()), "/transcribe-websocket"), soniox.KEY
+    ),
+    Case(
+        "elevenlabs", _handler(lambda recognize: elevenlabs.ScribeServer(recognize or ())), elevenlabs.KEY, {}, BASE64
+    ),
     Case(
         "elevenlabs",
-        _handler(lambda hears: elevenlabs.ScribeServer(hears or ())),
+        _handler(lambda recognize: elevenlabs.ScribeServer(recognize or ())),
         elevenlabs.KEY,
         {"commit_strategy": "vad"},
         BASE64,
     ),
-    Case("mistral", _handler(lambda hears: mistral.VoxtralServer(hears or ())), mistral.KEY, {}, BASE64),
+    Case("mistral", _handler(lambda recognize: mistral.VoxtralServer(recognize or ())), mistral.KEY, {}, BASE64),
     Case("openai-http", _openai_http, openai_http.KEY),
     Case("assemblyai", _handler(_v3), assemblyai.KEY),
     Case(
         "assemblyai-v2",
-        _handler(lambda hears: assemblyai_v2.V2Server(fastest=None, hears=hears)),
+        _handler(lambda recognize: assemblyai_v2.V2Server(fastest=None, recognize=recognize)),
         assemblyai.KEY,
         {},
         BASE64,
     ),
-    Case("deepgram", _handler(lambda hears: deepgram.V1Server(hears=hears)), deepgram.KEY),
-    Case("deepgram", _handler(lambda hears: deepgram.FluxServer(hears=hears)), deepgram.KEY, {"api": "flux"}),
-    Case("openai", lambda hears: _served(openai.openai_server(hears or ())), openai.KEY, {}, BASE64 * 3 // 2),
-    Case("vllm", lambda hears: _served(vllm.vllm_server(hears or ())), None, {"model": vllm.MODEL}, BASE64),
-    Case("sherpa-onnx", _handler(lambda hears: OnlineServer(hears=hears)), None, {}, 64_000),
-    Case("sherpa-onnx", _handler(lambda hears: OfflineServer(hears=hears)), None, {"mode": "offline"}, 64_000),
-    Case("vosk", _handler(lambda hears: VoskServer(hears=hears))),
+    Case("deepgram", _handler(lambda recognize: deepgram.V1Server(recognize=recognize)), deepgram.KEY),
+    Case(
+        "deepgram", _handler(lambda recognize: deepgram.FluxServer(recognize=recognize)), deepgram.KEY, {"api": "flux"}
+    ),
+    Case("openai", lambda recognize: _served(openai.openai_server(recognize or ())), openai.KEY, {}, BASE64 * 3 // 2),
+    Case("vllm", lambda recognize: _served(vllm.vllm_server(recognize or ())), None, {"model": vllm.MODEL}, BASE64),
+    Case("sherpa-onnx", _handler(lambda recognize: OnlineServer(recognize=recognize)), None, {}, 64_000),
+    Case(
+        "sherpa-onnx", _handler(lambda recognize: OfflineServer(recognize=recognize)), None, {"mode": "offline"}, 64_000
+    ),
+    Case("vosk", _handler(lambda recognize: VoskServer(recognize=recognize))),
 ]

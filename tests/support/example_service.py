@@ -62,17 +62,17 @@ class Parrot:
 
     async def _talk(self, peer: Peer) -> None:
         given = peer.asked.headers.get("authorization", "").removeprefix("Parrot ")
-        heard = said = 0
+        received = said = 0
         while True:
             if given != self.key and (self.refuses == "close" or said):
                 await peer.send({"partial": "wait"})
                 await peer.close(4001, f"{given} is not a key")
             frame = await peer.receive()
             if isinstance(frame, str):
-                await peer.send({"final": "" if heard == said * SECOND else "and a bit", "end": heard})
+                await peer.send({"final": "" if received == said * SECOND else "and a bit", "end": received})
                 return
-            heard += len(frame) // 2
-            while heard >= (said + 1) * SECOND:
+            received += len(frame) // 2
+            while received >= (said + 1) * SECOND:
                 said += 1
                 await peer.send({"final": f"second {said}", "end": said * SECOND})
 

@@ -32,7 +32,7 @@ class Line:
     cut_after_s: float | None = None
     """After so many seconds it is closed."""
     swallow_after: int | None = None
-    """After so many bytes, both directions together, nothing goes through any more, and neither end is told."""
+    """After so many bytes, both directions together, nothing goes through any more, and neither end notices."""
     garble_up_after: int | None = None
     """What the client sends after so many bytes is garbled."""
     garble_down_after: int | None = None

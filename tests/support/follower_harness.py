@@ -75,7 +75,7 @@ class FollowerHarness:
             self.coverage.hole(last, last + SOUND)
 
     async def live(self, words: Sequence[int]) -> None:
-        """Follow while somebody speaks, to the end."""
+        """Follow while the script is spoken, to the end."""
         following = asyncio.create_task(self.follow())
         await asyncio.sleep(0)
         await self.speak(words)

@@ -1,4 +1,4 @@
-"""Independent judges: a package that is not ours, in an environment of its own, and what it makes of a server."""
+"""Independent judges: a package that is not ours, in an environment of its own, and how it gets on with a server."""
 
 import json
 import socket

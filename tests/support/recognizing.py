@@ -17,7 +17,7 @@ BLOCK = RATE // 10
 
 
 @dataclass
-class Heard:
+class Recognized:
     """What was said about a recording."""
 
     reports: list[ipc.Report]
@@ -53,14 +53,14 @@ def floats_of(pcm: bytes) -> Samples:
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
 
 
-def hear(
+def recognize(
     sound: bytes | Samples,
     *,
     partials: bool = False,
     second_pass: ipc.SecondPass = "off",
     word_times: ipc.WordTimes = "estimated",
     key_terms: tuple[str, ...] = (),
-) -> Heard:
+) -> Recognized:
     """Everything said about a recording, block after block."""
     reports: list[ipc.Report] = []
     model, voice = models()
@@ -74,7 +74,7 @@ def hear(
             driver.update_partial()
     driver.finish()
     driver.report_progress()
-    return Heard(reports)
+    return Recognized(reports)
 
 
 def without_pauses(sound: Samples) -> Samples:

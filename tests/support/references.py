@@ -58,7 +58,7 @@ def slips(reference: str, text: str) -> Slips:
     (chunks,) = jiwer.process_words(normal(reference), normal(text)).alignments
     run = missing = extra = 0
     for chunk in chunks:
-        said, heard = chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
-        run = 0 if chunk.type == "equal" and said > 1 else run + said - heard
+        said, received = chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+        run = 0 if chunk.type == "equal" and said > 1 else run + said - received
         missing, extra = max(missing, run), max(extra, -run)
     return Slips(missing, extra)

@@ -16,7 +16,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Run:
-    """A source, its tape, and everything it has told."""
+    """A source, its tape, and everything it has reported."""
 
     def __init__(self, spec: SourceSpec, folder: Path) -> None:
         self.tape = Tape(folder, 1)
@@ -30,11 +30,11 @@ class Run:
         self.listener = asyncio.create_task(self._listen())
         return opened
 
-    async def until_told(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E:
-        def told() -> list[E]:
+    async def until_reported(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E:
+        def reported() -> list[E]:
             return [event for event in self.events if isinstance(event, kind) and fits(event)]
 
-        return (await until_async(told, what=str(kind)))[0]
+        return (await until_async(reported, what=str(kind)))[0]
 
     async def until_samples(self, samples: int) -> int:
         return await asyncio.wait_for(self.tape.wait(samples - 1), 20)

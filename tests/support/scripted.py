@@ -1,4 +1,4 @@
-"""An engine that hears exactly what is on the tape, and fails as it is told: for the follower's tests.
+"""An engine that hears exactly what is on the tape, and fails as it is set to: for the follower's tests.
 
 A word is 100 ms of one sample value that says which word it is, and 100 ms of silence. So a test can say which words
 have to be in the transcript, and the engine what it hears, however the tape was cut on its way.
@@ -46,7 +46,7 @@ def spoken(words: Sequence[int]) -> bytes:
 
 
 def words_in(sound: "array[int]") -> str:
-    """The words that sound there, at any rate; what a resampler makes of a word's edges is no word."""
+    """The words that sound there, at any rate; what a resampler leaves of a word's edges is no word."""
     words: list[int] = []
     for value, run in groupby(round((sample - LOUD) / STEP) for sample in sound):
         if value > 0 and sum(1 for _ in run) >= SOUND // 2:
@@ -56,7 +56,7 @@ def words_in(sound: "array[int]") -> str:
 
 @dataclass
 class ScriptedEngine:
-    """Answers turns of `turn_words` words; may be told to fail."""
+    """Answers turns of `turn_words` words; may be set to fail."""
 
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(offline=True))
     name: str = "scripted"
@@ -89,7 +89,7 @@ class ScriptedEngine:
     shuffles: bool = False
     """Turns come in pairs, the later one of both first, as those that are transcribed side by side do."""
     voices: int = 0
-    """So many people speak, word n by person n modulo it; each connection labels them anew as they come up."""
+    """So many people speak, word n by person n modulo it; each connection labels them again as they come up."""
     fatal: bool = False
     attempts_s: list[float] = field(default_factory=list[float])
     opened: int = 0
@@ -99,7 +99,7 @@ class ScriptedEngine:
     ages_s: list[float] = field(default_factory=list[float])
     """How long each connection that was closed had been open."""
     sent: list[list[int]] = field(default_factory=list[list[int]])
-    """The words each connection heard."""
+    """The words each connection was sent."""
     labelled: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
     """For each connection what its labels stand for."""
     endpoints: int = 0
@@ -149,7 +149,7 @@ class ScriptedConnection:
         """The word that sounds now, and where it began."""
         self._turn = 0
         self._words: list[Word] = []
-        self._heard: asyncio.Queue[tuple[float, EngineEvent | Lost | None]] = asyncio.Queue()
+        self._received: asyncio.Queue[tuple[float, EngineEvent | Lost | None]] = asyncio.Queue()
         """When it arrives, and what."""
         self._held: list[EngineEvent] = []
         """A turn that waits for the one behind it."""
@@ -231,8 +231,8 @@ class ScriptedConnection:
 
     def _say_held(self, end: int) -> None:
         held, self._held = [*reversed(self._held), Answered(end)], []
-        for heard in held * 2 if self._engine.doubles else held:
-            self._say(heard)
+        for received in held * 2 if self._engine.doubles else held:
+            self._say(received)
 
     def _label(self, word: int) -> str | None:
         if not self._engine.voices:
@@ -242,8 +242,8 @@ class ScriptedConnection:
             self._labels[chr(ord("A") + len(self._labels))] = person
         return next(label for label, each in self._labels.items() if each == person)
 
-    def _say(self, heard: EngineEvent | Lost | None) -> None:
-        self._heard.put_nowait((asyncio.get_running_loop().time() + self._engine.late_s, heard))
+    def _say(self, received: EngineEvent | Lost | None) -> None:
+        self._received.put_nowait((asyncio.get_running_loop().time() + self._engine.late_s, received))
 
     def _break(self) -> None:
         self._say(Lost(GONE))
@@ -269,13 +269,13 @@ class ScriptedConnection:
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         while True:
-            at_s, heard = await self._heard.get()
+            at_s, received = await self._received.get()
             await asyncio.sleep(at_s - asyncio.get_running_loop().time())
-            if heard is None:
+            if received is None:
                 return
-            if isinstance(heard, Lost):
-                raise heard
-            yield heard
+            if isinstance(received, Lost):
+                raise received
+            yield received
 
     async def finish(self) -> None:
         if not self._engine.mute:

@@ -86,14 +86,14 @@ class FakeSource:
     def go(self) -> None:
         self._writer.begin()
         self._writer.note(Anchor(self._writer.samples, time.monotonic(), time.time(), "start"))
-        self.hear(self._system.words)
+        self.receive(self._system.words)
 
-    def hear(self, words: Sequence[int]) -> None:
+    def receive(self, words: Sequence[int]) -> None:
         """These words are said now."""
-        self.hear_sound(spoken(words))
+        self.receive_sound(spoken(words))
 
-    def hear_sound(self, pcm: bytes) -> None:
-        """This is heard now: 16-bit mono PCM at 16 kHz."""
+    def receive_sound(self, pcm: bytes) -> None:
+        """This is recorded now: 16-bit mono PCM at 16 kHz."""
         if self._paused or self._ended is not None:
             return
         samples = array("h", pcm)

@@ -40,18 +40,18 @@ def test_what_is_played_into_a_microphone_arrives_unchanged(pulse: PulseServer) 
     counter = array("h", [n % 30_000 + 1 for n in range(16_000)]).tobytes()
     recorder = record(pulse, "vmic2", 32_000)
     pulse.play_raw(counter)
-    _, heard = recorder.communicate(timeout=30)
-    assert counter in heard
+    _, received = recorder.communicate(timeout=30)
+    assert counter in received
 
 
-def test_a_file_is_heard_by_the_microphone_it_is_played_into_and_by_no_other(
+def test_a_file_is_recorded_by_the_microphone_it_is_played_into_and_by_no_other(
     pulse: PulseServer, speech: Speech
 ) -> None:
     first, second = record(pulse, "vmic", 32_000), record(pulse, "vmic2", 32_000)
     player = pulse.play(speech.beckett)
-    heard, silence = first.communicate(timeout=30)[1], second.communicate(timeout=30)[1]
+    received, silence = first.communicate(timeout=30)[1], second.communicate(timeout=30)[1]
     player.terminate()
-    assert max(array("h", heard[-32_000:])) > 1000
+    assert max(array("h", received[-32_000:])) > 1000
     assert set(silence[-32_000:]) == {0}
 
 

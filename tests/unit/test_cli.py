@@ -112,7 +112,7 @@ def test_an_interrupt_ends_it_with_130_and_what_was_said_so_far(speech: Speech, 
 
 
 @pytest.mark.proof
-def test_whoever_reads_may_leave(speech: Speech, tmp_path: Path) -> None:
+def test_a_reader_may_leave(speech: Speech, tmp_path: Path) -> None:
     running = starts("transcribe", str(beginning(speech.two_cities, 17, tmp_path / "beginning.wav")))
     assert running.stdout is not None
     running.stdout.readline()

@@ -234,7 +234,7 @@ async def test_ctrl_c_instead_of_a_key_changes_nothing(tmp_path: Path, ring_env:
 # What the engines need.
 
 
-async def test_engines_tells_what_each_needs_what_leaves_and_what_it_costs(ring_env: dict[str, str]) -> None:
+async def test_engines_says_what_each_needs_what_leaves_and_what_it_costs(ring_env: dict[str, str]) -> None:
     listed = (await mictape("engines", env=ring_env)).out
     assert "local           ready                nothing leaves this machine\n" in listed
     assert "parrot          needs a key          sound goes to parrot.invalid; $0.12 an hour\n" in listed

@@ -78,7 +78,7 @@ def test_keys_may_be_swapped(where: Places) -> None:
         ('keymap = "vim"\n[keys]\nnote = "j"\n', "The key j is for note (config.toml, line 3) and for cursor_down."),
     ],
 )
-def test_a_mistake_is_told_with_its_line(where: Places, config: str, said: str) -> None:
+def test_a_mistake_is_reported_with_its_line(where: Places, config: str, said: str) -> None:
     assert mistake(where, config).startswith(said)
 
 

@@ -1,4 +1,4 @@
-"""`mictape models`, as somebody types it, against a server on this machine."""
+"""`mictape models`, as it is typed, against a server on this machine."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_a_model_goes_through_its_life(server: FileServer, home: Path) -> None:
     assert mictape("remove", "sample").returncode == ExitCode.SOUND
 
 
-def test_nothing_is_fetched_before_somebody_agrees(server: FileServer) -> None:
+def test_nothing_is_fetched_before_consent(server: FileServer) -> None:
     refused = mictape("install", "sample")
     assert refused.returncode == ExitCode.USAGE
     assert "Add --yes" in refused.stderr

@@ -92,7 +92,7 @@ def test_a_deleted_working_folder_is_a_sentence_and_offers_another(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="users are POSIX")
-def test_a_user_without_a_home_is_told_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_is_asked_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
     import pwd
 
     monkeypatch.delenv("HOME")

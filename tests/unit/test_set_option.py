@@ -113,7 +113,7 @@ async def test_a_mistake_is_a_sentence_and_exit_2(tmp_path: Path, assignment: st
     assert "4711" not in done.err
 
 
-async def test_a_mistake_in_the_configuration_is_told_with_its_line(tmp_path: Path, home: Path) -> None:
+async def test_a_mistake_in_the_configuration_is_reported_with_its_line(tmp_path: Path, home: Path) -> None:
     configure(home, "[engines.parrot]\n\npause_ms = 'soon'\n")
     env = environment(PARROT_API_KEY=KEY)
     done = await mictape("transcribe", "--engine", "parrot", str(tmp_path / "x.wav"), env=env)

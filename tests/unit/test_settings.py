@@ -191,7 +191,7 @@ def test_a_list_takes_all_options_and_they_replace_the_configuration(where: Plac
         ("[engines]\nvosk = 1\n", "engines.vosk in {}, line 2: 1. Use a table: [engines.vosk]."),
     ],
 )
-def test_a_wrong_value_is_told_with_its_line_and_what_it_can_be(where: Places, config: str, said: str) -> None:
+def test_a_wrong_value_is_reported_with_its_line_and_what_it_can_be(where: Places, config: str, said: str) -> None:
     assert mistake(where, config) == f"Invalid value for {said.format(where.config_file)}"
 
 
@@ -217,7 +217,7 @@ def test_a_long_value_is_cut(where: Places) -> None:
     assert len(mistake(where, f'backfill = "{"x" * 5000}"\n')) < 300
 
 
-def test_a_typo_is_told_with_its_line_and_a_proposal(where: Places) -> None:
+def test_a_typo_is_reported_with_its_line_and_a_proposal(where: Places) -> None:
     said = mistake(where, '# mine\n\nengine = "local"\ndevise = "Blue Yeti"\n')
     assert said == f"Unknown setting devise ({where.config_file}, line 4). Did you mean device?"
     said = mistake(where, '[audio]\nbackand = "parec"\n')
@@ -229,7 +229,7 @@ def test_a_name_like_nothing_known_gets_the_list(where: Places) -> None:
     assert mistake(where, "zzz = 1\n").endswith(f"Known names: {names}, keys, engines, presets.")
 
 
-def test_an_engine_that_does_not_exist_is_told_wherever_it_is_named(where: Places) -> None:
+def test_an_engine_that_does_not_exist_is_reported_wherever_it_is_named(where: Places) -> None:
     def fault(config: str, given: Sequence[Given] = (), environ: Mapping[str, str] | None = None) -> str:
         where.config_file.write_text(config)
         with pytest.raises(MictapeError) as caught:
@@ -401,7 +401,7 @@ def test_a_preset_goes_before_the_environment_and_after_options(where: Places) -
     assert load(where, environ={}).device == "desk"
 
 
-def test_mistakes_in_presets_are_told_though_none_is_chosen(where: Places) -> None:
+def test_mistakes_in_presets_are_reported_though_none_is_chosen(where: Places) -> None:
     said = mistake(where, '[presets.meeting]\n\ndevise = "x"\n')
     assert said == f"Unknown setting presets.meeting.devise ({where.config_file}, line 3). Did you mean device?"
     said = mistake(where, "[presets.meeting]\nkeep = 1\n")
@@ -410,7 +410,7 @@ def test_mistakes_in_presets_are_told_though_none_is_chosen(where: Places) -> No
     assert "Unknown setting presets.meeting.engines" in mistake(where, "[presets.meeting.engines.vosk]\nurl = 'x'\n")
 
 
-def test_a_preset_that_does_not_exist_is_told_with_those_that_do(where: Places) -> None:
+def test_a_preset_that_does_not_exist_is_reported_with_those_that_do(where: Places) -> None:
     where.config_file.write_text("[presets.meeting]\n")
     with pytest.raises(MictapeError, match=r'There is no preset "meting"\. Did you mean meeting\?'):
         load(where, [Given("--preset", PRESET, "meting")], environ={})

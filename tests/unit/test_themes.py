@@ -149,7 +149,7 @@ def test_a_short_theme_of_ones_own_is_enough(tmp_path: Path) -> None:
         ('[variables]\nlink-style = "bald"', "'link-style' is 'bald', not a text style", "Perhaps 'bold' is meant"),
     ],
 )
-def test_a_mistake_is_told_with_file_field_and_proposal_and_the_rest_loads(
+def test_a_mistake_is_reported_with_file_field_and_proposal_and_the_rest_loads(
     tmp_path: Path, line: str, what: str, remedy: str
 ) -> None:
     path = write(tmp_path, "mine.toml", f'primary = "teal"\n{line}\n')
@@ -170,7 +170,7 @@ def test_a_mistake_is_told_with_file_field_and_proposal_and_the_rest_loads(
         ('primary = "nonsense"', "no usable 'primary'"),
     ],
 )
-def test_a_file_without_a_theme_is_told_and_the_others_load(tmp_path: Path, text: str, what: str) -> None:
+def test_a_file_without_a_theme_is_reported_and_the_others_load(tmp_path: Path, text: str, what: str) -> None:
     path = write(tmp_path, "broken.toml", text)
     write(tmp_path, "other.toml", 'primary = "red"\n')
     loaded = load_themes(tmp_path)
@@ -178,7 +178,7 @@ def test_a_file_without_a_theme_is_told_and_the_others_load(tmp_path: Path, text
     assert [theme.name for theme in loaded.themes] == ["other"]
 
 
-def test_bytes_and_folders_named_like_themes_are_told(tmp_path: Path) -> None:
+def test_bytes_and_folders_named_like_themes_are_reported(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "folder.toml").mkdir()
     loaded = load_themes(tmp_path)

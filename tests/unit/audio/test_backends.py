@@ -73,7 +73,7 @@ async def test_every_sample_arrives_and_a_pause_writes_none(
         server.play_raw(counter)
         await until_async(lambda: counter in run.sound, what="the counter")
         run.source.pause()
-        paused = await run.until_told(Paused)
+        paused = await run.until_reported(Paused)
         before = len(run.events)
 
         def levels() -> int:
@@ -97,7 +97,7 @@ async def test_levels_are_those_of_the_sound(tmp_path: Path, server: PulseServer
     async with source(DeviceSource(served(), backend), tmp_path) as run:
         await run.open()
         server.play_raw(array("h", [16_384]).tobytes() * 160_000)
-        await run.until_told(Progress, half)
+        await run.until_reported(Progress, half)
 
 
 async def test_what_is_not_there_is_a_sentence(tmp_path: Path, server: PulseServer, backend: Backend) -> None:
@@ -115,7 +115,7 @@ async def test_a_device_that_goes_is_lost_and_taken_again(
         run.source.go()
         await run.until_samples(1_600)
         server.remove("headset")
-        lost = await run.until_told(SourceChanged, lambda event: event.state == "lost")
+        lost = await run.until_reported(SourceChanged, lambda event: event.state == "lost")
         assert lost.failure is not None
         assert lost.failure.what == "headset is gone"
         samples = run.tape.samples
@@ -132,7 +132,7 @@ async def test_no_frames_is_stalled_until_they_come(tmp_path: Path, server: Puls
         await run.until_samples(1_600)
         server.process.send_signal(signal.SIGSTOP)
         try:
-            await run.until_told(SourceChanged, lambda event: event.state == "stalled")
+            await run.until_reported(SourceChanged, lambda event: event.state == "stalled")
         finally:
             server.process.send_signal(signal.SIGCONT)
         samples = run.tape.samples
@@ -212,7 +212,7 @@ async def test_one_channel_of_many_is_on_the_tape(tmp_path: Path, server: PulseS
             player.terminate()
 
 
-async def test_a_channel_that_is_not_there_is_told(tmp_path: Path, mics: ClockedMics) -> None:
+async def test_a_channel_that_is_not_there_is_reported(tmp_path: Path, mics: ClockedMics) -> None:
     with pytest.raises(MictapeError, match="counter8 has no channel 9: it has 8"):
         await Run(DeviceSource(MICROPHONE["counter8"].device, "sounddevice", 9), tmp_path).source.open()
 
@@ -234,7 +234,7 @@ async def test_a_microphone_that_claims_another_rate_is_noticed(
     async with source(DeviceSource(MICROPHONE["liar"].device, portaudio), tmp_path) as run:
         assert (await run.open()).rate == 48_000
         run.source.go()
-        odd = await run.until_told(SourceChanged, lambda event: event.failure is not None)
+        odd = await run.until_reported(SourceChanged, lambda event: event.failure is not None)
         assert odd.state == "open"
         assert "claims 48000 samples a second and delivers 44100" in str(odd.failure)
 

@@ -89,22 +89,22 @@ def test_nothing_is_written_before_go(tmp_path: Path) -> None:
     assert find_parts(tmp_path, 1) == []
 
 
-def test_quiet_sound_is_told_seldom_and_loud_sound_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quiet_sound_is_reported_seldom_and_loud_sound_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "QUIET_S", 600.0)
     reading, writing = os.pipe()
     status = process_module.Status(writing, SimpleQueue())
     status.say(Opened(RATE, 1, "a microphone"))
     quiet, loud = LevelCell(1, 0.0001, 0.0, 0), LevelCell(1, 0.5, 0.1, 0)
     with os.fdopen(reading, "rb") as pipe:
-        heard = [msgspec.json.decode(pipe.readline(), type=Message)]
+        received = [msgspec.json.decode(pipe.readline(), type=Message)]
         for at in range(10):
             status.progress(Progress(at, cells=(quiet,)), quiet=True)
         status.progress(Progress(10, cells=(loud,)))
-        while not isinstance(heard[-1], Progress) or heard[-1].samples < 10:
-            heard.append(msgspec.json.decode(pipe.readline(), type=Message))
-        told = [message for message in heard if isinstance(message, Progress)]
-        assert sum(len(message.cells) for message in told) == 11
-        assert len(told) <= 3, "with what is said first, what was quiet, and what was loud"
+        while not isinstance(received[-1], Progress) or received[-1].samples < 10:
+            received.append(msgspec.json.decode(pipe.readline(), type=Message))
+        reported = [message for message in received if isinstance(message, Progress)]
+        assert sum(len(message.cells) for message in reported) == 11
+        assert len(reported) <= 3, "with what is said first, what was quiet, and what was loud"
         status.finish(Ended(10, "closed"))
 
 
@@ -178,9 +178,9 @@ def test_a_disk_that_takes_no_more_ends_it_with_a_sentence_and_a_whole_tape(tmp_
     assert (failed.kind, "cannot be written" in failed.what) == ("disk", True)
     [part] = find_parts(tmp_path, 1)
     with wave.open(str(part.path)) as file:
-        heard = file.readframes(160_000)
-    assert len(heard) >= 2 * (10_000 - 320 - 22)
-    assert heard == pcm(0, len(heard) // 2)
+        received = file.readframes(160_000)
+    assert len(received) >= 2 * (10_000 - 320 - 22)
+    assert received == pcm(0, len(received) // 2)
 
 
 def piped(folder: Path, data: bytes) -> list[Message]:
@@ -282,12 +282,12 @@ def test_any_file_at_any_rate_and_channel_count(tmp_path: Path, name: str) -> No
     assert (ended.why, ended.warning) == ("exhausted", "")
     if name.endswith(("wav", "flac", "ogg")):
         assert ended.samples == RATE
-    heard = np.frombuffer(recorded(tmp_path), dtype=np.int16) / 32_768
+    received = np.frombuffer(recorded(tmp_path), dtype=np.int16) / 32_768
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
     middle = slice(4_000, 12_000)  # a lossy file begins somewhere near
-    assert abs(np.sqrt(np.mean(heard[middle] ** 2)) - np.sqrt(np.mean(expected[middle] ** 2))) < 0.01
+    assert abs(np.sqrt(np.mean(received[middle] ** 2)) - np.sqrt(np.mean(expected[middle] ** 2))) < 0.01
     if name.endswith(("wav", "flac")):
-        assert np.abs(heard[middle] - expected[middle]).max() < 0.002
+        assert np.abs(received[middle] - expected[middle]).max() < 0.002
 
 
 def test_a_file_that_was_cut_off_is_read_and_warned_of(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_samples_that_are_no_number_are_silence_and_infinite_ones_full_scale(tmp
     assert recorded(tmp_path) == struct.pack("<4h", 0, 32_767, -32_768, 16_384) * (RATE // 4)
 
 
-def test_files_that_are_no_sound_are_told(tmp_path: Path) -> None:
+def test_files_that_are_no_sound_are_reported(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("no sound", encoding="utf-8")
     wav(tmp_path / "none.wav", b"")
@@ -325,7 +325,7 @@ def test_files_that_are_no_sound_are_told(tmp_path: Path) -> None:
 
 
 class Bench:
-    """A recorder on a real tape, fed by hand."""
+    """A recorder on a real tape, fed by the test."""
 
     def __init__(self, folder: Path, *, rate: int = RATE, after: recorder_module.After = "start") -> None:
         self.said: list[Hole | Oddity] = []
@@ -470,7 +470,7 @@ def test_a_machine_that_slept_ends_the_sound_like_a_pause_and_says_so(tmp_path: 
         (Clocks(10.0, 40.0, 5_000.0), ClocksJumped("suspend", 30.0)),
     ],
 )
-def test_sleep_and_steps_are_told_from_time_that_passes(later: Clocks, jump: ClocksJumped | None) -> None:
+def test_sleep_and_steps_differ_from_time_that_passes(later: Clocks, jump: ClocksJumped | None) -> None:
     found = jump_between(Clocks(0.0, 0.0, 1_000.0), later)
     if jump is None:
         assert found is None
@@ -487,7 +487,7 @@ def test_levels_go_on_in_a_pause_and_the_tape_does_not(tmp_path: Path) -> None:
     assert ([cell.peak for cell in cells], bench.writer.samples) == ([0.5], 640)
 
 
-def test_lost_frames_are_told_from_late_ones() -> None:
+def test_lost_frames_are_distinguished_from_late_ones() -> None:
     time = DeviceTime(RATE)
     for n, jitter in enumerate((0.005, 0.0, 0.02, 0.001, 0.015) * 20):
         time.count(10 + n * 0.02 + jitter, 320)
@@ -519,7 +519,7 @@ def test_what_is_missing_without_a_word_is_found_once_and_in_its_length(jitters:
 def test_late_and_slow_devices_raise_no_alarm(jitters: list[float], slow: float, stalls: list[int]) -> None:
     time = DeviceTime(RATE)
     for n, arrival in enumerate(arrivals(jitters, seconds=12, slow=slow)):
-        # A stall: what was heard in two seconds arrives at its end, all at once.
+        # A stall: the sound of two seconds arrives at its end, all at once.
         held = max(
             (10 + (stall + 100) * 0.02 * (1 + slow) for stall in stalls if stall <= n < stall + 100), default=0.0
         )
@@ -547,7 +547,7 @@ def test_several_flags_are_one_overflow_and_what_is_missing_without_one_is_fille
 def test_a_second_of_any_rate_is_a_second_on_the_tape(rate: int) -> None:
     mixer = Mixer(rate)
     samples = np.zeros((rate // 50, 2), dtype=np.int16)
-    for _ in range(2):  # after a flush it begins anew
+    for _ in range(2):  # after a flush it begins again
         data = b"".join(mixer.feed(samples) for _ in range(50)) + mixer.flush()
         assert len(data) == 2 * RATE
 

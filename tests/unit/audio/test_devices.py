@@ -1,4 +1,4 @@
-"""What can be recorded: real servers, real PortAudio, and what choosing makes of the list."""
+"""What can be recorded: real servers, real PortAudio, and what is chosen from the list."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ async def test_a_sound_servers_sources_have_their_human_names(
         kind="microphone",
         target="vmic",
     )
-    # Each source's own rate, not the one of whichever libpulse told of last.
+    # Each source's own rate, not the one of whichever libpulse reported last.
     assert [device.rate for device in listed] == [48_000, 16_000, 48_000, 48_000, 16_000]
     assert [device.channels for device in listed] == [1, 1, 2, 1, 1]
     assert [device.kind for device in listed[2:]] == ["computer sound"] * 3
@@ -88,8 +88,8 @@ def test_a_server_that_hangs_is_given_up_and_its_child_ended(
     surround(monkeypatch, pulse.variables)
     pulse.process.send_signal(signal.SIGSTOP)  # it accepts, and never answers
     try:
-        for told in (asyncio.run(failure_of(0.5)), failure_of_now(0.5)):
-            assert told == "The sound system gave no list of its devices within 0.5 seconds"
+        for reported in (asyncio.run(failure_of(0.5)), failure_of_now(0.5)):
+            assert reported == "The sound system gave no list of its devices within 0.5 seconds"
     finally:
         pulse.process.send_signal(signal.SIGCONT)
 
@@ -347,7 +347,7 @@ def test_what_fits_none_or_several_is_refused_with_the_list(text: str, what: str
     assert raised.value.failure.remedy.startswith(remedy.removesuffix("…"))
 
 
-def test_one_name_in_two_host_apis_is_told_apart_by_id() -> None:
+def test_one_name_in_two_host_apis_is_distinguished_by_id() -> None:
     two = [device("Mic", "a", "Windows WASAPI"), device("Mic", "b", "MME")]
     with pytest.raises(MictapeError) as raised:
         pick(two, "mic")

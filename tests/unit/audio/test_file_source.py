@@ -31,7 +31,7 @@ async def test_a_file_of_any_name_is_read(tmp_path: Path, name: bytes, monkeypat
     async with source(FileSource(path, "fast"), tmp_path) as run:
         assert (await run.open()).name == name.decode(errors="replace")
         run.source.go()
-        assert await run.until_told(Ended) == Ended(8_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(8_000, "exhausted")
         assert run.sound == pcm(0, 8_000)
 
 
@@ -53,7 +53,7 @@ async def test_a_named_pipe_is_read_as_it_comes_and_may_pause(tmp_path: Path, mo
             run.events.clear()
             await until_async(lambda: len(run.events) > 1)  # its heartbeat
             pipe.write(data[32_000:])
-        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(32_000, "exhausted")
         assert run.sound == pcm(0, 32_000)
         assert run.states == []
 
@@ -70,7 +70,7 @@ async def test_a_named_pipe_whose_process_is_killed_has_ended(tmp_path: Path) ->
             run.source.go()
             await run.until_samples(7_000)
             os.kill(run.pid, signal.SIGKILL)
-            ended = await run.until_told(Ended)
+            ended = await run.until_reported(Ended)
         assert (ended.why, ended.warning) == ("exhausted", "The capture process ended unexpectedly")
 
 
@@ -84,7 +84,7 @@ async def test_a_shells_process_substitution_is_read(tmp_path: Path) -> None:
         async with source(FileSource(Path(f"/dev/fd/{reading}"), "fast"), tmp_path) as run:
             await run.open()
             run.source.go()
-            assert await run.until_told(Ended) == Ended(8_000, "exhausted")
+            assert await run.until_reported(Ended) == Ended(8_000, "exhausted")
             assert run.sound == pcm(0, 8_000)
     finally:
         os.close(reading)
@@ -95,15 +95,15 @@ def test_the_paths_of_standard_input_are_standard_input() -> None:
     assert source_of("./-") == FileSource(Path("-"), "fast")
 
 
-async def test_channels_that_cancel_each_other_out_are_told_and_one_is_recorded(tmp_path: Path) -> None:
+async def test_channels_that_cancel_each_other_out_are_reported_and_one_is_recorded(tmp_path: Path) -> None:
     left = np.rint(8_000 * np.sin(np.arange(32_000) / 5)).astype(np.int16)
     data = np.stack([left, -left], axis=1).tobytes()
     async with source(FileSource(wav(tmp_path / "sound.wav", data, channels=2), "fast"), tmp_path) as run:
         await run.open()
         run.source.go()
-        told = await run.until_told(SourceChanged, lambda event: event.failure is not None)
-        assert (told.state, "channel 1 alone is recorded" in str(told.failure)) == ("open", True)
-        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        reported = await run.until_reported(SourceChanged, lambda event: event.failure is not None)
+        assert (reported.state, "channel 1 alone is recorded" in str(reported.failure)) == ("open", True)
+        assert await run.until_reported(Ended) == Ended(32_000, "exhausted")
         assert run.sound == left.tobytes()
 
 
@@ -113,7 +113,7 @@ async def test_one_channel_of_a_file_is_recorded_without_moments(tmp_path: Path)
     async with source(FileSource(path, "fast", 2), tmp_path) as run:
         assert (await run.open()).channels == 1
         run.source.go()
-        assert await run.until_told(Ended) == Ended(8_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(8_000, "exhausted")
         assert run.sound == right.tobytes()
         assert read_journal(tmp_path, 1).anchors == ()
 

@@ -55,7 +55,7 @@ def test_the_loudest_channel_counts() -> None:
     assert Levels(16_000, 3).feed(samples) == [LevelCell(1, 1.0, 1.0, 1)]
 
 
-def test_floats_beyond_full_scale_are_told() -> None:
+def test_floats_beyond_full_scale_are_reported() -> None:
     cell = Levels(16_000, 1).feed(np.full((320, 1), 2.0, dtype=np.float32))[0]
     assert (cell.peak, cell.square, cell.clips) == (2.0, 4.0, 1)
 

@@ -37,16 +37,16 @@ async def test_the_loudspeaker_gets_the_samples_of_the_tape(
 ) -> None:
     tape = tape_of(tmp_path, 4)
     use(pulse, monkeypatch, "vmic2_sink")  # 16 kHz mono: what is played there comes out unchanged
-    heard = tmp_path / "heard.s16"
-    with heard.open("wb") as file:
+    received = tmp_path / "heard.s16"
+    with received.open("wb") as file:
         form = ("--raw", "--format=s16le", "--rate=16000", "--channels=1")
         command = ["parec", "--device=vmic2_sink.monitor", *form]
         recorder = await asyncio.create_subprocess_exec(*command, stdout=file, env=pulse.env)
         try:
-            await until_async(lambda: heard.stat().st_size > 0)
+            await until_async(lambda: received.stat().st_size > 0)
             await Player().play(tmp_path, 1, RATE, 3 * RATE)
             wanted = tape[RATE : 3 * RATE].tobytes()
-            await until_async(lambda: wanted in heard.read_bytes(), what="two seconds of the tape, bit by bit")
+            await until_async(lambda: wanted in received.read_bytes(), what="two seconds of the tape, bit by bit")
         finally:
             recorder.terminate()
             await recorder.wait()

@@ -82,7 +82,7 @@ async def test_every_device_has_its_level_at_once(server: PulseServer) -> None:
         assert seen.devices.keys() == {device.removeprefix("PulseAudio:") for device in seen.levels}
 
 
-async def test_devices_come_and_go_and_a_new_one_is_heard(server: PulseServer) -> None:
+async def test_devices_come_and_go_and_a_new_one_has_a_level(server: PulseServer) -> None:
     server.play_raw(TONE, sink="vmic2_sink")
     async with looking() as seen:
         await until_async(lambda: seen.devices)
@@ -132,7 +132,7 @@ async def test_a_probe_that_cannot_run_is_given_up_quietly(monkeypatch: pytest.M
     assert [event async for event in DeviceMonitor()] == []
 
 
-async def test_it_ends_with_whoever_listens(server: PulseServer) -> None:
+async def test_it_ends_with_its_listener(server: PulseServer) -> None:
     async with looking() as seen:
         await until_async(lambda: seen.levels)
         probe = pid_of(seen.monitor)
@@ -170,7 +170,7 @@ async def test_a_recording_goes_on_unchanged_beside_it(server: PulseServer) -> N
     assert all(after == before % 30_000 + 1 for before, after in pairwise(samples))
 
 
-async def test_without_a_server_the_device_under_the_cursor_is_heard(
+async def test_without_a_server_the_device_under_the_cursor_has_a_level(
     pulse: PulseServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """ALSA devices that lead to the test's server while the server itself is not to be found."""

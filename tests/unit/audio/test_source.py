@@ -34,14 +34,14 @@ async def test_a_file_is_on_the_tape_bit_by_bit(tmp_path: Path, pace: str) -> No
     async with source(spec, tmp_path) as run:
         assert await run.open() == Opened(RATE, 1, "sound.wav")
         run.source.go()
-        assert await run.until_told(Ended) == Ended(20_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(20_000, "exhausted")
         assert (run.tape.samples, run.tape.ended) == (20_000, False)
         assert run.sound == pcm(0, 20_000)
         cells = [cell for event in run.events if isinstance(event, Progress) for cell in event.cells]
         assert sum(cell.steps for cell in cells) == 62
 
 
-async def test_what_cannot_be_opened_is_told_with_the_next_step(tmp_path: Path) -> None:
+async def test_what_cannot_be_opened_is_reported_with_the_next_step(tmp_path: Path) -> None:
     run = Run(FileSource(tmp_path / "gone.wav"), tmp_path)
     with pytest.raises(MictapeError, match="no such file") as caught:
         await run.source.open()
@@ -57,10 +57,10 @@ async def test_a_pause_is_answered_and_go_waits_for_its_end(tmp_path: Path) -> N
         await run.open()
         run.source.pause()
         run.source.go()
-        assert await run.until_told(Paused) == Paused(0)
+        assert await run.until_reported(Paused) == Paused(0)
         assert run.tape.samples == 0
         run.source.resume()
-        assert await run.until_told(Ended) == Ended(16_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(16_000, "exhausted")
         assert run.sound == pcm(0, 16_000)
 
 
@@ -75,11 +75,11 @@ async def test_a_killed_process_is_replaced_and_a_file_goes_on_where_it_was(
         run.source.go()
         await run.until_samples(8_000)
         os.kill(run.pid, number)
-        await run.until_told(SourceChanged, lambda event: event.state == "lost")
+        await run.until_reported(SourceChanged, lambda event: event.state == "lost")
         (part,) = find_parts(tmp_path, 1)
         with wave.open(str(part.path)) as file:
             assert file.readframes(file.getnframes()) == pcm(0, file.getnframes())
-        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(32_000, "exhausted")
         assert run.sound == pcm(0, 32_000)
         assert run.states == ["open", "lost", "open"]
         assert len(find_parts(tmp_path, 1)) == 2
@@ -93,7 +93,7 @@ async def test_a_process_that_died_in_a_pause_stays_in_it(tmp_path: Path) -> Non
         run.source.go()
         await run.until_samples(1_000)
         run.source.pause()
-        await run.until_told(Paused)
+        await run.until_reported(Paused)
         paused = run.tape.samples
         os.kill(run.pid, signal.SIGKILL)
         await until_async(lambda: run.states == ["open", "lost", "open"])
@@ -101,19 +101,19 @@ async def test_a_process_that_died_in_a_pause_stays_in_it(tmp_path: Path) -> Non
         await until_async(lambda: len(run.events) > 1)  # its heartbeat
         assert run.tape.samples == paused
         run.source.resume()
-        assert await run.until_told(Ended) == Ended(16_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(16_000, "exhausted")
         assert run.sound == pcm(0, 16_000)
 
 
 @posix
-async def test_a_process_that_stands_still_is_told_and_replaced(tmp_path: Path) -> None:
+async def test_a_process_that_stands_still_is_reported_and_replaced(tmp_path: Path) -> None:
     spec = FileSource(wav(tmp_path / "sound.wav", pcm(0, 16_000)))
     async with source(spec, tmp_path) as run:
         await run.open()
         run.source.go()
         await run.until_samples(1_000)
         os.kill(run.pid, signal.SIGSTOP)
-        assert await run.until_told(Ended) == Ended(16_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(16_000, "exhausted")
         assert run.states == ["open", "stalled", "open"]
         assert run.sound == pcm(0, 16_000)
 
@@ -139,8 +139,8 @@ async def test_a_tape_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> 
         run.source.go()
         await run.until_samples(1_000)
         find_parts(folder, 1)[0].path.unlink()
-        told = await run.until_told(SourceChanged, lambda event: event.failure is not None)
-        assert told.state == "unwritable"
+        reported = await run.until_reported(SourceChanged, lambda event: event.failure is not None)
+        assert reported.state == "unwritable"
 
 
 @posix
@@ -161,7 +161,7 @@ async def test_a_process_that_cannot_be_understood_is_replaced(
         run.source.go()
         await run.until_samples(8_000)
         os.kill(run.pid, signal.SIGKILL)
-        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(32_000, "exhausted")
         assert run.sound == pcm(0, 32_000)
         assert len(starts) == 3
 
@@ -175,7 +175,7 @@ async def test_a_process_that_is_killed_before_it_is_open_is_replaced(tmp_path: 
         os.kill(run.pid, signal.SIGKILL)
         assert await asyncio.wait_for(opening, 20) == Opened(RATE, 1, "sound.wav")
         run.source.go()
-        assert await run.until_told(Ended) == Ended(16_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(16_000, "exhausted")
         assert run.sound == pcm(0, 16_000)
 
 
@@ -209,7 +209,7 @@ async def test_a_file_at_which_two_processes_in_a_row_die_is_given_up(
     async with source(FileSource(wav(tmp_path / "sound.wav", pcm(0, 16_000))), tmp_path) as run:
         await run.open()
         run.source.go()
-        assert await run.until_told(Ended) == Ended(0, "exhausted", "sound.wav cannot be read beyond 00:00:00")
+        assert await run.until_reported(Ended) == Ended(0, "exhausted", "sound.wav cannot be read beyond 00:00:00")
         assert len(starts) == 2
 
 
@@ -221,7 +221,7 @@ async def test_a_process_that_is_killed_again_and_again_further_on_is_always_rep
         for samples in (4_000, 8_000, 12_000, 16_000):
             await run.until_samples(samples)
             os.kill(run.pid, signal.SIGKILL)
-        assert await run.until_told(Ended) == Ended(32_000, "exhausted")
+        assert await run.until_reported(Ended) == Ended(32_000, "exhausted")
         assert run.sound == pcm(0, 32_000)
 
 
@@ -274,10 +274,10 @@ async def test_a_microphone_is_on_the_tape_bit_by_bit(tmp_path: Path, server: Pu
         run.source.go()
         server.play_raw(counter.tobytes())
 
-        def heard() -> bool:
+        def received() -> bool:
             return counter.tobytes() in run.sound
 
-        await until_async(heard)
+        await until_async(received)
         ended = await run.source.close()
         assert ended.why == "closed"
         assert run.states == ["open"]
@@ -295,7 +295,7 @@ async def test_a_killed_process_leaves_a_hole_of_the_true_length(
         server.play_raw(pcm(0, 160_000))  # a counter, which shows how much was lost
         await run.until_samples(24_000)
         os.kill(run.pid, number)
-        hole = await run.until_told(Hole)
+        hole = await run.until_reported(Hole)
         await run.until_samples(hole.end + 16_000)
         assert run.states == ["open", "lost", "open"]
         assert hole.why == "restart"
@@ -323,7 +323,7 @@ async def test_a_microphone_that_has_gone_is_lost_until_it_is_back(tmp_path: Pat
         os.kill(run.pid, signal.SIGSTOP)  # so that it cannot see the microphone go, and end, before it is killed
         server.remove("vmic2")
         os.kill(run.pid, signal.SIGKILL)
-        lost = await run.until_told(SourceChanged, lambda event: "is gone" in str(event.failure))
+        lost = await run.until_reported(SourceChanged, lambda event: "is gone" in str(event.failure))
         assert lost.state == "lost"
         samples = run.tape.samples
         server.add("vmic2", "Virtual_Mic_Two")
@@ -343,7 +343,7 @@ async def test_a_microphone_that_comes_back_under_another_target_goes_on(
         run.source.go()
         await run.until_samples(1_600)
         server.remove("bluez_input.AA.0")
-        await run.until_told(SourceChanged, lambda event: event.state == "lost")
+        await run.until_reported(SourceChanged, lambda event: event.state == "lost")
         server.add("bluez_input.AA.2", "Headset")
         await until_async(lambda: run.states[-1] == "open")
         samples = run.tape.samples
@@ -360,7 +360,7 @@ async def test_another_microphone_of_the_same_name_is_not_taken_for_it(tmp_path:
         run.source.go()
         await run.until_samples(1_600)
         server.remove("usb.1")
-        await run.until_told(SourceChanged, lambda event: event.state == "lost")
+        await run.until_reported(SourceChanged, lambda event: event.state == "lost")
         first = run.pid
         await until_async(lambda: run.pid != first)  # it was looked for again
         second = run.pid
@@ -377,21 +377,23 @@ async def test_levels_come_before_go_and_while_paused(tmp_path: Path, server: Pu
     async with source(microphone(), tmp_path) as run:
         await run.open()
         server.play_raw(array("h", [20_000]).tobytes() * 160_000)
-        await run.until_told(Progress, loud)
+        await run.until_reported(Progress, loud)
         run.source.pause()
-        await run.until_told(Paused)
+        await run.until_reported(Paused)
         run.events.clear()
-        await run.until_told(Progress, loud)
+        await run.until_reported(Progress, loud)
         assert run.tape.samples == 0
 
 
-async def test_a_microphone_that_is_not_there_is_told(tmp_path: Path, server: PulseServer) -> None:
+async def test_a_microphone_that_is_not_there_is_reported(tmp_path: Path, server: PulseServer) -> None:
     with pytest.raises(MictapeError, match="vmic9") as caught:
         await Run(microphone("vmic9"), tmp_path).source.open()
     assert "choose another" in caught.value.failure.remedy
 
 
-async def test_without_a_sound_server_the_next_step_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_sound_server_the_next_step_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/none")
     with pytest.raises(MictapeError) as caught:
         await Run(microphone(), tmp_path).source.open()

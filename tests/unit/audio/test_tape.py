@@ -109,7 +109,7 @@ def test_a_second_writer_goes_on_where_the_first_one_ended(tmp_path: Path) -> No
     assert Tape.finished(tmp_path, 1).read(0, 200) == pcm(0, 120)
 
 
-def test_a_reader_sees_what_it_was_told_and_no_more(tmp_path: Path) -> None:
+def test_a_reader_sees_what_was_reported_to_it_and_no_more(tmp_path: Path) -> None:
     TapeWriter(tmp_path, 1).append(pcm(0, 100))
     tape = Tape(tmp_path, 1)
     assert tape.read(0, 50) == b""
@@ -127,7 +127,7 @@ def test_a_missing_piece_is_an_error_and_never_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not delete open files")
-def test_a_folder_that_vanishes_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "session"
     folder.mkdir()
     writer = TapeWriter(folder, 1)
@@ -140,7 +140,7 @@ def test_a_folder_that_vanishes_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_told_and_what_is_written_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_what_is_written_stays(tmp_path: Path) -> None:
     writer = TapeWriter(tmp_path, 1, part_samples=100)
     writer.append(pcm(0, 100))
     (tmp_path / "track1-000000000100.wav").symlink_to("/dev/full")
@@ -182,7 +182,7 @@ def test_tracks_are_counted_one_by_one(tmp_path: Path) -> None:
     assert [count_samples(tmp_path, track) for track in (1, 2, 3)] == [1, 2, 0]
 
 
-async def test_whoever_waits_wakes_when_there_is_more_and_at_the_end(tmp_path: Path) -> None:
+async def test_a_waiting_reader_wakes_when_there_is_more_and_at_the_end(tmp_path: Path) -> None:
     tape = Tape(tmp_path, 1)
     woken: list[tuple[int, int]] = []
 

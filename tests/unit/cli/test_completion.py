@@ -42,7 +42,7 @@ def test_a_preset_is_a_command_unless_there_is_one_of_its_name(tmp_path: Path) -
     assert preset_names(config) == []
 
 
-def test_a_dumb_terminal_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dumb_terminal_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TERM", "dumb")
     assert mictape([]) == 2
     assert "TERM is dumb. Use mictape listen." in capsys.readouterr().err

@@ -31,17 +31,17 @@ def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_everything_is_looked_at_and_no_secret_is_told(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+def test_everything_is_looked_at_and_no_secret_is_shown(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     assert mictape(["doctor", "--json"]) == 0
     out = capsys.readouterr().out
     findings = json.loads(out)
     assert {each["part"] for each in findings} == PARTS
     assert "geheim" not in out and "dg-secret" not in out
-    told = {(each["part"], each["name"]): each for each in findings}
-    assert told["Network", "https_proxy"]["value"] == "http://…@proxy.example:3128"
-    assert str(home) in told["Folders", "data"]["value"]
-    assert told["Log", "last 1"]["value"].endswith("odd")
-    assert ("Engines", "local") in told and told["Engines", "local"]["ok"]
+    reported = {(each["part"], each["name"]): each for each in findings}
+    assert reported["Network", "https_proxy"]["value"] == "http://…@proxy.example:3128"
+    assert str(home) in reported["Folders", "data"]["value"]
+    assert reported["Log", "last 1"]["value"].endswith("odd")
+    assert ("Engines", "local") in reported and reported["Engines", "local"]["ok"]
 
 
 def test_what_is_broken_is_marked_and_the_rest_is_looked_at(

@@ -16,7 +16,7 @@ from mictape.library.store import Store
 from mictape.paths import places
 from mictape.units import RATE
 from support.local_engine import samples_of, tape_of
-from support.recognizing import hear
+from support.recognizing import recognize
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_words_are_measured_where_they_were_guessed_and_english(
     where.prepare()
     silence = 2 * RATE
     sound = bytes(2 * silence) + samples_of(speech.beckett)
-    turns = hear(sound).turns[:3]
+    turns = recognize(sound).turns[:3]
     guesses = [[Word(word.text, word.start, word.end, estimated=True) for word in turn.words] for turn in turns]
     known = [msgspec.structs.replace(word, estimated=False) for word in guesses[2]]
     with Store(where.library, where.sessions) as store:
@@ -131,7 +131,7 @@ def test_words_are_measured_where_they_were_guessed_and_english(
         [(round(word["start_s"] * RATE), word.get("estimated", False)) for word in line["words"]]
         for line in json.loads(capsys.readouterr().out)["lines"]
     )
-    wanted = hear(sound, word_times="measured").turns[0].words
+    wanted = recognize(sound, word_times="measured").turns[0].words
     assert [at for at, _ in english] == pytest.approx([word.start for word in wanted], abs=RATE // 10)
     assert not any(guess for _, guess in english)
     assert all(guess for _, guess in german)

@@ -71,7 +71,7 @@ def test_a_file_that_fails_costs_no_other_and_leaves_no_session(speech: Speech, 
 
 
 @pytest.mark.parametrize(("name", "words"), [("empty", "has no sound file in it"), ("*.flac", "No file fits")])
-def test_nothing_to_import_is_told(tmp_path: Path, name: str, words: str) -> None:
+def test_nothing_to_import_is_reported(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "empty").mkdir()
     done = mictape("import", str(tmp_path / name))
     assert done.returncode == 2

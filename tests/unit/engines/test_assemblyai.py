@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from mictape.engines import remote, websocket
-from mictape.engines.assemblyai.messages import Heard as HeardWord
 from mictape.engines.assemblyai.messages import Turn
+from mictape.engines.assemblyai.messages import Word as WireWord
 from mictape.engines.assemblyai.options import AssemblyAIOptions, address
 from mictape.engines.assemblyai.v3 import AssemblyAIConnection, AssemblyAIEngine, live_text
 from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Lost, Notice, Partial, Request, Speakers
@@ -23,7 +23,7 @@ from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Script, Speech, Utterance, V3Server, V3Session, silence, value_of
 from servers.base import CERTIFICATE, Asked, Peer, Server, serve
-from support.conversation import ADDRESS, answered, finals, hear_all, partials, received, without_address
+from support.conversation import ADDRESS, answered, finals, partials, received, recognize_all, without_address
 from support.conversation import silence as silent
 from support.waiting import TIMEOUT_S, until_async
 
@@ -43,13 +43,13 @@ def engine_at(server: Server, key: str | None = KEY, **options: Any) -> Assembly
     return AssemblyAIEngine(AssemblyAIOptions(**settings), Path("unused"), key)
 
 
-async def heard_from(script: Script, seconds: float = 4.0, **options: Any) -> list[EngineEvent]:
+async def events_from(script: Script, seconds: float = 4.0, **options: Any) -> list[EngineEvent]:
     """Everything said about so much sound, in a session that breaks no rule."""
     assemblyai = V3Server(script, fastest=None)
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        heard = await hear_all(engine_at(server, **options), silent(seconds))
+        events = await recognize_all(engine_at(server, **options), silent(seconds))
     assert server.violations == []
-    return heard
+    return events
 
 
 @asynccontextmanager
@@ -78,57 +78,57 @@ async def lost_to(script: Script, **options: Any) -> Lost:
 
 
 async def test_live_text_comes_from_the_words_and_each_turn_ends_once_and_is_formatted_after() -> None:
-    heard = await heard_from(Speech(KETTLE, DOOR), speech_model=ENGLISH, format_turns=True)
-    assert partials(heard) == [
+    events = await events_from(Speech(KETTLE, DOOR), speech_model=ENGLISH, format_turns=True)
+    assert partials(events) == [
         *((0, text) for text in ("the", "the kettle", "the kettle boils")),
         *((1, text) for text in ("the", "the door")),
     ]
-    assert [news.stable for news in heard if isinstance(news, Partial)] == [0, 3, 10, 0, 3]
-    assert [(final.turn, final.text) for final in finals(heard)] == [
+    assert [news.stable for news in events if isinstance(news, Partial)] == [0, 3, 10, 0, 3]
+    assert [(final.turn, final.text) for final in finals(events)] == [
         *((0, "the kettle boils"), (0, "The kettle boils.")),
         *((1, "the door"), (1, "The door.")),
     ]
-    first = finals(heard)[0]
+    first = finals(events)[0]
     assert (first.start, first.end) == (ms(300), ms(1300))
     assert first.words is not None
     assert [(word.text, word.start, word.end) for word in first.words][1] == ("kettle", ms(450), ms(800))
     assert first.words[0].confidence == 0.97
-    assert answered(heard) == [ms(1300), ms(2800), ms(4000)]
+    assert answered(events) == [ms(1300), ms(2800), ms(4000)]
 
 
 async def test_the_formatted_turn_may_never_come() -> None:
-    heard = await heard_from(Speech(Utterance(Said("well", 200, 500))), speech_model=ENGLISH, format_turns=True)
-    assert [(final.turn, final.text) for final in finals(heard)] == [(0, "well")]
+    events = await events_from(Speech(Utterance(Said("well", 200, 500))), speech_model=ENGLISH, format_turns=True)
+    assert [(final.turn, final.text) for final in finals(events)] == [(0, "well")]
 
 
 async def test_a_pro_model_replaces_its_text_and_ends_a_turn_formatted() -> None:
-    heard = await heard_from(Speech(KETTLE, DOOR))
-    assert partials(heard)[:3] == [(0, "the"), (0, "the kettle"), (0, "the kettle boils")]
-    assert {news.stable for news in heard if isinstance(news, Partial)} == {0}
-    assert [(final.turn, final.text) for final in finals(heard)] == [(0, "The kettle boils."), (1, "The door.")]
-    assert received(heard) == [ms(300), ms(2300)]  # SpeechStarted
+    events = await events_from(Speech(KETTLE, DOOR))
+    assert partials(events)[:3] == [(0, "the"), (0, "the kettle"), (0, "the kettle boils")]
+    assert {news.stable for news in events if isinstance(news, Partial)} == {0}
+    assert [(final.turn, final.text) for final in finals(events)] == [(0, "The kettle boils."), (1, "The door.")]
+    assert received(events) == [ms(300), ms(2300)]  # SpeechStarted
 
 
 async def test_silence_answers_and_heartbeats_are_received() -> None:
-    heard = await heard_from(Speech(Utterance(Said("yes", 5200, 5500)), heartbeat_ms=2000), seconds=8)
-    assert answered(heard) == [ms(until) for until in (1000, 2000, 3000, 4000, 5000, 5500, 6500, 7500, 8000)]
-    assert [ms(2000), ms(4000), ms(6000), ms(8000)] == [at for at in received(heard) if at != ms(5200)]
+    events = await events_from(Speech(Utterance(Said("yes", 5200, 5500)), heartbeat_ms=2000), seconds=8)
+    assert answered(events) == [ms(until) for until in (1000, 2000, 3000, 4000, 5000, 5500, 6500, 7500, 8000)]
+    assert [ms(2000), ms(4000), ms(6000), ms(8000)] == [at for at in received(events) if at != ms(5200)]
 
 
 async def test_silence_does_not_answer_for_a_turn_that_may_still_be_said() -> None:
     async def script(session: V3Session) -> None:
-        await session.heard(2900)
+        await session.received_ms(2900)
         await session.say("Silence", start_ms=0, end_ms=1000)
         await session.turn(0, KETTLE.words[:1])
         await session.say("Silence", start_ms=1500, end_ms=2500)
         await session.say("Silence", start_ms=800, end_ms=900)  # what a worker says again after a reconnect
         await session.turn(0, KETTLE.words, end=True)
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    heard = await heard_from(script, seconds=3)
-    shown = [news for news in heard if isinstance(news, Answered | FinalTurn)]
+    events = await events_from(script, seconds=3)
+    shown = [news for news in events if isinstance(news, Answered | FinalTurn)]
     assert [type(news) for news in shown] == [Answered, FinalTurn, Answered, Answered]
-    assert answered(heard) == [ms(1000), ms(2500), ms(3000)]
+    assert answered(events) == [ms(1000), ms(2500), ms(3000)]
 
 
 async def test_turns_are_numbered_in_the_order_of_speech_and_stay_ended() -> None:
@@ -139,20 +139,20 @@ async def test_turns_are_numbered_in_the_order_of_speech_and_stay_ended() -> Non
         await session.turn(8, ())  # nothing was said
         await session.turn(8, (), end=True)
         await session.turn(9, DOOR.words, end=True)
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    heard = await heard_from(script, seconds=1)
-    assert partials(heard) == [(0, "the kettle")]
-    assert [final.turn for final in finals(heard)] == [0, 1]
+    events = await events_from(script, seconds=1)
+    assert partials(events) == [(0, "the kettle")]
+    assert [final.turn for final in finals(events)] == [0, 1]
 
 
 async def test_live_text_that_comes_to_nothing_is_taken_back() -> None:
     async def script(session: V3Session) -> None:
         await session.turn(0, KETTLE.words[:1])
         await session.turn(0, (), end=True)
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    assert [(final.turn, final.text) for final in finals(await heard_from(script, seconds=1))] == [(0, "")]
+    assert [(final.turn, final.text) for final in finals(await events_from(script, seconds=1))] == [(0, "")]
 
 
 async def test_speakers_are_letters_and_may_be_revised() -> None:
@@ -163,13 +163,13 @@ async def test_speakers_are_letters_and_may_be_revised() -> None:
         await session.turn(2, [Said("so", 400, 500, speaker="UNKNOWN")], end=True, speaker_label=None)
         revisions = [{"turn_order": 0, "speaker_label": "A"}, {"turn_order": 2, "speaker_label": "PENDING"}]
         await session.say("SpeakerRevision", revisions=[*revisions, {"turn_order": 99, "speaker_label": "C"}])
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    heard = await heard_from(script, seconds=1, speaker_labels=True)
-    assert [final.speaker for final in finals(heard)] == [None, "B", None]
-    assert [final.words[0].speaker for final in finals(heard) if final.words] == ["A", "A", None]
-    assert finals(heard)[1].language == "en"
-    assert Speakers({0: "A"}) in heard
+    events = await events_from(script, seconds=1, speaker_labels=True)
+    assert [final.speaker for final in finals(events)] == [None, "B", None]
+    assert [final.words[0].speaker for final in finals(events) if final.words] == ["A", "A", None]
+    assert finals(events)[1].language == "en"
+    assert Speakers({0: "A"}) in events
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ async def test_speakers_are_letters_and_may_be_revised() -> None:
     ],
 )
 def test_live_text(transcript: str, words: list[tuple[str, bool]], shown: tuple[str, int]) -> None:
-    heard = tuple(HeardWord(text, 0, 0, word_is_final=final) for text, final in words)
-    assert live_text(Turn(0, False, transcript, heard)) == shown
+    events = tuple(WireWord(text, 0, 0, word_is_final=final) for text, final in words)
+    assert live_text(Turn(0, False, transcript, events)) == shown
 
 
 async def test_text_is_left_as_it_was_said() -> None:
@@ -195,11 +195,11 @@ async def test_text_is_left_as_it_was_said() -> None:
     async def script(session: V3Session) -> None:
         await session.turn(0, [Said(nasty, 0, 100)])
         await session.turn(0, [Said(nasty, 0, 100)], end=True)
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    heard = await heard_from(script, seconds=1)
-    assert partials(heard) == [(0, nasty)]
-    assert finals(heard)[0].text == nasty
+    events = await events_from(script, seconds=1)
+    assert partials(events) == [(0, nasty)]
+    assert finals(events)[0].text == nasty
 
 
 # What is asked for.
@@ -268,8 +268,8 @@ async def test_language_and_key_terms_of_the_request() -> None:
         assert session.parameters["language_codes"] == ["de"]
         assert session.parameters["keyterms_prompt"] == ["Graz", "Linz", "Wien"]
         await connection.finish()
-        heard = [news async for news in connection]
-    assert without_address(heard)[0] == Notice("SERVER takes 3 of 4 key terms: 100 of at most 50 characters each")
+        events = [news async for news in connection]
+    assert without_address(events)[0] == Notice("SERVER takes 3 of 4 key terms: 100 of at most 50 characters each")
 
 
 async def test_a_model_knows_its_languages() -> None:
@@ -307,8 +307,8 @@ async def test_orders() -> None:
 async def test_an_endpoint_ends_the_turn() -> None:
     assemblyai = V3Server(Speech(KETTLE), fastest=None)
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        heard = await hear_all(engine_at(server), silent(2), endpoints=[ms(1000)])
-    assert [final.text for final in finals(heard)] == ["the kettle", "boils"]
+        events = await recognize_all(engine_at(server), silent(2), endpoints=[ms(1000)])
+    assert [final.text for final in finals(events)] == ["the kettle", "boils"]
 
 
 # Keys.
@@ -367,30 +367,30 @@ async def test_the_key_is_in_no_log_and_no_error(authorize: str, caplog: pytest.
         await (await engine.connect(Request())).close()
         with pytest.raises(Lost) as lost:
             await engine_at(server, KEY, authorize=authorize, url="ws://127.0.0.1:1").connect(Request())
-        told = caplog.text + repr(engine) + repr(lost.value) + str(lost.value.cause)
-    client = [line for line in told.splitlines() if "websockets.server" not in line and " server.py" not in line]
+        reported = caplog.text + repr(engine) + repr(lost.value) + str(lost.value.cause)
+    client = [line for line in reported.splitlines() if "websockets.server" not in line and " server.py" not in line]
     assert KEY not in "\n".join(client)
 
 
 # How a connection begins and ends.
 
 
-async def test_another_model_than_asked_for_is_told() -> None:
+async def test_another_model_than_asked_for_is_reported() -> None:
     assemblyai = V3Server(silence, model=ENGLISH)
     async with connected(assemblyai) as (connection, _):
         await connection.finish()
-        heard = [news async for news in connection]
-    assert without_address(heard) == [Notice(f"SERVER uses the model {ENGLISH} instead of universal-3-6-pro")]
+        events = [news async for news in connection]
+    assert without_address(events) == [Notice(f"SERVER uses the model {ENGLISH} instead of universal-3-6-pro")]
 
 
-async def test_warnings_are_told_and_the_connection_goes_on() -> None:
+async def test_warnings_are_reported_and_the_connection_goes_on() -> None:
     async def script(session: V3Session) -> None:
         await session.say("Warning", warning_code=4200, warning="Slow down")
         await session.say("LLMGatewayResponse", turn_order=0, transcript="x", data={})
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    heard = await heard_from(script, seconds=1)
-    assert without_address(heard) == [Notice("SERVER: Slow down"), Answered(RATE)]
+    events = await events_from(script, seconds=1)
+    assert without_address(events) == [Notice("SERVER: Slow down"), Answered(RATE)]
 
 
 @pytest.mark.parametrize(
@@ -459,41 +459,41 @@ async def test_every_other_end_in_mid_stream_is_a_loss(script: Script) -> None:
 
 async def test_an_error_after_terminate_is_a_loss_too() -> None:
     async def script(session: V3Session) -> None:
-        await session.told("Terminate")
+        await session.message("Terminate")
         await session.fail(3005, "Session Cancelled")
 
     with pytest.raises(Lost, match="Session Cancelled"):
-        await heard_from(script, seconds=1)
+        await events_from(script, seconds=1)
 
 
 async def test_an_error_without_a_code_after_terminate_is_one_even_when_the_close_is_clean() -> None:
     async def script(session: V3Session) -> None:
-        await session.told("Terminate")
+        await session.message("Terminate")
         await session.peer.send({"error": "All is lost"})
         await session.peer.close()
 
     with pytest.raises(Lost, match="All is lost"):
-        await heard_from(script, seconds=1)
+        await events_from(script, seconds=1)
 
 
 async def test_termination_is_the_end_whether_or_not_the_server_closes() -> None:
     async def script(session: V3Session) -> None:
-        await session.told("Terminate")
+        await session.message("Terminate")
         await session.say("Termination")
         await session.peer.wait_closed()
 
     async with asyncio.timeout(5):  # less than the ten seconds after which a server is too late
-        assert await heard_from(script, seconds=1) == [Answered(RATE)]
+        assert await events_from(script, seconds=1) == [Answered(RATE)]
 
 
 async def test_only_termination_answers_for_everything() -> None:
     async def script(session: V3Session) -> None:
-        await session.heard(2900)
+        await session.received_ms(2900)
         await session.turn(0, KETTLE.words, end=True)
-        await session.told("Terminate")
+        await session.message("Terminate")
         await session.peer.close()
 
-    assert answered(await heard_from(script, seconds=3)) == [ms(1300)]
+    assert answered(await events_from(script, seconds=3)) == [ms(1300)]
 
 
 async def test_a_message_of_another_shape_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
@@ -503,10 +503,10 @@ async def test_a_message_of_another_shape_is_passed_over(caplog: pytest.LogCaptu
         await session.say("Heartbeat", total_audio_received_ms="many")
         await session.peer.send("[]")
         await session.turn(0, KETTLE.words, end=True)
-        await session.told("Terminate")
+        await session.message("Terminate")
 
-    heard = await heard_from(script, seconds=1)
-    assert [type(news) for news in heard] == [FinalTurn, Answered]
+    events = await events_from(script, seconds=1)
+    assert [type(news) for news in events] == [FinalTurn, Answered]
     assert "transcript" in caplog.text
 
 
@@ -538,7 +538,7 @@ async def test_secured_connections(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(Lost, match=f"certificate of {ADDRESS} is not accepted: self-signed certificate"):
             await engine_at(server).connect(Request())
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-        assert await hear_all(engine_at(server), b"") == []
+        assert await recognize_all(engine_at(server), b"") == []
 
 
 # The server, and clients that are wrong.
@@ -584,7 +584,7 @@ async def ended_with(path: str, *frames: str | bytes, **options: Any) -> tuple[i
         (ASK, [bytes(32000)] * 7, 3007, "Rate Exceeded"),
     ],
 )
-async def test_a_client_that_is_wrong_is_told_and_closed(
+async def test_a_client_that_is_wrong_is_reported_and_closed(
     path: str, frames: list[str | bytes], code: int, words: str
 ) -> None:
     ended = await ended_with(path, *frames)
@@ -594,7 +594,7 @@ async def test_a_client_that_is_wrong_is_told_and_closed(
 
 async def test_nothing_may_come_after_terminate() -> None:
     async def slow(session: V3Session) -> None:
-        await session.told("Terminate")
+        await session.message("Terminate")
         await session.receive()
 
     ended = await ended_with(ASK, '{"type":"Terminate"}', bytes(3200), script=slow)
@@ -632,7 +632,7 @@ def test_the_engine_says_what_it_can() -> None:
         ("account temporarily disabled", "has disabled the account", False),
     ],
 )
-async def test_a_bad_key_is_told_apart_from_an_account_in_trouble(text: str, part: str, needs_key: bool) -> None:
+async def test_a_bad_key_is_not_an_account_in_trouble(text: str, part: str, needs_key: bool) -> None:
     lost = await lost_to(lambda session: session.fail(1008, text))
     assert part in lost.cause.what
     assert lost.cause.needs_key is needs_key

@@ -17,7 +17,7 @@ from mictape.units import RATE
 from servers.assemblyai import KEY, Said, Utterance
 from servers.assemblyai_v2 import V2Server
 from servers.base import Peer, Server, serve
-from support.conversation import answered, finals, hear_all, partials, without_address
+from support.conversation import answered, finals, partials, recognize_all, without_address
 from support.conversation import silence as silent
 from support.waiting import until_async
 
@@ -36,24 +36,24 @@ def engine_at(server: Server, key: str | None = KEY, **options: Any) -> Assembly
     return AssemblyAIV2Engine(AssemblyAIV2Options(**settings), Path("unused"), key)
 
 
-async def heard_from(assemblyai: V2Server, seconds: float = 4.0, **options: Any) -> list[EngineEvent]:
+async def events_from(assemblyai: V2Server, seconds: float = 4.0, **options: Any) -> list[EngineEvent]:
     """Everything said about so much sound, in a session that breaks no rule."""
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        heard = await hear_all(engine_at(server, **options), silent(seconds), block=BLOCK)
+        events = await recognize_all(engine_at(server, **options), silent(seconds), block=BLOCK)
     assert server.violations == []
-    return heard
+    return events
 
 
 async def test_a_session_as_in_the_tutorial() -> None:
     assemblyai = V2Server((KETTLE, DOOR))
-    heard = await heard_from(assemblyai)
-    assert partials(heard) == [(0, "the"), (0, "the kettle"), (1, "the"), (1, "the door")]
-    assert [(final.turn, final.text) for final in finals(heard)] == [(0, "The kettle."), (1, "The door.")]
-    first = finals(heard)[0]
+    events = await events_from(assemblyai)
+    assert partials(events) == [(0, "the"), (0, "the kettle"), (1, "the"), (1, "the door")]
+    assert [(final.turn, final.text) for final in finals(events)] == [(0, "The kettle."), (1, "The door.")]
+    first = finals(events)[0]
     assert (first.start, first.end) == (ms(310), ms(900))
     assert first.words is not None
     assert (first.words[1].text, first.words[1].start, first.words[1].confidence) == ("kettle", ms(440), 0.93)
-    assert answered(heard) == [ms(1400), ms(3400)]  # audio_end, and nothing else
+    assert answered(events) == [ms(1400), ms(3400)]  # audio_end, and nothing else
     (session,) = assemblyai.sessions
     assert session.blocks == [BLOCK] * 20
     assert set(session.framed) == {str}
@@ -63,14 +63,14 @@ async def test_a_session_as_in_the_tutorial() -> None:
 
 
 async def test_empty_partials_are_passed_over() -> None:
-    assert await heard_from(V2Server(), seconds=1) == []
+    assert await events_from(V2Server(), seconds=1) == []
 
 
 async def test_the_end_of_the_utterance_can_be_asked_for() -> None:
     assemblyai = V2Server((KETTLE,))
     async with serve(assemblyai, admit=assemblyai.admit) as server:
-        heard = await hear_all(engine_at(server), silent(1.2), block=BLOCK, endpoints=[3 * BLOCK])
-    assert [final.text for final in finals(heard)] == ["the", "kettle"]
+        events = await recognize_all(engine_at(server), silent(1.2), block=BLOCK, endpoints=[3 * BLOCK])
+    assert [final.text for final in finals(events)] == ["the", "kettle"]
 
 
 async def test_every_setting_reaches_the_server(caplog: pytest.LogCaptureFixture) -> None:
@@ -81,8 +81,8 @@ async def test_every_setting_reaches_the_server(caplog: pytest.LogCaptureFixture
         **{"enable_extra_session_information": True, "end_utterance_silence_threshold": 20_000},
     }
     assert set(options) == set(AssemblyAIV2Options.__struct_fields__) - {"url", "authorize"}
-    heard = await heard_from(assemblyai, seconds=2, **options)
-    assert [type(news) for news in heard] == [FinalTurn, Answered]
+    events = await events_from(assemblyai, seconds=2, **options)
+    assert [type(news) for news in events] == [FinalTurn, Answered]
     (session,) = assemblyai.sessions
     assert session.peer.asked.query == {
         **{"sample_rate": "16000", "word_boost": json.dumps(["Łódź", "a&b=c"])},
@@ -98,18 +98,18 @@ def test_settings_are_strict(wrong: dict[str, Any]) -> None:
         msgspec.convert(wrong, AssemblyAIV2Options)
 
 
-async def test_words_left_out_are_told() -> None:
+async def test_words_left_out_are_reported() -> None:
     assemblyai = V2Server()
     async with serve(assemblyai, admit=assemblyai.admit) as server:
         request = Request(key_terms=("x" * 2500, "tea"))
-        heard = await hear_all(engine_at(server), b"", request=request)
-    assert without_address(heard) == [Notice("SERVER takes 1 of 2 key terms: 2500 characters together")]
+        events = await recognize_all(engine_at(server), b"", request=request)
+    assert without_address(events) == [Notice("SERVER takes 1 of 2 key terms: 2500 characters together")]
 
 
 @pytest.mark.parametrize("authorize", ["header", "token"])
 async def test_the_key_is_shown_in_one_place(authorize: str) -> None:
     assemblyai = V2Server()
-    await heard_from(assemblyai, seconds=0.2, authorize=authorize)
+    await events_from(assemblyai, seconds=0.2, authorize=authorize)
     asked = assemblyai.sessions[0].peer.asked
     shown = {"header": asked.headers.get("authorization"), "token": asked.query.get("token")}
     assert {where: key for where, key in shown.items() if key} == {authorize: KEY}
@@ -118,7 +118,7 @@ async def test_the_key_is_shown_in_one_place(authorize: str) -> None:
 async def lost_at(assemblyai: V2Server, key: str = KEY) -> Lost:
     async with serve(assemblyai, admit=assemblyai.admit) as server:
         with pytest.raises(Lost) as lost:
-            await hear_all(engine_at(server, key), silent(2), block=BLOCK)
+            await recognize_all(engine_at(server, key), silent(2), block=BLOCK)
         await until_async(lambda: server.open == 0)
     return lost.value
 
@@ -129,7 +129,7 @@ async def test_a_wrong_key_is_fatal() -> None:
     assert "Not authorized" in str(lost)
 
 
-async def test_the_vendors_answer_of_today_is_told_for_what_it_is() -> None:
+async def test_the_vendors_answer_of_today_is_reported_for_what_it_is() -> None:
     lost = await lost_at(V2Server(retired=True))
     assert lost.retry is False
     assert "retired its protocol v2" in lost.cause.what
@@ -188,7 +188,7 @@ async def test_a_message_of_another_shape_is_passed_over(caplog: pytest.LogCaptu
         await peer.wait_closed()
 
     async with serve(odd) as server:
-        assert await hear_all(engine_at(server), b"") == [Partial(0, "so", start=0)]
+        assert await recognize_all(engine_at(server), b"") == [Partial(0, "so", start=0)]
     assert "text" in caplog.text
 
 
@@ -227,7 +227,7 @@ def audio(samples: int) -> str:
         ("/v2/realtime/ws?sample_rate=16000&token=x", [], 4001),
     ],
 )
-async def test_a_client_that_is_wrong_is_told_and_closed(path: str, frames: list[str | bytes], code: int) -> None:
+async def test_a_client_that_is_wrong_is_reported_and_closed(path: str, frames: list[str | bytes], code: int) -> None:
     assemblyai = V2Server()
     async with serve(assemblyai, admit=assemblyai.admit) as server, connect(server.url + path) as client:
         with pytest.raises(ConnectionClosedError) as closed:

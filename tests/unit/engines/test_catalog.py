@@ -108,7 +108,7 @@ def test_a_setting_of_the_wrong_type_is_named() -> None:
     assert failure.remedy == "Correct it in [engines.echo]"
 
 
-def test_what_the_local_engine_can_be_set_to_is_told() -> None:
+def test_what_the_local_engine_can_be_set_to_is_reported() -> None:
     assert failure_of("local", {"voice": "x"}).remedy == (
         "Its settings are: model, second_model, second_pass, word_times"
     )
@@ -150,7 +150,7 @@ print(asyncio.run(catalog.create("local", {}, Path("log")).check(Request())), "o
         (("win32", "AMD64", "", "", ""), "not installed"),
     ],
 )
-def test_a_machine_without_a_wheel_is_told_why(machine: tuple[str, str, str, str, str], says: str) -> None:
+def test_a_machine_without_a_wheel_gets_the_reason(machine: tuple[str, str, str, str, str], says: str) -> None:
     failure = no_runtime(*machine)
     assert says in failure.what
     assert "--engine" in failure.remedy

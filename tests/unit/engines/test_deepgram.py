@@ -35,10 +35,10 @@ from support.conversation import (
     ADDRESS,
     answered,
     finals,
-    hear_all,
     listen,
     partials,
     received,
+    recognize_all,
     silence,
     without_address,
 )
@@ -65,9 +65,9 @@ def flux(url: str, **options: Any) -> DeepgramEngine:
     return engine(url, api="flux", **options)
 
 
-async def hear(asked: DeepgramEngine, seconds: float, **more: Any) -> list[EngineEvent]:
+async def events_of(asked: DeepgramEngine, seconds: float, **more: Any) -> list[EngineEvent]:
     """Everything said about so much sound; what it is like is the script's business."""
-    return await hear_all(asked, silence(seconds), block=BLOCK, **more)
+    return await recognize_all(asked, silence(seconds), block=BLOCK, **more)
 
 
 def says(
@@ -90,13 +90,13 @@ def says(
 METADATA: dict[str, Any] = {"type": "Metadata", "duration": 1.0}
 
 
-# v1: what is heard
+# v1: receiving
 
 
 async def test_an_utterance_is_what_was_frozen_until_it_ended() -> None:
     deepgram = V1Server(PLEASE, THE_PLANTS, NOTHING, AGAIN)
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url), 5)
+        events = await events_of(engine(server.url), 5)
     assert server.violations == []
     words = (
         Word("Please", 4_000, 8_000, 0.98),
@@ -104,11 +104,11 @@ async def test_an_utterance_is_what_was_frozen_until_it_ended() -> None:
         Word("the", 18_000, 20_000, 0.98),
         Word("plants.", 22_000, 28_000, 0.98),
     )
-    assert finals(heard) == [
+    assert finals(events) == [
         FinalTurn(0, "Please water the plants.", words, start=4_000, end=28_000),
         FinalTurn(1, "Again.", (Word("Again.", 56_000, 64_000, 0.98),), start=56_000, end=64_000),
     ]
-    assert partials(heard) == [
+    assert partials(events) == [
         (0, "Please"),
         (0, "Please water"),
         (0, "Please water"),
@@ -117,20 +117,20 @@ async def test_an_utterance_is_what_was_frozen_until_it_ended() -> None:
         (1, "Again."),
         (1, "Again."),
     ]
-    assert answered(heard) == [2 * RATE, 3 * RATE, round(4.5 * RATE), 5 * RATE, 5 * RATE], (
+    assert answered(events) == [2 * RATE, 3 * RATE, round(4.5 * RATE), 5 * RATE, 5 * RATE], (
         "the end of each utterance, of sound without words, of the last result, and all"
     )
-    assert received(heard)[-1] == 5 * RATE
+    assert received(events)[-1] == 5 * RATE
     assert server.peers[0].closed == (1000, "")
 
 
 async def test_what_is_frozen_is_the_stable_part_of_a_partial() -> None:
     deepgram = V1Server(PLEASE, THE_PLANTS)
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url), 2)
-    stable = [news.text[: news.stable] for news in heard if isinstance(news, Partial)]
+        events = await events_of(engine(server.url), 2)
+    stable = [news.text[: news.stable] for news in events if isinstance(news, Partial)]
     assert stable == ["", "", "Please water", "Please water", "Please water"]
-    assert all(news.start == 4_000 for news in heard if isinstance(news, Partial))
+    assert all(news.start == 4_000 for news in events if isinstance(news, Partial))
 
 
 async def test_an_utterance_end_that_comes_late_ends_nothing_else() -> None:
@@ -139,10 +139,10 @@ async def test_an_utterance_end_that_comes_late_ends_nothing_else() -> None:
     third = Segment(3.0, Spoken("three.", 2.25, 2.5), ends="speech_final")
     deepgram = V1Server(first, second, third)
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url), 3.2)
+        events = await events_of(engine(server.url), 3.2)
     sent = [frame.payload for frame in server.peers[0].sent if "UtteranceEnd" in str(frame.payload)]
     assert len(sent) == 1, "the script has it come while the second utterance is open"
-    assert [final.text for final in finals(heard)] == ["One.", "Two three."]
+    assert [final.text for final in finals(events)] == ["One.", "Two three."]
 
 
 async def test_an_utterance_end_of_an_unknown_word_ends_the_open_utterance() -> None:
@@ -152,17 +152,17 @@ async def test_an_utterance_end_of_an_unknown_word_ends_the_open_utterance() -> 
         last=METADATA,
     )
     async with serve(deepgram) as server:
-        heard = await hear(engine(server.url), 1.2)
-    assert answered(heard) == [RATE, round(1.2 * RATE)]
-    assert [final.text for final in finals(heard)] == ["Please water"]
+        events = await events_of(engine(server.url), 1.2)
+    assert answered(events) == [RATE, round(1.2 * RATE)]
+    assert [final.text for final in finals(events)] == ["Please water"]
 
 
 async def test_what_is_open_at_the_end_is_said() -> None:
     deepgram = V1Server(Segment(9.0, Spoken("Half", 0.25, 0.5), Spoken("done", 0.75, 2.0)))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url), 1)
-    assert [(final.text, final.start, final.end) for final in finals(heard)] == [("Half", 4_000, 8_000)]
-    assert answered(heard) == [RATE], "the last result ends no utterance, Metadata does"
+        events = await events_of(engine(server.url), 1)
+    assert [(final.text, final.start, final.end) for final in finals(events)] == [("Half", 4_000, 8_000)]
+    assert answered(events) == [RATE], "the last result ends no utterance, Metadata does"
 
 
 async def test_a_partial_that_comes_to_nothing_is_taken_back() -> None:
@@ -172,10 +172,10 @@ async def test_a_partial_that_comes_to_nothing_is_taken_back() -> None:
         last=METADATA,
     )  # fmt: skip
     async with serve(deepgram) as server:
-        heard = await hear(engine(server.url), 1.2)
-    assert partials(heard) == [(0, "hm"), (0, ""), (0, "hm"), (0, "")]
-    assert finals(heard) == []
-    assert answered(heard)[0] == RATE
+        events = await events_of(engine(server.url), 1.2)
+    assert partials(events) == [(0, "hm"), (0, ""), (0, "hm"), (0, "")]
+    assert finals(events) == []
+    assert answered(events)[0] == RATE
 
 
 async def test_a_line_has_the_speaker_and_the_language_that_all_of_it_has() -> None:
@@ -188,9 +188,9 @@ async def test_a_line_has_the_speaker_and_the_language_that_all_of_it_has() -> N
     for message in (one, two):
         message["channel"]["alternatives"][0]["languages"] = ["es", "en"]
     async with serve(says(one, two, both, last=METADATA)) as server:
-        heard = await hear(engine(server.url, diarize_model="latest"), 2)
-    assert [(final.speaker, final.language) for final in finals(heard)] == [("1", "es"), (None, None)]
-    words = finals(heard)[1].words
+        events = await events_of(engine(server.url, diarize_model="latest"), 2)
+    assert [(final.speaker, final.language) for final in finals(events)] == [("1", "es"), (None, None)]
+    words = finals(events)[1].words
     assert words is not None
     assert [word.speaker for word in words] == ["0", "1"]
 
@@ -201,23 +201,23 @@ async def test_a_line_has_the_speaker_and_the_language_that_all_of_it_has() -> N
 async def test_an_endpoint_freezes_the_utterance_and_times_go_on() -> None:
     deepgram = V1Server(Segment(2.0, *PLEASE.words, *THE_PLANTS.words, ends="speech_final"))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url), 3, endpoints=[RATE])
+        events = await events_of(engine(server.url), 3, endpoints=[RATE])
     assert [order["type"] for order in deepgram.orders] == ["Finalize", "CloseStream"]
-    assert [(final.turn, final.text, final.start) for final in finals(heard)] == [
+    assert [(final.turn, final.text, final.start) for final in finals(events)] == [
         (0, "Please water", 4_000),
         (1, "the plants.", 18_000),
     ]
-    assert answered(heard)[:2] == [RATE, 2 * RATE]
-    assert received(heard[: heard.index(finals(heard)[0])])[-1] == RATE, "at once, not when speech goes on"
+    assert answered(events)[:2] == [RATE, 2 * RATE]
+    assert received(events[: events.index(finals(events)[0])])[-1] == RATE, "at once, not when speech goes on"
 
 
 async def test_an_endpoint_that_is_not_answered_still_ends_the_utterance() -> None:
     """Too little sound waits for the server to say anything, but nobody speaks on across a pause."""
     deepgram = V1Server(PLEASE, THE_PLANTS)
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url), 3, endpoints=[RATE + BLOCK])
+        events = await events_of(engine(server.url), 3, endpoints=[RATE + BLOCK])
     assert not any('from_finalize": true' in str(frame.payload) for frame in server.peers[0].sent)
-    assert [final.text for final in finals(heard)] == ["Please water", "the plants."]
+    assert [final.text for final in finals(events)] == ["Please water", "the plants."]
 
 
 async def test_keep_alive_is_a_text_frame_and_takes_no_time() -> None:
@@ -230,11 +230,11 @@ async def test_keep_alive_is_a_text_frame_and_takes_no_time() -> None:
         await connection.keep_alive()
         await speak(connection, 1)
         await connection.finish()
-        heard = await listening
+        events = await listening
         await connection.close()
     assert server.violations == []
     assert [frame.payload for frame in server.peers[0].received].count('{"type":"KeepAlive"}') == 2
-    assert finals(heard)[0].end == 28_000
+    assert finals(events)[0].end == 28_000
 
 
 async def test_a_connection_that_is_sent_nothing_is_lost_with_the_reason() -> None:
@@ -267,13 +267,13 @@ async def test_key_terms_are_replaced_on_a_living_connection() -> None:
         await connection.update(Changes())
         await connection.update(Changes(key_terms=()))
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
     assert [value for name, value in deepgram.query if name == "keyterm"] == ["kettle", "Mictape"]
     assert deepgram.orders[0] == {"type": "Configure", "keyterms": ["kettle", "tape", "a “quoted” one"]}
     assert deepgram.orders[1] == {"type": "Configure", "keyterms": ["kettle"]}
     assert len(deepgram.orders) == 3, "changes that change nothing are not sent"
-    assert not any(isinstance(news, Notice) for news in heard)
+    assert not any(isinstance(news, Notice) for news in events)
 
 
 async def test_a_model_without_key_terms_says_so() -> None:
@@ -283,10 +283,10 @@ async def test_a_model_without_key_terms_says_so() -> None:
         await speak(connection, 0.16)
         await connection.update(Changes(key_terms=("tape",)))
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
     assert ("keywords", "kettle") in deepgram.query, "the older word for them"
-    assert Notice("SERVER did not take the new settings: this model has no key terms") in without_address(heard)
+    assert Notice("SERVER did not take the new settings: this model has no key terms") in without_address(events)
 
 
 # v1: what goes wrong
@@ -295,17 +295,17 @@ async def test_a_model_without_key_terms_says_so() -> None:
 async def test_a_close_without_the_last_word_is_lost_but_what_was_frozen_is_kept() -> None:
     deepgram = V1Server(PLEASE, THE_PLANTS)
     deepgram.metadata = False
-    heard: list[EngineEvent] = []
+    events: list[EngineEvent] = []
     async with serve(deepgram, admit=deepgram.admit) as server:
         connection = await engine(server.url).connect(Request())
         await speak(connection, 1.44)
         await connection.finish()
         with pytest.raises(Lost, match="before it had said everything") as lost:
             async for news in connection:  # a comprehension would lose what came before
-                heard.append(news)  # noqa: PERF401
+                events.append(news)  # noqa: PERF401
     assert lost.value.retry
-    assert [final.text for final in finals(heard)] == ["Please water the"]
-    assert answered(heard) == [round(1.44 * RATE)]
+    assert [final.text for final in finals(events)] == ["Please water the"]
+    assert answered(events) == [round(1.44 * RATE)]
 
 
 @pytest.mark.parametrize(
@@ -342,15 +342,15 @@ async def test_a_server_that_is_far_behind_may_go_on_as_long_as_it_gets_any_furt
         connection = await engine(server.url).connect(Request())
         await speak(connection, 1.0)
         await connection.finish()
-        hearing = aiter(connection)
+        receiving = aiter(connection)
         connection._got_s -= 2 * connection._finish_s  # its time is over
-        assert await anext(hearing) == Received(RATE // 2)
+        assert await anext(receiving) == Received(RATE // 2)
         connection._give_up()
         assert not connection._overdue, "it has just got further"
         connection._got_s -= 2 * connection._finish_s
         connection._give_up()
         with pytest.raises(Lost, match="did not finish within"):
-            async for _ in hearing:
+            async for _ in receiving:
                 pass
         await connection.close()
 
@@ -373,7 +373,7 @@ async def test_a_refused_connection_says_why(status: int, after: float, *, retry
 async def test_what_is_no_message_ends_the_connection(api: str, garbage: str | bytes) -> None:
     async with serve(says(garbage)) as server:
         with pytest.raises(Lost, match=f"{ADDRESS} sent something that is no message"):
-            await hear(engine(server.url, api=api), 0.5)
+            await events_of(engine(server.url, api=api), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -388,38 +388,38 @@ async def test_what_is_no_message_ends_the_connection(api: str, garbage: str | b
         "5",
     ],
 )
-async def test_a_message_of_another_shape_is_logged_and_the_next_is_heard(
+async def test_a_message_of_another_shape_is_logged_and_the_next_is_taken(
     message: dict[str, Any] | str, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = results(PLEASE.words, 0.0, 1.0, is_final=True, speech_final=True)
     with caplog.at_level(logging.WARNING):
         async with serve(says(message, good, last=METADATA)) as server:
-            heard = await hear(engine(server.url), 1)
-    assert [final.text for final in finals(heard)] == ["Please water"]
+            events = await events_of(engine(server.url), 1)
+    assert [final.text for final in finals(events)] == ["Please water"]
     assert "sent a message of another shape" in caplog.text
 
 
-async def test_an_error_message_is_told_and_ends_nothing() -> None:
+async def test_an_error_message_is_reported_and_ends_nothing() -> None:
     error = {"type": "Error", "variant": "SchemaError", "description": "cannot parse", "message": "?"}
     async with serve(says(error, last=METADATA)) as server:
-        heard = await hear(engine(server.url), 0.5)
-    assert without_address(heard) == [Notice("SERVER: cannot parse"), Answered(8_000)]
+        events = await events_of(engine(server.url), 0.5)
+    assert without_address(events) == [Notice("SERVER: cannot parse"), Answered(8_000)]
 
 
 @pytest.mark.parametrize("bare", [{"alternatives": []}, {"alternatives": [{"transcript": ""}]}])
 async def test_results_without_a_reading_answer_all_the_same(bare: dict[str, Any]) -> None:
     message = {"type": "Results", "start": 0.0, "duration": 0.5, "is_final": True, "channel": bare}
     async with serve(says(message, last=METADATA)) as server:
-        heard = await hear(engine(server.url), 1)
-    assert answered(heard)[0] == 8_000
+        events = await events_of(engine(server.url), 1)
+    assert answered(events)[0] == 8_000
 
 
 async def test_times_stay_within_what_was_sent() -> None:
     far = results([Spoken("far", -1.0, 1e300)], 1e300, 1e300, is_final=True, speech_final=True)
     async with serve(says(far, last=METADATA)) as server:
-        heard = await hear(engine(server.url), 0.4)
-    assert finals(heard)[0].words == (Word("far", 0, 6_400, 0.98),)
-    assert max(answered(heard)) == 6_400
+        events = await events_of(engine(server.url), 0.4)
+    assert finals(events)[0].words == (Word("far", 0, 6_400, 0.98),)
+    assert max(answered(events)) == 6_400
 
 
 @pytest.mark.parametrize("api", ["v1", "flux"])
@@ -432,8 +432,8 @@ async def test_text_is_left_as_it_is(api: str) -> None:
         else turn_info("EndOfTurn", 0, word, 0.0, 0.4)
     )
     async with serve(says(message, last=METADATA if api == "v1" else None)) as server:
-        heard = await hear(engine(server.url, api=api), 0.4)
-    assert [final.text for final in finals(heard)] == [text]
+        events = await events_of(engine(server.url, api=api), 0.4)
+    assert [final.text for final in finals(events)] == [text]
 
 
 # Flux
@@ -442,21 +442,21 @@ async def test_text_is_left_as_it_is(api: str) -> None:
 async def test_flux_ends_turns_itself() -> None:
     deepgram = FluxServer(PLANTS, Turn(4.5, *AGAIN.words, eager=True))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(flux(server.url), 5)
+        events = await events_of(flux(server.url), 5)
     assert server.violations == []
-    assert [(final.turn, final.text, final.start, final.end) for final in finals(heard)] == [
+    assert [(final.turn, final.text, final.start, final.end) for final in finals(events)] == [
         (0, "Please water the plants.", 4_000, 28_000),
         (1, "Again.", 56_000, 64_000),
     ]
-    words = finals(heard)[0].words
+    words = finals(events)[0].words
     assert words is not None
     assert words[0] == Word("Please", 4_000, 8_000, 0.98)
-    assert [text for _, text in dict.fromkeys(partials(heard))] == [
+    assert [text for _, text in dict.fromkeys(partials(events))] == [
         *("Please", "Please water", "Please water the", "Please water the plants.", "Again."),
     ]
-    assert answered(heard) == [2 * RATE, round(4.5 * RATE), 5 * RATE]
-    assert received(heard)[:2] == [RATE // 4, RATE // 2]
-    assert not any(isinstance(news, Notice) for news in heard)
+    assert answered(events) == [2 * RATE, round(4.5 * RATE), 5 * RATE]
+    assert received(events)[:2] == [RATE // 4, RATE // 2]
+    assert not any(isinstance(news, Notice) for news in events)
 
 
 @pytest.mark.parametrize("closing", ["no code", "no close frame"])
@@ -464,12 +464,12 @@ async def test_flux_says_no_end_of_the_turn_that_is_open_at_the_end(closing: Any
     deepgram = FluxServer(PLANTS)
     deepgram.closing = closing
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(flux(server.url), 1.12)
-    assert [final.text for final in finals(heard)] == ["Please water"]
-    assert answered(heard) == [round(1.12 * RATE)]
+        events = await events_of(flux(server.url), 1.12)
+    assert [final.text for final in finals(events)] == ["Please water"]
+    assert answered(events) == [round(1.12 * RATE)]
 
 
-async def test_flux_that_vanishes_before_it_has_heard_everything_is_lost() -> None:
+async def test_flux_that_vanishes_before_it_has_everything_is_lost() -> None:
     async def handler(peer: Peer) -> None:
         await peer.receive()
         await peer.send({**turn_info("Update", 0, PLEASE.words, 0.0, 1.0), "sequence_id": 0})
@@ -479,16 +479,16 @@ async def test_flux_that_vanishes_before_it_has_heard_everything_is_lost() -> No
 
     async with serve(handler) as server:
         with pytest.raises(Lost, match="broke"):
-            await hear(flux(server.url), 2)
+            await events_of(flux(server.url), 2)
 
 
 async def test_an_endpoint_ends_the_turn_of_flux() -> None:
     deepgram = FluxServer(PLANTS)
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(flux(server.url), 3.04, endpoints=[RATE])
+        events = await events_of(flux(server.url), 3.04, endpoints=[RATE])
     assert [order["type"] for order in deepgram.orders] == ["ForceEndTurn", "CloseStream"]
-    assert [(final.turn, final.text) for final in finals(heard)] == [(0, "Please water"), (1, "the plants.")]
-    assert answered(heard)[:2] == [RATE, 2 * RATE]
+    assert [(final.turn, final.text) for final in finals(events)] == [(0, "Please water"), (1, "the plants.")]
+    assert answered(events)[:2] == [RATE, 2 * RATE]
 
 
 async def test_flux_has_no_word_that_keeps_it_alive() -> None:
@@ -499,14 +499,14 @@ async def test_flux_has_no_word_that_keeps_it_alive() -> None:
         await speak(connection, 1.04)
         await connection.keep_alive()
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
     assert server.violations == []
     assert [frame.payload for frame in server.peers[0].received if isinstance(frame.payload, str)] == [CLOSE_STREAM]
-    assert answered(heard) == [round(1.04 * RATE)]
+    assert answered(events) == [round(1.04 * RATE)]
 
 
-async def test_flux_is_told_new_key_terms_and_has_warnings() -> None:
+async def test_flux_is_sent_new_key_terms_and_has_warnings() -> None:
     deepgram = FluxServer()
     async with serve(deepgram, admit=deepgram.admit) as server:
         connection = await flux(server.url, keyterm=["Flux"]).connect(Request(key_terms=("kettle",)))
@@ -521,8 +521,8 @@ async def test_flux_is_told_new_key_terms_and_has_warnings() -> None:
     warning = {"type": "Warning", "sequence_id": 0, "code": "SLOW", "description": "sound comes slowly"}
     refusal = {"type": "ConfigureFailure", "sequence_id": 1, "description": "too many"}
     async with serve(says(warning, refusal)) as server:
-        heard = await hear(flux(server.url), 0.4)
-    assert without_address(heard)[:2] == [
+        events = await events_of(flux(server.url), 0.4)
+    assert without_address(events)[:2] == [
         Notice("SERVER: sound comes slowly"),
         Notice("SERVER did not take the new settings: too many"),
     ]
@@ -539,24 +539,24 @@ async def test_a_number_left_out_is_noticed_and_unknown_messages_are_counted(cap
     ]
     with caplog.at_level(logging.WARNING):
         async with serve(says(*messages)) as server:
-            heard = await hear(flux(server.url), 2)
-    notices = [news for news in heard if isinstance(news, Notice)]
+            events = await events_of(flux(server.url), 2)
+    notices = [news for news in events if isinstance(news, Notice)]
     assert len(notices) == 1
     assert "left out" in notices[0].text
     assert "3 missing" in caplog.text
-    assert [final.text for final in finals(heard)] == ["Please water"]
+    assert [final.text for final in finals(events)] == ["Please water"]
 
 
-async def test_a_turn_whose_end_was_lost_keeps_what_was_heard_of_it_and_answers_nothing() -> None:
+async def test_a_turn_whose_end_was_lost_keeps_its_last_update_and_answers_nothing() -> None:
     messages = [
         turn_info("Update", 4, PLEASE.words, 0.0, 1.0),
         turn_info("Update", 5, THE_PLANTS.words, 1.0, 2.0),
         turn_info("EndOfTurn", 5, THE_PLANTS.words, 1.0, 2.0),
     ]
     async with serve(says(*messages)) as server:
-        heard = await hear(flux(server.url), 2.4)
-    assert [(final.turn, final.text) for final in finals(heard)] == [(0, "Please water"), (1, "the plants.")]
-    assert answered(heard) == [2 * RATE, round(2.4 * RATE)]
+        events = await events_of(flux(server.url), 2.4)
+    assert [(final.turn, final.text) for final in finals(events)] == [(0, "Please water"), (1, "the plants.")]
+    assert answered(events) == [2 * RATE, round(2.4 * RATE)]
 
 
 async def test_a_turn_of_flux_that_comes_to_nothing_is_taken_back() -> None:
@@ -568,24 +568,24 @@ async def test_a_turn_of_flux_that_comes_to_nothing_is_taken_back() -> None:
         turn_info("EndOfTurn", 1, PLEASE.words, 1.0, 2.0),
     ]
     async with serve(says(*messages)) as server:
-        heard = await hear(flux(server.url), 2)
-    assert partials(heard) == [(0, "hm"), (0, ""), (0, "Please water")]
-    assert [final.turn for final in finals(heard)] == [0], "turns in which nothing was said are not counted"
-    assert answered(heard) == [RATE, 2 * RATE, 2 * RATE]
+        events = await events_of(flux(server.url), 2)
+    assert partials(events) == [(0, "hm"), (0, ""), (0, "Please water")]
+    assert [final.turn for final in finals(events)] == [0], "turns in which nothing was said are not counted"
+    assert answered(events) == [RATE, 2 * RATE, 2 * RATE]
 
 
 async def test_a_turn_without_words_has_the_times_of_its_window() -> None:
     bare = {**turn_info("EndOfTurn", 0, PLEASE.words, 0.25, 1.0), "words": [], "languages": ["es", "en"]}
     async with serve(says(bare)) as server:
-        heard = await hear(flux(server.url, model="flux-general-multi"), 1.2)
-    assert finals(heard) == [FinalTurn(0, "Please water", None, start=4_000, end=RATE, language="es")]
+        events = await events_of(flux(server.url, model="flux-general-multi"), 1.2)
+    assert finals(events) == [FinalTurn(0, "Please water", None, start=4_000, end=RATE, language="es")]
 
 
 async def test_an_error_ends_a_connection_of_flux() -> None:
     error = {"type": "Error", "sequence_id": 0, "code": "INTERNAL_SERVER_ERROR", "description": "out of luck"}
     async with serve(says(error)) as server:
         with pytest.raises(Lost, match="INTERNAL_SERVER_ERROR: out of luck") as lost:
-            await hear(flux(server.url), 0.4)
+            await events_of(flux(server.url), 0.4)
     assert lost.value.retry
 
 
@@ -603,7 +603,7 @@ async def test_everything_that_can_be_set_is_a_parameter_the_server_knows() -> N
             dictation=True, diarize=False, diarize_model="latest", keywords=["x:2"], replace=["a:b"], search=["s"],
             detect_entities=True, filler_words=True, no_delay=True, extra=["k:v"], version="2026-01-01.0",
         )  # fmt: skip
-        await hear(asked, 0.16, request=Request(language="de", key_terms=("three",)))
+        await events_of(asked, 0.16, request=Request(language="de", key_terms=("three",)))
     values = msgspec.structs.asdict(asked._options)
     assert not [name for name, value in values.items() if value in (None, ()) and not name.startswith("e")]
     assert [value for name, value in deepgram.query if name == "keyterm"] == ["one", "two words", "three"]
@@ -617,7 +617,7 @@ async def test_what_is_not_set_is_left_to_the_server_but_for_readable_lines() ->
     v1, v2 = V1Server(), FluxServer()
     for api, deepgram in (("v1", v1), ("flux", v2)):
         async with serve(deepgram, admit=deepgram.admit) as server:
-            await hear(engine(server.url, api=api), 0.16)
+            await events_of(engine(server.url, api=api), 0.16)
     fixed = {"encoding": "linear16", "sample_rate": "16000"}
     assert dict(v1.query) == fixed | {
         **{"model": "nova-3", "smart_format": "true", "endpointing": "300", "utterance_end_ms": "1000"},
@@ -636,14 +636,14 @@ async def test_flux_is_asked_in_the_language_of_the_session() -> None:
     deepgram = FluxServer()
     async with serve(deepgram, admit=deepgram.admit) as server:
         asked = flux(server.url, eager_eot_threshold=0.4, eot_threshold=0.8, eot_timeout_ms=3000)
-        await hear(asked, 0.16, request=Request(language="de"))
+        await events_of(asked, 0.16, request=Request(language="de"))
         assert dict(deepgram.query)["model"] == "flux-general-multi"
         assert dict(deepgram.query)["language_hint"] == "de"
         assert dict(deepgram.query)["eot_timeout_ms"] == "3000"
-        await hear(flux(server.url, language_hint=["de", "es"]), 0.16)
+        await events_of(flux(server.url, language_hint=["de", "es"]), 0.16)
         assert [value for name, value in deepgram.query if name == "language_hint"] == ["de", "es"]
         assert dict(deepgram.query)["model"] == "flux-general-multi"
-        await hear(flux(server.url, language_hint=["en-GB"]), 0.16)
+        await events_of(flux(server.url, language_hint=["en-GB"]), 0.16)
         assert dict(deepgram.query)["model"] == "flux-general-en"
         with pytest.raises(Lost, match="does not know the language de") as lost:
             await flux(server.url, model="flux-general-en").connect(Request(language="de"))
@@ -745,8 +745,8 @@ async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     deepgram = V1Server(PLEASE, THE_PLANTS)
     async with serve(deepgram, admit=deepgram.admit, tls=True) as server:
-        heard = await hear(engine(server.url), 2)
-    assert [final.text for final in finals(heard)] == ["Please water the plants."]
+        events = await events_of(engine(server.url), 2)
+    assert [final.text for final in finals(events)] == ["Please water the plants."]
 
 
 # The server itself
@@ -817,7 +817,7 @@ def scripts(draw: st.DrawFn) -> Script:
     return borders, words, sorted({BLOCK * point for point in endpoints}), length / RATE
 
 
-async def hear_script(api: str, script: Script, ends: Sequence[Any]) -> list[EngineEvent]:
+async def events_of_script(api: str, script: Script, ends: Sequence[Any]) -> list[EngineEvent]:
     borders, words, endpoints, length = script
     starts = [0.0, *borders]
     inside = [
@@ -833,9 +833,9 @@ async def hear_script(api: str, script: Script, ends: Sequence[Any]) -> list[Eng
     else:
         deepgram = FluxServer(*(Turn(until, *said) for until, said in zip(borders, inside, strict=True)))
     async with serve(deepgram, admit=deepgram.admit) as server:
-        heard = await hear(engine(server.url, api=api), length, endpoints=endpoints)
+        events = await events_of(engine(server.url, api=api), length, endpoints=endpoints)
     assert server.violations == []
-    return heard
+    return events
 
 
 @pytest.mark.parametrize("api", ["v1", "flux"])
@@ -843,16 +843,16 @@ async def hear_script(api: str, script: Script, ends: Sequence[Any]) -> list[Eng
 @given(script=scripts(), ends=st.lists(st.sampled_from(["", "speech_final", "UtteranceEnd"]), min_size=5, max_size=5))
 async def test_every_word_is_said_once_and_in_order(api: str, script: Script, ends: list[str]) -> None:
     _, words, _, length = script
-    heard = await hear_script(api, script, ends)
-    lines = finals(heard)
+    events = await events_of_script(api, script, ends)
+    lines = finals(events)
     assert [word for line in lines for word in line.text.split()] == [word.text for word in words]
     assert [line.turn for line in lines] == list(range(len(lines)))
     times = [time for line in lines for word in line.words or () for time in (word.start, word.end)]
     assert times == [round(time * RATE) for word in words for time in (word.start, word.end)]
-    assert answered(heard) == sorted(answered(heard))
-    assert answered(heard)[-1] == round(length * RATE)
+    assert answered(events) == sorted(answered(events))
+    assert answered(events)[-1] == round(length * RATE)
     covered = 0
-    for news in heard:  # nothing is said about what was answered
+    for news in events:  # nothing is said about what was answered
         if isinstance(news, Answered):
             covered = news.until
         elif isinstance(news, FinalTurn):
@@ -873,10 +873,10 @@ async def test_ten_thousand_messages_are_read() -> None:
         await speak(connection, 1.04)
         await until_async(lambda: len(server.peers[0].sent) == 10_000)
         await connection.finish()
-        heard = await listening
+        events = await listening
         await connection.close()
-    assert len(partials(heard)) == 10_001
-    assert partials(heard)[-1] == (0, ""), "it was never frozen"
+    assert len(partials(events)) == 10_001
+    assert partials(events)[-1] == (0, ""), "it was never frozen"
 
 
 # Servers of others that speak a part of the protocol: QuentinFuxa/WhisperLiveKit 0.2.26.
@@ -906,10 +906,10 @@ async def like_whisperlivekit(peer: Peer) -> None:
 
 async def test_words_that_nobody_rated_and_speakers_nobody_asked_for_are_unknown() -> None:
     async with serve(like_whisperlivekit) as server:
-        heard = await hear(engine(server.url, None), 0.4)
-        with_speakers = await hear(engine(server.url, None, diarize=True), 0.4)
+        events = await events_of(engine(server.url, None), 0.4)
+        with_speakers = await events_of(engine(server.url, None, diarize=True), 0.4)
     assert "authorization" not in server.asked[0].headers, "a server of one's own needs no key"
-    (final,) = finals(heard)
+    (final,) = finals(events)
     assert final.words is not None
     assert {(word.confidence, word.speaker) for word in final.words} == {(None, None)}
     assert finals(with_speakers)[0].speaker == "0"
@@ -922,7 +922,7 @@ async def test_settings_that_a_server_of_others_refuses_are_not_tried_again() ->
 
     async with serve(refuses) as server:
         with pytest.raises(Lost, match=r"refused the session .*Check \[engines.deepgram\]") as lost:
-            await hear(engine(server.url, None), 0.4)
+            await events_of(engine(server.url, None), 0.4)
     assert not lost.value.retry
 
 
@@ -930,12 +930,12 @@ async def test_an_order_that_a_server_does_not_know_is_sent_once() -> None:
     async with serve(like_whisperlivekit) as server:
         asked = engine(server.url, None)
         with pytest.raises(Lost, match="does not know how to end an utterance") as lost:
-            await hear(asked, 0.4, endpoints=[1600])
+            await events_of(asked, 0.4, endpoints=[1600])
         assert lost.value.retry
-        assert [final.text for final in finals(await hear(asked, 0.4, endpoints=[1600]))] == ["the kettle"]
+        assert [final.text for final in finals(await events_of(asked, 0.4, endpoints=[1600]))] == ["the kettle"]
 
 
 async def test_a_token_of_its_grant_is_shown_as_one() -> None:
     async with serve(like_whisperlivekit) as server:
-        await hear(engine(server.url, "eyJhbGciOi.eyJzdWIi.c2ln"), 0.4)
+        await events_of(engine(server.url, "eyJhbGciOi.eyJzdWIi.c2ln"), 0.4)
     assert server.asked[0].headers["authorization"] == "Bearer eyJhbGciOi.eyJzdWIi.c2ln"

@@ -13,7 +13,7 @@ from mictape.engines.readiness import tried
 from mictape.units import RATE
 from servers.base import serve
 from servers.elevenlabs import KEY, ScribeServer
-from support.conversation import answered, finals, hear_all, listen, without_address
+from support.conversation import answered, finals, listen, recognize_all, without_address
 from support.speaking import spoken
 
 TWO = ("Please water the plants.", "Thank you.")
@@ -28,40 +28,44 @@ async def test_each_commit_is_one_turn_with_times_and_confidence(strategy: str) 
     scribe = ScribeServer(TWO)
     ends = [] if strategy == "vad" else [2 * RATE]
     async with serve(scribe, admit=scribe.admit) as server:
-        heard = await hear_all(engine(server.url, commit_strategy=strategy), spoken(1.0, 1.0, 0.6), endpoints=ends)
+        events = await recognize_all(
+            engine(server.url, commit_strategy=strategy), spoken(1.0, 1.0, 0.6), endpoints=ends
+        )
     assert server.violations == []
-    assert [final.text for final in finals(heard)] == list(TWO), "each is told twice by the service"
-    first, second = finals(heard)
+    assert [final.text for final in finals(events)] == list(TWO), "each is reported twice by the service"
+    first, second = finals(events)
     assert (first.start, first.end, first.language) == (0, RATE, "en")
     assert (second.start, second.end) == (2 * RATE, round(2.6 * RATE))
     assert first.words is not None
     assert [word.text for word in first.words] == TWO[0].split()
     assert first.words[0].confidence == pytest.approx(0.905, abs=0.001)
-    assert "Please water the" in [event.text for event in heard if isinstance(event, Partial)]
-    assert answered(heard)[-1] == round(2.6 * RATE)
+    assert "Please water the" in [event.text for event in events if isinstance(event, Partial)]
+    assert answered(events)[-1] == round(2.6 * RATE)
 
 
 async def test_a_commit_soon_after_another_is_padded_and_times_stay_true() -> None:
     scribe = ScribeServer(TWO)
     async with serve(scribe, admit=scribe.admit) as server:
         made = engine(server.url, commit_strategy="manual")
-        heard = await hear_all(made, spoken(0.1, 0, 0.5), endpoints=[RATE // 10])
+        events = await recognize_all(made, spoken(0.1, 0, 0.5), endpoints=[RATE // 10])
     assert server.violations == []
-    assert [(final.start, final.end) for final in finals(heard)] == [(0, RATE // 10), (RATE // 10, round(0.6 * RATE))]
+    assert [(final.start, final.end) for final in finals(events)] == [(0, RATE // 10), (RATE // 10, round(0.6 * RATE))]
 
 
 async def test_what_is_asked_for() -> None:
     scribe = ScribeServer()
     async with serve(scribe, admit=scribe.admit) as server:
         options: dict[str, Any] = {"keyterms": ["kettle"], "vad_threshold": 0.5, "no_verbatim": True}
-        heard = await hear_all(engine(server.url, **options), b"", request=Request("ru-RU", ("Mictape", "x" * 21)))
+        events = await recognize_all(
+            engine(server.url, **options), b"", request=Request("ru-RU", ("Mictape", "x" * 21))
+        )
     (query,) = scribe.queries
     assert query["language_code"] == ["ru"], "a language with its region is refused"
     assert query["keyterms"] == ["kettle", "Mictape"]
     assert query["include_timestamps"] == ["true"]
     assert query["vad_threshold"] == ["0.5"]
     assert query["no_verbatim"] == ["true"]
-    assert without_address(heard) == [Notice("SERVER takes 2 of 3 key terms: 50 of at most 20 characters each")]
+    assert without_address(events) == [Notice("SERVER takes 2 of 3 key terms: 50 of at most 20 characters each")]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ async def test_errors_are_message_types(kind: str, retry: bool, needs_key: bool)
     scribe = ScribeServer(fails=kind)
     async with serve(scribe, admit=scribe.admit) as server:
         with pytest.raises(Lost, match="as the test wants it") as lost:
-            await hear_all(engine(server.url), spoken(0.5))
+            await recognize_all(engine(server.url), spoken(0.5))
     assert (lost.value.retry, lost.value.cause.needs_key) == (retry, needs_key)
 
 
@@ -97,11 +101,11 @@ async def test_a_connection_is_kept_alive_with_no_sound() -> None:
     scribe = ScribeServer(TWO)
     async with serve(scribe, admit=scribe.admit) as server:
         connection = await engine(server.url).connect(Request())
-        hearing = asyncio.create_task(listen(connection))
+        receiving = asyncio.create_task(listen(connection))
         await connection.keep_alive()
         await connection.send(spoken(0.5))
         await connection.finish()
-        heard = await hearing
+        events = await receiving
         await connection.close()
     assert server.violations == []
-    assert [event.text for event in heard if isinstance(event, FinalTurn)] == [TWO[0]]
+    assert [event.text for event in events if isinstance(event, FinalTurn)] == [TWO[0]]

@@ -13,7 +13,7 @@ from mictape.engines.urls import host_and_port
 from mictape.failure import ExitCode
 from mictape.units import RATE
 from servers.base import Peer, Refusal, serve
-from support.conversation import answered, finals, hear_all, received
+from support.conversation import answered, finals, received, recognize_all
 from support.engine_cases import CASES, Case
 
 SECONDS = 2
@@ -52,15 +52,15 @@ async def test_silence_ends_by_itself_and_gives_no_text(case: Case, tmp_path: Pa
         engine = case.engine(server.url, tmp_path)
         pcm, block = silence(engine)
         async with asyncio.timeout(30):
-            heard = await hear_all(engine, pcm, block=block)
+            events = await recognize_all(engine, pcm, block=block)
         await engine.close()
     assert server.violations == []
-    assert [said.text for said in finals(heard) if said.text] == []
-    assert answered(heard) == sorted(answered(heard))
+    assert [said.text for said in finals(events) if said.text] == []
+    assert answered(events) == sorted(answered(events))
     sent = SECONDS * RATE
-    assert all(until <= sent + RATE // 4 for until in (*answered(heard), *received(heard))), "padding at the most"
-    if answered(heard):
-        assert answered(heard)[-1] >= sent - block
+    assert all(until <= sent + RATE // 4 for until in (*answered(events), *received(events))), "padding at the most"
+    if answered(events):
+        assert answered(events)[-1] >= sent - block
 
 
 async def lost_at(case: Case, folder: Path, handler: Callable[[Peer], Awaitable[None]], **serving: Any) -> Lost:
@@ -70,7 +70,7 @@ async def lost_at(case: Case, folder: Path, handler: Callable[[Peer], Awaitable[
         pcm, block = silence(engine)
         async with asyncio.timeout(30):
             with pytest.raises(Lost) as lost:
-                await hear_all(engine, pcm, block=block)
+                await recognize_all(engine, pcm, block=block)
     what = str(lost.value.cause)
     assert host_and_port(server.url) in what
     assert getattr(engine, "vendor", "") not in what.replace(case.name, "")
@@ -121,7 +121,7 @@ async def test_a_connection_that_is_cut_is_lost_with_a_sentence_and_worth_anothe
         pcm, block = silence(engine)
         async with asyncio.timeout(30):
             with pytest.raises(Lost) as lost:
-                await hear_all(engine, pcm, block=block)
+                await recognize_all(engine, pcm, block=block)
     assert lost.value.retry
     assert lost.value.cause.what
     assert lost.value.cause.code is ExitCode.ENGINE
@@ -142,7 +142,7 @@ async def test_turns_are_counted_from_nought(case: Case, tmp_path: Path) -> None
     async with case.serves(None) as server:
         engine = case.engine(server.url, tmp_path)
         pcm, block = silence(engine)
-        heard = await hear_all(engine, pcm, block=block)
-    turns = [said.turn for said in heard if isinstance(said, Partial | FinalTurn)]
+        events = await recognize_all(engine, pcm, block=block)
+    turns = [said.turn for said in events if isinstance(said, Partial | FinalTurn)]
     assert turns == sorted(turns)
     assert min(turns, default=0) == 0

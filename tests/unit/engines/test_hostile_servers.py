@@ -1,4 +1,4 @@
-"""Every engine against a server that is hostile: bounded, told, and nobody else is kept from the loop.
+"""Every engine against a server that is hostile: bounded, reported, and nothing else is kept from the loop.
 
 The short form; the campaign with every combination is `make proof`.
 """
@@ -39,10 +39,10 @@ SHORT = list(itertools.product(SPEECH, ATTACKS))[
 ALL = list(itertools.product(SPEECH, ATTACKS))
 
 
-async def heard_from(server: AbstractAsyncContextManager[Server], name: str) -> tuple[list[EngineEvent], Lost | None]:
+async def events_from(server: AbstractAsyncContextManager[Server], name: str) -> tuple[list[EngineEvent], Lost | None]:
     """Everything that is said by an engine of this name on one connection, and why it ended."""
     engine, _, api = name.partition(" ")
-    heard: list[EngineEvent] = []
+    events: list[EngineEvent] = []
     async with server as running, asyncio.timeout(DEADLINE_S):
         options = {"url": running.url, **({"api": api} if api else {})}
         key = KEY if catalog.key_variable(engine) else None
@@ -50,20 +50,20 @@ async def heard_from(server: AbstractAsyncContextManager[Server], name: str) -> 
         try:
             connection = await made.connect(Request())
         except Lost as lost:
-            return heard, lost
+            return events, lost
         speaking = asyncio.create_task(speak(connection))
         try:
             async for event in connection:
-                heard.append(event)
-                if len(heard) > 20_000:  # without end, and each of them within bounds: leaving is what is tried then
-                    return heard, None
+                events.append(event)
+                if len(events) > 20_000:  # without end, and each of them within bounds: leaving is what is tried then
+                    return events, None
         except Lost as lost:
-            return heard, lost
+            return events, lost
         finally:
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
             await connection.close()
-    return heard, None
+    return events, None
 
 
 async def speak(connection: Connection) -> None:
@@ -74,10 +74,10 @@ async def speak(connection: Connection) -> None:
         await connection.finish()
 
 
-def check_bounds(heard: list[EngineEvent]) -> None:
+def check_bounds(events: list[EngineEvent]) -> None:
     """Nothing is longer, later or surer than it can be."""
     sent = round(SECONDS * RATE) * 3 // 2  # OpenAI's rate is higher: the same samples are less time there
-    for event in heard:
+    for event in events:
         match event:
             case Received(until) | Answered(until):
                 assert 0 <= until <= sent
@@ -93,7 +93,7 @@ def check_bounds(heard: list[EngineEvent]) -> None:
                 assert len(text) <= 500
             case _:
                 pass
-    finals = [event for event in heard if isinstance(event, FinalTurn)]
+    finals = [event for event in events if isinstance(event, FinalTurn)]
     assert sum(len(final.text) for final in finals) <= FREE + ALL_PER_S * SECONDS * 2
 
 
@@ -110,12 +110,12 @@ async def attacked(name: str, attack: str) -> None:
 
     beside = asyncio.create_task(others())
     try:
-        heard, lost = await heard_from(hostile(SPEECH[name], ATTACKS[attack]), name)
+        events, lost = await events_from(hostile(SPEECH[name], ATTACKS[attack]), name)
     finally:
         beside.cancel()
-    check_bounds(heard)
+    check_bounds(events)
     if attack in ("nested", "huge"):
-        assert lost is not None, "it is told"
+        assert lost is not None, "it is reported"
     if lost is not None:
         assert lost.cause.what
         assert KEY not in str(lost)
@@ -123,7 +123,7 @@ async def attacked(name: str, attack: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "attack"), SHORT)
-async def test_what_no_server_should_say_is_bounded_and_told(name: str, attack: str) -> None:
+async def test_what_no_server_should_say_is_bounded_and_reported(name: str, attack: str) -> None:
     await attacked(name, attack)
 
 
@@ -139,7 +139,7 @@ async def test_every_attack_on_every_engine(name: str, attack: str) -> None:
 @pytest.mark.parametrize("name", SPEECH)
 async def test_junk_in_a_close_frame_is_shown_as_one_line(name: str) -> None:
     junk = "\x1b[2J[red]\r\nclosed\x07" + "ä" * 40
-    _, lost = await heard_from(junk_close(SPEECH[name], 4999, junk), name)
+    _, lost = await events_from(junk_close(SPEECH[name], 4999, junk), name)
     assert lost is not None
     assert "closed" in lost.cause.what
     assert lost.cause.what.isprintable()
@@ -151,7 +151,7 @@ async def test_a_redirect_takes_the_key_nowhere(name: str) -> None:
         del peer
 
     async with serve(hello) as thief:
-        _, lost = await heard_from(elsewhere(f"{thief.url}/take"), name)
+        _, lost = await events_from(elsewhere(f"{thief.url}/take"), name)
         assert thief.asked == []
     assert lost is not None
     assert not lost.retry

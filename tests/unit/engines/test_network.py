@@ -245,7 +245,7 @@ async def test_a_certificate_that_is_not_known_is_said_with_the_remedy(monkeypat
     assert lost.cause.remedy == "Check the engine's url"
 
 
-async def test_a_server_without_tls_is_told_apart_from_a_bad_certificate() -> None:
+async def test_a_server_without_tls_is_not_a_bad_certificate() -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
@@ -288,7 +288,7 @@ def test_the_service_s_own_sentence_is_found(headers: dict[str, str], body: byte
     assert own_words({"Content-Type": "text/plain", **headers}, body)[:60] == said[:60]
 
 
-async def test_a_refused_upgrade_is_told_in_the_service_s_words() -> None:
+async def test_a_refused_upgrade_is_reported_in_the_service_s_words() -> None:
     def admit(asked: Asked) -> Refusal:
         return Refusal(400, "ignored", {"dg-error": "No such model/language/tier combination found."})
 

@@ -1,4 +1,4 @@
-"""OpenAI's adapter against a server that speaks the protocol: real sockets, the sound decides what is heard."""
+"""OpenAI's adapter against a server that speaks the protocol: real sockets, the sound decides what is recognized."""
 
 import asyncio
 import json
@@ -64,39 +64,39 @@ async def send(connection: OpenAIConnection, pcm: bytes) -> None:
 
 async def listen(connection: OpenAIConnection) -> list[EngineEvent]:
     """Everything until the end."""
-    return [heard async for heard in connection]
+    return [events async for events in connection]
 
 
-async def heard_of(
+async def events_of(
     server: OpenAIServer, pcm: bytes, request: Request = ASK, **options: Any
 ) -> list[Partial | FinalTurn | Answered | Notice]:
-    """What is heard of this sound, without the acknowledgements."""
+    """The events of this sound, without the acknowledgements."""
     connection = await engine(server.url, **options).connect(request)
     listening = asyncio.create_task(listen(connection))
     await send(connection, pcm)
     await connection.finish()
     everything = await listening
     await connection.close()
-    return [heard for heard in everything if isinstance(heard, Partial | FinalTurn | Answered | Notice)]
+    return [events for events in everything if isinstance(events, Partial | FinalTurn | Answered | Notice)]
 
 
-def finals(heard: Sequence[EngineEvent]) -> list[tuple[int, str]]:
-    return [(said.turn, said.text) for said in heard if isinstance(said, FinalTurn)]
+def finals(events: Sequence[EngineEvent]) -> list[tuple[int, str]]:
+    return [(said.turn, said.text) for said in events if isinstance(said, FinalTurn)]
 
 
-def answered(heard: Sequence[EngineEvent]) -> list[int]:
-    return [said.until for said in heard if isinstance(said, Answered)]
+def answered(events: Sequence[EngineEvent]) -> list[int]:
+    return [said.until for said in events if isinstance(said, Answered)]
 
 
-# What is heard.
+# Receiving.
 
 
 async def test_an_utterance_ends_where_the_voice_detector_says() -> None:
     async with openai_server([Utterance("Please water the plants.", deltas=("please", " water"))]) as server:
-        heard = await heard_of(server, sound(SILENCE, 1000) + spoken(600, 1000))
+        events = await events_of(server, sound(SILENCE, 1000) + spoken(600, 1000))
     assert not server.violations
     start, end = at(1000 - 300), at(1600 + 500)
-    assert heard == [
+    assert events == [
         Partial(0, "please", start=start),
         Partial(0, "please water", start=start),
         FinalTurn(0, "Please water the plants.", start=start, end=end),
@@ -108,9 +108,9 @@ async def test_an_utterance_ends_where_the_voice_detector_says() -> None:
 async def test_a_model_that_writes_at_once_writes_in_the_turn_that_is_committed_later() -> None:
     script = [Utterance("One."), Utterance("Two.", live=("tw", "o"), deltas=(" .",))]
     async with openai_server(script) as server:
-        heard = await heard_of(server, spoken(400, 600, 400, 600))
+        events = await events_of(server, spoken(400, 600, 400, 600))
     assert not server.violations
-    assert [(said.turn, said.text) for said in heard if isinstance(said, Partial | FinalTurn)] == [
+    assert [(said.turn, said.text) for said in events if isinstance(said, Partial | FinalTurn)] == [
         (0, "One."),
         (1, "tw"),
         (1, "two"),
@@ -122,50 +122,50 @@ async def test_a_model_that_writes_at_once_writes_in_the_turn_that_is_committed_
 async def test_texts_that_come_early_wait_for_those_before_them() -> None:
     script = [Utterance("One.", later=2), Utterance("Two."), Utterance("Three."), Utterance("Four.")]
     async with openai_server(script) as server:
-        heard = await heard_of(server, spoken(*[400, 600] * 4))
-    assert finals(heard) == [(0, "One."), (1, "Two."), (2, "Three."), (3, "Four.")]
-    assert heard[0] == Partial(1, "Two.", stable=4, start=at(1000 - 100))
-    assert answered(heard) == [at(900), at(1900), at(2900), at(3900), at(4000)]
+        events = await events_of(server, spoken(*[400, 600] * 4))
+    assert finals(events) == [(0, "One."), (1, "Two."), (2, "Three."), (3, "Four.")]
+    assert events[0] == Partial(1, "Two.", stable=4, start=at(1000 - 100))
+    assert answered(events) == [at(900), at(1900), at(2900), at(3900), at(4000)]
 
 
 async def test_an_item_that_failed_is_not_answered_and_tried_again() -> None:
     error = {"type": "server_error", "code": "busy", "message": "too much to do", "param": None}
     script = [Utterance("One."), Utterance(deltas=("tw",), failed=error), Utterance("Three.")]
-    heard: list[EngineEvent] = []
+    events: list[EngineEvent] = []
     async with openai_server(script) as server:
         connection = await engine(server.url).connect(ASK)
         sending = asyncio.create_task(send(connection, spoken(*[400, 600] * 3)))
         with pytest.raises(Lost, match=r"could not transcribe an utterance \(too much to do") as lost:
             async for said in connection:
-                heard.append(said)  # noqa: PERF401 (what came before the loss is to be kept)
+                events.append(said)  # noqa: PERF401 (what came before the loss is to be kept)
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         await connection.close()
     assert lost.value.retry
-    assert finals(heard) == [(0, "One.")]
-    assert answered(heard) == [at(900)]
+    assert finals(events) == [(0, "One.")]
+    assert answered(events) == [at(900)]
 
 
 async def test_an_item_that_failed_for_lack_of_funds_is_the_end() -> None:
     async with openai_server([Utterance(failed={"code": "insufficient_quota"})]) as server:
         with pytest.raises(Lost, match="no funds") as lost:
-            await heard_of(server, spoken(400, 600))
+            await events_of(server, spoken(400, 600))
     assert not lost.value.retry
 
 
 async def test_an_utterance_without_words_is_answered() -> None:
     async with openai_server([Utterance("", deltas=("eh",)), Utterance("One.")]) as server:
-        heard = await heard_of(server, spoken(*[400, 600] * 2))
-    assert Partial(0, "", start=0) in heard
-    assert finals(heard) == [(1, "One.")]
-    assert answered(heard) == [at(900), at(1900), at(2000)]
+        events = await events_of(server, spoken(*[400, 600] * 2))
+    assert Partial(0, "", start=0) in events
+    assert finals(events) == [(1, "One.")]
+    assert answered(events) == [at(900), at(1900), at(2000)]
 
 
 async def test_what_is_said_is_passed_on_as_it_is() -> None:
     text = "[laughs] [/etc/hosts] \x1b[31mred\x1b[0m "
     async with openai_server([Utterance(text, deltas=(text,), languages=("en",))]) as server:
-        heard = await heard_of(server, spoken(400, 600))
-    assert heard[:2] == [Partial(0, text, start=0), FinalTurn(0, text, start=0, end=at(900), language="en")]
+        events = await events_of(server, spoken(400, 600))
+    assert events[:2] == [Partial(0, text, start=0), FinalTurn(0, text, start=0, end=at(900), language="en")]
 
 
 async def test_speech_is_received_before_it_is_answered() -> None:
@@ -173,11 +173,11 @@ async def test_speech_is_received_before_it_is_answered() -> None:
         connection = await engine(server.url).connect(ASK)
         await send(connection, spoken(400, 600))
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
-    assert [type(said) for said in heard] == [Received, Received, Received, FinalTurn, Answered, Received, Answered]
-    assert heard[0] == Received(0)
-    assert heard[1] == heard[2] == Received(at(900))
+    assert [type(said) for said in events] == [Received, Received, Received, FinalTurn, Answered, Received, Answered]
+    assert events[0] == Received(0)
+    assert events[1] == events[2] == Received(at(900))
 
 
 # Who ends an utterance.
@@ -185,18 +185,18 @@ async def test_speech_is_received_before_it_is_answered() -> None:
 
 async def test_speech_that_goes_on_at_the_end_is_committed() -> None:
     async with openai_server([Utterance("One."), Utterance("Two.", live=("tw",))]) as server:
-        heard = await heard_of(server, spoken(400, 600, 400))
+        events = await events_of(server, spoken(400, 600, 400))
     assert not server.violations
     assert server.talks[0].commits == 1
-    assert finals(heard) == [(0, "One."), (1, "Two.")]
-    assert heard[-2:] == [FinalTurn(1, "Two.", start=at(900), end=at(1400)), Answered(at(1400))]
+    assert finals(events) == [(0, "One."), (1, "Two.")]
+    assert events[-2:] == [FinalTurn(1, "Two.", start=at(900), end=at(1400)), Answered(at(1400))]
 
 
 async def test_nothing_is_left_to_commit_when_the_voice_detector_was_quicker() -> None:
     async with openai_server([Utterance("One.")]) as server:
-        heard = await heard_of(server, spoken(400, 500))
+        events = await events_of(server, spoken(400, 500))
     assert server.talks[0].commits == 0
-    assert heard[-1:] == [Answered(at(900))]
+    assert events[-1:] == [Answered(at(900))]
 
 
 async def test_a_commit_of_nothing_does_not_stand_for_a_later_one() -> None:
@@ -206,22 +206,22 @@ async def test_a_commit_of_nothing_does_not_stand_for_a_later_one() -> None:
         await connection.endpoint()
         await send(connection, spoken(400))
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
     assert not server.violations
-    assert heard[-2:] == [FinalTurn(1, "Two.", start=at(900), end=at(1300)), Answered(at(1300))]
+    assert events[-2:] == [FinalTurn(1, "Two.", start=at(900), end=at(1300)), Answered(at(1300))]
 
 
-async def test_what_the_voice_detector_did_not_hear_has_no_start() -> None:
+async def test_what_the_voice_detector_did_not_find_has_no_start() -> None:
     async with openai_server([Utterance("One."), Utterance("Two.")]) as server:
-        heard = await heard_of(server, spoken(400, 800))
-    assert heard[-2:] == [FinalTurn(1, "Two.", start=None, end=at(1200)), Answered(at(1200))]
+        events = await events_of(server, spoken(400, 800))
+    assert events[-2:] == [FinalTurn(1, "Two.", start=None, end=at(1200)), Answered(at(1200))]
 
 
 @pytest.mark.parametrize("turn_detection", ["server_vad", "none"])
 async def test_without_sound_there_is_nothing_to_say(turn_detection: str) -> None:
     async with openai_server() as server:
-        assert await heard_of(server, b"", turn_detection=turn_detection) == []
+        assert await events_of(server, b"", turn_detection=turn_detection) == []
 
 
 async def test_without_a_voice_detector_the_follower_ends_utterances() -> None:
@@ -235,15 +235,15 @@ async def test_without_a_voice_detector_the_follower_ends_utterances() -> None:
         await connection.endpoint()
         await send(connection, spoken(300))
         await connection.finish()
-        heard = await listening
+        events = await listening
         await connection.close()
     assert not server.violations
     assert [end - start for start, end in server.talks[0].items] == [24 * 500, 24 * 100, 24 * 300]
-    assert finals(heard) == [(0, "One."), (1, "Two."), (2, "Three.")]
-    assert answered(heard) == [at(500), at(550), at(850)]
+    assert finals(events) == [(0, "One."), (1, "Two."), (2, "Three.")]
+    assert answered(events) == [at(500), at(550), at(850)]
 
 
-def test_who_ends_utterances_is_told() -> None:
+def test_who_ends_utterances_is_reported() -> None:
     assert engine("ws://h").capabilities.endpointing == "engine"
     assert engine("ws://h", turn_detection="none").capabilities.endpointing == "follower"
     assert engine("ws://h", model="gpt-realtime-whisper").capabilities.endpointing == "follower"
@@ -266,17 +266,17 @@ async def test_the_default_model_takes_no_turn_detection_and_writes_while_speech
         await connection.endpoint()
         await send(connection, spoken(300))
         await connection.finish()
-        heard = await listening
+        events = await listening
         await connection.close()
     assert not server.violations
     assert made.capabilities.endpointing == "follower"
     asked = json.loads(server.talks[0].peer.received[0].payload)["session"]["audio"]["input"]
     assert asked["turn_detection"] is None
     assert asked["transcription"] == {"model": "gpt-live-transcribe", "languages": ["de"], "keywords": ["kettle"]}
-    assert without_address(heard)[0] == Notice("SERVER takes 1 of 3 key terms: none with < or >")
-    assert [said.text for said in heard if isinstance(said, Partial)] == ["please", "please water"]
-    assert finals(heard) == [(0, "Please water them."), (1, "Thank you.")]
-    assert answered(heard) == [at(600), at(900)]
+    assert without_address(events)[0] == Notice("SERVER takes 1 of 3 key terms: none with < or >")
+    assert [said.text for said in events if isinstance(said, Partial)] == ["please", "please water"]
+    assert finals(events) == [(0, "Please water them."), (1, "Thank you.")]
+    assert answered(events) == [at(600), at(900)]
 
 
 async def test_a_good_key_is_accepted_with_the_defaults() -> None:
@@ -296,8 +296,8 @@ async def test_how_sure_the_model_is_comes_from_its_tokens() -> None:
     tokens = (("Please", -0.1), (" wa", -0.2), ("ter", -1.0), (".", 0.0))
     script = [Utterance("Please water.", logprobs=tokens), Utterance("Yes.", logprobs=tokens)]
     async with openai_server(script) as server:
-        heard = await heard_of(server, spoken(600, 600, 600, 600))
-    first, second = (said for said in heard if isinstance(said, FinalTurn))
+        events = await events_of(server, spoken(600, 600, 600, 600))
+    first, second = (said for said in events if isinstance(said, FinalTurn))
     assert [(word.text, round(word.confidence or 0, 3)) for word in first.words or ()] == [
         ("Please", 0.905),
         ("water.", 0.368),
@@ -307,9 +307,9 @@ async def test_how_sure_the_model_is_comes_from_its_tokens() -> None:
 
 async def test_a_model_that_does_not_say_how_sure_it_is_is_not_asked_again() -> None:
     async with openai_server([Utterance("One.")], without_logprobs=True) as server:
-        heard = await heard_of(server, spoken(400, 600))
+        events = await events_of(server, spoken(400, 600))
     assert not server.violations
-    assert finals(heard) == [(0, "One.")]
+    assert finals(events) == [(0, "One.")]
 
 
 def test_its_price_is_that_of_the_vendor_s_page() -> None:
@@ -320,10 +320,10 @@ def test_its_price_is_that_of_the_vendor_s_page() -> None:
 
 async def test_a_model_that_will_end_at_the_vendor_says_when(monkeypatch: pytest.MonkeyPatch) -> None:
     async with openai_server() as server:
-        assert await heard_of(server, b"", model="whisper-1") == [], "a server of one's own keeps it"
+        assert await events_of(server, b"", model="whisper-1") == [], "a server of one's own keeps it"
         monkeypatch.setattr(OpenAIEngine, "domain", "127.0.0.1")
-        heard = await heard_of(server, b"", model="whisper-1")
-    assert heard == [Notice("OpenAI shuts down the model whisper-1 on 26 February 2027")]
+        events = await events_of(server, b"", model="whisper-1")
+    assert events == [Notice("OpenAI shuts down the model whisper-1 on 26 February 2027")]
 
 
 # What is asked for.
@@ -343,7 +343,7 @@ async def test_every_setting_reaches_the_service() -> None:
         "silence_duration_ms": 700,
     }
     async with openai_server() as server:
-        await heard_of(server, b"", Request("en-US", ("kettle", "tea")), **options)
+        await events_of(server, b"", Request("en-US", ("kettle", "tea")), **options)
     asked = json.loads(server.talks[0].peer.received[0].payload)
     assert asked == {
         "type": "session.update",
@@ -375,8 +375,8 @@ async def test_every_setting_reaches_the_service() -> None:
 
 async def test_what_is_not_set_is_left_to_the_service() -> None:
     async with openai_server() as server:
-        await heard_of(server, b"", model="gpt-realtime-whisper", keywords=["tea"])
-        await heard_of(server, b"", turn_detection="semantic_vad", eagerness="high")
+        await events_of(server, b"", model="gpt-realtime-whisper", keywords=["tea"])
+        await events_of(server, b"", turn_detection="semantic_vad", eagerness="high")
     first, second = (json.loads(talk.peer.received[0].payload)["session"]["audio"]["input"] for talk in server.talks)
     assert first["turn_detection"] is None
     assert first["transcription"] == {"model": "gpt-realtime-whisper"}
@@ -454,7 +454,7 @@ async def test_settings_that_exclude_each_other_are_found_before_connecting() ->
 async def test_a_session_that_grew_too_old_is_followed_by_another() -> None:
     async with openai_server([Utterance("One.")], expires_ms=2000) as server:
         with pytest.raises(Lost, match="longest time") as lost:
-            await heard_of(server, spoken(400, 1600))
+            await events_of(server, spoken(400, 1600))
     assert lost.value.retry
 
 
@@ -470,7 +470,7 @@ UPDATED = {"type": "session.updated", "event_id": "e", "session": {"type": "tran
 
 
 def saying(*messages: str | bytes | dict[str, Any], code: int = 1000) -> Callable[[Peer], Awaitable[None]]:
-    """A server that says this to whoever comes, and closes."""
+    """A server that says this to each client, and closes."""
 
     async def handler(peer: Peer) -> None:
         for message in messages:
@@ -480,16 +480,16 @@ def saying(*messages: str | bytes | dict[str, Any], code: int = 1000) -> Callabl
     return handler
 
 
-async def heard_from(*messages: str | bytes | dict[str, Any], code: int = 1000) -> tuple[list[EngineEvent], Lost]:
-    """What is heard of a server that says this after the greeting, and how it ends."""
-    heard: list[EngineEvent] = []
+async def events_from(*messages: str | bytes | dict[str, Any], code: int = 1000) -> tuple[list[EngineEvent], Lost]:
+    """The events from a server that says this after the greeting, and how it ends."""
+    events: list[EngineEvent] = []
     async with serve(saying(CREATED, UPDATED, *messages, code=code)) as server:
         connection = await engine(server.url).connect(ASK)
         with pytest.raises(Lost) as lost:
             async for said in connection:
-                heard.append(said)  # noqa: PERF401 (what came before the end counts)
+                events.append(said)  # noqa: PERF401 (what came before the end counts)
         await connection.close()
-    return heard, lost.value
+    return events, lost.value
 
 
 def event(kind: str, **more: Any) -> dict[str, Any]:
@@ -501,13 +501,13 @@ def of_item(what: str, item_id: str, **more: Any) -> dict[str, Any]:
 
 
 async def test_messages_of_another_shape_are_passed_over(caplog: pytest.LogCaptureFixture) -> None:
-    heard, lost = await heard_from(
+    events, lost = await events_from(
         event("rate_limits.updated"),
         of_item("completed", "a"),
         of_item("delta", "a", delta=None),
         of_item("completed", "a", transcript="One."),
     )
-    assert finals(heard) == [(0, "One.")]
+    assert finals(events) == [(0, "One.")]
     assert lost.retry  # a clean end, but nobody asked for it
     assert "rate_limits.updated" in caplog.text
     assert "transcript" in caplog.text
@@ -515,7 +515,7 @@ async def test_messages_of_another_shape_are_passed_over(caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize("garbage", ["{", b"\xff\x00\x01", "", '{"type": "error", "error": {"message": "cut'])
 async def test_what_is_no_message_ends_the_connection(garbage: str | bytes) -> None:
-    _, lost = await heard_from(garbage, of_item("completed", "a", transcript="One."))
+    _, lost = await events_from(garbage, of_item("completed", "a", transcript="One."))
     assert "no message" in str(lost)
 
 
@@ -523,7 +523,7 @@ async def test_what_is_no_message_ends_the_connection(garbage: str | bytes) -> N
     "garbage",
     ["{", b"\xff\x00\x01", '{"session":' + "[" * 100_000, {"type": "hello"}, {"type": "conversation.created"}],
 )
-async def test_a_greeting_that_nobody_knows_is_told(garbage: str | bytes | dict[str, Any]) -> None:
+async def test_a_greeting_that_nobody_knows_is_reported(garbage: str | bytes | dict[str, Any]) -> None:
     async with serve(saying(garbage)) as server:
         with pytest.raises(Lost, match="protocol"):
             await engine(server.url).connect(ASK)
@@ -541,7 +541,7 @@ async def test_a_greeting_that_nobody_knows_is_told(garbage: str | bytes | dict[
 )
 async def test_errors_that_end_the_session(code: str, sentence: str, retry: bool) -> None:
     error = {"type": "invalid_request_error", "code": code, "message": f"not with {KEY}"}
-    _, lost = await heard_from(event("error", error=error))
+    _, lost = await events_from(event("error", error=error))
     assert sentence in str(lost)
     assert KEY not in str(lost)
     assert lost.retry is retry
@@ -550,26 +550,26 @@ async def test_errors_that_end_the_session(code: str, sentence: str, retry: bool
             await engine(server.url).connect(ASK)
 
 
-async def test_other_errors_are_told_once_and_the_session_goes_on() -> None:
+async def test_other_errors_are_reported_once_and_the_session_goes_on() -> None:
     error = event("error", error={"type": "server_error", "code": None, "message": "a hiccup"})
-    heard, _ = await heard_from(error, error, of_item("completed", "a", transcript="One."))
-    assert without_address(heard) == [Notice("SERVER: a hiccup"), FinalTurn(0, "One.")]
+    events, _ = await events_from(error, error, of_item("completed", "a", transcript="One."))
+    assert without_address(events) == [Notice("SERVER: a hiccup"), FinalTurn(0, "One.")]
 
 
-async def test_items_are_in_the_order_that_their_predecessors_tell() -> None:
-    heard, _ = await heard_from(
+async def test_items_are_in_the_order_of_their_predecessors() -> None:
+    events, _ = await events_from(
         event("input_audio_buffer.committed", item_id="b", previous_item_id="a"),
         of_item("completed", "b", transcript="Two."),
         event("input_audio_buffer.committed", item_id="a", previous_item_id=None),
         of_item("completed", "a", transcript="One."),
         of_item("completed", "a", transcript="One!"),
     )
-    assert heard == [Partial(1, "Two.", stable=4), FinalTurn(0, "One."), FinalTurn(1, "Two."), FinalTurn(0, "One!")]
+    assert events == [Partial(1, "Two.", stable=4), FinalTurn(0, "One."), FinalTurn(1, "Two."), FinalTurn(0, "One!")]
 
 
 @pytest.mark.parametrize(("code", "retry"), [(1000, True), (1011, True), (1012, True), (1008, False), (4000, False)])
 async def test_how_a_connection_is_closed_decides_what_follows(code: int, retry: bool) -> None:
-    _, lost = await heard_from(code=code)
+    _, lost = await events_from(code=code)
     assert lost.retry is retry
 
 
@@ -578,9 +578,9 @@ def test_texts_are_said_in_the_order_of_speech(order: list[int]) -> None:
     items = Items()
     for turn in range(6):
         items.commit(f"i{turn}", f"i{turn - 1}" if turn else None, turn * 100, turn * 100 + 100)
-    heard: list[EngineEvent] = []
+    events: list[EngineEvent] = []
     for turn in order:
-        heard += items.complete(f"i{turn}", f"t{turn}", None)
+        events += items.complete(f"i{turn}", f"t{turn}", None)
     assert not items.open
-    assert finals(heard) == [(turn, f"t{turn}") for turn in range(6)]
-    assert answered(heard) == [turn * 100 + 100 for turn in range(6)]
+    assert finals(events) == [(turn, f"t{turn}") for turn in range(6)]
+    assert answered(events) == [turn * 100 + 100 for turn in range(6)]

@@ -12,7 +12,7 @@ from mictape.engines.readiness import tried
 from mictape.units import RATE
 from servers.openai_http import KEY, Answer, TranscriptionServer, transcription_server
 from servers.proxy import http_proxy
-from support.conversation import answered, finals, hear_all, listen, without_address
+from support.conversation import answered, finals, listen, recognize_all, without_address
 from support.speaking import spoken
 
 TWO = ("Please water the plants.", "Thank you.")
@@ -22,27 +22,27 @@ def engine(url: str, key: str | None = KEY, **options: Any) -> OpenAIHttpEngine:
     return OpenAIHttpEngine(msgspec.convert({"url": url, **options}, OpenAIHttpOptions), Path("log"), key)
 
 
-async def heard_of(server: TranscriptionServer, pcm: bytes, *ends: int, **options: Any) -> list[Any]:
-    heard = await hear_all(engine(server.url, server.key, **options), pcm, endpoints=ends)
+async def events_of(server: TranscriptionServer, pcm: bytes, *ends: int, **options: Any) -> list[Any]:
+    events = await recognize_all(engine(server.url, server.key, **options), pcm, endpoints=ends)
     assert server.violations == []
-    return heard
+    return events
 
 
 async def test_each_utterance_is_a_request_and_gets_the_stretch_it_answers_for() -> None:
     with transcription_server(TWO) as server:
-        heard = await heard_of(server, spoken(1.0, 1.0, 0.6), 2 * RATE)
-    assert [(final.text, final.start, final.end) for final in finals(heard)] == [
+        events = await events_of(server, spoken(1.0, 1.0, 0.6), 2 * RATE)
+    assert [(final.text, final.start, final.end) for final in finals(events)] == [
         (TWO[0], 0, 2 * RATE),
         (TWO[1], 2 * RATE, round(2.6 * RATE)),
     ]
-    assert answered(heard) == [2 * RATE, round(2.6 * RATE)]
+    assert answered(events) == [2 * RATE, round(2.6 * RATE)]
     assert server.seconds == [2.0, 0.6]
 
 
 async def test_words_have_times_where_they_are_asked_for() -> None:
     with transcription_server(TWO) as server:
-        heard = await heard_of(server, spoken(0.5, 0.5, 1.0, 0.2), RATE, words=True)
-    second = finals(heard)[1]
+        events = await events_of(server, spoken(0.5, 0.5, 1.0, 0.2), RATE, words=True)
+    second = finals(events)[1]
     assert second.words is not None
     assert [word.text for word in second.words] == TWO[1].split()
     assert (second.start, second.end) == (RATE, 2 * RATE)
@@ -59,7 +59,7 @@ async def test_what_is_asked_for() -> None:
         await connection.update(Changes(key_terms=("tape", "x" * 700)))
         await connection.send(spoken(0.02))
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
     assert server.violations == [], "what is too short is padded"
     first, second = server.requests
@@ -71,20 +71,20 @@ async def test_what_is_asked_for() -> None:
         "temperature": "0.2",
     }
     assert second["prompt"].startswith("A talk., ")
-    assert Notice("SERVER takes 1 of 2 key terms: 600 characters together") in without_address(heard)
+    assert Notice("SERVER takes 1 of 2 key terms: 600 characters together") in without_address(events)
 
 
 async def test_silence_is_answered_and_says_nothing() -> None:
     with transcription_server(TWO) as server:
-        heard = await heard_of(server, spoken(0, 1.0))
-    assert finals(heard) == []
-    assert answered(heard) == [RATE]
+        events = await events_of(server, spoken(0, 1.0))
+    assert finals(events) == []
+    assert answered(events) == [RATE]
 
 
 async def test_an_utterance_has_a_longest_length() -> None:
     with transcription_server(("one", "two", "three")) as server:
-        heard = await heard_of(server, spoken(2.5), longest_utterance_s=1.0)
-    assert [final.text for final in finals(heard)] == ["one", "two", "three"]
+        events = await events_of(server, spoken(2.5), longest_utterance_s=1.0)
+    assert [final.text for final in finals(events)] == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,11 @@ async def test_an_utterance_has_a_longest_length() -> None:
         (Answer(307, b"", {"Location": "http://127.0.0.1:1/v1"}), "refers to 127.0.0.1:1", False, 0),
     ],
 )
-async def test_what_the_server_refuses_is_told_in_its_words(answer: Answer, part: str, retry: bool, after: int) -> None:
+async def test_what_the_server_refuses_is_reported_in_its_words(
+    answer: Answer, part: str, retry: bool, after: int
+) -> None:
     with transcription_server(TWO, answers=[answer]) as server, pytest.raises(Lost, match=part) as lost:
-        await hear_all(engine(server.url), spoken(0.5))
+        await recognize_all(engine(server.url), spoken(0.5))
     assert (lost.value.retry, lost.value.after) == (retry, after)
 
 

@@ -14,7 +14,7 @@ from mictape.engines.sherpa import AHEAD, OfflineConnection, SherpaEngine, Sherp
 from mictape.units import RATE
 from servers.base import CERTIFICATE, Peer, Refusal, serve
 from servers.sherpa import DONE, OfflineServer, OnlineServer, Segment, Text, Token
-from support.conversation import ADDRESS, answered, finals, hear_all, listen, partials, received, silence
+from support.conversation import ADDRESS, answered, finals, listen, partials, received, recognize_all, silence
 from support.waiting import until_async
 
 HELLO = Segment(2.5, Token(" hel", 0.5), Token("lo", 0.75), Token(" world", 1.25))
@@ -40,15 +40,15 @@ async def test_segments_become_turns() -> None:
     sherpa = OnlineServer(HELLO, NOTHING, AGAIN)
     pcm = struct.pack("<h", 16384) * RATE + silence(8.5)
     async with serve(sherpa) as server:
-        heard = await hear_all(online(server.url), pcm)
+        events = await recognize_all(online(server.url), pcm)
     assert server.violations == []
     assert server.peers[0].received[-1].payload == DONE
     assert sherpa.sound == floats(pcm)
-    assert finals(heard) == [
+    assert finals(events) == [
         FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=24_800),
         FinalTurn(1, "[laughs] again", (Word("[laughs]", 88_000), Word("again", 96_000)), start=88_000, end=104_800),
     ]
-    assert partials(heard) == [
+    assert partials(events) == [
         (0, "hel"),
         (0, "hello"),
         (0, "hello world"),
@@ -58,22 +58,22 @@ async def test_segments_become_turns() -> None:
     ]
     ends = [24_800, 104_800]  # behind the last token of a segment
     begins = [40_960, 81_920, 128_000]  # of the next segment: what lies before is said
-    assert answered(heard) == [*sorted([*ends, *begins]), len(pcm) // 2]
-    assert received(heard) == sorted(received(heard))
-    assert received(heard)[-1] <= len(pcm) // 2
+    assert answered(events) == [*sorted([*ends, *begins]), len(pcm) // 2]
+    assert received(events) == sorted(received(events))
+    assert received(events)[-1] <= len(pcm) // 2
 
 
 async def test_a_final_segment_is_said_at_once() -> None:
     async with serve(OnlineServer(HELLO)) as server:
         connection = await online(server.url).connect(Request())
         await connection.send(silence(2.6))  # to the segment's end and no further
-        heard: list[EngineEvent] = []
+        events: list[EngineEvent] = []
         async for news in connection:
-            heard.append(news)
+            events.append(news)
             if isinstance(news, Answered):
                 break
-        assert answered(heard) == [24_800], "the word sounds on behind the time at which its token is found"
-        assert [final.text for final in finals(heard)] == ["hello world"]
+        assert answered(events) == [24_800], "the word sounds on behind the time at which its token is found"
+        assert [final.text for final in finals(events)] == ["hello world"]
         await connection.close()
 
 
@@ -83,14 +83,14 @@ async def test_a_final_segment_is_said_at_once() -> None:
 async def test_tokens_that_are_not_the_text_give_no_words(tokens: list[str]) -> None:
     result: dict[str, object] = {"text": "so it is", "tokens": tokens, "timestamps": [0.0, 0.1, 0.2], "segment": 0}
     async with serve(online_saying(result | {"start_time": 0.0, "is_final": True})) as server:
-        heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [FinalTurn(0, "so it is", start=0, end=8000)]
+        events = await recognize_all(online(server.url), silence(1))
+    assert finals(events) == [FinalTurn(0, "so it is", start=0, end=8000)]
 
 
 async def test_a_segment_that_the_server_leaves_open_is_final_in_the_end() -> None:
     async with serve(OnlineServer(HELLO, kind="cpp without final")) as server:
-        heard = await hear_all(online(server.url), silence(1.5))
-    assert heard[-3:] == [
+        events = await recognize_all(online(server.url), silence(1.5))
+    assert events[-3:] == [
         FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 20_000)), start=8_000, end=24_000),
         Answered(24_000),
         Answered(24_000),
@@ -99,12 +99,12 @@ async def test_a_segment_that_the_server_leaves_open_is_final_in_the_end() -> No
 
 async def test_the_python_server_has_no_times_and_says_nothing_of_ends() -> None:
     async with serve(OnlineServer(HELLO, NOTHING, AGAIN, kind="python")) as server:
-        heard = await hear_all(online(server.url), silence(9.5))
+        events = await recognize_all(online(server.url), silence(9.5))
     assert server.violations == []
-    assert finals(heard) == [FinalTurn(0, "hello world"), FinalTurn(1, "[laughs] again")]
-    assert partials(heard)[3:] == [(1, "[laughs]"), (1, "[laughs] a"), (1, "[laughs] again")]
-    assert answered(heard) == [152_000], "nothing, until all is said"
-    assert heard.index(FinalTurn(0, "hello world")) < heard.index(Partial(1, "[laughs]"))
+    assert finals(events) == [FinalTurn(0, "hello world"), FinalTurn(1, "[laughs] again")]
+    assert partials(events)[3:] == [(1, "[laughs]"), (1, "[laughs] a"), (1, "[laughs] again")]
+    assert answered(events) == [152_000], "nothing, until all is said"
+    assert events.index(FinalTurn(0, "hello world")) < events.index(Partial(1, "[laughs]"))
     assert server.peers[0].closed == (1000, "")
 
 
@@ -133,8 +133,8 @@ async def test_text_is_left_as_it_is_and_taken_back_where_it_came_to_nothing() -
         begun | {"text": text, "start_time": 0.5, "is_final": True},
     )
     async with serve(online_saying(*script)) as server:
-        heard = await hear_all(online(server.url), silence(1))
-    said = [news for news in heard if not isinstance(news, Received)]
+        events = await recognize_all(online(server.url), silence(1))
+    said = [news for news in events if not isinstance(news, Received)]
     begins = Answered(RATE // 2)
     assert said == [Partial(0, "hm"), Partial(0, ""), begins, Partial(0, text), FinalTurn(0, text), Answered(RATE)]
 
@@ -142,17 +142,17 @@ async def test_text_is_left_as_it_is_and_taken_back_where_it_came_to_nothing() -
 async def test_a_token_found_in_the_padding_is_not_beyond_the_sound() -> None:
     late: dict[str, object] = {"text": "late", "tokens": [" late"], "timestamps": [0.9], "start_time": 0.5}
     async with serve(online_saying(late | {"segment": 0, "is_final": True})) as server:
-        heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [FinalTurn(0, "late", (Word("late", RATE),), start=RATE, end=RATE)]
-    assert answered(heard) == [RATE // 2, RATE, RATE]
+        events = await recognize_all(online(server.url), silence(1))
+    assert finals(events) == [FinalTurn(0, "late", (Word("late", RATE),), start=RATE, end=RATE)]
+    assert answered(events) == [RATE // 2, RATE, RATE]
 
 
 @pytest.mark.parametrize("message", ['{"segment": 0}', '{"text": "x"}', '{"text": 5, "segment": 0}', "[]", "3"])
 async def test_a_message_of_another_shape_is_logged(message: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         async with serve(online_saying(message, {"text": "good", "segment": 0})) as server:
-            heard = await hear_all(online(server.url), silence(1))
-    assert finals(heard) == [FinalTurn(0, "good")]
+            events = await recognize_all(online(server.url), silence(1))
+    assert finals(events) == [FinalTurn(0, "good")]
     assert "sent a message of another shape" in caplog.text
 
 
@@ -161,7 +161,7 @@ async def test_a_message_of_another_shape_is_logged(message: str, caplog: pytest
 async def test_what_is_no_message_ends_the_connection(message: str | bytes, mode: str) -> None:
     async with serve(online_saying(message)) as server:
         with pytest.raises(Lost, match=f"{ADDRESS} sent something that is no message"):
-            await hear_all(online(server.url) if mode == "online" else offline(server.url), silence(1))
+            await recognize_all(online(server.url) if mode == "online" else offline(server.url), silence(1))
 
 
 async def test_a_server_that_is_done_before_us_is_not_believed(caplog: pytest.LogCaptureFixture) -> None:
@@ -180,11 +180,11 @@ async def test_an_utterance_is_sent_whole_and_answered_once() -> None:
     sherpa = OfflineServer(Text("hello world", (" hello", " world"), (0.5, 0.75)), "", Text("again", lang="<|en|>"))
     pcm = struct.pack("<h", -8192) * RATE + silence(5.05)
     async with serve(sherpa) as server:
-        heard = await hear_all(offline(server.url), pcm, endpoints=[20_800, 40_000])
+        events = await recognize_all(offline(server.url), pcm, endpoints=[20_800, 40_000])
     assert server.violations == []
     assert server.peers[0].closed == (1000, "Done")
     assert sherpa.utterances == [floats(pcm[:41_600]), floats(pcm[41_600:80_000]), floats(pcm[80_000:])]
-    assert heard == [
+    assert events == [
         Received(20_800),
         FinalTurn(0, "hello world", (Word("hello", 8_000), Word("world", 12_000)), start=0, end=20_800),
         Answered(20_800),
@@ -202,8 +202,8 @@ async def test_an_utterance_is_sent_whole_and_answered_once() -> None:
 async def test_nothing_to_say_is_said_as_nothing() -> None:
     sherpa = OfflineServer()
     async with serve(sherpa) as server:
-        assert await hear_all(offline(server.url), b"", endpoints=[0]) == []
-        assert answered(await hear_all(offline(server.url), silence(1), endpoints=[0, RATE])) == [RATE]
+        assert await recognize_all(offline(server.url), b"", endpoints=[0]) == []
+        assert answered(await recognize_all(offline(server.url), silence(1), endpoints=[0, RATE])) == [RATE]
     assert server.violations == []
     assert len(sherpa.utterances) == 1
 
@@ -211,8 +211,8 @@ async def test_nothing_to_say_is_said_as_nothing() -> None:
 async def test_an_utterance_that_never_ends_is_cut() -> None:
     sherpa = OfflineServer("one", "two", "three")
     async with serve(sherpa) as server:
-        heard = await hear_all(offline(server.url, 1.0), silence(2.5))
-    assert [(final.text, final.start, final.end) for final in finals(heard)] == [
+        events = await recognize_all(offline(server.url, 1.0), silence(2.5))
+    assert [(final.text, final.start, final.end) for final in finals(events)] == [
         ("one", 0, RATE),
         ("two", RATE, 2 * RATE),
         ("three", 2 * RATE, 40_000),
@@ -243,16 +243,16 @@ async def test_one_utterance_at_a_time_and_few_wait() -> None:
     assert server.violations == []
 
 
-async def test_finish_does_not_wait_for_somebody_who_listens() -> None:
+async def test_finish_does_not_wait_for_a_reader() -> None:
     async with serve(OfflineServer("a", "b")) as server:
         connection = await offline(server.url).connect(Request())
         await connection.send(silence(1))
         await connection.endpoint()
         await connection.send(silence(1))
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
-    assert answered(heard) == [RATE, 2 * RATE]
+    assert answered(events) == [RATE, 2 * RATE]
     assert server.violations == []
 
 
@@ -263,7 +263,7 @@ async def test_an_utterance_that_the_server_finds_too_long_is_not_tried_again() 
 
     async with serve(handler) as server:
         with pytest.raises(Lost, match="Payload is too large") as lost:
-            await hear_all(offline(server.url), silence(3))
+            await recognize_all(offline(server.url), silence(3))
     assert not lost.value.retry
 
 
@@ -290,7 +290,7 @@ async def test_an_answer_of_another_shape_is_logged_and_not_taken_for_one(caplog
 
     with caplog.at_level(logging.WARNING):
         async with serve(handler) as server:
-            assert await hear_all(offline(server.url), silence(0.5)) == [Received(8_000)]
+            assert await recognize_all(offline(server.url), silence(0.5)) == [Received(8_000)]
     assert "another shape" in caplog.text
 
 
@@ -302,7 +302,7 @@ async def test_a_server_that_vanishes_is_lost(mode: Literal["online", "offline"]
 
     async with serve(handler) as server:
         with pytest.raises(Lost, match="broke") as lost:
-            await hear_all(online(server.url) if mode == "online" else offline(server.url), silence(0.5))
+            await recognize_all(online(server.url) if mode == "online" else offline(server.url), silence(0.5))
         assert lost.value.retry
 
 
@@ -329,8 +329,8 @@ async def test_a_sender_that_waits_learns_that_the_connection_broke() -> None:
 async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     async with serve(OnlineServer(HELLO), tls=True) as server:
-        heard: list[EngineEvent] = await hear_all(online(server.url), silence(3))
-    assert [final.text for final in finals(heard)] == ["hello world"]
+        events: list[EngineEvent] = await recognize_all(online(server.url), silence(3))
+    assert [final.text for final in finals(events)] == ["hello world"]
 
 
 async def test_a_busy_server_says_so() -> None:

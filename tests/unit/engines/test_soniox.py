@@ -12,7 +12,7 @@ from mictape.engines.soniox import SonioxEngine, SonioxOptions, Token, words_of
 from mictape.units import RATE
 from servers.base import serve
 from servers.soniox import KEY, SonioxServer
-from support.conversation import answered, finals, hear_all, received, without_address
+from support.conversation import answered, finals, received, recognize_all, without_address
 from support.speaking import spoken
 
 TWO = ("Please water the plants.", "Thank you.")
@@ -26,34 +26,34 @@ def engine(url: str, key: str | None = KEY, **options: Any) -> SonioxEngine:
 async def test_utterances_become_turns_with_times_confidence_and_answers() -> None:
     soniox = SonioxServer(TWO)
     async with serve(soniox, admit=soniox.admit) as server:
-        heard = await hear_all(engine(server.url, speakers=True), spoken(1.0, 1.0, 0.6, 1.0))
-    assert [final.text for final in finals(heard)] == list(TWO)
-    first = finals(heard)[0]
+        events = await recognize_all(engine(server.url, speakers=True), spoken(1.0, 1.0, 0.6, 1.0))
+    assert [final.text for final in finals(events)] == list(TWO)
+    first = finals(events)[0]
     assert (first.start, first.end) == (0, RATE)
     assert first.words is not None
     assert [word.text for word in first.words] == TWO[0].split()
     assert {(word.confidence, word.speaker) for word in first.words} == {(0.9, "1")}
     assert (first.speaker, first.language) == ("1", "en")
-    assert answered(heard) == sorted(answered(heard))
-    assert answered(heard)[-1] == round(3.6 * RATE)
-    assert received(heard)[-1] == round(3.6 * RATE)
+    assert answered(events) == sorted(answered(events))
+    assert answered(events)[-1] == round(3.6 * RATE)
+    assert received(events)[-1] == round(3.6 * RATE)
 
 
 async def test_an_utterance_that_goes_on_is_not_answered_for() -> None:
     soniox = SonioxServer(TWO)
     async with serve(soniox, admit=soniox.admit) as server:
-        heard = await hear_all(engine(server.url), spoken(0, 0.5, 1.0))
-    before = [event for event in heard if not isinstance(event, FinalTurn)][:-1]
+        events = await recognize_all(engine(server.url), spoken(0, 0.5, 1.0))
+    before = [event for event in events if not isinstance(event, FinalTurn)][:-1]
     assert max(answered(before), default=0) <= RATE
-    assert "Please water the" in [event.text for event in heard if isinstance(event, Partial)]
-    assert finals(heard)[0].start == RATE // 2
+    assert "Please water the" in [event.text for event in events if isinstance(event, Partial)]
+    assert finals(events)[0].start == RATE // 2
 
 
 async def test_a_pause_of_ours_ends_the_utterance() -> None:
     soniox = SonioxServer(TWO)
     async with serve(soniox, admit=soniox.admit) as server:
-        heard = await hear_all(engine(server.url), spoken(1.0, 0, 0.6), endpoints=[RATE])
-    assert [final.text for final in finals(heard)] == list(TWO)
+        events = await recognize_all(engine(server.url), spoken(1.0, 0, 0.6), endpoints=[RATE])
+    assert [final.text for final in finals(events)] == list(TWO)
 
 
 async def test_what_is_asked_for() -> None:
@@ -63,14 +63,14 @@ async def test_what_is_asked_for() -> None:
         connection = await asked.connect(Request("en-GB", ("Mictape", "kettle", "x" * 8000)))
         await connection.update(Changes(key_terms=()))
         await connection.finish()
-        heard = [event async for event in connection]
+        events = [event async for event in connection]
         await connection.close()
     (config,) = soniox.configs
     assert config.language_hints == ["en", "de"]
     assert config.context is not None
     assert config.context.terms == ["kettle", "Mictape"]
     assert config.max_endpoint_delay_ms == 900
-    assert Notice("SERVER takes 2 of 3 key terms: 8000 characters together") in without_address(heard)
+    assert Notice("SERVER takes 2 of 3 key terms: 8000 characters together") in without_address(events)
 
 
 async def test_a_key_is_tried_without_sound() -> None:
@@ -90,7 +90,7 @@ async def test_a_new_session_that_it_asks_for_is_worth_another_attempt() -> None
     soniox = SonioxServer(TWO, fails_after_ms=500)
     async with serve(soniox, admit=soniox.admit) as server:
         with pytest.raises(Lost, match="asks for a new session") as lost:
-            await hear_all(engine(server.url), spoken(1.0))
+            await recognize_all(engine(server.url), spoken(1.0))
     assert lost.value.retry
 
 

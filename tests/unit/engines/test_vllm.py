@@ -30,9 +30,9 @@ async def send(connection: VllmConnection, blocks: int) -> None:
         await connection.send(BLOCK)
 
 
-async def listen(connection: VllmConnection, heard: list[EngineEvent] | None = None) -> list[EngineEvent]:
-    """Everything until the end; into `heard` as it comes."""
-    everything: list[EngineEvent] = [] if heard is None else heard
+async def listen(connection: VllmConnection, events: list[EngineEvent] | None = None) -> list[EngineEvent]:
+    """Everything until the end; into `events` as it comes."""
+    everything: list[EngineEvent] = [] if events is None else events
     async for said in connection:
         everything.append(said)  # noqa: PERF401 (others look at it meanwhile)
     return everything
@@ -43,9 +43,9 @@ async def test_an_utterance_goes_from_the_first_sound_to_the_final_commit() -> N
         connection = await engine(server.url).connect(ASK)
         await send(connection, 5)
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
-    assert heard == [
+    assert events == [
         Partial(0, "Please"),
         Partial(0, "Please water"),
         Partial(0, "Please water them."),
@@ -66,11 +66,11 @@ async def test_the_sound_after_an_endpoint_begins_the_next_utterance() -> None:
             await connection.endpoint()
             await connection.endpoint()  # nothing is open
         await connection.finish()
-        heard = await listening
+        events = await listening
         await connection.close()
     assert not server.violations
     assert server.talks[0].utterances == [4800, 3200, 1600]
-    assert [said for said in heard if not isinstance(said, Received)] == [
+    assert [said for said in events if not isinstance(said, Received)] == [
         Partial(0, "One."),
         FinalTurn(0, "One."),
         Answered(4800),
@@ -85,8 +85,8 @@ async def test_no_sound_is_sent_before_the_text_of_the_last_utterance_came() -> 
     async with vllm_server(["One.", "Two."]) as server:
         server.answering.clear()
         connection = await engine(server.url).connect(ASK)
-        heard: list[EngineEvent] = []
-        listening = asyncio.create_task(listen(connection, heard))
+        events: list[EngineEvent] = []
+        listening = asyncio.create_task(listen(connection, events))
         await send(connection, 1)
         await connection.endpoint()
         sending = asyncio.create_task(send(connection, 1))
@@ -99,10 +99,10 @@ async def test_no_sound_is_sent_before_the_text_of_the_last_utterance_came() -> 
         await listening
         await connection.close()
     assert not server.violations
-    assert [said.text for said in heard if isinstance(said, FinalTurn)] == ["One.", "Two."]
+    assert [said.text for said in events if isinstance(said, FinalTurn)] == ["One.", "Two."]
 
 
-async def test_who_waits_for_a_text_is_told_when_the_connection_ends() -> None:
+async def test_waiting_for_a_text_ends_with_the_connection() -> None:
     async with vllm_server(["One."]) as server:
         server.answering.clear()
         connection = await engine(server.url).connect(ASK)
@@ -122,13 +122,13 @@ async def test_who_waits_for_a_text_is_told_when_the_connection_ends() -> None:
 async def test_finishing_without_an_open_utterance(said: int) -> None:
     async with vllm_server(["One."]) as server:
         connection = await engine(server.url).connect(ASK)
-        heard: list[EngineEvent] = []
-        listening = asyncio.create_task(listen(connection, heard))
+        events: list[EngineEvent] = []
+        listening = asyncio.create_task(listen(connection, events))
         await send(connection, said)
         await connection.endpoint()
-        await until_async(lambda: len(heard) == 4 * said)
+        await until_async(lambda: len(events) == 4 * said)
         await connection.finish()
-        assert await listening is heard
+        assert await listening is events
         await connection.close()
     assert not server.violations
     assert server.talks[0].finals == said
@@ -149,9 +149,9 @@ async def test_an_utterance_that_turns_out_empty_takes_its_partial_back() -> Non
         connection = await engine(server.url).connect(ASK)
         await send(connection, 1)
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
-    assert heard == [Partial(0, "eh"), Received(1600), Partial(0, ""), Answered(1600)]
+    assert events == [Partial(0, "eh"), Received(1600), Partial(0, ""), Answered(1600)]
 
 
 async def test_what_is_said_is_passed_on_as_it_is() -> None:
@@ -160,9 +160,9 @@ async def test_what_is_said_is_passed_on_as_it_is() -> None:
         connection = await engine(server.url).connect(ASK)
         await send(connection, 1)
         await connection.finish()
-        heard = await listen(connection)
+        events = await listen(connection)
         await connection.close()
-    assert heard[1] == FinalTurn(0, text)
+    assert events[1] == FinalTurn(0, text)
 
 
 # What goes wrong.
@@ -171,7 +171,7 @@ CREATED = {"type": "session.created", "id": "sess-1", "created": 1}
 
 
 def _saying(*messages: str | bytes | dict[str, Any], done: str | None = None) -> Any:
-    """A server that says this to whoever comes, and then this text when the utterance is ended."""
+    """A server that says this to each client, and then this text when the utterance is ended."""
 
     async def handler(peer: Peer) -> None:
         await peer.send(CREATED)
@@ -185,13 +185,13 @@ def _saying(*messages: str | bytes | dict[str, Any], done: str | None = None) ->
 
 
 async def lost_after(*messages: str | bytes | dict[str, Any]) -> tuple[Sequence[EngineEvent], Lost]:
-    heard: list[EngineEvent] = []
+    events: list[EngineEvent] = []
     async with serve(_saying(*messages)) as server:
         connection = await engine(server.url).connect(ASK)
         with pytest.raises(Lost) as lost:
-            await listen(connection, heard)
+            await listen(connection, events)
         await connection.close()
-    return heard, lost.value
+    return events, lost.value
 
 
 @pytest.mark.parametrize(
@@ -224,18 +224,18 @@ async def test_a_model_that_is_not_served_is_fatal() -> None:
 
 
 async def test_an_utterance_that_the_server_ends_is_lost_not_answered() -> None:
-    heard, lost = await lost_after({"type": "transcription.done", "text": "One."})
-    assert not heard
+    events, lost = await lost_after({"type": "transcription.done", "text": "One."})
+    assert not events
     assert lost.retry
 
 
 async def test_messages_of_another_shape_are_passed_over() -> None:
-    heard, lost = await lost_after(
+    events, lost = await lost_after(
         {"type": "transcription.progress"},
         {"type": "transcription.delta"},
         {"type": "transcription.delta", "delta": "one"},
     )
-    assert heard == [Partial(0, "one")]
+    assert events == [Partial(0, "one")]
     assert lost.retry  # a clean end, but nobody asked for it
 
 
@@ -253,7 +253,7 @@ async def test_a_server_of_another_dialect_is_recognised() -> None:
 
 
 @pytest.mark.parametrize("first", [{"type": "transcription.segment", "text": "x"}, {"type": "session.created"}, "[]"])
-async def test_a_greeting_that_nobody_knows_is_told(first: Any) -> None:
+async def test_a_greeting_that_nobody_knows_is_reported(first: Any) -> None:
     async def handler(peer: Peer) -> None:
         await peer.send(first)
         await peer.wait_closed()
@@ -281,8 +281,13 @@ async def test_a_url_that_cannot_be_one_is_found_before_connecting() -> None:
     assert not lost.value.retry
 
 
-def test_what_it_can_do_is_told() -> None:
-    told = engine("ws://127.0.0.1:8000/v1/realtime").capabilities
-    assert (told.endpointing, told.longest_s, told.rate, told.billed) == ("follower", 600, 16_000, False)
-    assert told.offline
+def test_what_it_can_do_is_reported() -> None:
+    reported = engine("ws://127.0.0.1:8000/v1/realtime").capabilities
+    assert (reported.endpointing, reported.longest_s, reported.rate, reported.billed) == (
+        "follower",
+        600,
+        16_000,
+        False,
+    )
+    assert reported.offline
     assert not engine("ws://gpu.example:8000/v1/realtime").capabilities.offline

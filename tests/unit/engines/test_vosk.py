@@ -14,7 +14,7 @@ from mictape.engines.vosk import AHEAD, VoskEngine, VoskOptions
 from mictape.units import RATE
 from servers.base import CERTIFICATE, Peer, Refusal, serve
 from servers.vosk import EOF, RESET, Said, Spoken, VoskServer
-from support.conversation import ADDRESS, answered, finals, hear_all, listen, partials, received, silence
+from support.conversation import ADDRESS, answered, finals, listen, partials, received, recognize_all, silence
 from support.waiting import until_async
 
 HELLO = Said(2.0, Spoken("hello", 0.5, 0.9, 0.75), Spoken("world", 1.0, 1.4))
@@ -28,9 +28,9 @@ def engine(url: str, **options: object) -> VoskEngine:
 
 async def test_every_frame_is_answered_and_utterances_become_turns() -> None:
     async with serve(VoskServer(HELLO, NOTHING, AGAIN, most_unanswered=AHEAD + 1)) as server:
-        heard = await hear_all(engine(server.url), silence(7.05))
+        events = await recognize_all(engine(server.url), silence(7.05))
     assert server.violations == []
-    assert finals(heard) == [
+    assert finals(events) == [
         FinalTurn(
             turn=0,
             text="hello world",
@@ -46,18 +46,18 @@ async def test_every_frame_is_answered_and_utterances_become_turns() -> None:
             end=88_000,
         ),
     ]
-    assert partials(heard) == [(0, "hello"), (0, "hello world"), (1, "[laughs]"), (1, "[laughs] again")]
-    assert received(heard) == [*range(1600, 7 * RATE + 1, 1600), 112_800, 112_800], (
+    assert partials(events) == [(0, "hello"), (0, "hello world"), (1, "[laughs]"), (1, "[laughs] again")]
+    assert received(events) == [*range(1600, 7 * RATE + 1, 1600), 112_800, 112_800], (
         "one for each frame, one for the end"
     )
-    assert answered(heard) == [2 * RATE, 4 * RATE, 6 * RATE, 112_800], "a text answers for its frame, an empty one too"
+    assert answered(events) == [2 * RATE, 4 * RATE, 6 * RATE, 112_800], "a text answers for its frame, an empty one too"
 
 
 async def test_the_settings_come_first_and_the_end_is_right_to_the_letter() -> None:
     vosk = VoskServer()
     async with serve(vosk) as server:
         asked = engine(server.url, max_alternatives=3, phrase_list=["yes", "no"], model="/models/de", words=False)
-        await hear_all(asked, silence(0.1), endpoints=[800], request=Request(key_terms=("kettle",)))
+        await recognize_all(asked, silence(0.1), endpoints=[800], request=Request(key_terms=("kettle",)))
     assert server.violations == []
     assert vosk.config == {
         "sample_rate": 16000,
@@ -75,39 +75,39 @@ async def test_the_settings_come_first_and_the_end_is_right_to_the_letter() -> N
 async def test_what_is_not_set_is_not_said() -> None:
     vosk = VoskServer()
     async with serve(vosk) as server:
-        await hear_all(engine(server.url), silence(0.1))
+        await recognize_all(engine(server.url), silence(0.1))
     assert vosk.config == {"sample_rate": 16000, "words": True, "max_alternatives": 0}
 
 
 async def test_an_endpoint_ends_the_utterance_and_times_go_on() -> None:
     async with serve(VoskServer(HELLO)) as server:
-        heard = await hear_all(engine(server.url), silence(3), endpoints=[15_200])
-    assert [(final.turn, final.text, final.start) for final in finals(heard)] == [
+        events = await recognize_all(engine(server.url), silence(3), endpoints=[15_200])
+    assert [(final.turn, final.text, final.start) for final in finals(events)] == [
         (0, "hello", 8_000),
         (1, "world", 16_000),
     ]
-    assert answered(heard) == [15_200, 32_800, 3 * RATE], "the endpoint, the frame with the end, all"
+    assert answered(events) == [15_200, 32_800, 3 * RATE], "the endpoint, the frame with the end, all"
 
 
 async def test_a_server_that_knows_no_reset_is_not_sent_one() -> None:
     async with serve(VoskServer(HELLO)) as server:
-        heard = await hear_all(engine(server.url, reset=False), silence(3), endpoints=[15_200])
+        events = await recognize_all(engine(server.url, reset=False), silence(3), endpoints=[15_200])
     assert RESET not in [frame.payload for frame in server.peers[0].received]
-    assert [final.text for final in finals(heard)] == ["hello world"]
+    assert [final.text for final in finals(events)] == ["hello world"]
 
 
 async def test_of_several_readings_the_best_is_taken() -> None:
     async with serve(VoskServer(HELLO)) as server:
-        heard = await hear_all(engine(server.url, max_alternatives=2), silence(2.5))
-    assert [final.text for final in finals(heard)] == ["hello world"]
-    assert finals(heard)[0].words == (Word("hello", 8_000, 14_400), Word("world", 16_000, 22_400))
-    assert answered(heard) == [2 * RATE, 40_000]
+        events = await recognize_all(engine(server.url, max_alternatives=2), silence(2.5))
+    assert [final.text for final in finals(events)] == ["hello world"]
+    assert finals(events)[0].words == (Word("hello", 8_000, 14_400), Word("world", 16_000, 22_400))
+    assert answered(events) == [2 * RATE, 40_000]
 
 
 async def test_without_words_a_line_has_no_times() -> None:
     async with serve(VoskServer(HELLO)) as server:
-        heard = await hear_all(engine(server.url, words=False), silence(2.5))
-    assert finals(heard) == [FinalTurn(0, "hello world")]
+        events = await recognize_all(engine(server.url, words=False), silence(2.5))
+    assert finals(events) == [FinalTurn(0, "hello world")]
 
 
 async def test_send_waits_until_few_frames_are_unanswered() -> None:
@@ -170,10 +170,10 @@ def answers(*messages: str | bytes) -> Callable[[Peer], Awaitable[None]]:
 async def test_an_answer_of_another_shape_is_logged_and_counted(message: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         async with serve(answers('{"partial": "one"}', message, '{"partial": "two"}')) as server:
-            heard = await hear_all(engine(server.url), silence(0.3))
-    assert partials(heard) == [(0, "one"), (0, "two")]
-    assert received(heard) == [1600, 3200, 4800, 4800]
-    assert heard[-2:] == [FinalTurn(0, "end"), Answered(4800)]
+            events = await recognize_all(engine(server.url), silence(0.3))
+    assert partials(events) == [(0, "one"), (0, "two")]
+    assert received(events) == [1600, 3200, 4800, 4800]
+    assert events[-2:] == [FinalTurn(0, "end"), Answered(4800)]
     assert " sent a" in caplog.text
 
 
@@ -181,7 +181,7 @@ async def test_an_answer_of_another_shape_is_logged_and_counted(message: str, ca
 async def test_what_is_no_message_ends_the_connection(message: str | bytes) -> None:
     async with serve(answers(message)) as server:
         with pytest.raises(Lost, match=f"{ADDRESS} sent something that is no message"):
-            await hear_all(engine(server.url), silence(0.3))
+            await recognize_all(engine(server.url), silence(0.3))
 
 
 async def test_answers_that_nobody_asked_for_are_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -211,16 +211,16 @@ async def test_the_last_text_is_the_end_whether_the_server_closes_or_not() -> No
         await peer.wait_closed()
 
     async with serve(handler) as server:
-        heard = await hear_all(engine(server.url), silence(0.1))
-    assert heard[-2:] == [FinalTurn(0, "end"), Answered(1600)]
+        events = await recognize_all(engine(server.url), silence(0.1))
+    assert events[-2:] == [FinalTurn(0, "end"), Answered(1600)]
 
 
 async def test_a_partial_that_comes_to_nothing_is_taken_back_and_text_is_left_as_it_is() -> None:
     escape = r"\u001b[31m[/bold] "
     script = ('{"partial": "hm"}', '{"text": ""}', f'{{"partial": "{escape}"}}', f'{{"text": "{escape}"}}')
     async with serve(answers(*script)) as server:
-        heard = await hear_all(engine(server.url), silence(0.4))
-    said = [news for news in heard if isinstance(news, Partial | FinalTurn | Answered)]
+        events = await recognize_all(engine(server.url), silence(0.4))
+    said = [news for news in events if isinstance(news, Partial | FinalTurn | Answered)]
     text = "\x1b[31m[/bold] "
     assert said[:3] == [Partial(0, "hm"), Partial(0, ""), Answered(3200)]
     assert said[3:6] == [Partial(0, text), FinalTurn(0, text), Answered(6400)]
@@ -229,8 +229,8 @@ async def test_a_partial_that_comes_to_nothing_is_taken_back_and_text_is_left_as
 async def test_a_word_never_ends_after_the_sound() -> None:
     late = '{"text": "late", "result": [{"word": "late", "start": 0.05, "end": 0.13, "conf": 1}]}'
     async with serve(answers(late)) as server:
-        heard = await hear_all(engine(server.url), silence(0.1))
-    assert finals(heard)[0].words == (Word("late", 800, 1600, 1.0),)
+        events = await recognize_all(engine(server.url), silence(0.1))
+    assert finals(events)[0].words == (Word("late", 800, 1600, 1.0),)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ async def test_a_server_that_vanishes_at_the_end_is_lost() -> None:
 
     async with serve(handler) as server:
         with pytest.raises(Lost, match="broke"):
-            await hear_all(engine(server.url), silence(0.1))
+            await recognize_all(engine(server.url), silence(0.1))
 
 
 async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,8 +265,8 @@ async def test_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
             await engine(server.url).connect(Request())
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         assert ssl.get_default_verify_paths().cafile == str(CERTIFICATE)
-        heard = await hear_all(engine(server.url), silence(2.5))
-    assert [final.text for final in finals(heard)] == ["hello world"]
+        events = await recognize_all(engine(server.url), silence(2.5))
+    assert [final.text for final in finals(events)] == ["hello world"]
 
 
 async def test_a_refused_connection_says_why() -> None:

@@ -340,10 +340,10 @@ def test_a_line_that_was_added_outlives_a_kill(path: Path) -> None:
             assert store.unfinished() == []
             with refused(ExitCode.USAGE, f"Session {session} is being recorded"):
                 store.resume_session(session)
-        told = [writer.stdout.readline() for _ in range(100)]
+        reported = [writer.stdout.readline() for _ in range(100)]
         writer.send_signal(signal.SIGKILL)
-        told += writer.stdout.readlines()
-    last = int([line for line in told if line.endswith("\n")][-1].split()[0])
+        reported += writer.stdout.readlines()
+    last = int([line for line in reported if line.endswith("\n")][-1].split()[0])
     with Store(path) as store:
         assert [line.id for line in store.lines(session)][: last + 1] == list(range(last + 1))
         until(lambda: not is_alive(folder))

@@ -209,7 +209,7 @@ def test_speakers_keep_their_names() -> None:
     assert [each.speaker for each in with_speakers(unlabelled, old)] == ["Anna", "Ben", "Anna", None]
 
 
-def test_words_that_differ_are_told_by_place() -> None:
+def test_words_that_differ_are_reported_by_place() -> None:
     old = [line(0, "We talk about the budged.", 0, 3), line(1, "Right", 5, 6), line(2, "so", 0, 1, track=2)]
     new = [line(0, "we talk", 0, 1), line(1, "about the budget today", 1, 3), line(2, "right.", 5, 6)]
     found = compare(old, new)
@@ -256,12 +256,12 @@ def test_a_kill_at_any_moment_leaves_a_version_whole_or_not_there(tmp_path: Path
             child.stdout.readline()
             time.sleep(moments.uniform(0, 0.15))  # the moment is the case that is tried; nothing is waited for
             child.send_signal(signal.SIGKILL)
-            told = child.stdout.read().count("added\n")
+            reported = child.stdout.read().count("added\n")
         with Store(path) as store:
             assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
             known = versions.versions(store, id)
-            assert len(known) >= max(1, before + told), "what was said to be there is there"
-            cut_off += told == 0
+            assert len(known) >= max(1, before + reported), "what was said to be there is there"
+            cut_off += reported == 0
             for version in known:
                 texts = [each.text for each in store.lines(id, version=version.number)]
                 assert len(texts) == count and texts[7] == "my own words"

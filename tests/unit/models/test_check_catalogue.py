@@ -57,8 +57,8 @@ def test_another_size_and_a_missing_file_are_found(script: ModuleType, server: F
     assert (wrong, "404" in said) == (1, True)
 
 
-def test_the_hash_that_an_answer_tells_is_compared(script: ModuleType, server: FileServer) -> None:
-    server.behaviours.append(files.redirect_telling(f"{server.url}/file", X_Linked_ETag='"' + "0" * 64 + '"'))
+def test_the_hash_in_an_answer_is_compared(script: ModuleType, server: FileServer) -> None:
+    server.behaviours.append(files.redirect_with(f"{server.url}/file", X_Linked_ETag='"' + "0" * 64 + '"'))
     wrong, said = checked(script, server)
     assert (wrong, "SHA-256 0000" in said) == (1, True)
 

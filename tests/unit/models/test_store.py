@@ -68,7 +68,7 @@ def test_a_model_is_installed_checked_and_removed(server: FileServer, tmp_path: 
     assert not installed.folder.exists()
 
 
-def test_what_somebody_put_into_the_folder_stays(server: FileServer, tmp_path: Path) -> None:
+def test_other_files_in_the_folder_stay(server: FileServer, tmp_path: Path) -> None:
     store, model = Store(tmp_path / "models"), sample(server)
     installed = install(store, model, Installation())
     (installed.folder / "notes.txt").write_text("mine")

@@ -27,17 +27,17 @@ def test_only_what_was_not_answered_is_sent_again(tmp_path: Path) -> None:
     engine = ScriptedEngine(breaks=[5 * SLOT])
     harness = recorded(tmp_path, SCRIPT, engine)
     assert harness.words == said(SCRIPT)
-    assert sum(map(len, engine.sent)) == len(said(SCRIPT)), "every word was heard by one connection only"
+    assert sum(map(len, engine.sent)) == len(said(SCRIPT)), "every word was sent to one connection only"
 
 
-def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_heard(tmp_path: Path) -> None:
+def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_recognized(tmp_path: Path) -> None:
     harness = recorded(tmp_path, [1, 2, 9, 3, 1, 2], ScriptedEngine(poison=9))
     assert harness.words == ["w1", "w2", "w3", "w1", "w2"]
     [gap] = [each.event for each in harness.events if isinstance(each.event, Gap)]
     assert harness.coverage.gaps == (gap,)
 
 
-def test_a_turn_that_no_connection_lives_to_finish_is_taken_as_far_as_it_was_heard(tmp_path: Path) -> None:
+def test_a_turn_that_no_connection_lives_to_finish_is_taken_as_far_as_it_came(tmp_path: Path) -> None:
     engine = ScriptedEngine(REMOTE, turn_words=1_000, breaks=[6 * RATE] * 20)
     script = [1, 2, 3] * 30  # 18 s without a pause
     harness = recorded(tmp_path, script, engine)
@@ -66,7 +66,7 @@ def test_a_fatal_cause_ends_it_and_leaves_the_rest_open(tmp_path: Path) -> None:
     assert harness.coverage.open(harness.tape.samples) == [(0, 2 * SLOT)]
 
 
-def test_it_gives_up_when_told_to(tmp_path: Path) -> None:
+def test_it_gives_up_when_asked_to(tmp_path: Path) -> None:
     harness = FollowerHarness(tmp_path, ScriptedEngine(refused_until_s=1e9), plan=Plan(give_up_s=30))
     harness.write(spoken([1]))
     harness.end()
@@ -339,7 +339,7 @@ def test_a_connection_is_kept_alive_through_a_pause_and_its_times_stay_true(tmp_
     assert engine.kept_alive > 3 or keep_alive == "silence"
 
 
-def test_an_engine_that_leaves_it_to_us_is_told_where_utterances_end(tmp_path: Path) -> None:
+def test_an_engine_that_leaves_it_to_us_is_sent_where_utterances_end(tmp_path: Path) -> None:
     engine = ScriptedEngine(Capabilities(endpointing="follower"), turn_words=1_000)
     script = [*[1, 2, 3] * 4, *[0] * 8, *[3, 2, 1] * 60]  # a pause, then more than any utterance may last
     harness = recorded(tmp_path, script, engine)

@@ -19,7 +19,7 @@ WORDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
 
 class Detector:
-    """Hears speech in these stretches of the tape, whatever is there."""
+    """Finds speech in these stretches of the tape, whatever is there."""
 
     def __init__(self, *speech: Interval) -> None:
         self._speech = speech
@@ -40,7 +40,7 @@ class Detector:
 def followed(
     folder: Path, words: Sequence[int], engine: ScriptedEngine, *speech: Interval, plan: Plan | None = None
 ) -> FollowerHarness:
-    """A finished tape with these words on it, followed with a detector that hears speech there only."""
+    """A finished tape with these words on it, followed with a detector that finds speech there only."""
     detector = cast("Listening", Detector(*speech))
     harness = FollowerHarness(folder, engine, plan=plan or Plan(), listening=detector)
     harness.write(spoken(words))
@@ -71,7 +71,7 @@ def test_everything_is_sent_when_asked_for(tmp_path: Path) -> None:
     assert harness.coverage.left_out.total == 0
 
 
-def test_a_billed_connection_stays_open_while_something_is_heard_that_is_no_speech(tmp_path: Path) -> None:
+def test_a_billed_connection_stays_open_during_sound_that_is_no_speech(tmp_path: Path) -> None:
     billed = Capabilities(fastest_pace=1.0, word_times=True, billed=True)
     script = [*WORDS * 12, *[0] * 10]
     engine = ScriptedEngine(billed)
@@ -91,7 +91,7 @@ def test_certain_speech_that_is_answered_with_nothing_is_tried_once_more_and_the
     harness = followed(tmp_path, script, engine, speech, second)
     gaps = harness.coverage.gaps
     if blank == 1:
-        assert harness.words == said(script), "a second connection heard it"
+        assert harness.words == said(script), "a second connection had it"
         assert gaps == ()
     elif blank == 2:
         assert harness.words == said(WORDS), "the second utterance has text, the first one is a gap"

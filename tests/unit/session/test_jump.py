@@ -85,10 +85,10 @@ async def test_the_wall_clock_stands_beside_the_lines_and_g_understands_it(home:
 
         await pilot.press("w")
         await until_async(lambda: "@" in view.render_line(0).text)
-        told = re.search(r"@\d\d:\d\d:\d\d", view.render_line(1).text)
-        assert told is not None
+        shown_time = re.search(r"@\d\d:\d\d:\d\d", view.render_line(1).text)
+        assert shown_time is not None
         assert app.session is not None
-        assert sample_of(parse(told[0]), app.session.tracks[0], 0) <= app.transcript.start(1)
+        assert sample_of(parse(shown_time[0]), app.session.tracks[0], 0) <= app.transcript.start(1)
 
         await pilot.press("w")
         await until_async(lambda: view.render_line(0).text == on_tape)

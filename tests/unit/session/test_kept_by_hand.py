@@ -102,5 +102,5 @@ def test_marks_notes_edits_and_names_are_there_after_a_kill_as_soon_as_they_are_
             app.process.kill()
             app.process.wait()
         lines = kept(home)
-        told = [(line.text, line.speaker, line.mark) for line in lines]
-        assert all(hold(lines) for hold in holds), told
+        reported = [(line.text, line.speaker, line.mark) for line in lines]
+        assert all(hold(lines) for hold in holds), reported

@@ -138,7 +138,7 @@ async def test_a_session_in_which_nothing_more_was_recorded_ended_when_it_did(li
     assert await library.run(Store.session, id) == before
 
 
-async def test_another_microphone_is_told_in_the_text(library: Library, tmp_path: Path) -> None:
+async def test_another_microphone_is_noted_in_the_text(library: Library, tmp_path: Path) -> None:
     id = await finished(library, tmp_path)
     other = DeviceSource(Device("7", "Blue Yeti", "ALSA", 1, 48_000, False, "microphone", ""))
     session = await gone_on(library, id, other, tmp_path / "log")

@@ -92,14 +92,14 @@ async def found(library: Library, words: str) -> list[int | None]:
     return [hit.line for session in page.sessions for hit in session.hits]
 
 
-async def told(library: Library, tmp_path: Path) -> tuple[Session, Track]:
+async def recorded_story(library: Library, tmp_path: Path) -> tuple[Session, Track]:
     return await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav", [1, 2, 3]))
 
 
 async def test_a_joined_line_is_one_in_library_search_and_exports_until_it_is_undone(
     library: Library, tmp_path: Path
 ) -> None:
-    session, track = await told(library, tmp_path)
+    session, track = await recorded_story(library, tmp_path)
     text = session.transcript
     async with running(session, track):
         await until_async(lambda: len(text) == 3)
@@ -126,7 +126,7 @@ async def test_a_joined_line_is_one_in_library_search_and_exports_until_it_is_un
 async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undone(
     library: Library, tmp_path: Path
 ) -> None:
-    session, track = await told(library, tmp_path)
+    session, track = await recorded_story(library, tmp_path)
     text = session.transcript
     async with running(session, track):
         await until_async(lambda: len(text) == 3)
@@ -153,7 +153,7 @@ async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undo
 
 
 async def test_a_line_of_another_track_or_none_cannot_be_joined(library: Library, tmp_path: Path) -> None:
-    session, track = await told(library, tmp_path)
+    session, track = await recorded_story(library, tmp_path)
     async with running(session, track):
         await until_async(lambda: len(session.transcript) == 3)
         session.transcript.add(9, 1 << 30, 1 << 30, "elsewhere")
@@ -203,7 +203,7 @@ async def test_this_line_the_following_or_all_of_a_speaker_are_named_and_that_is
 
 
 async def test_a_note_is_taken_away_again(library: Library, tmp_path: Path) -> None:
-    session, track = await told(library, tmp_path)
+    session, track = await recorded_story(library, tmp_path)
     async with running(session, track):
         await until_async(lambda: len(session.transcript) == 3)
         note, undo = session.writer.note(track, "a note")

@@ -25,13 +25,13 @@ from support.sessions import held
 from support.waiting import until_async
 
 
-async def test_what_is_said_is_told_shown_and_kept(library: Library, tmp_path: Path) -> None:
+async def test_what_is_said_is_reported_shown_and_kept(library: Library, tmp_path: Path) -> None:
     session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav"))
     async with running(session, track):
         pass
-    told = [event.line.text async for event in session.events() if isinstance(event, LineAdded)]
+    reported = [event.line.text async for event in session.events() if isinstance(event, LineAdded)]
     shown = [session.transcript.text(index) for index in range(len(session.transcript))]
-    assert told == shown == await stored_texts(library, session.folder.session) == SAID
+    assert reported == shown == await stored_texts(library, session.folder.session) == SAID
     assert track.status("scripted", paused=False).state is State.ENDED
     intervals = await library.run(Store.coverage, session.folder.session, 1)
     assert [(each.start, each.end, each.what) for each in intervals] == [(0, len(WORDS) * SLOT, "covered")]
@@ -71,7 +71,7 @@ async def test_a_speakers_name_outlives_the_connection_and_what_is_revised(libra
     named = asyncio.Event()
 
     async def script(client: V3Session) -> None:
-        await client.heard(900)
+        await client.received_ms(900)
         if len(server.sessions) == 1:
             await client.turn(0, by("A", "one", 300), end=True, speaker_label="A")
             await named.wait()
@@ -79,12 +79,12 @@ async def test_a_speakers_name_outlives_the_connection_and_what_is_revised(libra
             return
         # Heard once more as context; whom the first connection called A, is B on this one.
         await client.turn(0, by("B", "one", 300), end=True, speaker_label="B")
-        await client.heard(2900)
+        await client.received_ms(2900)
         await client.turn(1, by("B", "two", 1300), end=True, speaker_label="B")
         await client.turn(2, by("A", "three", 1800), end=True, speaker_label="A")
         await client.turn(3, by("A", "four", 2300), end=True, speaker_label="A")
         await client.say("SpeakerRevision", revisions=[{"turn_order": 2, "speaker_label": "B"}])
-        await client.told("Terminate")
+        await client.message("Terminate")
 
     server = V3Server(script, fastest=None)
     async with serve(server, admit=server.admit) as at:
@@ -118,7 +118,9 @@ async def test_a_line_that_a_person_gave_a_speaker_keeps_it(library: Library, tm
     assert session.transcript.voices.speakers == ("Anna", "A")
 
 
-async def test_whom_an_engine_makes_up_is_nobody_whom_the_person_has_named(library: Library, tmp_path: Path) -> None:
+async def test_a_speaker_that_an_engine_makes_up_is_not_one_that_the_person_has_named(
+    library: Library, tmp_path: Path
+) -> None:
     engine = ScriptedEngine(Capabilities(offline=True, word_times=True), voices=2)
     session, track = await begun(library, engine, recording(tmp_path / "a.wav", [1] * 8 + [2]), "real")
     async with running(session, track):

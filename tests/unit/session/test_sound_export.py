@@ -113,7 +113,7 @@ def test_a_wav_that_would_be_too_long_is_an_rf64(tmp_path: Path, monkeypatch: py
     assert read(tmp_path / "talk.wav").tobytes() == pcm(0, 4_000)
 
 
-def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported(tmp_path: Path) -> None:
     tape(tmp_path, 1, pcm(0, 4_000))
     for name, words in (("talk.txt", "which kind of sound file"), ("no/talk.wav", "cannot be written")):
         with pytest.raises(MictapeError, match=words) as caught:

@@ -50,7 +50,7 @@ def test_listening_is_said_only_when_sound_arrives_and_an_engine_answers(now: Si
         assert not now.no_signal
 
 
-def test_a_pause_is_not_told_as_no_signal() -> None:
+def test_a_pause_is_not_reported_as_no_signal() -> None:
     assert state_of(replace(WELL, paused=True, no_signal=True)) is State.PAUSED
 
 

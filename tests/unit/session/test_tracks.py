@@ -60,7 +60,7 @@ def clock_of(ppm: float, begins_s: float, pauses: Sequence[tuple[float, float]] 
     return clock
 
 
-def heard_at(clock: Clock, moment: float) -> int:
+def recorded_at(clock: Clock, moment: float) -> int:
     """The sample of a tape that was captured at that moment."""
     sample = clock.sample_at(moment)
     assert sample is not None
@@ -79,17 +79,17 @@ def test_after_an_hour_two_tracks_stand_in_true_order(
     pauses = [(pause[0], pause[0] + pause[1])]
     first = clock_of(ppm[0], 0, pauses)
     own = clock_of(ppm[1], joined_s, pauses)
-    origin = heard_at(first, joined_s)
+    origin = recorded_at(first, joined_s)
     placement = TrackClock(lambda: own, lambda: first, lambda: first.anchors[-1].sample, origin)
     # Said by turns on the one and on the other track, at these moments.
     moments = sorted(moment for moment in said_s if not pauses[0][0] <= moment <= pauses[0][1])
     places = [
-        heard_at(first, moment) if turn % 2 else placement.session_time(origin + heard_at(own, moment))
+        recorded_at(first, moment) if turn % 2 else placement.session_time(origin + recorded_at(own, moment))
         for turn, moment in enumerate(moments)
     ]
     assert all(later >= earlier - 2 for earlier, later in pairwise(places))
     for moment, place in zip(moments, places, strict=True):
-        assert place == pytest.approx(heard_at(first, moment), abs=2), "where the first tape was then"
+        assert place == pytest.approx(recorded_at(first, moment), abs=2), "where the first tape was then"
         assert placement.session_time(placement.own_time(place)) == pytest.approx(place, abs=2), "and back"
 
 
@@ -176,7 +176,7 @@ async def test_two_microphones_of_different_rates(
     for line in lines:
         if line.track == tracks[1].number and line.end < tracks[0].samples:
             same = [other.start for other in lines if other.track == 1 and other.text == line.text]
-            assert min(abs(start - line.start) for start in same) < RATE // 10, "what both heard stands at one place"
+            assert min(abs(start - line.start) for start in same) < RATE // 10, "what is on both stands at one place"
     assert plain(lines[0], voice="You").startswith("You: w")
 
 
@@ -204,7 +204,7 @@ async def test_an_added_track_is_removed_and_comes_again(
         with pytest.raises(MictapeError, match="Choose another device in its place"):
             await session.sound.end_track(first)
         await session.sound.end_track(second)
-        await session.sound.end_track(second)  # asked twice, it is told once
+        await session.sound.end_track(second)  # asked twice, it is noted once
         length = second.tape.samples
         await until_async(lambda: not second.following)
         assert second.coverage.reached(second.end) == second.end, "its text is finished"
@@ -251,7 +251,7 @@ async def test_a_session_cut_off_with_two_tracks_goes_on_with_the_first(
     await again.close()
 
 
-def test_names_are_told_apart() -> None:
+def test_names_of_tracks_differ() -> None:
     spec = DeviceSource(ONE.device)
     assert name_for(spec, []) == "You"
     assert name_for(spec, ["You", "You 2"]) == "You 3"
@@ -261,7 +261,7 @@ def test_names_are_told_apart() -> None:
 LISTENING = Status(State.LISTENING, "Blue Yeti", "local", 32_000, behind_s=0.4, lost_ms=20, recording=True, track="You")
 
 
-def test_the_state_line_tells_the_worst_track_by_its_name() -> None:
+def test_the_state_line_names_the_worst_track() -> None:
     lost = replace(
         LISTENING, state=State.DEVICE_LOST, device="Speakers", hint=Advice("Look"), track="Computer", lost_ms=100
     )

@@ -25,7 +25,7 @@ TEXTS = st.lists(PIECES, max_size=25).map("".join) | st.text(max_size=30)
 
 
 def clusters(text: str) -> list[str]:
-    """What is seen as one character, told naively: what takes no cells of its own stays with what is before."""
+    """What is seen as one character, found naively: what takes no cells of its own stays with what is before."""
     found: list[str] = []
     for character in text:
         flag = "\U0001f1e6" <= character <= "\U0001f1ff"
@@ -266,7 +266,7 @@ def test_blocks_split_when_much_comes_in_above() -> None:
     check(layout, transcript)
 
 
-def test_too_many_changes_are_estimated_anew() -> None:
+def test_too_many_changes_are_estimated_again() -> None:
     transcript = Transcript()
     layout = Layout(transcript, 20)
     fill(transcript, FEED + 200)

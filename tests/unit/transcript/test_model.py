@@ -63,7 +63,7 @@ def test_a_line_cannot_end_before_it_starts() -> None:
     assert transcript.line(0).end == 200
 
 
-def test_partials_stand_in_track_order_and_tell_only_real_changes() -> None:
+def test_partials_stand_in_track_order_and_report_only_real_changes() -> None:
     transcript = Transcript()
     transcript.set_partial(1, PartialText(5, "two"))
     transcript.set_partial(0, PartialText(9, "one", 2))
@@ -77,7 +77,7 @@ def test_partials_stand_in_track_order_and_tell_only_real_changes() -> None:
     assert list(transcript.partials) == [1]
 
 
-def test_who_is_too_far_behind_starts_anew() -> None:
+def test_a_reader_too_far_behind_starts_over() -> None:
     transcript = Transcript()
     for start in range(FEED + 1):
         transcript.add(0, start, start, "")

@@ -93,7 +93,7 @@ def beckett(speech: Speech) -> bytes:
     return speech.beckett.read_bytes()[44:]
 
 
-async def test_two_streams_are_told_apart_and_cut_anywhere(listening: Listening, beckett: bytes) -> None:
+async def test_two_streams_are_distinguished_and_cut_anywhere(listening: Listening, beckett: bytes) -> None:
     speaking, humming = listening.stream(), listening.stream()
     whole = await listening.stream().find(beckett)
     assert whole

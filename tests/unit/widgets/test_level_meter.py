@@ -175,7 +175,7 @@ async def test_a_pause_empties_the_bar_says_so_and_draws_no_more() -> None:
         assert "█" in meter.render_line(0).text
 
 
-async def test_resizing_and_another_theme_draw_anew() -> None:
+async def test_resizing_and_another_theme_draw_again() -> None:
     app = WidgetApp(meter := LevelMeter())
     async with app.run_test(size=(80, 24)) as pilot:
         meter.pull(Reading(-3, -3, -9), 0)
@@ -201,7 +201,7 @@ async def test_height_one_shows_the_bar_with_good_speech_marked() -> None:
         assert app.rows[1].strip() == ""
 
 
-async def test_without_colour_zones_and_parts_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_colour_zones_and_parts_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     app = WidgetApp(meter := LevelMeter())
     async with app.run_test(size=(80, 24)) as pilot:

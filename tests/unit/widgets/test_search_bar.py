@@ -1,4 +1,4 @@
-"""Searching on the main screen: typing, walking, going back; the clock's `show` called by hand."""
+"""Searching on the main screen: typing, walking, going back; the clock's `show` called by the test."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -108,7 +108,7 @@ async def test_lost_sound_stays_when_nothing_lost_goes() -> None:
     assert row.endswith("lost 0.1 s")
 
 
-def test_lamps_tell_without_colour() -> None:
+def test_lamps_differ_without_colour() -> None:
     signs = {state: LAMPS.get(state, ("!", ""))[0] for state in State}
     assert signs[State.LISTENING] == "●" and signs[State.PAUSED] == "‖" and signs[State.LOADING] == "…"
     live = {signs[State.LISTENING], signs[State.CATCHING_UP]}

@@ -1,4 +1,4 @@
-"""The transcript on the screen, with the clock's `pull` called by hand."""
+"""The transcript on the screen, with the clock's `pull` called by the test."""
 
 from datetime import datetime
 
@@ -450,7 +450,7 @@ async def test_each_voice_has_a_name_and_a_colour_of_its_own_which_its_partial_s
     assert all(style.bold for style in styles)
 
 
-async def test_notes_and_dividers_are_nobodys_and_look_unlike_speech() -> None:
+async def test_notes_and_dividers_have_no_speaker_and_look_unlike_speech() -> None:
     transcript = Transcript()
     transcript.name_track(1, "You")
     transcript.name_track(2, "Computer")

@@ -66,7 +66,7 @@ def test_the_library_knows_them_as_the_line_is_now(tmp_path: Path) -> None:
 
 
 class Library:
-    """Answers as it is told to, and notes what it was asked."""
+    """Answers as it is set to, and notes what it was asked."""
 
     def __init__(self, **spans: Span) -> None:
         self.spans = {int(name.removeprefix("line")): (span,) for name, span in spans.items()}
@@ -105,7 +105,7 @@ async def test_only_lines_on_the_screen_are_asked_about_and_each_once() -> None:
         assert library.asked[3:] == [list(range(77, 101))], "what is no longer shown is forgotten"
 
 
-async def test_a_line_that_changes_is_asked_about_anew_and_an_edited_one_has_none() -> None:
+async def test_a_line_that_changes_is_asked_about_again_and_an_edited_one_has_none() -> None:
     transcript, library = Transcript(), Library(line0=(0, 4), line1=(0, 4))
     fill(transcript, 2)
     transcript.add(0, 9 * SECOND, 9 * SECOND, "a note", kind=NOTE)
@@ -130,7 +130,7 @@ async def test_a_line_that_changes_is_asked_about_anew_and_an_edited_one_has_non
         assert library.asked[2:] == [[1]]
 
 
-async def test_unsure_words_are_told_from_hits_and_selection_without_colour() -> None:
+async def test_unsure_words_differ_from_hits_and_selection_without_colour() -> None:
     transcript, library = Transcript(), Library(line0=(0, 4))
     transcript.add(0, 0, SECOND, "teapot kettle teapot tea")
     transcript.add(0, SECOND, SECOND, "teapot")
@@ -172,10 +172,10 @@ class Mumbling:
         return getattr(self.inner, name)
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        async for heard in self.inner:
-            said = (heard.words if isinstance(heard, FinalTurn) else None) or ()
+        async for received in self.inner:
+            said = (received.words if isinstance(received, FinalTurn) else None) or ()
             sure = tuple(structs.replace(word, confidence=UNSURE if word.text == "w2" else SURE) for word in said)
-            yield replace(heard, words=sure) if isinstance(heard, FinalTurn) else heard
+            yield replace(received, words=sure) if isinstance(received, FinalTurn) else received
 
 
 class MumblingEngine(ScriptedEngine):

@@ -13,7 +13,7 @@ from mictape.units import RATE
 from mictape.vad.onnx import Samples
 from support.local_engine import samples_of
 from support.noises import clatter, hum, laughter, mixed, music, siren
-from support.recognizing import floats_of, hear
+from support.recognizing import floats_of, recognize
 from support.references import TWO_CITIES, words_in_order
 
 WORDS_PER_S = 4
@@ -32,7 +32,7 @@ def aphorism(speech: Speech) -> Samples:
 
 def assert_no_loop(sound: Samples) -> str:
     """The text of a sound, which is not longer than speech, and does not repeat itself."""
-    text = hear(sound, second_pass="live").text
+    text = recognize(sound, second_pass="live").text
     assert not repetitive(text)
     assert len(text.split()) <= WORDS_PER_S * len(sound) / RATE
     return text
@@ -40,7 +40,7 @@ def assert_no_loop(sound: Samples) -> str:
 
 @pytest.mark.parametrize("sound", [hum, clatter, music, siren, laughter])
 def test_what_is_no_speech_gives_no_text(sound: Callable[[int], Samples]) -> None:
-    assert hear(sound(8), partials=True, second_pass="live").text == ""
+    assert recognize(sound(8), partials=True, second_pass="live").text == ""
 
 
 def test_six_voices_at_once_are_no_loop(speech: Speech) -> None:
@@ -73,9 +73,9 @@ def test_no_word_of_a_doubtful_line_is_surer_than_the_line(speech: Speech, monke
     """Speech at half its speed and backwards: the model writes words, and doubts them."""
     whole = floats_of(samples_of(speech.two_cities))
     sound = np.repeat(whole[10 * RATE : 15 * RATE][::-1], 2)
-    shown = hear(sound).turns
+    shown = recognize(sound).turns
     monkeypatch.setattr(segment_driver, "UNSURE", -np.inf)
-    known = hear(sound).turns
+    known = recognize(sound).turns
     surest = [[max(word.confidence or 0.0 for word in line.words) for line in lines] for lines in (shown, known)]
     doubtful = [as_known > as_shown for as_shown, as_known in zip(*surest, strict=True)]
     assert any(doubtful), "the model was surer of a word than of its line"

@@ -25,7 +25,7 @@ from mictape.session.session import Session
 from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.clocked_mic import ClockedMics, Microphone
-from support.conversation import finals, hear_all
+from support.conversation import finals, recognize_all
 from support.gguf_files import random_streaming_model
 from support.local_engine import pid_of, samples_of, tape_of
 from support.parakeet_files import random_parakeet
@@ -117,7 +117,7 @@ def texts(events: Sequence[EngineEvent]) -> list[str]:
 @pytest.mark.parametrize("name", [STREAMING, SEGMENTS, ONNX])
 async def test_lines_have_words_with_times_and_confidence(engines: Engines, beckett: bytes, name: str) -> None:
     engine = engines.make(name, second_pass="off")
-    events = await hear_all(engine, beckett, request=GERMAN)
+    events = await recognize_all(engine, beckett, request=GERMAN)
     assert engine.title == f"local · {name.title()} · German"
     assert engine.capabilities.confidence
     lines = finals(events)
@@ -138,7 +138,7 @@ async def test_lines_have_words_with_times_and_confidence(engines: Engines, beck
 
 
 async def test_what_a_stream_has_said_stays_said(engines: Engines, beckett: bytes) -> None:
-    events = await hear_all(engines.make(STREAMING, second_pass="off"), beckett, request=GERMAN)
+    events = await recognize_all(engines.make(STREAMING, second_pass="off"), beckett, request=GERMAN)
     stable: dict[int, str] = {}
     for event in events:
         if isinstance(event, Partial):
@@ -151,25 +151,25 @@ async def test_what_a_stream_has_said_stays_said(engines: Engines, beckett: byte
 
 async def test_the_text_does_not_depend_on_how_the_sound_is_cut(engines: Engines, beckett: bytes) -> None:
     engine = engines.make(STREAMING, second_pass="off")
-    first = texts(await hear_all(engine, beckett, request=GERMAN, block=1600))
-    assert first == texts(await hear_all(engine, beckett, request=GERMAN, block=331))
+    first = texts(await recognize_all(engine, beckett, request=GERMAN, block=1600))
+    assert first == texts(await recognize_all(engine, beckett, request=GERMAN, block=331))
 
 
 async def test_two_connections_stream_at_once(engines: Engines, beckett: bytes) -> None:
     engine = engines.make(STREAMING, second_pass="off")
-    alone = texts(await hear_all(engine, beckett, request=GERMAN))
-    both = await asyncio.gather(*(hear_all(engine, beckett, request=GERMAN) for _ in range(2)))
+    alone = texts(await recognize_all(engine, beckett, request=GERMAN))
+    both = await asyncio.gather(*(recognize_all(engine, beckett, request=GERMAN) for _ in range(2)))
     assert [texts(events) for events in both] == [alone, alone]
     assert len(engine._processes) == 1
 
 
 async def test_a_connection_given_up_in_a_line_leaves_the_model_free(engines: Engines, beckett: bytes) -> None:
     engine = engines.make(STREAMING, second_pass="off")
-    alone = texts(await hear_all(engine, beckett, request=GERMAN))
+    alone = texts(await recognize_all(engine, beckett, request=GERMAN))
     connection = await engine.connect(GERMAN)
     await connection.send(beckett[: 4 * RATE])
     await connection.close()
-    assert texts(await hear_all(engine, beckett, request=GERMAN)) == alone
+    assert texts(await recognize_all(engine, beckett, request=GERMAN)) == alone
 
 
 async def test_a_killed_process_is_lost_and_the_next_one_works(engines: Engines, beckett: bytes) -> None:
@@ -181,7 +181,7 @@ async def test_a_killed_process_is_lost_and_the_next_one_works(engines: Engines,
         async for _ in connection:
             pass
     assert lost.value.retry
-    assert texts(await hear_all(engine, beckett, request=GERMAN))
+    assert texts(await recognize_all(engine, beckett, request=GERMAN))
 
 
 async def test_a_language_brings_its_best_model_and_another_one_a_sentence(engines: Engines) -> None:
@@ -201,9 +201,9 @@ async def test_a_language_brings_its_best_model_and_another_one_a_sentence(engin
 
 async def test_another_language_is_another_process_and_the_first_one_goes(engines: Engines) -> None:
     engine = engines.make()
-    await hear_all(engine, bytes(RATE), request=GERMAN)
+    await recognize_all(engine, bytes(RATE), request=GERMAN)
     first = pid_of(engine)
-    await hear_all(engine, bytes(RATE), request=Request(language="en"))
+    await recognize_all(engine, bytes(RATE), request=Request(language="en"))
     assert pid_of(engine) != first
 
 
@@ -227,8 +227,8 @@ async def test_a_damaged_file_is_a_sentence_and_no_crash(
 
 
 async def test_a_second_model_of_another_runtime_revises_a_line_once_at_most(engines: Engines, beckett: bytes) -> None:
-    alone = await hear_all(engines.make(SEGMENTS, second_pass="off"), beckett, request=GERMAN)
-    events = await hear_all(engines.make(ONNX, second_model=SEGMENTS), beckett, request=GERMAN)
+    alone = await recognize_all(engines.make(SEGMENTS, second_pass="off"), beckett, request=GERMAN)
+    events = await recognize_all(engines.make(ONNX, second_model=SEGMENTS), beckett, request=GERMAN)
     lines: dict[int, list[str]] = {}
     for final in finals(events):
         lines.setdefault(final.turn, []).append(final.text)
@@ -305,14 +305,14 @@ async def test_two_microphones_a_pause_and_another_device(
 @pytest.mark.proof
 async def test_memory_stays_flat_over_an_hour(engines: Engines, beckett: bytes) -> None:
     engine = engines.make(STREAMING)
-    await hear_all(engine, beckett, request=GERMAN)
+    await recognize_all(engine, beckett, request=GERMAN)
 
     def resident_mb() -> float:
         status = Path(f"/proc/{pid_of(engine)}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     hour = beckett * (3600 * RATE * 2 // len(beckett))
-    await hear_all(engine, hour[: len(hour) // 6], request=GERMAN)
+    await recognize_all(engine, hour[: len(hour) // 6], request=GERMAN)
     before = resident_mb()
-    await hear_all(engine, hour, request=GERMAN)
+    await recognize_all(engine, hour, request=GERMAN)
     assert resident_mb() < before + 20

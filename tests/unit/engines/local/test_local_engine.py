@@ -72,7 +72,7 @@ async def connected(engine: LocalEngine) -> AsyncGenerator[LocalConnection, None
         await connection.close()
 
 
-async def hear_all(engine: LocalEngine, pcm: bytes) -> list[EngineEvent]:
+async def recognize_all(engine: LocalEngine, pcm: bytes) -> list[EngineEvent]:
     """Everything that is said about `pcm`, sent as fast as the engine takes it."""
     connection = await engine.connect(Request())
 
@@ -81,27 +81,27 @@ async def hear_all(engine: LocalEngine, pcm: bytes) -> list[EngineEvent]:
         await connection.finish()
 
     speaking = asyncio.create_task(speak())
-    heard = [news async for news in connection]
+    events = [news async for news in connection]
     await speaking
     await connection.close()
-    return heard
+    return events
 
 
-def finals(heard: list[EngineEvent]) -> list[FinalTurn]:
+def finals(events: list[EngineEvent]) -> list[FinalTurn]:
     """The lines as they stand in the end: a second final of a turn takes the first one's place."""
-    return list({news.turn: news for news in heard if isinstance(news, FinalTurn)}.values())
+    return list({news.turn: news for news in events if isinstance(news, FinalTurn)}.values())
 
 
-def text_of(heard: list[EngineEvent]) -> str:
-    return " ".join(final.text for final in finals(heard))
+def text_of(events: list[EngineEvent]) -> str:
+    return " ".join(final.text for final in finals(events))
 
 
-def marks(heard: list[EngineEvent], kind: type[Received] | type[Answered]) -> list[int]:
-    return [news.until for news in heard if isinstance(news, kind)]
+def marks(events: list[EngineEvent], kind: type[Received] | type[Answered]) -> list[int]:
+    return [news.until for news in events if isinstance(news, kind)]
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that only waits for somebody to ask how it ended does not."""
+    """Whether the process runs; one that has ended and was not waited for does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -118,24 +118,24 @@ def threads_of(pid: int) -> int:
     return int(line.split()[1])
 
 
-def assert_same(heard: list[EngineEvent], other: list[EngineEvent]) -> None:
+def assert_same(events: list[EngineEvent], other: list[EngineEvent]) -> None:
     """The same lines at the same times, but for two hops of the voice detector."""
-    assert [final.text for final in finals(heard)] == [final.text for final in finals(other)]
-    for one, two in zip(finals(heard), finals(other), strict=True):
+    assert [final.text for final in finals(events)] == [final.text for final in finals(other)]
+    for one, two in zip(finals(events), finals(other), strict=True):
         assert one.start == pytest.approx(two.start, abs=1024)
         assert one.end == pytest.approx(two.end, abs=1024)
 
 
-def assert_well_formed(heard: list[EngineEvent], samples: int) -> None:
+def assert_well_formed(events: list[EngineEvent], samples: int) -> None:
     """What holds for every connection that was finished, whatever was said on it."""
-    turns = [news.turn for news in finals(heard)]
+    turns = [news.turn for news in finals(events)]
     assert turns == list(range(len(turns)))
     for kind in (Received, Answered):
-        untils = marks(heard, kind)
+        untils = marks(events, kind)
         assert untils == sorted(untils)
         assert untils[-1] == samples
     answered, said = 0, set[int]()
-    for news in heard:
+    for news in events:
         match news:
             case FinalTurn(turn=turn, start=int(start), end=int(end)):
                 assert start <= end <= samples
@@ -150,58 +150,58 @@ def assert_well_formed(heard: list[EngineEvent], samples: int) -> None:
 
 
 async def test_speech_is_recognised(warm: LocalEngine, beckett: bytes) -> None:
-    heard = await hear_all(warm, beckett)
-    assert words_in_order(BECKETT, text_of(heard)) >= 9
-    assert_well_formed(heard, len(beckett) // 2)
-    assert len(finals(heard)) == 6
+    events = await recognize_all(warm, beckett)
+    assert words_in_order(BECKETT, text_of(events)) >= 9
+    assert_well_formed(events, len(beckett) // 2)
+    assert len(finals(events)) == 6
 
 
 async def test_a_long_recording_is_recognised_with_partials_on_the_way(warm: LocalEngine, two_cities: bytes) -> None:
     sound = two_cities[: 2 * 20 * RATE]
-    heard = await hear_all(warm, sound)
-    assert words_in_order(TWO_CITIES, text_of(heard)) >= 40
-    assert_well_formed(heard, len(sound) // 2)
-    assert sum(isinstance(news, Partial) for news in heard) >= 5
+    events = await recognize_all(warm, sound)
+    assert words_in_order(TWO_CITIES, text_of(events)) >= 40
+    assert_well_formed(events, len(sound) // 2)
+    assert sum(isinstance(news, Partial) for news in events) >= 5
 
 
 async def test_silence_gives_no_text_and_is_answered_while_it_lasts(warm: LocalEngine) -> None:
     async with connected(warm) as connection:
         await send_all(connection, bytes(2 * 4 * RATE))
-        heard: list[EngineEvent] = []
+        events: list[EngineEvent] = []
         # Not finished yet: live silence is answered as well, all but what a line could still reach back to.
         async for news in connection:
-            heard.append(news)
+            events.append(news)
             if isinstance(news, Received) and news.until == 4 * RATE:
                 break
         await connection.finish()
-        heard += [news async for news in connection]
-        assert finals(heard) == []
-        assert not any(isinstance(news, Partial) for news in heard)
-        assert any(0 < until_sample <= 4 * RATE - Rules().lead for until_sample in marks(heard, Answered))
-        assert marks(heard, Answered)[-1] == 4 * RATE
+        events += [news async for news in connection]
+        assert finals(events) == []
+        assert not any(isinstance(news, Partial) for news in events)
+        assert any(0 < until_sample <= 4 * RATE - Rules().lead for until_sample in marks(events, Answered))
+        assert marks(events, Answered)[-1] == 4 * RATE
 
 
 async def test_noise_and_a_tone_give_no_text(warm: LocalEngine) -> None:
     chance = random.Random(1)
     noise = array("h", (chance.randrange(-1000, 1000) for _ in range(3 * RATE)))
     tone = array("h", (round(10_000 * np.sin(2 * np.pi * 440 * at / RATE)) for at in range(3 * RATE)))
-    assert text_of(await hear_all(warm, noise.tobytes() + tone.tobytes())) == ""
+    assert text_of(await recognize_all(warm, noise.tobytes() + tone.tobytes())) == ""
 
 
 async def test_one_process_serves_connection_after_connection_with_the_same_words(
     warm: LocalEngine, fresh: LocalEngine, beckett: bytes
 ) -> None:
-    first = await hear_all(warm, beckett)
+    first = await recognize_all(warm, beckett)
     before = pid_of(warm)
-    second = await hear_all(warm, beckett)
+    second = await recognize_all(warm, beckett)
     assert pid_of(warm) == before
-    elsewhere = await hear_all(fresh, beckett)
+    elsewhere = await recognize_all(fresh, beckett)
     assert_same(second, first)
     assert_same(elsewhere, first)
 
 
 async def test_a_connection_closed_half_way_does_not_harm_the_next(warm: LocalEngine, beckett: bytes) -> None:
-    whole = await hear_all(warm, beckett)
+    whole = await recognize_all(warm, beckett)
     cut = await warm.connect(Request())
     await cut.send(beckett[: 2 * RATE])
     await cut.close()
@@ -211,7 +211,7 @@ async def test_a_connection_closed_half_way_does_not_harm_the_next(warm: LocalEn
         async for _ in cut:
             pass
     before = pid_of(warm)
-    assert_same(await hear_all(warm, beckett), whole)
+    assert_same(await recognize_all(warm, beckett), whole)
     assert pid_of(warm) == before
 
 
@@ -222,7 +222,7 @@ async def test_a_closed_connection_that_cannot_be_forgotten_gets_its_process_rep
     before = pid_of(fresh)
     os.kill(before, signal.SIGSTOP)
     await stuck.close()
-    assert words_in_order(BECKETT, text_of(await hear_all(fresh, beckett))) >= 9
+    assert words_in_order(BECKETT, text_of(await recognize_all(fresh, beckett))) >= 9
     assert pid_of(fresh) != before
     assert not alive(before)
 
@@ -230,9 +230,9 @@ async def test_a_closed_connection_that_cannot_be_forgotten_gets_its_process_rep
 async def test_two_connections_at_once_share_a_process_and_do_not_disturb_each_other(
     warm: LocalEngine, beckett: bytes, two_cities: bytes
 ) -> None:
-    alone = await hear_all(warm, beckett)
-    beside = asyncio.create_task(hear_all(warm, two_cities[: 2 * 12 * RATE]))
-    assert_same(await hear_all(warm, beckett), alone)
+    alone = await recognize_all(warm, beckett)
+    beside = asyncio.create_task(recognize_all(warm, two_cities[: 2 * 12 * RATE]))
+    assert_same(await recognize_all(warm, beckett), alone)
     assert words_in_order(TWO_CITIES, text_of(await beside)) >= 20
     assert len(warm._processes) == 1
 
@@ -251,15 +251,15 @@ async def test_a_killed_process_is_lost_and_the_next_connection_works(fresh: Loc
         await connection.send(bytes(2 * BLOCK))
     with pytest.raises(Lost):
         await connection.finish()
-    assert words_in_order(BECKETT, text_of(await hear_all(fresh, beckett))) >= 9
+    assert words_in_order(BECKETT, text_of(await recognize_all(fresh, beckett))) >= 9
 
 
 async def test_a_process_killed_between_two_connections_is_replaced(fresh: LocalEngine) -> None:
-    await hear_all(fresh, bytes(2 * RATE))
+    await recognize_all(fresh, bytes(2 * RATE))
     before = pid_of(fresh)
     os.kill(before, signal.SIGKILL)
     await until_async(lambda: next(iter(fresh._processes)).lost)
-    assert marks(await hear_all(fresh, bytes(2 * RATE)), Answered)[-1] == RATE
+    assert marks(await recognize_all(fresh, bytes(2 * RATE)), Answered)[-1] == RATE
     assert pid_of(fresh) != before
 
 
@@ -284,38 +284,38 @@ async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: Loc
         middle = 11 * RATE // 2  # inside "Try again."
         await send_all(connection, beckett[: 2 * middle])
         await connection.endpoint()
-        heard: list[EngineEvent] = []
+        events: list[EngineEvent] = []
         async for news in connection:
-            heard.append(news)
+            events.append(news)
             if news == Answered(middle):
                 break
-        assert finals(heard)[-1].end == middle
-        before = len(finals(heard))
+        assert finals(events)[-1].end == middle
+        before = len(finals(events))
         await send_all(connection, beckett[2 * middle :])
         await connection.finish()
-        heard += [news async for news in connection]
-        assert_well_formed(heard, len(beckett) // 2)
-        start = finals(heard)[before].start
+        events += [news async for news in connection]
+        assert_well_formed(events, len(beckett) // 2)
+        start = finals(events)[before].start
         assert start is not None
         assert start >= middle
-        end = finals(heard)[-1].end
+        end = finals(events)[-1].end
         assert end is not None
         assert end > 8 * RATE, "times go on across the endpoint: the last words are said near the end"
 
 
 async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, beckett: bytes) -> None:
-    await hear_all(warm, beckett)
+    await recognize_all(warm, beckett)
     assert threads_of(pid_of(warm)) == 2, "one that recognises and one that reads orders; none of the runtime's own"
 
 
-async def test_the_runtime_tells_nobody_about_the_machine(
+async def test_the_runtime_sends_nothing_about_the_machine(
     fresh: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("CI", "ORT_DISABLE_TELEMETRY"):  # with either it would be silent of its own accord
         monkeypatch.delenv(name, raising=False)
     for name in ("XDG_CACHE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    await hear_all(fresh, bytes(2 * RATE))
+    await recognize_all(fresh, bytes(2 * RATE))
     left = await asyncio.to_thread(lambda: [path.name for path in tmp_path.iterdir()])
     assert left == ["engine.log"], "no identifier, no queue of things to tell"
 
@@ -400,7 +400,7 @@ async def test_misuse_is_an_error_of_the_caller(warm: LocalEngine) -> None:
 async def test_a_log_that_cannot_be_written_does_not_stop_recognition(tmp_path: Path) -> None:
     engine = LocalEngine(LocalOptions(), tmp_path / "nowhere" / "engine.log")
     try:
-        assert marks(await hear_all(engine, bytes(2 * RATE)), Answered)[-1] == RATE
+        assert marks(await recognize_all(engine, bytes(2 * RATE)), Answered)[-1] == RATE
     finally:
         await engine.close()
 
@@ -469,13 +469,13 @@ async def test_two_tracks_are_followed_by_one_process(
 ) -> None:
     sounds = (beckett, two_cities[: 2 * 12 * RATE])
     tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
-    told, coverages = (list[FollowerEvent](), list[FollowerEvent]()), (Coverage(), Coverage())
+    reported, coverages = (list[FollowerEvent](), list[FollowerEvent]()), (Coverage(), Coverage())
     tracks = [
-        Follower(FollowedTrack(tape, coverage, heard.append, count()), cast("Engine", warm), Request())
-        for tape, coverage, heard in zip(tapes, coverages, told, strict=True)
+        Follower(FollowedTrack(tape, coverage, events.append, count()), cast("Engine", warm), Request())
+        for tape, coverage, events in zip(tapes, coverages, reported, strict=True)
     ]
     await asyncio.wait_for(asyncio.gather(*(track.run() for track in tracks)), 60)
-    texts = [text_of([each.event for each in heard if isinstance(each.event, FinalTurn)]) for heard in told]
+    texts = [text_of([each.event for each in events if isinstance(each.event, FinalTurn)]) for events in reported]
     assert words_in_order(BECKETT, texts[0]) >= 9
     assert words_in_order(TWO_CITIES, texts[1]) >= 20
     for coverage, sound in zip(coverages, sounds, strict=True):
@@ -487,19 +487,19 @@ async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
     fresh: LocalEngine, two_cities: bytes, tmp_path: Path
 ) -> None:
     sound = two_cities[: 2 * 20 * RATE]
-    tape, coverage, told = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
-    track = FollowedTrack(tape, coverage, told.append, count())
+    tape, coverage, reported = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
+    track = FollowedTrack(tape, coverage, reported.append, count())
     following = asyncio.create_task(Follower(track, cast("Engine", fresh), Request()).run())
-    await until_async(lambda: [each for each in told if isinstance(each.event, FinalTurn)])
+    await until_async(lambda: [each for each in reported if isinstance(each.event, FinalTurn)])
     os.kill(pid_of(fresh), signal.SIGKILL)
     await asyncio.wait_for(following, 60)
     assert coverage.open(len(sound) // 2) == []
     assert coverage.gaps == ()
-    lines = {(each.connection, each.event.turn): each.event for each in told if isinstance(each.event, FinalTurn)}
+    lines = {(each.connection, each.event.turn): each.event for each in reported if isinstance(each.event, FinalTurn)}
     assert len({connection for connection, _ in lines}) == 2
     starts = [line.start or 0 for line in lines.values()]
     assert starts == sorted(starts)
     text = " ".join(line.text for line in lines.values())
-    whole = text_of(await hear_all(fresh, sound))
+    whole = text_of(await recognize_all(fresh, sound))
     assert len(text.split()) == len(whole.split()), "no word is missing, none is there twice"
     assert word_error_rate(whole, text) <= 0.08, "what is cut elsewhere may be heard a little differently"

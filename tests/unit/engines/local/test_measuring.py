@@ -17,9 +17,9 @@ from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer.measuring import LONGEST
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.units import RATE
-from support.conversation import finals, hear_all
+from support.conversation import finals, recognize_all
 from support.local_engine import pid_of, samples_of
-from support.recognizing import floats_of, hear, pcm_of
+from support.recognizing import floats_of, pcm_of, recognize
 
 PAUSE = RATE * 3 // 10
 
@@ -38,11 +38,11 @@ def beckett(speech: Speech) -> bytes:
 
 async def test_words_behind_a_pause_are_found_there(engine: LocalEngine, beckett: bytes) -> None:
     """Two lines put together with a pause between them: where the second one begins is known."""
-    one, two = hear(beckett).turns[:2]
+    one, two = recognize(beckett).turns[:2]
     sound = floats_of(beckett)
     front, silence = sound[one.start : one.end - Rules().tail], np.zeros(PAUSE, np.float32)
     joined = np.concatenate([front, silence, sound[two.start : two.end], np.zeros(RATE, np.float32)])
-    (line,) = hear(joined).turns
+    (line,) = recognize(joined).turns
     spans = await engine.measure(pcm_of(joined[line.start : line.end]), [word.text for word in line.words])
     assert spans is not None
     assert all(first < last for first, last in spans)
@@ -55,11 +55,11 @@ async def test_words_behind_a_pause_are_found_there(engine: LocalEngine, beckett
 
 
 async def test_lines_are_measured_beside_a_connection_that_is_served_first(engine: LocalEngine, beckett: bytes) -> None:
-    line = hear(beckett).turns[0]
+    line = recognize(beckett).turns[0]
     pcm, texts = beckett[2 * line.start : 2 * line.end], line.text.split()
     alone = await engine.measure(pcm, texts)
     first, second, events = await asyncio.gather(
-        engine.measure(pcm, texts), engine.measure(pcm, texts), hear_all(engine, beckett, request=Request())
+        engine.measure(pcm, texts), engine.measure(pcm, texts), recognize_all(engine, beckett, request=Request())
     )
     assert first == second == alone
     assert finals(events)

@@ -21,7 +21,7 @@ from mictape.units import RATE
 from mictape.vad.onnx import Samples
 from mictape.vad.silero import FRAME, MOST_DB, level_db, raised
 from support.local_engine import pid_of, samples_of, send_all
-from support.recognizing import BLOCK, Heard, floats_of, hear, models, pcm_of, times, without_pauses
+from support.recognizing import BLOCK, Recognized, floats_of, models, pcm_of, recognize, times, without_pauses
 from support.references import TWO_CITIES, words_in_order
 
 SECOND = RATE // FRAME + 1
@@ -45,17 +45,17 @@ def reading(two_cities: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def once(reading: bytes) -> Heard:
+def once(reading: bytes) -> Recognized:
     """It recognized without a second pass."""
-    return hear(reading)
+    return recognize(reading)
 
 
-def test_confidence_is_low_where_a_word_is_wrong(once: Heard) -> None:
-    heard = once
-    words = [word for turn in heard.turns for word in turn.words]
+def test_confidence_is_low_where_a_word_is_wrong(once: Recognized) -> None:
+    events = once
+    words = [word for turn in events.turns for word in turn.words]
     confidences = [word.confidence or 0.0 for word in words]
     assert all(0 < confidence <= 1 for confidence in confidences)
-    assert " ".join(word.text for word in words) == heard.text
+    assert " ".join(word.text for word in words) == events.text
     wrong = [word.confidence or 0.0 for word in words if word.text == "string"]  # "the spring of hope"
     right = sorted(confidences)
     assert not wrong or max(wrong) < right[len(right) // 4]
@@ -64,14 +64,14 @@ def test_confidence_is_low_where_a_word_is_wrong(once: Heard) -> None:
 def test_measured_times_find_a_word_behind_a_pause_where_guesses_do_not_know_it(beckett: bytes) -> None:
     """Two lines of the recording put together with a pause that parts no lines: the onset behind it is known."""
     sound = floats_of(beckett)
-    one, two = hear(beckett).turns[:2]
+    one, two = recognize(beckett).turns[:2]
     front, pause = sound[one.start : one.end - Rules().tail], np.zeros(RATE * 3 // 10, np.float32)
     onset = len(front) + len(pause) + Rules().lead
     joined = np.concatenate([front, pause, sound[two.start : two.end], np.zeros(RATE, np.float32)])
-    (turn,) = hear(joined, word_times="measured").turns
+    (turn,) = recognize(joined, word_times="measured").turns
     assert not any(word.estimated for word in turn.words)
     assert abs(times(turn)[len(one.words)][0] - onset) < RATE // 5
-    (guess,) = hear(joined).turns
+    (guess,) = recognize(joined).turns
     assert all(word.estimated for word in guess.words)
     assert abs(times(guess)[len(one.words)][0] - onset) > RATE // 5
     assert times(turn) == sorted(times(turn))
@@ -96,7 +96,7 @@ def test_loud_sound_is_left_alone_and_nothing_leaves_full_scale() -> None:
 
 def test_very_quiet_speech_is_understood(two_cities: bytes) -> None:
     quiet = floats_of(two_cities)[: 12 * RATE] * np.float32(10 ** (-40 / 20))
-    assert words_in_order(TWO_CITIES, hear(quiet).text) >= 20
+    assert words_in_order(TWO_CITIES, recognize(quiet).text) >= 20
 
 
 @pytest.mark.parametrize("level", [-60, -40, -20])
@@ -108,9 +108,9 @@ def test_what_is_no_speech_gives_no_text(kind: str, level: int) -> None:
         "tone": np.sin(2 * np.pi * 440 * time),
         "hum": np.sign(np.sin(2 * np.pi * 50 * time)),
     }[kind] * 10 ** (level / 20)
-    heard = hear(sound.astype(np.float32), partials=True)
-    assert not any(isinstance(said, ipc.TurnReport) for said in heard.reports)
-    assert ipc.AnsweredReport(1, 8 * RATE) in heard.reports
+    events = recognize(sound.astype(np.float32), partials=True)
+    assert not any(isinstance(said, ipc.TurnReport) for said in events.reports)
+    assert ipc.AnsweredReport(1, 8 * RATE) in events.reports
 
 
 @pytest.mark.parametrize("harm", ["clipped", "dc", "8 kHz"])
@@ -121,32 +121,32 @@ def test_harmed_sound_is_still_understood(two_cities: bytes, harm: Literal["clip
         "dc": lambda: sound + np.float32(0.2),
         "8 kHz": lambda: soxr.resample(soxr.resample(sound, RATE, 8000), 8000, RATE),
     }[harm]()
-    assert words_in_order(TWO_CITIES, hear(harmed).text) >= 20
+    assert words_in_order(TWO_CITIES, recognize(harmed).text) >= 20
 
 
-def test_words_are_right_whatever_sample_the_recording_begins_at(reading: bytes, once: Heard) -> None:
-    texts = [once.text, *(hear(reading[2 * at :]).text for at in (131, 262))]
+def test_words_are_right_whatever_sample_the_recording_begins_at(reading: bytes, once: Recognized) -> None:
+    texts = [once.text, *(recognize(reading[2 * at :]).text for at in (131, 262))]
     assert min(words_in_order(TWO_CITIES, text) for text in texts) >= 38
 
 
-def test_speech_without_pauses_is_understood_as_well(reading: bytes, once: Heard) -> None:
+def test_speech_without_pauses_is_understood_as_well(reading: bytes, once: Recognized) -> None:
     gapless = without_pauses(floats_of(reading))
     assert len(gapless) < 0.95 * len(reading) / 2
-    assert words_in_order(TWO_CITIES, hear(gapless).text) >= words_in_order(TWO_CITIES, once.text) - 2
+    assert words_in_order(TWO_CITIES, recognize(gapless).text) >= words_in_order(TWO_CITIES, once.text) - 2
 
 
 def test_a_key_term_is_found_and_spelled_as_the_person_spells_it(two_cities: bytes) -> None:
     spring = two_cities[2 * 17 * RATE : 2 * 20 * RATE]
-    assert "spring" not in hear(spring).text
-    assert "the Spring of Hope" in hear(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
-    assert "Tellson" not in hear(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
+    assert "spring" not in recognize(spring).text
+    assert "the Spring of Hope" in recognize(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
+    assert "Tellson" not in recognize(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
 
 
 # Looking again
 
 
-def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Heard) -> None:
-    twice = hear(reading, second_pass="live")
+def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Recognized) -> None:
+    twice = recognize(reading, second_pass="live")
     assert [(turn.turn, turn.start, turn.end) for turn in twice.turns] == [
         (turn.turn, turn.start, turn.end) for turn in once.turns
     ]
@@ -155,7 +155,7 @@ def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Heard
 
 
 class Hopeful:
-    """A second model that knows a term which the first one does not: the real weights, told of it."""
+    """A second model that knows a term which the first one does not: the real weights, given it."""
 
     def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
         return models()[0].decoding(samples, (*key_terms, "spring of hope"))
@@ -179,12 +179,12 @@ def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: byt
     assert [word.text for word in second.words] == second.text.split()
 
 
-def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading: bytes, once: Heard) -> None:
-    after = hear(reading, second_pass="after")
+def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading: bytes, once: Recognized) -> None:
+    after = recognize(reading, second_pass="after")
     finals = [said for said in after.reports if isinstance(said, ipc.TurnReport) and said.final]
     assert [said.text for said in finals[: len(once.turns)]] == [turn.text for turn in once.turns]
     assert len(finals) > len(once.turns)
-    assert after.text == hear(reading, second_pass="live").text
+    assert after.text == recognize(reading, second_pass="live").text
 
 
 def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(two_cities: bytes) -> None:
@@ -199,10 +199,10 @@ def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(two_cit
 
 
 def test_where_finals_alone_take_the_time_nothing_is_looked_at_again(
-    reading: bytes, once: Heard, monkeypatch: pytest.MonkeyPatch
+    reading: bytes, once: Recognized, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mictape.engines.local.recognizer.segment_driver.AFFORDABLE", 0.0)
-    assert hear(reading, second_pass="live").text == once.text
+    assert recognize(reading, second_pass="live").text == once.text
 
 
 def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:

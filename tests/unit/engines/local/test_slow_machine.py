@@ -38,7 +38,7 @@ class Said:
 
 @dataclass
 class SlowMachine:
-    """Live tracks, heard by one recogniser that decodes so many times as long as an ordinary machine."""
+    """Live tracks, for one recogniser that decodes so many times as long as an ordinary machine."""
 
     times: float
     tracks: Sequence[bytes]

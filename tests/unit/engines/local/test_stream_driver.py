@@ -76,8 +76,8 @@ def reports(
     partials: bool = True,
     second_pass: ipc.SecondPass = "off",
 ) -> list[ipc.Report]:
-    heard: list[ipc.Report] = []
-    driver = StreamDriver(1, model, SpeechDetector.load(), heard.append, Options(second_pass=second_pass))
+    events: list[ipc.Report] = []
+    driver = StreamDriver(1, model, SpeechDetector.load(), events.append, Options(second_pass=second_pass))
     for at in range(0, len(pcm), 2 * block):
         driver.feed(pcm[at : at + 2 * block])
         driver.report_progress()
@@ -87,11 +87,11 @@ def reports(
             driver.step_deferred()
     driver.finish()
     driver.report_progress()
-    return heard
+    return events
 
 
-def final_texts(heard: list[ipc.Report]) -> list[str]:
-    return [report.text for report in heard if isinstance(report, ipc.TurnReport) and report.final]
+def final_texts(events: list[ipc.Report]) -> list[str]:
+    return [report.text for report in events if isinstance(report, ipc.TurnReport) and report.final]
 
 
 def test_without_a_second_model_there_is_no_second_pass(file: Path, speech: Speech) -> None:
@@ -111,8 +111,8 @@ def test_the_text_does_not_depend_on_the_blocks(file: Path, fluent: bytes) -> No
 def test_no_word_is_in_two_lines_where_a_long_line_is_cut(file: Path, fluent: bytes) -> None:
     # The same second again and again has no pause in it.
     second = fluent[2 * 4 * RATE : 2 * 5 * RATE]
-    heard = reports(StreamingCpp(file, "de"), second * 40)
-    turns = [report for report in heard if isinstance(report, ipc.TurnReport) and report.final]
+    events = reports(StreamingCpp(file, "de"), second * 40)
+    turns = [report for report in events if isinstance(report, ipc.TurnReport) and report.final]
     assert len(turns) >= 2
     for before, after in pairwise(turns):
         assert before.end <= after.start
@@ -120,22 +120,22 @@ def test_no_word_is_in_two_lines_where_a_long_line_is_cut(file: Path, fluent: by
 
 
 def test_what_a_deaf_stream_does_not_say_is_recognized_as_a_whole(file: Path, fluent: bytes) -> None:
-    heard = reports(Deaf(file, "de"), fluent)
-    long = [r for r in heard if isinstance(r, ipc.TurnReport) and r.final and r.end - r.start > DEAF + 2 * RATE]
+    events = reports(Deaf(file, "de"), fluent)
+    long = [r for r in events if isinstance(r, ipc.TurnReport) and r.final and r.end - r.start > DEAF + 2 * RATE]
     assert long, "the speech has lines long enough to be sure"
     assert all(turn.words for turn in long)
     # Long before the line ends it is shown, too.
-    partials = [r for r in heard if isinstance(r, ipc.TurnReport) and not r.final and r.text]
+    partials = [r for r in events if isinstance(r, ipc.TurnReport) and not r.final and r.text]
     assert partials
 
 
 def test_speech_in_which_nothing_is_recognized_at_all_is_reported(mute: Path, fluent: bytes) -> None:
-    heard = reports(StreamingCpp(mute, "de"), fluent)
-    assert not final_texts(heard)
-    missed = [report for report in heard if isinstance(report, ipc.UnrecognizedReport)]
+    events = reports(StreamingCpp(mute, "de"), fluent)
+    assert not final_texts(events)
+    missed = [report for report in events if isinstance(report, ipc.UnrecognizedReport)]
     assert missed
     answered = 0
-    for report in heard:
+    for report in events:
         if isinstance(report, ipc.AnsweredReport):
             answered = report.until
         elif isinstance(report, ipc.UnrecognizedReport):
@@ -144,8 +144,8 @@ def test_speech_in_which_nothing_is_recognized_at_all_is_reported(mute: Path, fl
 
 
 def test_silence_is_never_reported(mute: Path) -> None:
-    heard = reports(StreamingCpp(mute, "de"), bytes(2 * 20 * RATE))
-    assert not [report for report in heard if isinstance(report, ipc.UnrecognizedReport)]
+    events = reports(StreamingCpp(mute, "de"), bytes(2 * 20 * RATE))
+    assert not [report for report in events if isinstance(report, ipc.UnrecognizedReport)]
 
 
 def frames(seconds: float, start: float = 0.0) -> list[int]:
