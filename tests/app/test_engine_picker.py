@@ -2,10 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backends import fail
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -13,8 +15,12 @@ from mictape import credentials
 from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.screens.engine_picker import EnginePicker
+from mictape.screens.prompt import Ask
 from mictape.settings import Settings
+from support.app_driver import on_fake_sound, paste, recording_of, texts
 from support.example_service import ROOT, Parrot, installed
+from support.scripted import ScriptedEngine
+from support.sound_system import FakeSoundSystem, device
 from support.waiting import TIMEOUT_S, until_async
 from support.widget_app import WidgetApp
 
@@ -54,12 +60,32 @@ class Answers:
         return self.statuses[name]
 
 
+class Given:
+    """Takes one key, and keeps all that were given."""
+
+    def __init__(self, right: str, answers: Answers) -> None:
+        self.keys: list[tuple[str, str]] = []
+        self._right = right
+        self._answers = answers
+
+    async def kept(self, name: str) -> str:
+        return f"It is kept in a drawer for {name}."
+
+    async def give(self, name: str, key: str) -> None:
+        self.keys.append((name, key))
+        if key != self._right:
+            raise MictapeError(Failure("Cloud 9 does not accept the key", "Copy it again", ExitCode.ENGINE))
+        ready = replace(self._answers.statuses[name], readiness=Readiness.READY, failure=None)
+        self._answers.statuses[name] = ready
+
+
 class Opened:
     """An open picker and what it gave back."""
 
-    def __init__(self, app: WidgetApp, answers: Answers) -> None:
+    def __init__(self, app: WidgetApp, answers: Answers, given: Given) -> None:
         self.app = app
         self.answers = answers
+        self.given = given
         self.result: object = NOT_ASKED
 
     def sees(self, *words: str) -> bool:
@@ -76,17 +102,18 @@ async def opened(
     *statuses: EngineStatus,
     known: bool = True,
     in_use: str | None = None,
-    log_in: Callable[[str, str], Awaitable[object]] | None = None,
+    right_key: str | None = None,
 ) -> Opened:
     app = pilot.app
     assert isinstance(app, WidgetApp)
     answers = Answers(*statuses)
-    seen = Opened(app, answers)
+    seen = Opened(app, answers, Given(right_key or "", answers))
 
     def left(result: str | None) -> None:
         seen.result = result
 
-    picker = EnginePicker(list(answers.statuses), answers.look, in_use=in_use, log_in=log_in)
+    keys = None if right_key is None else seen.given
+    picker = EnginePicker(list(answers.statuses), answers.look, in_use=in_use, keys=keys)
     await app.push_screen(picker, left)
     if known:
         answers.release()
@@ -280,37 +307,67 @@ async def test_what_is_found_out_after_the_choice_does_not_matter_any_more() -> 
 
 
 async def test_an_engine_without_a_key_asks_for_it_and_is_used_with_one_that_is_accepted() -> None:
-    given: list[tuple[str, str]] = []
     async with WidgetApp().run_test(size=(100, 30)) as pilot:
-
-        async def log_in(name: str, key: str) -> None:
-            given.append((name, key))
-            if key != "the-right-key":
-                refused = Failure("Cloud 9 does not accept the key", "Copy it again", ExitCode.ENGINE)
-                raise MictapeError(refused)
-            seen.answers.statuses[name] = replace(CLOUD, readiness=Readiness.READY, failure=None)
-
-        seen = await opened(pilot, LOCAL, CLOUD, in_use="local", log_in=log_in)
+        seen = await opened(pilot, LOCAL, CLOUD, in_use="local", right_key="the-right-key")
         await pilot.press("down", "enter")
-        await until_async(lambda: seen.sees("API key for cloud", "It is not shown"))
+        await until_async(
+            lambda: seen.sees("API key for cloud", f"It is not shown. It is kept in a drawer for {CLOUD.name}.")
+        )
+        box = seen.app.screen.query_one("#box").region
+        assert box.y > 5, "where the list is, not at the lower edge"
+        assert box.bottom < 25
         await pilot.press(*"wrong-key", "enter")
         await until_async(lambda: seen.sees("Cloud 9 does not accept the key. Copy it again."))
         assert not seen.sees("wrong-key"), "a key is never on the screen"
         assert seen.result is NOT_ASKED
         await pilot.press(*["backspace"] * len("wrong-key"), *"the-right-key", "enter")
         await until_async(lambda: seen.result == CLOUD.name)
-    assert given == [(CLOUD.name, "wrong-key"), (CLOUD.name, "the-right-key")]
+    assert seen.given.keys == [(CLOUD.name, "wrong-key"), (CLOUD.name, "the-right-key")]
 
 
 async def test_a_key_that_is_not_given_changes_nothing() -> None:
-    async def log_in(name: str, key: str) -> None:
-        raise AssertionError("nothing was given")
-
     async with WidgetApp().run_test(size=(100, 30)) as pilot:
-        seen = await opened(pilot, LOCAL, CLOUD, in_use="local", log_in=log_in)
+        seen = await opened(pilot, LOCAL, CLOUD, in_use="local", right_key="the-right-key")
         await pilot.press("down", "enter")
         await until_async(lambda: seen.sees("API key for cloud"))
         await pilot.press("escape")
         await until_async(lambda: not seen.sees("API key for cloud"))
+        assert seen.given.keys == []
         assert seen.result is NOT_ASKED
         assert seen.cursor == CLOUD.name
+
+
+async def test_without_a_keyring_a_key_is_used_until_the_end_and_the_recording_is_seen_to_go_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, sound = "pk-0123456789abcdef", FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    monkeypatch.syspath_prepend(str(installed()))
+    monkeypatch.setattr(credentials, "_of_this_run", {})
+    before = keyring.get_keyring()
+    keyring.set_keyring(fail.Keyring())
+    engines = {"local": ScriptedEngine(), "parrot": ScriptedEngine()}
+    try:
+        async with Parrot(key).serve() as server:
+            settings = Settings(engines={"parrot": {"url": server.url}}, device="Blue Yeti")
+            async with on_fake_sound(home, sound, engines=engines, settings=settings, size=(100, 60)) as (app, pilot):
+                await until_async(lambda: texts(app) == ["w1"])
+                await pilot.press("e")
+                await until_async(lambda: "needs a key" in app.export_screenshot().replace("&#160;", " "))
+                picker = app.screen
+                await until_async(lambda: picker.query_one(OptionList).option_count > 1)
+                options = picker.query_one(OptionList)
+                options.highlighted = options.get_option_index("parrot")
+                await pilot.press("enter")
+                await until_async(lambda: isinstance(app.screen, Ask))
+                shown = app.export_screenshot().replace("&#160;", " ")
+                assert "This system has no keyring to keep a key in" in shown, "said before it is typed"
+                assert "PARROT_API_KEY" in shown
+                assert "w7" not in shown
+                sound.sources[0].hear((7,))
+                await until_async(lambda: "w7" in app.export_screenshot())
+                await paste(pilot, key)
+                await pilot.press("enter")
+                await until_async(lambda: recording_of(app).engines.in_use is engines["parrot"])
+        assert credentials.key_for("parrot", {}) == key
+    finally:
+        keyring.set_keyring(before)

@@ -1,5 +1,7 @@
 """API keys: from the environment, then from the system's keyring; never from a file of ours.
 
+On a system without a keyring a key that is given in the app is used until it ends.
+
 A key goes from here into the engine that needs it and nowhere else. It is kept under the name of the environment
 variable that could hold it, so engines that share a variable share what `mictape login` stored.
 """
@@ -25,7 +27,12 @@ SERVICE: Final = "mictape"
 KEYRING_S: Final = 20.0
 """How long a keyring may take: time enough to type its password. Some never answer."""
 
+NO_KEYRING: Final = "This system has no keyring to keep a key in"
+
 T = TypeVar("T")
+
+_of_this_run: Final[dict[str, str]] = {}
+"""Keys that were given where there is no keyring, by variable."""
 
 _one_at_a_time: Final = threading.Lock()
 """Engines are looked at side by side, but a keyring that is locked should ask for its password once."""
@@ -44,7 +51,7 @@ def key_for(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
     variable = catalog.key_variable(name)
     if variable is None:
         return None
-    key = environ.get(variable, "").strip() or _from_keyring(name, variable)
+    key = environ.get(variable, "").strip() or _of_this_run.get(variable) or _from_keyring(name, variable)
     if key:
         keep_secret(key)
     return key or None
@@ -75,7 +82,7 @@ async def engine_status(name: str, settings: Settings, log: Path) -> EngineStatu
 
 
 async def log_in(name: str, typed: str, settings: Settings, log: Path) -> Lost | None:
-    """Take a key: try it, and store it unless the service refuses it.
+    """Take a key: try it, and store it unless the service refuses it; without a keyring it is used for this run.
 
     Args:
         name: The engine's name.
@@ -84,7 +91,7 @@ async def log_in(name: str, typed: str, settings: Settings, log: Path) -> Lost |
         log: As for `engine_with_key`.
 
     Returns:
-        Why the key could not be tried, although it is stored; None when the service accepted it.
+        Why the key could not be tried, although it is taken; None when the service accepted it.
 
     Raises:
         MictapeError: It cannot be a key, the service refuses it, or the keyring does not take it.
@@ -93,8 +100,23 @@ async def log_in(name: str, typed: str, settings: Settings, log: Path) -> Lost |
     lost = await tried(await in_thread(lambda: engine_with_key(name, settings, log, key=key)))
     if lost is not None and not lost.retry:
         raise MictapeError(lost.cause)
-    await in_thread(lambda: store(name, key))
+    if await in_thread(has_keyring):
+        await in_thread(lambda: store(name, key))
+    else:
+        _of_this_run[variable_of(name)] = key
     return lost
+
+
+def kept(name: str) -> str:
+    """Where `log_in` keeps the key of an engine: a sentence for the person who is asked for it. May take long.
+
+    Raises:
+        MictapeError: There is no such engine, or it takes no key.
+    """
+    variable = variable_of(name)
+    if has_keyring():
+        return "It is tried, and kept in the system's keyring."
+    return f"{NO_KEYRING}: it is tried, and used until you quit. To keep it, put it into {variable}."
 
 
 def variable_of(name: str) -> str:
@@ -133,15 +155,21 @@ def keyring_for(name: str) -> str:
         MictapeError: (`ExitCode.ENGINE`) this system has none; the sentence says how to do without.
     """
     import keyring
+
+    variable = variable_of(name)
+    if not has_keyring():
+        remedy = f"Put the key into the environment variable {variable}"
+        raise MictapeError(Failure(NO_KEYRING, remedy, ExitCode.ENGINE))
+    return keyring.get_keyring().name
+
+
+def has_keyring() -> bool:
+    """Whether this system has a keyring. May take long: looking for one asks the session's services."""
+    import keyring
     from keyring.backends.fail import Keyring as NoKeyring
     from keyring.backends.null import Keyring as NullKeyring
 
-    variable = variable_of(name)
-    backend = keyring.get_keyring()
-    if isinstance(backend, NoKeyring | NullKeyring):
-        what = "This system has no keyring to keep a key in"
-        raise MictapeError(Failure(what, f"Put the key into the environment variable {variable}", ExitCode.ENGINE))
-    return backend.name
+    return not isinstance(keyring.get_keyring(), NoKeyring | NullKeyring)
 
 
 def store(name: str, key: str) -> None:

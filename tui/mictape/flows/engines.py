@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from textual.screen import ModalScreen
 
-from mictape.credentials import engine_status
+from mictape.credentials import engine_status, kept
 from mictape.engines import catalog
-from mictape.engines.readiness import EngineStatus, Readiness
+from mictape.engines.readiness import EngineStatus, Readiness, in_thread
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.models import catalogue as catalogues
 from mictape.models.background import Download, Downloads
@@ -21,6 +21,33 @@ from mictape.screens.main.page import Commands, Page
 from mictape.screens.models import ModelsScreen
 from mictape.screens.reading import ReadingScreen
 from mictape.settings import remember
+
+
+class _Keys:
+    """Takes the keys that are given in the engine picker."""
+
+    def __init__(self, page: Page, recording: Recording) -> None:
+        self.given: set[str] = set()
+        """The engines that were given one."""
+        self._page = page
+        self._recording = recording
+
+    async def kept(self, name: str) -> str:
+        """Where it will be kept."""
+        return await in_thread(lambda: kept(name))
+
+    async def give(self, name: str, key: str) -> None:
+        """Try it and keep it. Raises MictapeError."""
+        try:
+            untried = await self._recording.engines.log_in(name, key)
+        except MictapeError as error:
+            if error.failure.needs_key:
+                raise MictapeError(replace(error.failure, remedy="Type another one")) from error
+            raise
+        self.given.add(name)
+        if untried is not None:
+            what = f"The key for {name} is taken and could not be tried: {untried.cause.what}"
+            self._page.say(Failure(what, untried.cause.remedy))
 
 
 class EngineFlow:
@@ -57,27 +84,15 @@ class EngineFlow:
         """Show the engines, and the models of the local one. Raises MictapeError."""
         recording = self._recording
         in_use, trouble = recording.engines.in_use.name, recording.engines.failure
-        new_keys: set[str] = set()
+        keys = _Keys(self._page, recording)
 
         async def look(name: str) -> EngineStatus:
             status = await engine_status(name, recording.settings, recording.where.log)
-            if name == in_use and name not in new_keys and trouble is not None and trouble.needs_key:
+            if name == in_use and name not in keys.given and trouble is not None and trouble.needs_key:
                 return replace(status, readiness=Readiness.NEEDS_KEY, failure=trouble)
             return status
 
-        async def give_key(name: str, key: str) -> None:
-            try:
-                untried = await recording.engines.log_in(name, key)
-            except MictapeError as error:
-                if error.failure.needs_key:
-                    raise MictapeError(replace(error.failure, remedy="Type another one")) from error
-                raise
-            new_keys.add(name)
-            if untried is not None:
-                what = f"The key for {name} is kept and could not be tried: {untried.cause.what}"
-                self._page.say(Failure(what, untried.cause.remedy))
-
-        picker = EnginePicker(catalog.names(), look, in_use=in_use, log_in=give_key)
+        picker = EnginePicker(catalog.names(), look, in_use=in_use, keys=keys)
         name = await self._page.app.push_screen_wait(picker)
         if name == MODELS:
             return await self._ask_for_model()

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 from rich.cells import cell_len
 from textual import getters, on
@@ -40,12 +40,24 @@ class _Engines(OptionList):
         self.scroll_to_highlight()
 
 
+class Keys(Protocol):
+    """Where a key goes that is given in the picker."""
+
+    async def kept(self, name: str) -> str:
+        """Where the key of an engine will be kept: a sentence for the person who is asked for it."""
+        ...
+
+    async def give(self, name: str, key: str) -> None:
+        """Try the key and keep it. Raises MictapeError when it is refused."""
+        ...
+
+
 class EnginePicker(Question[str | None]):
     """Choose who recognises. The result is the engine's name, or None when the picker was left.
 
     All of `names` are listed at once; `look` finds out about one of them and never raises. They are looked at side
-    by side, and each row says what is known so far. `log_in` takes the name of an engine that needs a key and the key
-    that was given, tries it and stores it, and raises `MictapeError` when it is refused.
+    by side, and each row says what is known so far. `keys` asks for the key of an engine that needs one; None: keys
+    cannot be given here.
     """
 
     CSS_PATH = "engine_picker.tcss"
@@ -66,10 +78,10 @@ class EnginePicker(Question[str | None]):
         look: Callable[[str], Awaitable[EngineStatus]],
         *,
         in_use: str | None = None,
-        log_in: Callable[[str, str], Awaitable[object]] | None = None,
+        keys: Keys | None = None,
     ) -> None:
         super().__init__()
-        self._log_in = log_in
+        self._given = keys
         self._known = {name: EngineStatus(name) for name in names}
         self._look = look
         self._in_use = in_use
@@ -139,18 +151,15 @@ class EnginePicker(Question[str | None]):
         self._wish = name if readiness is Readiness.LOOKING else ""
         if readiness in CHOOSABLE:
             self.dismiss(name)
-        elif self._asks_for_key(self._known[name]) and self._log_in is not None:
-            self.run_worker(self._ask_for_key(name, partial(self._log_in, name)), group="key", exclusive=True)
+        elif readiness is Readiness.NEEDS_KEY and self._given is not None:
+            self.run_worker(self._ask_for_key(name, self._given), group="key", exclusive=True)
         else:
             self._explain(refused=not self._wish)
 
-    def _asks_for_key(self, status: EngineStatus) -> bool:
-        return status.readiness is Readiness.NEEDS_KEY and self._log_in is not None
-
-    async def _ask_for_key(self, name: str, log_in: Callable[[str], Awaitable[object]]) -> None:
+    async def _ask_for_key(self, name: str, keys: Keys) -> None:
         """Ask for the key of an engine; with one that was accepted it is used."""
-        hint = "It is not shown. It is tried, and kept in the system's keyring."
-        question = Ask(f"API key for {name}", hint=hint, check=log_in, masked=True)
+        hint = f"It is not shown. {await keys.kept(name)}"
+        question = Ask(f"API key for {name}", hint=hint, check=partial(keys.give, name), masked=True)
         given = await self.app.push_screen_wait(question)  # pyright: ignore[reportUnknownMemberType] (no type arguments)
         if given is not None:
             self._wish = name
@@ -169,7 +178,8 @@ class EnginePicker(Question[str | None]):
         option = self._list.highlighted_option
         status = self._known.get(option.id or "") if option is not None else None
         failure = status.failure if status is not None else None
-        if failure is not None and status is not None and self._asks_for_key(status):
+        needs_key = status is not None and status.readiness is Readiness.NEEDS_KEY
+        if failure is not None and needs_key and self._given is not None:
             failure = Failure(failure.what, "Enter asks for one")
         sentence = str(failure or "")
         if self._wish:

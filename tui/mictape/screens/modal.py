@@ -1,15 +1,32 @@
 """What every screen has that asks the person something and then goes."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from textual.await_remove import AwaitRemove
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkType
 
 Answer = TypeVar("Answer")
 
 
-class Question(ModalScreen[Answer]):
+class Layered(Screen[Answer]):
+    """A screen whose changes are seen through all the dialogs above it.
+
+    Textual draws the dialog on top again where a screen below it changes. It draws the dialogs in between only when
+    they change themselves, so that behind two of them everything would stand still.
+    """
+
+    def _compositor_refresh(self) -> None:
+        changed = tuple(self._compositor._dirty_regions)  # pyright: ignore[reportPrivateUsage]  (no public name)
+        stack: Sequence[Screen[Any]] = self.app.screen_stack  # pyright: ignore[reportUnknownMemberType]  (no type arguments)
+        if changed and self in stack:
+            for dialog in stack[stack.index(self) + 1 : -1]:
+                dialog._set_dirty(*changed)
+        super()._compositor_refresh()
+
+
+class Question(Layered[Answer], ModalScreen[Answer]):
     """A modal screen whose workers end with the answer.
 
     Textual takes a screen's widgets away before it cancels the screen's workers, and may mount a screen that is being

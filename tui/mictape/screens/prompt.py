@@ -1,13 +1,14 @@
 """A question that is answered with one line of text."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from mictape.failure import MictapeError
@@ -57,6 +58,8 @@ class Ask(Question[str | None]):
 
     def on_mount(self) -> None:
         """Type at once."""
+        stack: Sequence[Screen[Any]] = self.app.screen_stack  # pyright: ignore[reportUnknownMemberType]  (no type arguments)
+        self.set_class(isinstance(stack[-2], ModalScreen), "-over-dialog")
         self._answer.focus()
 
     def action_leave(self) -> None:

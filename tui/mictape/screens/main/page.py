@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual import getters
 from textual.app import App
-from textual.screen import Screen
 from textual.worker import Worker
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
+from mictape.screens.modal import Layered
 from mictape.tasks import supervised
 from mictape.transcript.line import Line
 from mictape.transcript.model import Transcript
@@ -25,7 +25,7 @@ Commands = Mapping[str, Callable[[], object]]
 """What carries out the commands of a controller, by their ids in `mictape.commands`."""
 
 
-class Page(Screen[None]):
+class Page(Layered[None]):
     """A screen with a transcript and a search bar."""
 
     app = cast("getters.app[App[None]]", getters.app(App))  # isinstance knows no type arguments
