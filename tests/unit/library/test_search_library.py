@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mictape.failure import ExitCode, MictapeError
@@ -51,6 +51,16 @@ def hits(store: Store, typed: str, *, typing: bool = False) -> list[Hit]:
 
 def texts(store: Store, typed: str, *, typing: bool = False) -> list[str]:
     return [hit.text for hit in hits(store, typed, typing=typing)]
+
+
+def pages(store: Store, typed: str, limit: int | None = None) -> Iterator[list[Hit]]:
+    """What is found, page by page."""
+    page = None
+    while True:
+        result = find(store, parse(typed), page=page, limit=limit)
+        yield [hit for group in result.sessions for hit in group.hits]
+        if (page := result.following) is None:
+            return
 
 
 def shown(hit: Hit) -> list[str]:
@@ -206,6 +216,55 @@ def test_a_filter_that_leaves_most_out_is_searched_piece_by_piece(
     assert (pages > 1) == (budget_s == 0)
 
 
+_said = st.lists(st.text(alphabet="aAbcéß会議ह\u0947 .-'", min_size=1, max_size=9), min_size=1, max_size=9)
+_typed = st.lists(
+    st.tuples(st.sampled_from(["", "-"]), st.text(alphabet="abcéß会議ह\u0947", min_size=1, max_size=2), st.booleans()),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=50)
+@given(said=_said, words=_typed, filters=st.sampled_from(["", " speaker:you", " speaker:anna", " marked"]))
+def test_beginnings_find_the_same_with_and_without_the_index(
+    said: list[str], words: list[tuple[str, str, bool]], filters: str
+) -> None:
+    typed = " ".join(f"{minus}{word}{'*' if begins else ''}" for minus, word, begins in words) + filters
+    with Store(None) as store, pytest.MonkeyPatch.context() as patch:
+        id = session(store, *said)
+        store.set_speakers(id, {0: "Anna"})
+        store.set_mark(id, 0, "")
+        found: list[list[str]] = []
+        for counts in ((), (1, 2), (100,)):
+            patch.setattr(search, "LOOKED_THROUGH", counts)
+            found.append([hit.text for page in pages(store, typed) for hit in page])
+        assert found[0] == found[1] == found[2]
+
+
+def test_a_frequent_beginning_is_found_without_the_index_and_a_rare_one_with_it(store: Store) -> None:
+    session(store, "zebra", *["the word"] * (sum(search.LOOKED_THROUGH) + 10))
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    assert texts(store, "w*") == ["the word"] * search.FIRST
+    assert texts(store, "the w*") == ["the word"] * search.FIRST
+    assert not any("line_index MATCH" in each and "*" in each for each in asked)
+    assert texts(store, "z*") == ["zebra"]
+    assert any("line_index MATCH" in each and '"z"*' in each for each in asked)
+
+
+def test_many_titles_come_page_by_page_the_newest_first(store: Store) -> None:
+    for number in range(80):
+        session(store, "word", started=NOON + timedelta(days=number), title=f"Talk number {number}")
+    found = [[hit.text for hit in page] for page in pages(store, "talk")]
+    assert [each for page in found for each in page] == [f"Talk number {number}" for number in reversed(range(80))]
+    assert max(map(len, found)) <= search.FIRST + search.PAGE
+    labels.rename_session(store, store.session("last").id, "A word")
+    assert [[hit.what for hit in page] for page in pages(store, "word", limit=50)] == [
+        ["title"] + ["line"] * 50,
+        ["line"] * 30,
+    ]
+
+
 def test_the_index_follows_every_change_of_a_line(store: Store) -> None:
     id = session(store, "old")
     store.edit_line(id, 0, "edited", "old")
@@ -294,8 +353,7 @@ def test_an_index_that_breaks_while_it_is_open_costs_no_line(tmp_path: Path, blo
 
 def all_of(store: Store, typed: str) -> None:
     """Search to the end."""
-    page = None
-    while (page := find(store, parse(typed), page=page).following) is not None:
+    for _ in pages(store, typed):
         pass
 
 

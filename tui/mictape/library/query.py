@@ -68,6 +68,11 @@ class LibraryQuery(msgspec.Struct, frozen=True):
         return self != LibraryQuery(self.terms, self.without)
 
     @property
+    def has_beginnings(self) -> bool:
+        """Whether it asks for beginnings of words, or for lines without them."""
+        return any(term.prefix for term in (*self.terms, *self.without))
+
+    @property
     def of_lines(self) -> bool:
         """Whether only lines can be found: it asks for something that titles and tags do not have."""
         return self.marked or (self.speaker, self.after, self.before) != (None, None, None)

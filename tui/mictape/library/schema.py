@@ -86,18 +86,18 @@ _FIRST: Final = (
 
 _ONE_MARK_A_LINE: Final = ("CREATE UNIQUE INDEX mark_of_line ON marks (session, line)",)
 
-_TOKENS: Final = "unicode61 remove_diacritics 2 categories ''L* N* Co Mn Mc''"
+TOKENS: Final = "unicode61 remove_diacritics 2 categories ''L* N* Co Mn Mc''"
 """Vowel signs of Indian scripts are parts of words, which unicode61 alone does not know."""
 
 INDEXES: Final = (
     f"""
     CREATE VIRTUAL TABLE line_index USING fts5 (
-        text, content = 'line_documents', content_rowid = 'key', tokenize = '{_TOKENS}'
+        text, content = 'line_documents', content_rowid = 'key', tokenize = '{TOKENS}'
     )
     """,
     f"""
     CREATE VIRTUAL TABLE session_index USING fts5 (
-        text, content = 'session_documents', content_rowid = 'key', tokenize = '{_TOKENS}'
+        text, content = 'session_documents', content_rowid = 'key', tokenize = '{TOKENS}'
     )
     """,
     "INSERT INTO line_index (line_index) VALUES ('rebuild')",
