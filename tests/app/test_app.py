@@ -88,6 +88,7 @@ def test_changing_the_microphone_keeps_session_clock_and_text(pulse: PulseServer
     assert len(sessions_of(home)) == 1
 
 
+@pytest.mark.proof
 def test_a_file_plays_as_if_it_were_live(home: Path, speech: Speech, pulse: PulseServer) -> None:
     with screen_app("--input", str(speech.beckett), env=pulse.env) as app:
         app.sees("beckett.wav", "tried", timeout_s=60)
@@ -106,6 +107,7 @@ def test_no_keep_keeps_nothing(pulse: PulseServer, home: Path) -> None:
     assert not (home / "library.db").exists()
 
 
+@pytest.mark.proof
 def test_the_terminal_may_be_small_and_may_change(pulse: PulseServer, speech: Speech) -> None:
     with screen_app("--input", str(speech.two_cities), env=pulse.env, columns=60, rows=20) as app:
         app.sees("best of times", "LISTENING", timeout_s=60)

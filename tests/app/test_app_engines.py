@@ -6,6 +6,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from servers.assemblyai import V3Server
 from servers.base import Server, serve
 from support.pulse import PulseServer
@@ -67,6 +69,7 @@ def test_the_engine_is_changed_in_mid_session_and_everything_stays(pulse: PulseS
     assert 'engine = "assemblyai"' in (home / "state.toml").read_text()
 
 
+@pytest.mark.proof
 def test_a_network_that_goes_is_said_and_nothing_is_lost_when_it_is_back(pulse: PulseServer, home: Path) -> None:
     room(pulse)
     first = V3Server(talk(40), key=KEY)

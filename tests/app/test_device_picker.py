@@ -358,6 +358,7 @@ def probe_of(app: ScreenApp) -> int:
     return 0
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks for the probe in /proc")
 def test_choosing_a_device_that_has_just_gone_leaves_the_old_one_running(pulse: PulseServer, home: Path) -> None:
     pulse.play_raw(array("h", [300, -300] * 16_000 * 60).tobytes())

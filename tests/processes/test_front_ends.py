@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from conftest import Speech
 from mictape.library.store import Store
 from support.pulse import PulseServer
@@ -55,6 +57,7 @@ def test_a_proxy_that_cannot_be_used_is_said_and_ends_the_command(speech: Speech
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.proof
 def test_the_app_says_that_a_proxy_cannot_be_used(speech: Speech, tmp_path: Path) -> None:
     env = _home(tmp_path / "h") | {"HTTPS_PROXY": "socks5h://127.0.0.1:9", "ASSEMBLYAI_API_KEY": "0" * 32}
     with screen_app("--engine", "assemblyai", "--input", str(speech.beckett), env=env) as app:

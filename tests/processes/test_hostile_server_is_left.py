@@ -27,7 +27,7 @@ if sys.platform == "win32":
 ENOUGH = 300
 """Messages of an attack without end, by which it is in full flow."""
 
-SHORT = {("assemblyai", "partials"), ("deepgram", "turns")}
+SHORT = {("deepgram", "turns")}
 EACH = [
     pytest.param(*each, marks=() if each in SHORT else pytest.mark.proof) for each in itertools.product(SPEECH, ATTACKS)
 ]

@@ -28,7 +28,11 @@ def has_recorded(app: ScreenApp, home: Path, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)],
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.proof),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.proof),
+    ],
 )
 def test_a_signal_closes_the_session_and_the_terminal(
     pulse: PulseServer, home: Path, number: signal.Signals, code: int
@@ -130,6 +134,7 @@ def test_a_killed_capture_process_is_restarted_and_the_hole_is_reported(
     assert len(list(session.glob("*.wav"))) == 2
 
 
+@pytest.mark.proof
 def test_a_killed_engine_process_is_restarted_and_no_word_is_lost(
     pulse: PulseServer, home: Path, speech: Speech
 ) -> None:
@@ -148,6 +153,7 @@ def test_a_killed_engine_process_is_restarted_and_no_word_is_lost(
     assert text.count("best of times") == 1
 
 
+@pytest.mark.proof
 def test_ctrl_z_stops_the_app_and_not_the_recording(pulse: PulseServer, home: Path, speech: Speech) -> None:
     room(pulse)
     leader = str(FOREGROUND)

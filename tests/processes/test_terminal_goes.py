@@ -49,7 +49,9 @@ def is_closed(home: Path) -> None:
 
 
 @needs_tmux
-@pytest.mark.parametrize("how", ["kill-pane", "kill-session", "kill-server"])
+@pytest.mark.parametrize(
+    "how", [*(pytest.param(way, marks=pytest.mark.proof) for way in ("kill-pane", "kill-session")), "kill-server"]
+)
 def test_a_closed_tmux_window_leaves_no_process(how: str, home: Path, speech: Speech) -> None:
     with tmux("--input", str(speech.two_cities)) as pane:
         pane.sees("REC")
@@ -71,7 +73,7 @@ def test_a_closed_terminal_is_a_hang_up(controlling: bool, home: Path, speech: S
     is_closed(home)
 
 
-@pytest.mark.parametrize("how", ["hang-up", "SIGTERM"])
+@pytest.mark.parametrize("how", ["hang-up", pytest.param("SIGTERM", marks=pytest.mark.proof)])
 def test_a_frozen_terminal_blocks_neither_the_recording_nor_the_end(how: str, home: Path, speech: Speech) -> None:
     with screen_app("--input", str(speech.two_cities), env=os.environ, columns=200, rows=60) as app:
         app.sees("REC", timeout_s=60)
@@ -86,6 +88,7 @@ def test_a_frozen_terminal_blocks_neither_the_recording_nor_the_end(how: str, ho
     is_closed(home)
 
 
+@pytest.mark.proof
 def test_a_terminal_that_thaws_shows_what_is_true_then(speech: Speech) -> None:
     with screen_app("--input", str(speech.beckett), env=os.environ, columns=200, rows=60) as app:
         app.sees("REC", timeout_s=60)
@@ -96,6 +99,7 @@ def test_a_terminal_that_thaws_shows_what_is_true_then(speech: Speech) -> None:
         assert app.modes() == app.before
 
 
+@pytest.mark.proof
 def test_bytes_that_are_not_utf_8_are_keys_like_others(quiet_room: Path) -> None:
     with screen_app("--input", str(quiet_room), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
@@ -110,6 +114,7 @@ def test_bytes_that_are_not_utf_8_are_keys_like_others(quiet_room: Path) -> None
         assert app.ends() == 0
 
 
+@pytest.mark.proof
 def test_columns_and_lines_in_the_environment_do_not_hide_the_terminals_size(quiet_room: Path) -> None:
     with screen_app("--input", str(quiet_room), env=os.environ, size=("200", "50")) as app:
         assert "q quit" in app.sees("REC", "q quit", timeout_s=60).splitlines()[-1]
@@ -149,7 +154,7 @@ def leaves(app: ScreenApp, leave: Callable[[ScreenApp], None], code: int) -> Non
         assert app.modes() == app.before
 
 
-@leaving("Ctrl-C", "closed")
+@leaving("Ctrl-C")
 def test_leaving_works_at_the_first_question(leave: Callable[[ScreenApp], None], code: int, home: Path) -> None:
     with screen_app(env=os.environ) as app:
         app.sees("Record from", timeout_s=60)
@@ -157,7 +162,7 @@ def test_leaving_works_at_the_first_question(leave: Callable[[ScreenApp], None],
     assert sessions_of(home) == []
 
 
-@leaving("SIGTERM")
+@leaving()
 def test_leaving_works_after_the_first_question_was_left(leave: Callable[[ScreenApp], None], code: int) -> None:
     with screen_app(env=os.environ) as app:
         app.sees("Record from", timeout_s=60)
@@ -204,7 +209,7 @@ def test_the_question_of_a_session_that_was_cut_off_takes_keys_in_a_terminal_wit
     assert len(sessions_of(cut_off)) == 2, "the second of the ways was chosen"
 
 
-@leaving("SIGINT", "SIGHUP")
+@leaving("SIGINT")
 def test_leaving_works_while_the_model_is_loading(
     leave: Callable[[ScreenApp], None], code: int, quiet_room: Path
 ) -> None:
@@ -271,7 +276,13 @@ def test_an_error_costs_the_dialog_or_nothing_and_not_the_recording(home: Path, 
     is_closed(home)
 
 
-@pytest.mark.parametrize("key", ["\x1b[19~", "\x1b[20~"], ids=["a widget of Textual's own", "panic"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("\x1b[19~", id="a widget of Textual's own", marks=pytest.mark.proof),
+        pytest.param("\x1b[20~", id="panic"),
+    ],
+)
 def test_where_the_app_must_end_the_session_is_closed_first(key: str, home: Path, speech: Speech) -> None:
     app = failing(speech.two_cities)
     try:
@@ -284,6 +295,7 @@ def test_where_the_app_must_end_the_session_is_closed_first(key: str, home: Path
     is_closed(home)
 
 
+@pytest.mark.proof
 def test_a_path_that_cannot_be_looked_at_is_said_in_the_export_box(home: Path, speech: Speech) -> None:
     with screen_app("--input", str(speech.beckett), env=os.environ, columns=120) as app:
         app.sees("no matter", timeout_s=60)  # by then there are final lines to export
@@ -306,6 +318,7 @@ def test_a_path_that_cannot_be_looked_at_is_said_in_the_export_box(home: Path, s
     is_closed(home)
 
 
+@pytest.mark.proof
 def test_pickers_left_at_once_cost_nothing(home: Path, quiet_room: Path) -> None:
     with screen_app("--input", str(quiet_room), env=os.environ) as app:
         app.sees("REC", timeout_s=60)

@@ -19,7 +19,8 @@ from support.waiting import until
 # transcribe
 
 
-@pytest.mark.parametrize("pace", ["fast", pytest.param("real", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("pace", ["fast", "real"])
+@pytest.mark.proof
 def test_two_cities_is_recognised_at_both_paces(speech: Speech, pace: str) -> None:
     done = mictape("transcribe", str(speech.two_cities), "--pace", pace)
     assert (done.returncode, done.stderr) == (0, "")
@@ -91,6 +92,7 @@ def test_a_file_that_is_no_sound_is_a_sentence_and_exit_3(
     assert done.stdout == ""
 
 
+@pytest.mark.proof
 def test_a_truncated_file_gives_its_text_and_says_so(speech: Speech, tmp_path: Path) -> None:
     cut = tmp_path / "cut.wav"
     whole = speech.two_cities.read_bytes()

@@ -85,6 +85,7 @@ def test_standard_input_is_imported(speech: Speech, home: Path) -> None:
     assert words_in_order(BECKETT, " ".join(lines_of(home))) >= 9
 
 
+@pytest.mark.proof
 @posix
 def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(
     speech: Speech, home: Path, tmp_path: Path
@@ -105,7 +106,7 @@ def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(
 
 
 @posix
-@pytest.mark.parametrize("read", [False, True])
+@pytest.mark.parametrize("read", [False, pytest.param(True, marks=pytest.mark.proof)])
 def test_an_import_that_is_killed_is_as_if_it_had_not_begun_or_has_all_sound(
     speech: Speech, home: Path, tmp_path: Path, read: bool
 ) -> None:
@@ -141,6 +142,7 @@ def test_an_import_that_is_interrupted_while_it_reads_leaves_no_session(speech: 
     assert sessions_of(home) == []
 
 
+@pytest.mark.proof
 def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> None:
     call = two_channels(speech, tmp_path / "call.wav")
     apart = mictape("transcribe", str(call), "--tracks", "channels", "--format", "json")

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import pytest
 
@@ -38,7 +38,12 @@ def has_cursor(app: ScreenApp, text: str, words: str) -> bool:
     return (first.bg, first.reverse) != (second.bg, second.reverse)
 
 
-def mark(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
+Holds: TypeAlias = Callable[[list[LineRecord]], object]
+"""Whether what a person did is in the lines."""
+Act: TypeAlias = Callable[[ScreenApp], Holds]
+
+
+def mark(app: ScreenApp) -> Holds:
     app.press("M")
     app.sees("Note on this line")
     app.press("why this", "enter")
@@ -46,7 +51,7 @@ def mark(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     return lambda lines: lines[0].mark == "why this"
 
 
-def note(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
+def note(app: ScreenApp) -> Holds:
     app.press("t")
     app.sees("Note at this moment")
     app.press("ask about it", "enter")
@@ -54,7 +59,7 @@ def note(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
     return lambda lines: [line.text for line in lines if line.kind is NOTE] == ["ask about it"]
 
 
-def edit(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
+def edit(app: ScreenApp) -> Holds:
     app.press("enter")
     app.sees(EDITING)
     app.press("end", " indeed", "enter")
@@ -74,7 +79,7 @@ def name_speaker(app: ScreenApp, name: str) -> None:
     app.until(lambda text: EDITING not in text)
 
 
-def names(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
+def names(app: ScreenApp) -> Holds:
     app.sees("00:00:01")
     name_speaker(app, "Anna")
     app.press("down")
@@ -86,11 +91,18 @@ def names(app: ScreenApp) -> Callable[[list[LineRecord]], object]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+@pytest.mark.parametrize(
+    "runs",
+    [
+        pytest.param([[mark, edit, names, note]], id="one after the other"),
+        pytest.param([[mark], [edit], [names], [note]], id="each", marks=pytest.mark.proof),
+    ],
+)
 def test_marks_notes_edits_and_names_are_there_after_a_kill_as_soon_as_they_are_seen(
-    home: Path, speech: Speech
+    runs: list[list[Act]], home: Path, speech: Speech
 ) -> None:
-    holds: list[Callable[[list[LineRecord]], object]] = []
-    for act in (mark, edit, names, note):
+    holds: list[Holds] = []
+    for acts in runs:
         with screen_app("--input", str(speech.beckett), env=os.environ) as app:
             if holds:
                 app.sees("A session was cut off")
@@ -98,7 +110,7 @@ def test_marks_notes_edits_and_names_are_there_after_a_kill_as_soon_as_they_are_
             app.sees(SAID, timeout_s=60)
             app.press("home")
             app.until(lambda text: "▸00:00:00" in text)
-            holds.append(act(app))
+            holds += [act(app) for act in acts]
             app.process.kill()
             app.process.wait()
         lines = kept(home)

@@ -320,6 +320,7 @@ def test_the_computers_sound_joins_from_the_picker_and_is_renamed(
         assert kept.execute("SELECT number, name FROM tracks").fetchall() == [(1, "Reader"), (2, "Computer")]
 
 
+@pytest.mark.proof
 def test_a_killed_session_goes_on_with_both_devices(pulse: PulseServer, home: Path) -> None:
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", "--also", "PulseAudio:spk.monitor", env=pulse.env) as app:

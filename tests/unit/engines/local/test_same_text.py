@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +105,7 @@ def test_text_does_not_depend_on_blocks_partials_or_time(seed: int, blocks: list
     assert lines(model, voice, pcm, blocks, does) == lines(model, voice, pcm, [RATE // 10], [0])
 
 
+@pytest.mark.proof
 def test_speech_has_the_same_text_live_and_at_speed(speech: Speech) -> None:
     pcm = samples_of(speech.two_cities)[: 2 * 13 * RATE]
     at_speed = lines(*models(), pcm, [RATE // 10], [0])
