@@ -7,10 +7,11 @@ from textual.command import CommandList, CommandPalette
 from textual.widgets import Input
 
 from mictape.commands import COMMANDS
-from mictape.screens.help import HelpScreen
+from mictape.screens.help import HelpScreen, HelpText
 from mictape.settings import Settings
 from support.app_driver import handled
 from support.waiting import until_async
+from support.widget_app import rows_of
 
 VIM = Settings(keymap="vim", keys={"mark": ("f6",), "export": ("m",)})
 
@@ -37,13 +38,16 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
     async with handled(home, settings=VIM) as (app, pilot):
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        rows = {row.name: row for row in app.screen.query(".row")}
-        assert "f6 Mark the line under the cursor, or remove its mark." in rows
-        assert any(name is not None and name.startswith("j  ↓ ") for name in rows)
+        text = app.screen.query_one(HelpText)
+        rows = [row for rows in text.shown.values() for row in rows]
+        assert ("f6", "Mark the line under the cursor, or remove its mark.") in rows
+        assert any(key.startswith("j  ↓") for key, _ in rows)
         await pilot.press("slash", *"remove mark")
-        await until_async(lambda: sum(row.display for row in rows.values()) == 1)
+        await until_async(lambda: [row for row in rows_of(app) if "remove its mark" in row])
+        assert [len(rows) for rows in text.shown.values()] == [1]
+        assert not [row for row in rows_of(app) if "Privacy" in row]
         await pilot.press("escape")
-        await until_async(lambda: all(row.display for row in rows.values()))
+        await until_async(lambda: [row for rows in text.shown.values() for row in rows] == rows)
         await pilot.press("escape")
         assert app.screen is app._main
 

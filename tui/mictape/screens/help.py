@@ -1,14 +1,19 @@
 """Help: the keys in force, where things are kept, and what leaves the machine."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import ClassVar, Final, TypeAlias
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.geometry import Size
 from textual.keys import format_key
-from textual.widgets import Input, Static
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input
 
 from mictape.commands import GROUPS, keymap_in, shown_keys
 from mictape.screens.device_picker import DevicePicker
@@ -16,7 +21,11 @@ from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.modal import Question
 
-_Rows = Iterable[tuple[str, str]]
+_Row: TypeAlias = tuple[str, str]
+"""A key and what it does, or a sentence without a key."""
+
+_KEY_CELLS: Final = 14
+_GAP_CELLS: Final = 2
 
 DIALOGS: Final = {"Choosing a device": DevicePicker, "Choosing an engine": EnginePicker, "Editing a line": EditLine}
 """Dialogs with keys of their own."""
@@ -25,6 +34,52 @@ MOUSE: Final = (
     ("drag", "Select text; hold Shift to let the terminal select instead."),
     ("wheel", "Scroll the transcript."),
 )
+
+
+class HelpText(Widget):
+    """Groups of rows, each a key and what it does, which wraps under itself.
+
+    One widget: with one for each cell, three hundred of them, help took half a second to open.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"help--heading", "help--key"}
+
+    words: reactive[tuple[str, ...]] = reactive((), layout=True)
+    """Only rows that have all of these, case-folded, are shown; a title counts for each row below it."""
+
+    def __init__(self, groups: Mapping[str, Sequence[_Row]]) -> None:
+        super().__init__()
+        self._groups = groups
+
+    @property
+    def shown(self) -> dict[str, list[_Row]]:
+        """The rows that have all the words, by the titles above them."""
+        groups = {
+            title: [row for row in rows if all(word in " ".join((title, *row)).casefold() for word in self.words)]
+            for title, rows in self._groups.items()
+        }
+        return {title: rows for title, rows in groups.items() if rows}
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as it wraps to."""
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """All of it, for as wide as it is."""
+        return Content("\n").join(self._lines(self.content_size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        heading, name = (self.get_visual_style(f"help--{part}") for part in ("heading", "key"))
+        lines: list[Content] = []
+        for title, rows in self.shown.items():
+            lines += [Content(""), Content.styled(title, heading)]
+            for key, what in rows:
+                indent = _KEY_CELLS + _GAP_CELLS if key else 0
+                keys = Content.styled(key, name).wrap(_KEY_CELLS) if key else []
+                texts = Content(what).wrap(max(1, width - indent))
+                for left, right in zip_longest(keys, texts, fillvalue=Content("")):
+                    lines.append(Content.assemble(left.pad_right(max(0, indent - left.cell_length)), right))
+        return lines
 
 
 class HelpScreen(Question[None]):
@@ -43,6 +98,7 @@ class HelpScreen(Question[None]):
     ]
 
     _box = getters.query_one("#box", VerticalScroll)
+    _text = getters.query_one(HelpText)
     _filter = getters.query_one(Input)
 
     def __init__(self, *, kept: Mapping[str, str], engine: str, offline: bool, version: str = "") -> None:
@@ -55,17 +111,20 @@ class HelpScreen(Question[None]):
     def compose(self) -> ComposeResult:
         """One scrolling box: keys by group, places, privacy; below it what is typed to filter them."""
         keymap = keymap_in(self)
+        keys = {title: [(shown_keys(each, keymap), each.help) for each in of] for title, of in GROUPS.items()}
         with Vertical(id="frame") as frame:
             frame.border_title = f"Mictape {self._version}".rstrip()
             frame.border_subtitle = "/ to filter · esc to close"
             with VerticalScroll(id="box"):
-                for title, commands in GROUPS.items():
-                    yield _group(title, ((shown_keys(command, keymap), command.help) for command in commands))
-                for title, dialog in DIALOGS.items():
-                    yield _group(title, _keys_of(dialog.BINDINGS))
-                yield _group("Mouse", MOUSE)
-                yield _group("Where files are kept", self._kept.items())
-                yield _group("Privacy", [("", self._privacy())])
+                yield HelpText(
+                    {
+                        **keys,
+                        **{title: list(_keys_of(dialog.BINDINGS)) for title, dialog in DIALOGS.items()},
+                        "Mouse": MOUSE,
+                        "Where files are kept": list(self._kept.items()),
+                        "Privacy": [("", self._privacy())],
+                    }
+                )
             yield Input(placeholder="filter", compact=True, select_on_focus=False)
 
     def on_mount(self) -> None:
@@ -90,12 +149,7 @@ class HelpScreen(Question[None]):
     @on(Input.Changed)
     def _on_typing(self, event: Input.Changed) -> None:
         """Show the rows that have all the words, and the titles above them."""
-        words = event.value.casefold().split()
-        for group in self.query(".group").results(Vertical):
-            title = group.name or ""
-            rows = group.query(".row").results(Horizontal)
-            shown = [_matches(words, title, row.name or "", row) for row in rows]
-            group.display = any(shown)
+        self._text.words = tuple(event.value.casefold().split())
 
     @on(Input.Submitted)
     def _on_submitted(self) -> None:
@@ -109,27 +163,8 @@ class HelpScreen(Question[None]):
         return f"{self._engine}: audio is sent to this service. Recordings and text stay on this machine."
 
 
-def _matches(words: Iterable[str], title: str, text: str, row: Horizontal) -> bool:
-    row.display = all(word in f"{title} {text}".casefold() for word in words)
-    return row.display
-
-
-def _keys_of(bindings: Iterable[BindingType]) -> Iterator[tuple[str, str]]:
+def _keys_of(bindings: Iterable[BindingType]) -> Iterator[_Row]:
     """The keys of a dialog that say what they do."""
     for binding in Binding.make_bindings(bindings):
         if binding.description:
             yield format_key(binding.key), f"{binding.description[0].upper()}{binding.description[1:]}."
-
-
-def _group(title: str, rows: _Rows) -> Vertical:
-    """A title and its rows in two columns, of which the second one wraps under itself; without a key in one column."""
-    lines = [
-        Horizontal(
-            *([Static(key, classes="name", markup=False)] if key else []),
-            Static(what, classes="what", markup=False),
-            name=f"{key} {what}",
-            classes="row",
-        )
-        for key, what in rows
-    ]
-    return Vertical(Static(title, classes="heading", markup=False), *lines, name=title, classes="group")
