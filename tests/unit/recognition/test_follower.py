@@ -286,7 +286,17 @@ def test_a_billed_connection_is_closed_in_silence_and_the_first_word_is_whole(tm
     assert harness.words == said(script)
     assert engine.opened == 2
     assert harness.settled()
-    assert harness.follower.connected_s < 40, "of about 61 s"
+    assert harness.follower.cost_usd is not None
+    assert 15 < harness.follower.cost_usd * 3600 / 0.36 < 40, "seconds, of about 61"
+
+
+def test_what_is_billed_by_sound_costs_what_was_sent_however_fast(tmp_path: Path) -> None:
+    engine = ScriptedEngine(Capabilities(billed=True, usd_per_hour=0.36, price_counts="sound"))
+    harness = recorded(tmp_path, SCRIPT * 20, engine)
+    assert harness.words == said(SCRIPT * 20)
+    assert harness.follower.cost_usd is not None
+    sent_s = len(SCRIPT) * 20 * SLOT / RATE
+    assert abs(harness.follower.cost_usd * 3600 / 0.36 - sent_s) < 2.0
 
 
 def test_a_model_that_has_to_be_loaded_again_is_loading_and_not_offline(tmp_path: Path) -> None:

@@ -141,6 +141,8 @@ class Capabilities:
     billed: bool = False
     usd_per_hour: float | None = None
     """The vendor's list price of an hour in US dollars, with its source in the adapter; None: there is none known."""
+    price_counts: Literal["connection", "sound"] = "connection"
+    """What an hour of that is: how long a connection is open, or how much sound is sent."""
     price_as_of: str = ""
     """The month of that price list: `2026-08`."""
     offline: bool = False

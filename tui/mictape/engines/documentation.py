@@ -8,6 +8,7 @@ import msgspec
 from mictape.engines import catalog
 from mictape.engines.base import Capabilities, Engine
 from mictape.engines.readiness import leaves
+from mictape.engines.urls import host_and_port
 
 HEAD: Final = """\
 # Engines
@@ -16,12 +17,19 @@ HEAD: Final = """\
 
 Every engine with its default settings. `mictape engines` says which of them can be used now, `mictape login NAME` asks
 for a key, tries it and stores it in the system's keyring. Settings go into `[engines.NAME]` of `config.toml` or
-`--set KEY=VALUE`. Prices are list prices of an hour of an open connection, from the vendor's price list of the month
-given; an engine at an address of your own has none. [Serving](serving.md) lists open servers.
+`--set KEY=VALUE`. Prices are list prices of an hour of sound, or where it says so of an open connection, from the
+vendor's price list of the month given; an engine at an address of your own has none. [Serving](serving.md) lists open
+servers.
 """
 
 SPEAKERS: Final = ("speakers", "speaker_labels", "diarize")
 """Settings that ask for speakers, one an engine."""
+
+TIMES: Final = ("word_times", "words")
+"""Settings that ask for times of words."""
+
+
+_COUNTED: Final = {"connection": "an hour of an open connection", "sound": "an hour of sound that is sent"}
 
 
 def markdown() -> str:
@@ -32,20 +40,24 @@ def markdown() -> str:
 
 
 def _table(engines: dict[str, Engine]) -> str:
-    head = ["engine", "live text", "times of words", "confidence", "speakers", "language", "key terms", "price"]
+    head = ["engine", "sound goes to", "key", "live text", "times of words", "confidence", "speakers", "language"]
+    head += ["key terms", "price", "longest connection"]
     rows = [head, ["---"] * len(head)]
     for name, engine in engines.items():
         can = engine.capabilities
         rows.append(
             [
                 f"[`{name}`](#{name})",
+                "this machine" if can.offline else host_and_port(getattr(engine, "url", "")),
+                "–" if catalog.key_variable(name) is None else "yes" if can.billed else "optional",
                 _yes(can.partials),
-                _yes(can.word_times),
+                "yes" if can.word_times else _with(engine, TIMES),
                 _yes(can.confidence),
-                _yes(can.speakers or bool(_speakers(engine))),
+                "yes" if can.speakers else _with(engine, SPEAKERS),
                 _yes(can.takes_language or len(can.languages) == 1),
-                _yes(getattr(engine, "key_terms", None) is not None),
+                _yes(can.takes_key_terms),
                 _price(can),
+                f"{can.longest_s / 60:g} min" if can.longest_s else "–",
             ]
         )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
@@ -54,7 +66,7 @@ def _table(engines: dict[str, Engine]) -> str:
 def _section(name: str, engine: Engine) -> str:
     can = engine.capabilities
     variable = catalog.key_variable(name)
-    speakers = _speakers(engine)
+    speakers = _setting(engine, SPEAKERS)
     pace = f"{can.fastest_pace:g} times real time at most" if can.fastest_pace else "as fast as it takes it"
     facts = {
         "Sends": f"{leaves(getattr(engine, 'url', '') or '', offline=can.offline)}, {pace}",
@@ -68,8 +80,8 @@ def _section(name: str, engine: Engine) -> str:
             if codes != can.languages
         },
         "Language": "`--language` reaches the engine" if can.takes_language else "",
-        "Key terms": str(getattr(engine, "key_terms", None) or "none"),
-        "Price": _price(can),
+        "Key terms": str(getattr(engine, "key_terms", "any number") if can.takes_key_terms else "none"),
+        "Price": _price(can) + (f", {_COUNTED[can.price_counts]}" if can.usd_per_hour is not None else ""),
         "Longest connection": f"{can.longest_s / 60:g} min; the next one takes over at a pause"
         if can.longest_s
         else "",
@@ -85,10 +97,15 @@ def _settings(engine: Engine) -> tuple[msgspec.structs.FieldInfo, ...]:
     return msgspec.structs.fields(getattr(type(engine), "Options"))  # noqa: B009 (of the class protocol, not of `Engine`)
 
 
-def _speakers(engine: Engine) -> str:
-    """The setting that asks for speakers; empty: there is none."""
-    known = {field.encode_name for field in _settings(engine)}
-    return next((name for name in SPEAKERS if name in known), "")
+def _setting(engine: Engine, names: tuple[str, ...]) -> str:
+    """Which of these settings the engine has; empty: none."""
+    return next((field.encode_name for field in _settings(engine) if field.encode_name in names), "")
+
+
+def _with(engine: Engine, names: tuple[str, ...]) -> str:
+    """What the table says of what one of these settings asks for."""
+    fields = [field for field in _settings(engine) if field.encode_name in names]
+    return "yes" if any(field.default for field in fields) else f"with `{fields[0].encode_name}`" if fields else "–"
 
 
 def _price(can: Capabilities) -> str:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, Literal, Protocol, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 
@@ -50,6 +50,8 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
     language_remedy: ClassVar[str] = "Choose another engine with --engine"
     languages: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The languages of models, where the vendor has a list that does not change."""
+    price_counts: ClassVar[Literal["connection", "sound"]] = "sound"
+    """What an hour of the vendor's price is."""
     price_as_of: ClassVar[str] = ""
     """The month of the vendor's price list: `2026-08`."""
 
@@ -79,6 +81,7 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
             takes_key_terms=self.key_terms is not None,
             billed=self._demands_key(),
             usd_per_hour=self._usd_per_hour() if self.at_vendor else None,
+            price_counts=self.price_counts,
             price_as_of=self.price_as_of,
             offline=self.is_local,
             patience_s=self.patience_s,

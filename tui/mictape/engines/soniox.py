@@ -240,6 +240,7 @@ class SonioxEngine(RemoteEngine[SonioxOptions, SonioxConnection]):
     key_variable = "SONIOX_API_KEY"
     key_terms = Limits(total=8000)
     """The service takes 10,000 characters of context."""
+    price_counts = "connection"  # soniox.com/docs/stt/rt/connection-keepalive: the full stream, not only its sound
     price_as_of = "2026-11"
 
     def _model(self) -> str:

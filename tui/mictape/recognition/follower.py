@@ -72,15 +72,10 @@ class Follower:
         return self._activity.silent_for() == 0 if self._activity is not None and self._activity.certain else None
 
     @property
-    def connected_s(self) -> float:
-        """Seconds that the engine's connections have been open, not those of another one that fills in."""
-        return self._queue.seconds_of(self._engine)
-
-    @property
     def cost_usd(self) -> float | None:
-        """What the connections have cost so far by the public price; None when there is none."""
+        """What the engine has cost so far by the public price, without another one that fills in; None: no price."""
         price = self._engine.capabilities.usd_per_hour
-        return None if price is None else price * self.connected_s / 3600
+        return None if price is None else price * self._queue.billed_s(self._engine) / 3600
 
     def endpoint(self) -> None:
         """The recording is paused where the tape is now: end the utterance there."""

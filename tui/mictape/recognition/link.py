@@ -175,6 +175,11 @@ class Link:
         """For how long the connection has been open."""
         return _now() - self._opened_s
 
+    @property
+    def sent_s(self) -> float:
+        """How much sound the connection was given, seconds; what was put in is sound, too."""
+        return self._handed / RATE
+
     def endpoint(self, at: int) -> None:
         """End the utterance at `at`, where the recording was paused."""
         self._endpoint = at

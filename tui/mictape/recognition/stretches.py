@@ -82,6 +82,11 @@ class Owner:
     unrecognized: Intervals = field(default_factory=Intervals)
     """Speech in which the engine has recognised nothing: not covered by its answers."""
 
+    @property
+    def billed_s(self) -> float:
+        """What the connection counts for the engine's price, seconds."""
+        return self.link.sent_s if self.engine.capabilities.price_counts == "sound" else self.link.open_s
+
 
 class StretchQueue:
     """The stretches of one tape, each owned by one connection at a time.
@@ -162,9 +167,9 @@ class StretchQueue:
         )
         return max(0, self.end - max(self.received, live.start)) + waiting + filling
 
-    def seconds_of(self, engine: Engine) -> float:
-        """For how long connections of an engine have been open, all of them together."""
-        running = sum(owner.link.open_s for owner in self._owners.values() if owner.engine is engine)
+    def billed_s(self, engine: Engine) -> float:
+        """What an engine's connections count for its price, seconds, all of them together."""
+        running = sum(owner.billed_s for owner in self._owners.values() if owner.engine is engine)
         return self._seconds.get(engine.name, 0.0) + running
 
     def open(self) -> list[Interval]:
@@ -288,7 +293,7 @@ class StretchQueue:
         finally:
             del self._owners[owner.number]
             name = owner.engine.name
-            self._seconds[name] = self._seconds.get(name, 0.0) + owner.link.open_s
+            self._seconds[name] = self._seconds.get(name, 0.0) + owner.billed_s
             self._changed.set()
         return lost
 

@@ -247,6 +247,7 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
     key_variable = "ASSEMBLYAI_API_KEY"
     key_terms = TERMS
     languages = LANGUAGES
+    price_counts = "connection"  # assemblyai.com/docs/faq: universal streaming's session-based pricing
     price_as_of = "2026-10"
     language_remedy = "Choose another with speech_model in [engines.assemblyai]"
 
