@@ -42,6 +42,7 @@ from mictape.screens.models import ModelsScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.recover import Interrupted, RecoverScreen
+from mictape.screens.theme_picker import ThemePicker
 from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import load_session
 from mictape.session.session import Session
@@ -56,6 +57,7 @@ from support.waiting import until_async
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
 
+THEME_NAMES = ["mictape-contrast", "mictape-dark", "mictape-light"]
 DEVICES = [device("Blue Yeti", default=True), device("Headset", muted=True), device("Monitor", computer=True)]
 STATUSES = {
     each.name: each
@@ -108,6 +110,7 @@ def dialogs(home: Path) -> Mapping[str, tuple[Callable[[], Screen[Any]], str]]:
         ),
         "prompt": (lambda: Ask("Go to", hint="12:30 or 1:02:03 on the recording", value="12:"), "Go to"),
         "recover": (lambda: RecoverScreen(interrupted), "Continue it"),
+        "theme_picker": (lambda: ThemePicker(THEME_NAMES, THEME_NAMES[1], lambda _: None), "Enter: use"),
     }
 
 
@@ -150,6 +153,10 @@ async def test_main_screen_and_dialogs(
             await pilot.app.push_screen(dialog())
             assert await picture(pilot, seen) == pictures(name=name)
             await pilot.app.pop_screen()
+        pilot.app.action_command_palette()
+        assert await picture(pilot, "Choose the speech engine") == pictures(name="palette")
+        await pilot.press(*"theme")
+        assert await picture(pilot, "Choose a theme") == pictures(name="palette_search")
 
 
 @THEMES

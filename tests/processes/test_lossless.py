@@ -28,6 +28,7 @@ from support.backends import available
 from support.child_processes import children_of
 from support.clocked_mic import CYCLE, ClockedMics, breaks, counted, misplaced
 from support.lossless import CAPTURE, FOREGROUND, HELD, HOLD_S, assert_no_loss_reported, end, hold_up, recording
+from support.small_disk import small_disk
 from support.waiting import until
 
 LENGTHS: Final = (10, pytest.param(60, marks=pytest.mark.proof))
@@ -135,18 +136,11 @@ def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """A disk of a few megabytes, on which Mictape keeps everything."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=False, capture_output=True)
-    if made.returncode:
-        pytest.skip("a small disk needs the right to mount one")
-    monkeypatch.setenv("MICTAPE_HOME", str(disk / "home"))
-    try:
+    with small_disk(tmp_path / "disk") as disk:
+        monkeypatch.setenv("MICTAPE_HOME", str(disk / "home"))
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def fill(disk: Path) -> Path:
@@ -159,12 +153,12 @@ def fill(disk: Path) -> Path:
 
 
 def test_a_full_disk_is_said_until_there_is_room_and_then_the_recording_goes_on(
-    clocked_mics: ClockedMics, small_disk: Path
+    clocked_mics: ClockedMics, disk: Path
 ) -> None:
-    home = small_disk / "home"
+    home = disk / "home"
     with recording(clocked_mics, home) as (app, session):
         app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
-        ballast = fill(small_disk)
+        ballast = fill(disk)
         app.sees("DISK FULL", "Free some space", timeout_s=60)
         kept = count_samples(session, 1)
         tries = set[int]()

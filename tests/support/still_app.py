@@ -2,15 +2,18 @@
 
 from math import sin
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import App
+from textual.command import Provider
 
 import mictape
 from mictape.audio.ballistics import Meter
 from mictape.audio.messages import LevelCell
-from mictape.commands import bindings
+from mictape.commands import Command, KeyMap, bindings
 from mictape.failure import Advice
 from mictape.screens.main.screen import Level, MainScreen
+from mictape.screens.palette import CommandProvider
 from mictape.session.state import State, Status
 from mictape.themes import load_themes, shipped_folder, theme_variables
 from mictape.transcript.line import GAP, PartialText
@@ -62,12 +65,17 @@ class StillApp(App[None]):
 
     CSS_PATH = Path(mictape.__file__).with_name("app.tcss")
     BINDINGS = bindings()
+    COMMANDS: ClassVar[set[type[Provider]]] = {CommandProvider}  # pyright: ignore[reportIncompatibleVariableOverride]  (Textual takes a function as well)
 
     def __init__(self, theme: str) -> None:
         super().__init__()
+        self.keymap: KeyMap = {}
         for each in load_themes(shipped_folder()).themes:
             self.register_theme(each)
         self.theme = theme
+
+    def run_command(self, command: Command) -> None:
+        """Do nothing: the palette only shows them."""
 
     def get_default_screen(self) -> MainScreen:
         return MainScreen(transcript())

@@ -11,6 +11,7 @@ import pytest
 from mictape.failure import MictapeError
 from mictape.library.library import LineRecord, Store
 from support.poor_file_system import poor_file_system
+from support.small_disk import small_disk
 
 USE = """
 import sys
@@ -100,16 +101,8 @@ def test_a_file_system_that_sqlite_cannot_lock_is_not_taken_for_another_program(
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, so that it can be made read-only: permissions mean nothing to root."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
-    if sys.platform != "linux" or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a file system")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 def test_a_library_that_may_only_be_read_is_read(disk: Path) -> None:

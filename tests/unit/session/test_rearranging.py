@@ -1,5 +1,7 @@
 """Lines joined and split: text, times, words, marks, speakers; in library, search and exports; and undone."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -92,17 +94,21 @@ async def found(library: Library, words: str) -> list[int | None]:
     return [hit.line for session in page.sessions for hit in session.hits]
 
 
-async def recorded_story(library: Library, tmp_path: Path) -> tuple[Session, Track]:
-    return await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav", [1, 2, 3]))
+@asynccontextmanager
+async def with_lines(library: Library, tmp_path: Path, count: int = 3) -> AsyncGenerator[tuple[Session, Track]]:
+    """A session that runs and has `count` lines: `w1`, `w2` and so on."""
+    words = list(range(1, count + 1))
+    session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav", words))
+    async with running(session, track):
+        await until_async(lambda: len(session.transcript) == count)
+        yield session, track
 
 
 async def test_a_joined_line_is_one_in_library_search_and_exports_until_it_is_undone(
     library: Library, tmp_path: Path
 ) -> None:
-    session, track = await recorded_story(library, tmp_path)
-    text = session.transcript
-    async with running(session, track):
-        await until_async(lambda: len(text) == 3)
+    async with with_lines(library, tmp_path) as (session, _):
+        text = session.transcript
         before = [text.line(at) for at in range(3)]
         session.writer.mark(before[1].id, "why")
         joined, undo = await session.writer.join(before[0].id)
@@ -126,10 +132,8 @@ async def test_a_joined_line_is_one_in_library_search_and_exports_until_it_is_un
 async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undone(
     library: Library, tmp_path: Path
 ) -> None:
-    session, track = await recorded_story(library, tmp_path)
-    text = session.transcript
-    async with running(session, track):
-        await until_async(lambda: len(text) == 3)
+    async with with_lines(library, tmp_path) as (session, track):
+        text = session.transcript
 
         def say(said: str) -> None:
             words = (Word("new", 100, 200), Word("year", 300, 400))
@@ -153,9 +157,7 @@ async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undo
 
 
 async def test_a_line_of_another_track_or_none_cannot_be_joined(library: Library, tmp_path: Path) -> None:
-    session, track = await recorded_story(library, tmp_path)
-    async with running(session, track):
-        await until_async(lambda: len(session.transcript) == 3)
+    async with with_lines(library, tmp_path) as (session, track):
         session.transcript.add(9, 1 << 30, 1 << 30, "elsewhere")
         note, _ = session.writer.note(track, "a note")
         with pytest.raises(MictapeError, match="No other line follows"):
@@ -169,9 +171,7 @@ async def test_a_line_of_another_track_or_none_cannot_be_joined(library: Library
 async def test_this_line_the_following_or_all_of_a_speaker_are_named_and_that_is_undone(
     library: Library, tmp_path: Path
 ) -> None:
-    session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav", [1, 2, 3, 4]))
-    async with running(session, track):
-        await until_async(lambda: len(session.transcript) == 4)
+    async with with_lines(library, tmp_path, 4) as (session, _):
         first, second, third, fourth = session.transcript.ids()
         writer = session.writer
 
@@ -203,9 +203,7 @@ async def test_this_line_the_following_or_all_of_a_speaker_are_named_and_that_is
 
 
 async def test_a_note_is_taken_away_again(library: Library, tmp_path: Path) -> None:
-    session, track = await recorded_story(library, tmp_path)
-    async with running(session, track):
-        await until_async(lambda: len(session.transcript) == 3)
+    async with with_lines(library, tmp_path) as (session, track):
         note, undo = session.writer.note(track, "a note")
         undo()
         assert note not in session.transcript

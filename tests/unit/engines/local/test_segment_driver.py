@@ -15,7 +15,7 @@ from mictape.engines.local.client import LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer import second_pass as second
 from mictape.engines.local.recognizer.model import Decoded, Decoding
-from mictape.engines.local.recognizer.segment_driver import WAITING, Options, SegmentDriver
+from mictape.engines.local.recognizer.segment_driver import WAITING, Options, Report, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import Rules, Segment
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
@@ -161,15 +161,20 @@ class Hopeful:
         return models()[0].decoding(samples, (*key_terms, "spring of hope"))
 
 
-def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: bytes) -> None:
-    model, voice = models()
-    finals: list[ipc.TurnReport] = []
+def into(finals: list[ipc.TurnReport]) -> Report:
+    """Adds the final texts among the reports to a list."""
 
     def report(said: ipc.Report) -> None:
         if isinstance(said, ipc.TurnReport) and said.final:
             finals.append(said)
 
-    driver = SegmentDriver(1, model, voice, report, Options(second_model=Hopeful()))
+    return report
+
+
+def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: bytes) -> None:
+    model, voice = models()
+    finals: list[ipc.TurnReport] = []
+    driver = SegmentDriver(1, model, voice, into(finals), Options(second_model=Hopeful()))
     driver.feed(two_cities[2 * 17 * RATE : 2 * 20 * RATE])
     driver.finish()
     first, second = finals
@@ -229,12 +234,7 @@ def test_a_pause_is_used_to_have_the_final_ready(beckett: bytes) -> None:
 def test_the_final_of_a_line_that_is_cut_without_a_pause_is_ready_as_well(two_cities: bytes) -> None:
     model, voice = models()
     finals: list[ipc.TurnReport] = []
-
-    def report(said: ipc.Report) -> None:
-        if isinstance(said, ipc.TurnReport) and said.final:
-            finals.append(said)
-
-    driver = SegmentDriver(1, model, voice, report, Options(second_pass="off", clock=lambda: 0.0))
+    driver = SegmentDriver(1, model, voice, into(finals), Options(second_pass="off", clock=lambda: 0.0))
     decoding, decoded = driver._decode, list[Segment]()
 
     def counted(segment: Segment) -> Decoded:
