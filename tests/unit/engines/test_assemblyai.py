@@ -282,12 +282,29 @@ async def test_a_model_knows_its_languages() -> None:
     for model, language, known in (
         ("universal-3-6-pro", "ja", True),
         ("universal-3-6-pro", "pl", False),
-        ("universal-3-5-pro", "ur", True),
+        ("universal-3-5-pro", "ca", True),
+        ("universal-3-5-pro", "ur", False),
         ("universal-3-5-pro", "ko", False),
         ("whisper-rt", "pl", True),
     ):
         engine = AssemblyAIEngine(AssemblyAIOptions(speech_model=model), Path("unused"), KEY)
         assert (await engine.check(Request(language=language)) is None) is known, (model, language)
+
+
+@pytest.mark.parametrize(
+    ("model", "codes", "part"),
+    [
+        ("universal-3-6-pro", ("en", "pl"), "does not know the language pl"),
+        ("universal-streaming-multilingual", ("de",), "takes no language_codes"),
+        ("universal-3-6-pro", ("en", "de"), None),
+    ],
+)
+async def test_languages_of_the_settings_are_checked_before_the_server_ignores_them(
+    model: str, codes: tuple[str, ...], part: str | None
+) -> None:
+    engine = AssemblyAIEngine(AssemblyAIOptions(speech_model=model, language_codes=codes), Path("unused"), KEY)
+    failure = await engine.check(Request())
+    assert (failure is None) if part is None else (failure is not None and part in failure.what)
 
 
 async def test_orders() -> None:

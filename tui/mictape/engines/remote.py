@@ -107,6 +107,10 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
         """The vendor's list price with these settings; None where none is known."""
         return None
 
+    def _own_languages(self) -> tuple[str, ...]:
+        """The languages of the settings, which are asked for where the request names none."""
+        return ()
+
     def _own_terms(self) -> tuple[str, ...]:
         """The key terms of the settings."""
         return ()
@@ -136,10 +140,10 @@ class RemoteEngine(ABC, Generic[OptionsT, ConnectionT_co]):
             return failure
         if self._key is None and self._demands_key():
             return self.service.no_key()
-        spoken, language = self.capabilities.languages, primary(request.language)
-        if language is not None and spoken and language not in spoken:
-            what = f"{self.title} does not know the language {request.language}"
-            return self._failure(what, self.language_remedy)
+        known = self.capabilities.languages
+        for language in (request.language,) if request.language else self._own_languages():
+            if known and primary(language) not in known:
+                return self._failure(f"{self.title} does not know the language {language}", self.language_remedy)
         return self._objection(request)
 
     async def connect(self, request: Request) -> ConnectionT_co:

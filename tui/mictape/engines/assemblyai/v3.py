@@ -32,6 +32,7 @@ from mictape.engines.key_terms import Terms
 from mictape.engines.remote import RemoteEngine
 from mictape.engines.verdicts import BAD_KEY, Service, Verdict
 from mictape.engines.websocket import Frame, SocketConnection
+from mictape.failure import Failure
 
 API_VERSION: Final = "2025-05-12"
 """What the vendor's own SDK 1.8.2 asks for."""
@@ -47,13 +48,14 @@ LANGUAGES: Final = {
         *("ko", "zh", "mr", "no", "nn", "fa", "pt", "ro", "ru", "es", "sv", "tr", "ur", "vi", "xh", "zu"),
     ),
     "universal-3-5-pro": (
-        *("ar", "da", "nl", "en", "fi", "fr", "de", "he", "hi", "it", "ja", "zh", "no", "pt", "es", "sv", "tr"),
-        *("ur", "vi"),
+        *("ar", "ca", "da", "nl", "en", "fi", "fr", "de", "he", "hi", "it", "ja", "zh", "no", "pt", "es", "sv", "tr"),
+        "vi",
     ),
     "universal-streaming-english": ("en",),
     "universal-streaming-multilingual": ("en", "es", "fr", "de", "it", "pt"),
 }
-"""From the vendor's streaming reference, autumn 2026, and its page on streaming languages; others are not checked."""
+"""From the streaming reference of the vendor's own skill (AssemblyAI/assemblyai-skill @015590a3, autumn 2026); those of
+other models are not checked."""
 
 USD_PER_HOUR: Final = {
     "universal-3-6-pro": 0.45,
@@ -274,8 +276,18 @@ class AssemblyAIEngine(RemoteEngine[AssemblyAIOptions, AssemblyAIConnection]):
             takes_language=options.pro,
         )
 
+    def _own_languages(self) -> tuple[str, ...]:
+        return self._options.language_codes or ()
+
     def _own_terms(self) -> tuple[str, ...]:
         return self._options.keyterms_prompt or ()
+
+    def _objection(self, request: Request) -> Failure | None:
+        """A setting that the server would ignore without a word."""
+        if self._options.language_codes and not self._options.pro:
+            remedy = f"Remove language_codes from [engines.{self.name}], or choose another model"
+            return self._failure(f"The model {self._model()} takes no language_codes", remedy)
+        return None
 
     async def _open(self, request: Request) -> AssemblyAIConnection:
         """It is open once the server has said `Begin`."""

@@ -261,6 +261,9 @@ class DeepgramEngine(RemoteEngine[DeepgramOptions, DeepgramConnection | FluxConn
             takes_language=True,
         )
 
+    def _own_languages(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._options.language, *self._options.language_hint)))
+
     def _own_terms(self) -> tuple[str, ...]:
         name = terms_setting(self._options, Request())
         return self._options.keyterm if name == "keyterm" else self._options.keywords
