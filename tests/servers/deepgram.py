@@ -171,6 +171,8 @@ class V1Server(_Server):
         self.recognize = recognize
         self.metadata = True
         """False: closes without it, which the real one should not."""
+        self.configures_after = 0
+        """So many blocks of sound after a `Configure` it is answered; until then another one is refused."""
 
     def wrong_parameters(self, query: Any) -> Iterator[str]:
         """Every parameter that is not as documented."""
@@ -194,13 +196,24 @@ class V1Server(_Server):
         stream = self.begin(peer)
         recogniser = _V1Recogniser(self.script)
         listener = Listener(self.recognize)
+        pending: dict[str, Any] | None = None
+        blocks = 0
         while (message := await self.next_message(peer, stream)) != {"type": "CloseStream"}:
             if isinstance(message, bytes):
                 recogniser.expect(listener.take(message), stream.seconds)
-                answers = recogniser.accept(stream.seconds)
+                answers = list(recogniser.accept(stream.seconds))
+                blocks += 1
+                if pending is not None and blocks >= self.configures_after:
+                    answers, pending = [*answers, self._configure(pending)], None
             elif message == {"type": "Finalize"}:
                 recogniser.expect(listener.rest(), stream.seconds)
                 answers = recogniser.finalize()
+            elif pending is not None:
+                answers = [
+                    _not_configured("CONFIGURE_ALREADY_PENDING", "another Configure is still awaiting its response")
+                ]
+            elif self.configures_after:
+                pending, blocks, answers = message, 0, []
             else:
                 answers = [self._configure(message)]
             for answer in answers:
@@ -218,13 +231,12 @@ class V1Server(_Server):
             raise Wrong(1008, f"Configure with {', '.join(order)}")
         _check_terms(order)
         if not dict(self.query)["model"].startswith("nova-3"):
-            return {
-                "type": "ConfigureFailure",
-                "request_id": REQUEST_ID,
-                "code": "CONFIGURE_KEYTERMS_NOT_SUPPORTED",
-                "description": "this model has no key terms",
-            }
+            return _not_configured("CONFIGURE_KEYTERMS_NOT_SUPPORTED", "this model has no key terms")
         return {"type": "ConfigureSuccess", "request_id": REQUEST_ID, "keyterms": order["keyterms"]}
+
+
+def _not_configured(code: str, why: str) -> dict[str, Any]:
+    return {"type": "ConfigureFailure", "request_id": REQUEST_ID, "code": code, "description": why}
 
 
 class _V1Recogniser:

@@ -276,6 +276,28 @@ async def test_key_terms_are_replaced_on_a_living_connection() -> None:
     assert not any(isinstance(news, Notice) for news in events)
 
 
+async def test_key_terms_that_change_quickly_wait_for_each_other() -> None:
+    deepgram = V1Server()
+    deepgram.configures_after = 2
+    async with serve(deepgram, admit=deepgram.admit) as server:
+        connection = await engine(server.url).connect(Request())
+        await speak(connection, 0.16)
+        reading = asyncio.create_task(listen(connection))
+        await until_async(lambda: connection._reading)
+        await connection.update(Changes(key_terms=("kettle",)))
+        second = asyncio.create_task(connection.update(Changes(key_terms=("kettle", "tape"))))
+        await until_async(lambda: bool(deepgram.orders))
+        await speak(connection, 0.32)
+        await second
+        await speak(connection, 0.32)
+        await connection.finish()
+        events = await reading
+        await connection.close()
+    terms = [order["keyterms"] for order in deepgram.orders if order["type"] == "Configure"]
+    assert terms == [["kettle"], ["kettle", "tape"]]
+    assert not any(isinstance(news, Notice) for news in events)
+
+
 async def test_a_model_without_key_terms_says_so() -> None:
     deepgram = V1Server()
     async with serve(deepgram, admit=deepgram.admit) as server:

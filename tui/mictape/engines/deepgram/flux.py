@@ -17,10 +17,10 @@ from websockets.asyncio.client import ClientConnection
 
 from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.bounds import samples
-from mictape.engines.deepgram.v1 import CLOSE_STREAM, Configure, ConfigureFailure, ConfigureSuccess, meaning
+from mictape.engines.deepgram.v1 import CLOSE_STREAM, ConfiguredConnection, ConfigureFailure, ConfigureSuccess, meaning
 from mictape.engines.key_terms import Terms
 from mictape.engines.verdicts import Service, Verdict
-from mictape.engines.websocket import Frame, SocketConnection
+from mictape.engines.websocket import Frame
 from mictape.units import RATE
 
 FORCE_END_TURN: Final = '{"type":"ForceEndTurn"}'
@@ -87,7 +87,7 @@ _NUMBERED: Final = msgspec.json.Decoder(Numbered)
 _MESSAGE: Final = msgspec.json.Decoder(Message)
 
 
-class FluxConnection(SocketConnection):
+class FluxConnection(ConfiguredConnection):
     """A conversation with `/v2/listen`; one turn is one of the server's in which something was said."""
 
     def __init__(self, socket: ClientConnection, service: Service, terms: Terms | None, *, patience_s: float) -> None:
@@ -106,10 +106,6 @@ class FluxConnection(SocketConnection):
     def endpoint_frames(self) -> Iterable[Frame]:
         """End the turn."""
         return (FORCE_END_TURN,)
-
-    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
-        """New key terms, in the place of all before."""
-        return (msgspec.json.encode(Configure(terms)).decode(),)
 
     def finish_frames(self) -> Iterable[Frame]:
         """What makes the server decode the rest and close."""
@@ -130,8 +126,8 @@ class FluxConnection(SocketConnection):
         match self._read(message, _MESSAGE.decode):
             case TurnInfo() as info:
                 yield from self._on_turn_info(info)
-            case ConfigureFailure(description=why):
-                yield Notice(f"{self._service} did not take the new settings: {why or 'it does not say why'}")
+            case ConfigureSuccess() | ConfigureFailure() as answer:
+                yield from self.configured(answer)
             case Warned(description=why):
                 yield Notice(f"{self._service}: {why}")
             case Error(code=code, description=why):

@@ -9,6 +9,8 @@ Facts: developers.deepgram.com, Live Audio, Understand Endpointing and Interim R
 Audio Keep Alive, Configure, Close Stream; error codes from STT Troubleshooting WebSocket, NET, and DATA Errors.
 """
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from typing import Final
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from mictape.engines.base import Answered, EngineEvent, FinalTurn, Notice, Partial, Received, Word
+from mictape.engines.base import Answered, Changes, EngineEvent, FinalTurn, Notice, Partial, Received, Word
 from mictape.engines.bounds import samples
 from mictape.engines.key_terms import Terms
 from mictape.engines.verdicts import BAD_KEY, Service, Verdict
@@ -31,6 +33,9 @@ KEEP_ALIVE: Final = '{"type":"KeepAlive"}'
 """A text frame; in a binary one it would be taken for sound. It is not answered."""
 FINALIZE: Final = '{"type":"Finalize"}'
 CLOSE_STREAM: Final = '{"type":"CloseStream"}'
+
+CONFIGURE_S: Final = 5.0
+"""How long the answer to a `Configure` is waited for before the next one; some servers never answer."""
 
 BAD_SOUND: Final = 1008
 """With a reason that begins with DATA; for everybody else the code means that the key is not accepted."""
@@ -159,7 +164,37 @@ class _Segment:
     language: str | None
 
 
-class DeepgramConnection(SocketConnection):
+class ConfiguredConnection(SocketConnection):
+    """A conversation in which `Configure` changes the key terms.
+
+    Until it is answered the service refuses the next one (`CONFIGURE_ALREADY_PENDING`).
+    """
+
+    _configuring = False
+    """Whether one is not answered."""
+
+    async def update(self, changes: Changes) -> None:
+        """Change the key terms, once the last change is answered."""
+        if self._reading:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONFIGURE_S):
+                    await self._until(lambda: not self._configuring)
+        await super().update(changes)
+
+    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
+        """New key terms, in the place of all before; models other than Nova-3 and Flux refuse them."""
+        self._configuring = True
+        return (msgspec.json.encode(Configure(terms)).decode(),)
+
+    def configured(self, answer: ConfigureSuccess | ConfigureFailure) -> Iterator[EngineEvent]:
+        """What the answer to the change says."""
+        self._configuring = False
+        if isinstance(answer, ConfigureFailure):
+            why = answer.description or "it does not say why"
+            yield Notice(f"{self._service} did not take the new settings: {why}")
+
+
+class DeepgramConnection(ConfiguredConnection):
     """A conversation with `/v1/listen`; one turn is one utterance."""
 
     def __init__(
@@ -194,10 +229,6 @@ class DeepgramConnection(SocketConnection):
         self._endpoint = self._sent
         return (FINALIZE,) if self._server.finalizes else ()
 
-    def terms_frames(self, terms: tuple[str, ...]) -> Iterable[Frame]:
-        """New key terms, in the place of all before; models other than Nova-3 refuse them: that becomes a `Notice`."""
-        return (msgspec.json.encode(Configure(terms)).decode(),)
-
     def keep_alive_frames(self) -> Iterable[Frame]:
         """Wanted every 3 to 5 s without sound; takes no place in the stream's time."""
         return (KEEP_ALIVE,)
@@ -226,8 +257,8 @@ class DeepgramConnection(SocketConnection):
                 self._frozen = self._sent
                 yield from self._close_utterance()
                 self.said_all()
-            case ConfigureFailure(description=why):
-                yield Notice(f"{self._service} did not take the new settings: {why or 'it does not say why'}")
+            case ConfigureSuccess() | ConfigureFailure() as answer:
+                yield from self.configured(answer)
             case Error(description=why):
                 _log.warning("%s: %s", self._service, why)
                 yield Notice(f"{self._service}: {why}")
