@@ -1,1 +1,1 @@
-"""One session: joins sound, engines and text. asyncio, no Textual."""
+"""One session: joins sound (`sound`), engines (`session`) and text (`transcript_writer`). asyncio, no Textual."""

@@ -1,6 +1,7 @@
 """The transcript on the screen: follows the newest words, or stays on the row that is being read."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Final
 
 from textual import events
@@ -11,17 +12,17 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from mictape.commands import bindings
-from mictape.themes import VOICES
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
 from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.survives import SurvivesErrors
+from mictape.widgets.transcript_inks import COMPONENT_CLASSES, CSS, inks_of
 from mictape.widgets.transcript_low_confidence import Ask, UnsureWords
 from mictape.widgets.transcript_rows import Rows
 from mictape.widgets.transcript_search import Walk, show_ticks
 from mictape.widgets.transcript_selection import selected_span, selected_text, selection_of, word_at
-from mictape.widgets.transcript_strips import Inks, Look
+from mictape.widgets.transcript_strips import Look
 
 _TURN_S: Final = 0.002
 """Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
@@ -37,46 +38,9 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     ALLOW_SELECT = True
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "transcript--time",
-        "transcript--mark",
-        *(f"transcript--voice-{number}" for number in range(1, VOICES + 1)),
-        "transcript--partial",
-        "transcript--stable",
-        "transcript--gap",
-        "transcript--cursor",
-        "transcript--selection",
-        "transcript--hit",
-        "transcript--current",
-        "transcript--unsure",
-        "transcript--note",
-        "transcript--pill",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENT_CLASSES
 
-    DEFAULT_CSS = (
-        """
-    TranscriptView {
-        overflow-x: hidden;
-        overflow-y: scroll;
-        scrollbar-size-vertical: 1;
-        & > .transcript--time { color: $transcript-time; }
-        & > .transcript--mark { color: $transcript-mark; }
-        & > .transcript--partial { color: $transcript-partial; text-style: italic; }
-        & > .transcript--gap { color: $transcript-gap; }
-        & > .transcript--cursor { background: $transcript-cursor; }
-        & > .transcript--selection { color: $foreground; background: $transcript-selection; }
-        & > .transcript--hit { text-style: underline; }
-        & > .transcript--current { text-style: bold reverse; }
-        & > .transcript--unsure { text-style: italic uu; }
-        & > .transcript--note { color: $transcript-mark; text-style: italic; }
-        & > .transcript--pill { color: $background; background: $transcript-pill; text-style: bold; }
-"""
-        + "\n".join(
-            f"& > .transcript--voice-{number} {{ color: $voice-{number}; text-style: bold; }}"
-            for number in range(1, VOICES + 1)
-        )
-        + "}"
-    )
+    DEFAULT_CSS = CSS
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("view")
 
@@ -93,7 +57,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._transcript = transcript
         self._grows = grows
         """Whether text is still coming, so that following the end is offered."""
-        self._rows = Rows(transcript, self._mix_inks)
+        self._rows = Rows(transcript, partial(inks_of, self))
         self._port = self._rows.port
         self._unsure = UnsureWords(transcript)
         self._learning = False
@@ -472,23 +436,3 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """Where there are hits, beside the text."""
         ticks = self.walk.ticks(self._port.height, self._port.flow, self._port.rows)
         show_ticks(self.vertical_scrollbar, ticks, self.get_component_rich_style("transcript--mark", partial=True))
-
-    def _mix_inks(self) -> Inks:
-        """The styles as the theme has them now."""
-        part = self.get_component_rich_style
-        return Inks(
-            text=self.rich_style,
-            time=part("transcript--time"),
-            mark=part("transcript--mark"),
-            voices=tuple(part(f"transcript--voice-{number}") for number in range(1, VOICES + 1)),
-            partial=part("transcript--partial"),
-            stable=part("transcript--stable"),
-            gap=part("transcript--gap"),
-            cursor=part("transcript--cursor"),
-            selection=part("transcript--selection", partial=True),
-            hit=part("transcript--hit", partial=True),
-            current=part("transcript--current", partial=True),
-            unsure=part("transcript--unsure", partial=True),
-            note=part("transcript--note", partial=True),
-            pill=part("transcript--pill"),
-        )
