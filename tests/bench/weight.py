@@ -18,6 +18,7 @@ from typing import Final
 
 from bench.clips import clips_of_the_wheel
 from bench.report import Part, Report
+from support.child_processes import children_of
 from support.pulse import PulseServer, running
 from support.screen_app import ScreenApp
 
@@ -64,19 +65,9 @@ def memory_mb(pid: int) -> float:
 
 def processes(app: ScreenApp) -> dict[str, int]:
     """The process ids of the app and its children, by what they do."""
-    found = {"app": app.process.pid}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-            command = (entry / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        for role, module in ROLES:
-            if int(parent) == app.process.pid and module in command:
-                found[role] = int(entry.name)
-    return found
+    pid = app.process.pid
+    children = {role: child for role, module in ROLES for child in children_of(pid, module)}
+    return {"app": pid, **children}
 
 
 def watched(app: ScreenApp, seconds: float) -> dict[str, float]:
