@@ -32,7 +32,7 @@ FRAMES: Final = 30
 """Of the moving picture: 22 s, in which something new is always shown."""
 
 _FONTS: Final = re.compile(r"@font-face \{.*?\}", re.DOTALL)
-"""Fonts from another server: whoever looks at the picture has a monospaced one."""
+"""Fonts from another server: a viewer has a monospaced one."""
 _ID: Final = re.compile(r"terminal-\d+")
 """Textual gives each picture's classes a number of its own."""
 _BODY: Final = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
@@ -73,7 +73,7 @@ async def pictures() -> tuple[str, str]:
         where.prepare()
         app = MictapeApp(where, Settings(keep=False), Start(file=DEMO))
         async with app.run_test(size=SIZE):
-            while not app.session or not app.session.tracks or not app.session.tracks[0].tape.samples:  # noqa: ASYNC110 (nobody tells)
+            while not app.session or not app.session.tracks or not app.session.tracks[0].tape.samples:  # noqa: ASYNC110 (there is no event for it)
                 await asyncio.sleep(FRAME_S)
             while len(frames) < FRAMES:
                 await asyncio.sleep(FRAME_S)
