@@ -63,8 +63,8 @@ class TimedConnection:
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         """Pass on."""
-        async for events in self.inner:
-            yield events
+        async for event in self.inner:
+            yield event
 
     async def finish(self) -> None:
         """Pass on."""

@@ -129,8 +129,8 @@ class Ear:
             await self._connection.endpoint()
 
     async def _receive(self) -> None:
-        async for received in self._connection:
-            match received:
+        async for event in self._connection:
+            match event:
                 case Received(until):
                     self._received = until
                     await self._beat()

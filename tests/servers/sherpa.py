@@ -168,8 +168,8 @@ class OfflineServer:
                     raise Wrong(1008, "an utterance before the answer to the last one: answers may change places")
                 self.utterances.append(await _utterance(peer, header))
                 self._unanswered = True
-                received = Text(self.recognize(array("h", _pcm(self.utterances[-1])))) if self.recognize else Text("")
-                answers.append(asyncio.create_task(self._answer(peer, next(script, received))))
+                recognized = Text(self.recognize(array("h", _pcm(self.utterances[-1])))) if self.recognize else Text("")
+                answers.append(asyncio.create_task(self._answer(peer, next(script, recognized))))
             if self._unanswered:
                 raise Wrong(1008, "Done before the last answer, which is lost now")
             await peer.close(1000, "Done")

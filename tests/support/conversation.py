@@ -71,7 +71,7 @@ async def recognize_all(
 
 async def listen(connection: Connection) -> list[EngineEvent]:
     """What is said until all is said."""
-    return [events async for events in connection]
+    return [event async for event in connection]
 
 
 def without_address(events: Iterable[EngineEvent]) -> list[EngineEvent]:

@@ -149,7 +149,7 @@ class ScriptedConnection:
         """The word that sounds now, and where it began."""
         self._turn = 0
         self._words: list[Word] = []
-        self._received: asyncio.Queue[tuple[float, EngineEvent | Lost | None]] = asyncio.Queue()
+        self._said: asyncio.Queue[tuple[float, EngineEvent | Lost | None]] = asyncio.Queue()
         """When it arrives, and what."""
         self._held: list[EngineEvent] = []
         """A turn that waits for the one behind it."""
@@ -231,8 +231,8 @@ class ScriptedConnection:
 
     def _say_held(self, end: int) -> None:
         held, self._held = [*reversed(self._held), Answered(end)], []
-        for received in held * 2 if self._engine.doubles else held:
-            self._say(received)
+        for event in held * 2 if self._engine.doubles else held:
+            self._say(event)
 
     def _label(self, word: int) -> str | None:
         if not self._engine.voices:
@@ -242,8 +242,8 @@ class ScriptedConnection:
             self._labels[chr(ord("A") + len(self._labels))] = person
         return next(label for label, each in self._labels.items() if each == person)
 
-    def _say(self, received: EngineEvent | Lost | None) -> None:
-        self._received.put_nowait((asyncio.get_running_loop().time() + self._engine.late_s, received))
+    def _say(self, event: EngineEvent | Lost | None) -> None:
+        self._said.put_nowait((asyncio.get_running_loop().time() + self._engine.late_s, event))
 
     def _break(self) -> None:
         self._say(Lost(GONE))
@@ -269,13 +269,13 @@ class ScriptedConnection:
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
         while True:
-            at_s, received = await self._received.get()
+            at_s, event = await self._said.get()
             await asyncio.sleep(at_s - asyncio.get_running_loop().time())
-            if received is None:
+            if event is None:
                 return
-            if isinstance(received, Lost):
-                raise received
-            yield received
+            if isinstance(event, Lost):
+                raise event
+            yield event
 
     async def finish(self) -> None:
         if not self._engine.mute:

@@ -64,7 +64,7 @@ async def send(connection: OpenAIConnection, pcm: bytes) -> None:
 
 async def listen(connection: OpenAIConnection) -> list[EngineEvent]:
     """Everything until the end."""
-    return [events async for events in connection]
+    return [event async for event in connection]
 
 
 async def events_of(
@@ -77,7 +77,7 @@ async def events_of(
     await connection.finish()
     everything = await listening
     await connection.close()
-    return [events for events in everything if isinstance(events, Partial | FinalTurn | Answered | Notice)]
+    return [event for event in everything if isinstance(event, Partial | FinalTurn | Answered | Notice)]
 
 
 def finals(events: Sequence[EngineEvent]) -> list[tuple[int, str]]:

@@ -282,12 +282,12 @@ async def test_a_url_that_cannot_be_one_is_found_before_connecting() -> None:
 
 
 def test_what_it_can_do_is_reported() -> None:
-    reported = engine("ws://127.0.0.1:8000/v1/realtime").capabilities
-    assert (reported.endpointing, reported.longest_s, reported.rate, reported.billed) == (
+    able = engine("ws://127.0.0.1:8000/v1/realtime").capabilities
+    assert (able.endpointing, able.longest_s, able.rate, able.billed) == (
         "follower",
         600,
         16_000,
         False,
     )
-    assert reported.offline
+    assert able.offline
     assert not engine("ws://gpu.example:8000/v1/realtime").capabilities.offline

@@ -196,7 +196,7 @@ async def test_answers_that_nobody_asked_for_are_logged(caplog: pytest.LogCaptur
         async with serve(handler) as server:
             connection = await engine(server.url).connect(Request())
             listening = asyncio.create_task(listen(connection))
-            await until_async(lambda: "nobody asked" in caplog.text)
+            await until_async(lambda: "was not asked" in caplog.text)
             await connection.finish()
             assert await listening == [Received(0), Answered(0)]
             await connection.close()

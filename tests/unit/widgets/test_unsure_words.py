@@ -172,10 +172,10 @@ class Mumbling:
         return getattr(self.inner, name)
 
     async def __aiter__(self) -> AsyncIterator[EngineEvent]:
-        async for received in self.inner:
-            said = (received.words if isinstance(received, FinalTurn) else None) or ()
+        async for event in self.inner:
+            said = (event.words if isinstance(event, FinalTurn) else None) or ()
             sure = tuple(structs.replace(word, confidence=UNSURE if word.text == "w2" else SURE) for word in said)
-            yield replace(received, words=sure) if isinstance(received, FinalTurn) else received
+            yield replace(event, words=sure) if isinstance(event, FinalTurn) else event
 
 
 class MumblingEngine(ScriptedEngine):
