@@ -10,6 +10,7 @@ session's settings say. What each utterance is said to be, and how it ends, is t
 
 import base64
 import binascii
+import json
 from array import array
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -335,6 +336,15 @@ def _item(item_id: str) -> Strict:
     return {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": content}
 
 
+_WRONG_KEY: Final = {
+    "type": "invalid_request_error",
+    "code": "invalid_api_key",
+    "message": "Incorrect API key provided: sk-4sJHr*****w8ZP."
+    " You can find your API key at https://platform.openai.com/account/api-keys.",
+    "param": None,
+}
+"""The service's own words (chatanywhere/GPT_API_free#427)."""
+
 OpenAIServer = Realtime[Talk]
 """A server while it runs, and what it has seen."""
 
@@ -347,6 +357,7 @@ async def openai_server(
     key: str = KEY,
     tls: bool = False,
     without_logprobs: bool = False,
+    refuses_by: Literal["upgrade", "message", "close"] = "message",
 ) -> AsyncGenerator[OpenAIServer]:
     """Serve until the block ends.
 
@@ -356,12 +367,14 @@ async def openai_server(
         key: The only one that is accepted.
         tls: With the tests' certificate.
         without_logprobs: Refuse to say how likely the tokens are.
+        refuses_by: How a wrong key is refused. The service opens the connection, may say why, and closes it
+            (twilio-samples/speech-assistant-openai-realtime-api-python#4, openai/openai-realtime-api-beta#2).
     """
     talks: list[Talk] = []
 
     def admit(asked: Asked) -> Refusal | None:
-        if asked.headers.get("authorization") != f"Bearer {key}":
-            return Refusal(401, "wrong key")
+        if refuses_by == "upgrade" and asked.headers.get("authorization") != f"Bearer {key}":
+            return Refusal(401, json.dumps({"error": _WRONG_KEY}))
         if asked.path != "/v1/realtime":
             return Refusal(404)
         if asked.query.get("intent") != "transcription" or "model" in asked.query:
@@ -369,6 +382,11 @@ async def openai_server(
         return None
 
     async def handler(peer: Peer) -> None:
+        request = peer._connection.request
+        if request is not None and request.headers.get("authorization") != f"Bearer {key}":
+            if refuses_by == "message":
+                await peer.send({"type": "error", "event_id": "event_1", "error": _WRONG_KEY})
+            raise Wrong(3000, "invalid_request_error.invalid_api_key")
         talks.append(Talk(peer, script, expires_ms, without_logprobs))
         await talks[-1].run()
 

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -428,9 +428,12 @@ async def test_without_a_key_the_sentence_names_it() -> None:
     assert not lost.value.retry
 
 
-async def test_a_wrong_key_is_fatal_and_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("refuses_by", ["upgrade", "message", "close"])
+async def test_a_wrong_key_is_fatal_and_never_shown(
+    refuses_by: Literal["upgrade", "message", "close"], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, "mictape")
-    async with openai_server(key="another") as server:
+    async with openai_server(key="another", refuses_by=refuses_by) as server:
         with pytest.raises(Lost, match="mictape login") as lost:
             await engine(server.url).connect(ASK)
     assert not lost.value.retry

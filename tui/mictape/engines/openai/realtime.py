@@ -210,6 +210,10 @@ class OpenAIConnection(SocketConnection):
         self._flushed = False
         self._reported: set[str] = set()
 
+    def verdict(self, code: int, reason: str) -> Verdict | None:
+        """What the service means by an end: its reasons are `TYPE.CODE`, with the codes of `ERRORS`."""
+        return ERRORS.get(reason.rpartition(".")[2]) or super().verdict(code, reason)
+
     async def configure(self) -> None:
         """Ask for the session and wait until it is there. Raises `Lost`."""
         while not self._configured:
