@@ -203,6 +203,21 @@ async def test_leaving_asks_once_more_than_a_minute_is_recorded(home: Path) -> N
         await until_async(lambda: recording_of(app).stopping)
 
 
+async def test_what_is_not_kept_is_said_and_not_thrown_away_without_a_question(home: Path) -> None:
+    sound = FakeSoundSystem(words=(1,))
+    async with on_fake_sound(home, sound, settings=Settings(keep=False)) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        await until_async(lambda: sees(app, "NOT KEPT"))
+        await pilot.press("q")
+        await until_async(lambda: isinstance(app.screen, LeaveScreen))
+        found = str(app.screen.query_one("#found").render())
+        assert "None of it is kept. Export the text first if you want it (x)." in found
+        await pilot.press("enter")
+        await until_async(lambda: recording_of(app).stopping)
+
+
 def texts_of(page: ReadingScreen) -> list[str]:
     """What stands in a finished session, in tape order."""
     return [page.transcript.text(index) for index in range(len(page.transcript))]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from mictape import __version__
-from mictape.commands import keys_of, named
+from mictape.commands import explained, keys_of, named
 from mictape.failure import Advice, Failure
 from mictape.flows.devices import DeviceFlow
 from mictape.flows.engines import EngineFlow
@@ -15,7 +15,7 @@ from mictape.keys import keymap_of
 from mictape.recording import Policy, Recording
 from mictape.recording.recorded_devices import devices_of
 from mictape.screens.help import HelpScreen
-from mictape.screens.leave import LeaveScreen
+from mictape.screens.leave import FINISHED, LeaveScreen
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.page import Commands
 from mictape.screens.main.screen import Level, MainScreen
@@ -26,6 +26,8 @@ from mictape.units import RATE, clock
 from mictape.widgets.level_meter import visible_steps
 
 NO_DEVICE: Final = Advice("No device is chosen", "Choose what to record", action="choose_device")
+
+NOT_KEPT: Final = Advice("None of it is kept", "Export the text first if you want it", action="export")
 
 ASK_FROM: Final = 60 * RATE
 """A recording that is longer is not ended by a single key, samples."""
@@ -129,15 +131,18 @@ class RecordingFlow:
     def asks_to_stop(self, stop: Callable[[], None]) -> bool:
         """Whether leaving is not yet what is wanted, or asked about first.
 
-        From a finished session one goes back to the recording; where much was recorded, `stop` is called on a yes.
+        From a finished session one goes back to the recording; where much was recorded, or text would be lost, `stop`
+        is called on a yes.
         """
         recording, screen = self.recording, self._page.app.screen
-        tracks = recording.tracks
+        tracks, keymap = recording.tracks, keymap_of(recording.settings)
         if isinstance(screen, ReadingScreen) and tracks:
             screen.go_to("recording")
             return True
-        if tracks and devices_of(tracks) and tracks[0].end > ASK_FROM and not recording.stopping:
-            length, keys = clock(tracks[0].end), keys_of(named("stop"), keymap_of(recording.settings))
-            self._page.app.push_screen(LeaveScreen(length, keys), lambda answer: stop() if answer else None)
+        lost = not recording.settings.keep and len(recording.transcript) > 0
+        if tracks and devices_of(tracks) and (lost or tracks[0].end > ASK_FROM) and not recording.stopping:
+            what_comes = explained(NOT_KEPT, keymap) if lost else FINISHED
+            question = LeaveScreen(clock(tracks[0].end), keys_of(named("stop"), keymap), what_comes)
+            self._page.app.push_screen(question, lambda answer: stop() if answer else None)
             return True
         return False

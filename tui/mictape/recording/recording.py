@@ -191,7 +191,7 @@ class Recording:
         if session is None or not self.tracks:
             return None
         tracks = [track.status(self.engines.in_use.title, paused=session.sound.paused) for track in self.tracks]
-        return replace(worst_of(tracks), title=session.title)
+        return replace(worst_of(tracks), title=session.title, kept=self.settings.keep)
 
     def player(self) -> PlayerPort:
         """A player whose sound is not transcribed where the computer's sound is recorded."""

@@ -1,7 +1,7 @@
 """Asks before a recording that has gone on for a while is ended."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -9,6 +9,8 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from mictape.screens.modal import Question
+
+FINISHED: Final = "The text is finished before Mictape quits."
 
 
 class LeaveScreen(Question[bool | None]):
@@ -21,17 +23,23 @@ class LeaveScreen(Question[bool | None]):
         Binding("escape,n", "answer(False)", "go on recording"),
     ]
 
-    def __init__(self, length: str, keys: Sequence[str]) -> None:
-        """`length`: how much was recorded, as it is shown; `keys`: those that quit, as Textual names them."""
+    def __init__(self, length: str, keys: Sequence[str], what_comes: str = FINISHED) -> None:
+        """Prepare.
+
+        Args:
+            length: how much was recorded, as it is shown.
+            keys: those that quit, as Textual names them.
+            what_comes: of it when Mictape quits.
+        """
         super().__init__()
-        self._length = length
+        self._found = f"{length} recorded. {what_comes}"
         self._keys = keys
 
     def compose(self) -> ComposeResult:
         """The question, and the two answers."""
         with Vertical(id="box") as box:
             box.border_title = "Stop recording?"
-            yield Static(f"{self._length} recorded. The text is finished before Mictape quits.", id="found")
+            yield Static(self._found, id="found", markup=False)
             yield Static("Enter  stop and quit     Esc  go on recording", id="ways")
 
     def on_mount(self) -> None:

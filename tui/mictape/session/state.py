@@ -104,6 +104,8 @@ class Status:
     """What the track is called that the state is true of; empty where it need not be said."""
     title: str = ""
     """The session's, if the person gave it one."""
+    kept: bool = True
+    """Whether the recording is there when Mictape has ended."""
 
 
 def worst_of(tracks: Sequence[Status]) -> Status:

@@ -73,6 +73,7 @@ class _Shown:
     """Empty when nothing is."""
     hint: str
     recording: bool
+    kept: bool
 
 
 class StatusLine(SurvivesErrors, Widget):
@@ -185,6 +186,7 @@ def _in_words(status: Status, explain: Callable[[Advice], str], keep: _Shown | N
         lost=f"lost {span(max(status.lost_ms / 1000, 0.1))}" if status.lost_ms else "",
         hint=explain(status.hint) if status.hint is not None else "",
         recording=status.recording,
+        kept=status.kept,
     )
 
 
@@ -195,6 +197,8 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     head: list[_Part] = [(f"{lamp} {shown.state}{whose}", tone)]
     if shown.recording:
         head.append(("  REC", "recording"))
+    if not shown.kept:
+        head.append(("  NOT KEPT", "waiting"))
     room = width - _cells(head)
 
     def take(text: str, tone: str) -> list[_Part]:
