@@ -215,19 +215,24 @@ class MictapeApp(TerminalApp):
         if self._flow is not None:
             self._flow.show()
         else:
-            self._main.show(Status(State.LOADING, device="", engine="", position=0))
+            state = State.READING if self._begins_with.reads else State.LOADING
+            self._main.show(Status(state, device="", engine="", position=0))
 
     # The recording.
 
     async def _run(self) -> None:
         """Show the first frame, then load what records and let it run; leaving the app is the last step."""
         failure: Failure | None = None
+        loaded = self.typed_ahead.opening()
         try:
             shown = asyncio.Event()
             self.tick()
             self.call_after_refresh(shown.set)
             await shown.wait()
             self._flow = self._load()
+            if self._begins_with.reads:
+                self.typed_ahead.opening()
+            loaded()
             failure = await self._flow.run()
         except MictapeError as error:
             failure = error.failure
@@ -267,7 +272,10 @@ class MictapeApp(TerminalApp):
 
     def action_command(self, id: str) -> None:
         """Carry out one of the app's commands."""
-        self.commands[id]()
+        if (command := self.commands.get(id)) is not None:
+            command()
+        else:
+            self._main.say("Mictape is still starting.")
 
     def fold_meters(self) -> None:
         """Show one row for each meter, or as many as there is room for again."""

@@ -16,3 +16,8 @@ class Start:
     """A finished session to read instead of recording: its id, how that begins, its title, or `last`."""
     continued: str | None = None
     """A session to record on in, named likewise."""
+
+    @property
+    def reads(self) -> bool:
+        """Whether it begins with finished sessions instead of a recording."""
+        return self.library or self.opened is not None

@@ -18,7 +18,7 @@ from textual._context import active_message_pump
 from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
-from textual.events import DescendantFocus, Event, Paste
+from textual.events import DescendantFocus, Event, Key, Paste
 from textual.message_pump import MessagePump
 from textual.notifications import Notify
 from textual.screen import ModalScreen
@@ -28,6 +28,7 @@ from textual.worker import active_worker as _active_worker  # pyright: ignore[re
 
 from mictape.failure import Failure, unexpected
 from mictape.signals import SignalWatch
+from mictape.typed_ahead import TypedAhead
 from mictape.widgets.survives import SurvivesErrors
 
 STORM: Final = 10
@@ -53,6 +54,7 @@ class TerminalApp(SurvivesErrors, App[None]):
         """The error that is being handled, and in what it happened."""
         self._errors: deque[float] = deque(maxlen=STORM)
         """When the latest ones happened."""
+        self.typed_ahead = TypedAhead(self, self._pass_on)
 
     # What the app that is made of this does.
 
@@ -93,6 +95,16 @@ class TerminalApp(SurvivesErrors, App[None]):
         if isinstance(event, Paste) and not event.is_forwarded and len(event.text) > LONGEST_PASTE:
             event.text = event.text[:LONGEST_PASTE]
             self.notify(f"Only the first {LONGEST_PASTE:,} characters were pasted.", severity="warning", markup=False)
+        if isinstance(event, Key | Paste) and not event.is_forwarded and not self._comes_first(event):
+            await self.typed_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    def _comes_first(self, event: Key | Paste) -> bool:
+        """Whether it is a key that acts at once, whatever waits: the one that leaves."""
+        return isinstance(event, Key) and event.key == "ctrl+c"
+
+    async def _pass_on(self, event: Key | Paste) -> None:
         await super().on_event(event)
 
     def hang_up(self) -> None:

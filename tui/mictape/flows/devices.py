@@ -32,7 +32,7 @@ class DeviceFlow:
         if self._recording.session is None:
             self._wanted.set()
         elif not isinstance(self._page.app.screen, DevicePicker) and not self._recording.stopping:
-            self._page.start(self._change(), "Choosing a device", group="picker")
+            self._page.ask(self._change(), "Choosing a device", group="picker")
 
     async def _change(self) -> None:
         choice = await self._pick()

@@ -71,7 +71,7 @@ class EngineFlow:
         recording, screen = self._recording, self._page.app.screen
         ready = recording.session is not None or isinstance(screen, ReadingScreen)
         if ready and not isinstance(screen, ModalScreen) and not recording.stopping:
-            self._page.start(self._change(), "Choosing an engine", group="picker")
+            self._page.ask(self._change(), "Choosing an engine", group="picker")
 
     async def _change(self) -> None:
         recording, choice = self._recording, await self.ask()

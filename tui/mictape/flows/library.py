@@ -41,7 +41,7 @@ class LibraryFlow:
         if isinstance(screen, ReadingScreen):
             screen.go_to("library")
         elif not isinstance(screen, ModalScreen) and not self._recording.stopping:
-            self._page.start(self._beside_recording(), "The library", group="library")
+            self._page.ask(self._beside_recording(), "The library", group="library")
 
     async def _beside_recording(self) -> None:
         while (choice := await self._choose()) is not None:

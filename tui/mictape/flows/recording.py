@@ -42,6 +42,7 @@ class RecordingFlow:
     def __init__(self, page: MainScreen, recording: Recording, start: Start) -> None:
         """`start`: what the app begins with."""
         self._page = page
+        self._reads = start.reads
         self.recording = recording
         self._devices = DeviceFlow(page, recording)
         self._engines = EngineFlow(page, recording)
@@ -97,7 +98,10 @@ class RecordingFlow:
         if status is None or session is None:
             hint = NO_DEVICE if self._devices.waiting else None
             state = State.NO_DEVICE if self._devices.waiting else State.LOADING
-            self._page.show(Status(state, device="", engine=recording.engines.in_use.title, position=0, hint=hint))
+            engine = recording.engines.in_use.title
+            if self._reads:  # what is below the library for a moment
+                state, engine = State.READING, ""
+            self._page.show(Status(state, device="", engine=engine, position=0, hint=hint))
             return
         if recording.stopping:
             what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"

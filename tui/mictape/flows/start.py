@@ -36,7 +36,7 @@ class StartFlow:
 
     async def _choose(self) -> tuple[StoredSession | None, SourceSpec] | None:
         start, continued = self._start, None
-        if start.library or start.opened is not None:
+        if start.reads:
             continued = await self._library.instead_of_recording(start)
             if continued is None:
                 return None

@@ -91,7 +91,7 @@ class ReadingScreen(TranscriptScreen):
 
     def show_versions(self) -> None:
         """Show the versions of the text; to show another one or to make one, the session is closed first."""
-        self.start(self._ask_for_version(), "The versions")
+        self.ask(self._ask_for_version(), "The versions")
 
     async def _ask_for_version(self) -> None:
         self.wish = await self._versions(self._record)

@@ -68,7 +68,7 @@ class Editing:
         """Mark the line under the cursor, with a note."""
         line, session = self._page.line, self._page.session
         if line is not None and session is not None:
-            self._page.start(self._ask_for_mark(session, line), "The note")
+            self._page.ask(self._ask_for_mark(session, line), "The note")
 
     async def _ask_for_mark(self, session: "Session", line: Line) -> None:
         note = await self._page.app.push_screen_wait(Ask("Note on this line", value=line.mark or ""))
@@ -80,7 +80,7 @@ class Editing:
         """Write a note at the present time of the recording."""
         session = self._page.session
         if session is not None and session.tracks:
-            self._page.start(self._ask_for_note(session), "The note")
+            self._page.ask(self._ask_for_note(session), "The note")
 
     async def _ask_for_note(self, session: "Session") -> None:
         text = await self._page.app.push_screen_wait(Ask("Note at this moment", hint="It becomes a line of its own."))
@@ -96,7 +96,7 @@ class Editing:
         if line.kind not in (SPEECH, NOTE):
             self._page.say("Only speech and notes can be edited.")
         else:
-            self._page.start(self._edit_line(session, line), "The edit")
+            self._page.ask(self._edit_line(session, line), "The edit")
 
     async def _edit_line(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import EditLine
@@ -128,7 +128,7 @@ class Editing:
         """Name who speaks the selected lines, or the one under the cursor."""
         line, session = self._page.line, self._page.session
         if line is not None and session is not None:
-            self._page.start(self._ask_for_speaker(session, line), "The name")
+            self._page.ask(self._ask_for_speaker(session, line), "The name")
 
     async def _ask_for_speaker(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import NameSpeaker, scopes_of
@@ -165,7 +165,7 @@ class Editing:
         if line is None or session is None:
             return
         if line.kind is SPEECH:
-            self._page.start(self._split(session, line), "Splitting a line", group="rearrange")
+            self._page.ask(self._split(session, line), "Splitting a line", group="rearrange")
         else:
             self._page.say("Only speech can be split.")
 
@@ -192,7 +192,7 @@ class Editing:
     def rename_session(self) -> None:
         """Give the session a title."""
         if (session := self._page.session) is not None:
-            self._page.start(self._ask_for_title(session), "The title")
+            self._page.ask(self._ask_for_title(session), "The title")
 
     async def _ask_for_title(self, session: "Session") -> None:
         hint = "Empty: the title that Mictape proposes."
@@ -212,7 +212,7 @@ class Editing:
         if session is not None and session.tracks:
             tracks = session.tracks
             track = next((each for each in tracks if line is not None and each.number == line.track), tracks[0])
-            self._page.start(self._ask_for_name(session, track), "Renaming a track")
+            self._page.ask(self._ask_for_name(session, track), "Renaming a track")
 
     async def _ask_for_name(self, session: "Session", track: "Track") -> None:
         hint = f"Shown on every line of {track.device}."

@@ -53,7 +53,7 @@ class Exporting:
         if session is None or not len(self._page.transcript):
             self._page.say("There is nothing to export yet.")
         else:
-            self._page.start(self._export(session), "The export")
+            self._page.ask(self._export(session), "The export")
 
     def _parts(self) -> Mapping[str, Sequence[int]]:
         """What can be exported: ids of lines by the name of the part."""

@@ -13,6 +13,7 @@ from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.screens.modal import Layered
 from mictape.tasks import supervised
+from mictape.terminal_app import TerminalApp
 from mictape.transcript.line import Line
 from mictape.transcript.model import Transcript
 from mictape.widgets.search_bar import SearchBar
@@ -62,6 +63,19 @@ class Page(Layered[None]):
         """
         supervision = supervised(work, what, self.say)
         return self.run_worker(supervision, group=group, exclusive=exclusive, exit_on_error=False)
+
+    def ask(self, work: Coroutine[Any, Any, None], what: str, *, group: str = "default") -> Worker[None]:
+        """As `start`, for work that opens a dialog: what is typed before it is there waits for it."""
+        opened = self.app.typed_ahead.opening() if isinstance(self.app, TerminalApp) else None
+
+        async def asking() -> None:
+            try:
+                await work
+            finally:
+                if opened is not None:
+                    opened()
+
+        return self.start(asking(), what, group=group)
 
     @contextmanager
     def saying(self) -> Generator[None]:

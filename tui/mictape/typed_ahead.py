@@ -1,0 +1,101 @@
+"""Keys that are typed faster than the screen follows: each acts on what the one before it has opened.
+
+Textual gives a key to the widget that has the focus when it is read. What is typed right behind the key of a dialog
+would go to the screen below it, and be taken for commands.
+"""
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+from weakref import WeakSet
+
+from textual.app import App
+from textual.dom import DOMNode
+from textual.events import Key, Paste
+from textual.screen import Screen
+
+LONGEST_S: Final = 3.0
+"""A key waits no longer for the one before it, or for a dialog: what hangs must not take the keys with it."""
+
+_LOOK_AGAIN_S: Final = 0.02
+
+
+class TypedAhead:
+    """The keys and pastes of an app, in the order in which they came."""
+
+    def __init__(self, app: App[None], pass_on: Callable[[Key | Paste], Awaitable[None]]) -> None:
+        """`pass_on`: gives a key to what has the focus."""
+        self._app = app
+        self._pass_on = pass_on
+        self._waiting: deque[Key | Paste] = deque()
+        self._acting_s: float | None = None
+        """When the key was passed on that is still being acted on."""
+        self._opening: dict[object, tuple[Screen[object], float]] = {}
+        """Dialogs that are about to open: above which screen, and since when."""
+        self._ready: WeakSet[Screen[object]] = WeakSet()
+        """Screens that have taken keys."""
+        self._seen: tuple[Screen[object], float] | None = None
+        """The screen that is not ready yet, and since when."""
+        self._looking = False
+
+    def opening(self) -> Callable[[], object]:
+        """A dialog is about to open above the present screen: what is typed waits for it.
+
+        Returns:
+            To be called when no dialog is to come any more.
+        """
+        token = object()
+        self._opening[token] = self._app.screen, time.monotonic()
+        return lambda: self._opening.pop(token, None)
+
+    async def take(self, event: Key | Paste) -> None:
+        """Pass an event on, now or when its turn has come."""
+        self._waiting.append(event)
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        while self._waiting and not self._must_wait():
+            event = self._waiting.popleft()
+            self._acting_s = time.monotonic()
+            target = self._app.focused or self._app.screen
+            await self._pass_on(event)
+            self._follow(target)
+        if self._waiting and not self._looking:
+            self._looking = True
+            self._app.set_timer(_LOOK_AGAIN_S, self._look_again)
+
+    async def _look_again(self) -> None:
+        self._looking = False
+        await self._go_on()
+
+    def _follow(self, target: DOMNode, rounds: int = 2) -> None:
+        """Go the way of a key behind it, which rises from the widget to the app; then it was acted on.
+
+        The second time it is behind what the key's action has sent the same way, and behind a change of focus.
+        """
+        self._rise([*target.ancestors_with_self], lambda: self._follow(target, rounds - 1) if rounds else self._acted())
+
+    def _rise(self, nodes: list[DOMNode], then: Callable[[], object]) -> None:
+        if len(nodes) <= 1 or not nodes[0].call_later(self._rise, nodes[1:], then):
+            self._app.call_later(then)
+
+    async def _acted(self) -> None:
+        self._acting_s = None
+        await self._go_on()
+
+    def _must_wait(self) -> bool:
+        now, screen = time.monotonic(), self._app.screen
+        if self._acting_s is not None and now - self._acting_s < LONGEST_S:
+            return True
+        if any(below is screen and now - since < LONGEST_S for below, since in self._opening.values()):
+            return True
+        if screen in self._ready:
+            return False
+        if self._seen is None or self._seen[0] is not screen:
+            self._seen = screen, now
+        focused = screen.focused is not None or not screen.focus_chain
+        if (screen.is_mounted and focused) or now - self._seen[1] >= LONGEST_S:
+            self._ready.add(screen)
+            self._seen = None
+        return screen not in self._ready
