@@ -217,6 +217,9 @@ class MictapeApp(TerminalApp):
         else:
             state = State.READING if self._begins_with.reads else State.LOADING
             self._main.show(Status(state, device="", engine="", position=0))
+        for screen in self.screen_stack[1:-1]:
+            if screen.is_modal:  # Textual keeps what shines through one dialog while another stands above it
+                screen.refresh()
 
     # The recording.
 

@@ -240,6 +240,43 @@ async def test_speakers_are_named_when_there_are_several() -> None:
         assert screen(view)[3] == "  00:00:02  You   so…"
 
 
+async def test_a_name_that_a_person_gives_is_shown_and_its_column_goes_with_it() -> None:
+    transcript = Transcript()
+    fill(transcript, 3)
+    async with shown(transcript) as (view, _):
+        plain = screen(view)[:3]
+        transcript.name_speaker(transcript.id_at(1), "Kennedy")
+        view.pull()
+        assert screen(view)[:3] == [
+            "  00:00:00           line 0",
+            "  00:00:01  Kennedy  line 1",
+            " ▸00:00:02           line 2",
+        ]
+        for id in transcript.ids():
+            transcript.name_speaker(id, "Kennedy")
+        view.pull()
+        assert screen(view)[0] == "  00:00:00  Kennedy  line 0", "also when nobody else speaks"
+        for id in transcript.ids():
+            transcript.name_speaker(id, None)
+        view.pull()
+        assert screen(view)[:3] == plain
+
+
+async def test_a_name_that_only_the_engine_gives_is_shown_beside_lines_without_one() -> None:
+    transcript = Transcript()
+    id = transcript.add(0, 0, SECOND, "hello", speaker="A")
+    transcript.add(0, SECOND, SECOND, "hi", speaker=None)
+    async with shown(transcript) as (view, _):
+        assert screen(view)[0] == "  00:00:00  A  hello"
+        transcript.remove(transcript.id_at(1))
+        view.pull()
+        assert screen(view)[0] == " ▸00:00:00  hello"
+        transcript.voices.rename(0, "A", "Anna")
+        transcript.revise(id, "hello there")
+        view.pull()
+        assert screen(view)[0] == " ▸00:00:00  Anna  hello there"
+
+
 async def test_lines_have_the_time_of_the_wall_where_it_is_known() -> None:
     transcript = Transcript()
     fill(transcript, 3)

@@ -167,9 +167,10 @@ class Transcript:
         slot = self._take_slot(id)
         self._starts[slot] = start
         self._lengths[slot] = end - start
-        self._voices[slot] = self.voices.number(track, speaker)
         self._texts[slot] = text
         self._kinds[slot] = kind
+        self._voices[slot] = voice = self.voices.number(track, speaker)
+        self.voices.count(voice, kind == SPEECH)
         if kind == NOTE:
             self._notes.add(slot)
         if original is not None:
@@ -205,7 +206,7 @@ class Transcript:
             texts = self._originals if id in self._originals else self._texts
             texts[id] = text
         if speaker is not None and id not in self._named:
-            self._voices[id] = self.voices.number(self._track(id), speaker)
+            self._give(id, speaker)
         self._lengths[id] = new_end - new_start
         if new_start == self._starts[id]:
             self._changed("revised", index, id)
@@ -254,8 +255,20 @@ class Transcript:
         """
         index = self.index_of(id)
         (self._named.add if own and name is not None else self._named.discard)(id)
-        self._voices[id] = self.voices.number(self._track(id), name)
+        self._give(id, name)
         self._changed("revised", index, id)
+
+    def _give(self, id: int, speaker: str | None) -> None:
+        """Give a line to a voice of its track."""
+        voice, speech = self.voices.number(self._track(id), speaker), self._kinds[id] == SPEECH
+        self.voices.count(self._voices[id], -speech)
+        self.voices.count(voice, speech)
+        self._voices[id] = voice
+
+    @property
+    def shown_speakers(self) -> tuple[str, ...]:
+        """The names of speakers that are shown beside the lines."""
+        return self.voices.shown(given=bool(self._named))
 
     def has_own_speaker(self, id: int) -> bool:
         """Whether a person has named the speaker of this one line."""
@@ -277,6 +290,8 @@ class Transcript:
         """
         index = self.index_of(id)
         del self._order[index]
+        self.voices.count(self._voices[id], -(self._kinds[id] == SPEECH))
+        self._named.discard(id)
         self._kinds[id] = _NO_LINE
         self._texts[id] = ""
         self._originals.pop(id, None)

@@ -9,6 +9,10 @@ class Voices:
         """The present name of each voice; None for the unnamed speaker of a track."""
         self.tracks = bytearray()
         """The track of each voice."""
+        self._lines: list[int] = []
+        """How many lines of speech each voice has."""
+        self._given = False
+        """Whether a person has renamed one."""
         self._numbers: dict[tuple[int, str | None], int] = {}
         """The voice of each name that was ever given on a track: an engine goes on with the one it has made up."""
 
@@ -23,7 +27,23 @@ class Voices:
         if voice == len(self.names):
             self.names.append(speaker)
             self.tracks.append(track)
+            self._lines.append(0)
         return voice
+
+    def count(self, voice: int, lines: int) -> None:
+        """A voice has so many lines of speech more."""
+        self._lines[voice] += lines
+
+    def shown(self, *, given: bool) -> tuple[str, ...]:
+        """The names to show beside the lines: those of all who speak, unless it is one of whom only the engine knows.
+
+        Args:
+            given: whether a person has named the speaker of a line.
+        """
+        voices = zip(self.tracks, self.names, self._lines, strict=True)
+        speaking = {(track, name) for track, name, lines in voices if lines}
+        names = (name for _, name in speaking if name is not None)
+        return tuple(dict.fromkeys(names)) if given or self._given or len(speaking) > 1 else ()
 
     def rename(self, track: int, old: str, new: str) -> bool:
         """Rename a speaker of a track; whether there is one of that name."""
@@ -32,6 +52,7 @@ class Voices:
         for voice in voices:
             self.names[voice] = new
         if voices:
+            self._given = True
             self._numbers.setdefault((track, new), voices[0])
         return bool(voices)
 

@@ -150,7 +150,7 @@ class Rows:
         transcript = self._transcript
         latest = transcript.start(-1) if len(transcript) else 0
         tracks = tuple(transcript.track_names.values())
-        page = Page.fit(size.width, latest, transcript.voices.speakers, tracks, wall=self.wall is not None)
+        page = Page.fit(size.width, latest, transcript.shown_speakers, tracks, wall=self.wall is not None)
         self.port.height = size.height
         if page != self.painter.page:
             self.painter.use(page)

@@ -85,12 +85,12 @@ class Page:
         Args:
             width: cells of the view.
             latest: the latest time that is shown, samples at 16 kHz.
-            speakers: names are shown when there are two or more.
+            speakers: the names that are shown.
             tracks: the names of the tracks whose lines carry it; it stands before the speaker's.
             wall: whether times are by the wall clock, which takes its sign's cell more.
         """
         names = [voice_of(track, speaker) for track in tracks or ("",) for speaker in speakers or ("",)]
-        named = min(_SPEAKER_CELLS, max(map(cell_len, names))) if tracks or len(speakers) > 1 else 0
+        named = min(_SPEAKER_CELLS, max(map(cell_len, names))) if tracks or speakers else 0
         # Below these widths the text needs the room more.
         time = len(clock(latest)) + len(_WALL) * wall
         return cls(width, time if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004

@@ -117,10 +117,13 @@ class Editing:
         return spans[0][0] if spans else None
 
     async def _change(self, session: "Session", line: Line, wish: "LineEdit") -> None:
-        if wish.text is not None:
-            self.did("edit", session.writer.edit(line.id, wish.text))
+        undo: list[Undo] = []
         if (speaker := wish.speaker) is not None:
-            self.did("speaker's name", session.writer.name_speaker(line.id, speaker.name, speaker.scope))
+            undo.append(session.writer.name_speaker(line.id, speaker.name, speaker.scope))
+        if wish.text is not None:
+            undo.append(session.writer.edit(line.id, wish.text))
+        if undo:
+            self.did("edit" if wish.text is not None else "speaker's name", lambda: [each() for each in undo])
         if wish.key_term is not None:
             await session.expect(wish.key_term)
 
