@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from textual.geometry import Offset
+from textual.selection import Selection
 
-from support.app_driver import handled
+from mictape.screens.export import ExportScreen
+from support.app_driver import handled, messages, recording_of
 from support.waiting import until_async
 
 
@@ -25,3 +28,15 @@ async def test_words_that_were_dragged_over_are_copied(home: Path, monkeypatch: 
         await pilot.press(key)
         await until_async(lambda: app.clipboard)
         assert app.clipboard == app.screen.get_selected_text()
+
+
+async def test_a_drag_that_began_below_the_text_of_a_dialog_copies_nothing_and_leaves_it_open(home: Path) -> None:
+    async with handled(home, notifications=True) as (app, pilot):
+        await pilot.press("x")
+        await until_async(lambda: app.screen.query("#note"))
+        note = app.screen.query_one("#note")
+        app.screen.selections = {note: Selection(Offset(0, 1), Offset(5, 1))}
+        await pilot.press("ctrl+c")
+        await until_async(lambda: "Nothing is selected." in messages(app))
+        assert isinstance(app.screen, ExportScreen)
+        assert not recording_of(app).stopping

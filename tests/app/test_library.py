@@ -199,7 +199,7 @@ async def test_leaving_asks_once_more_than_a_minute_is_recorded(home: Path) -> N
         await pilot.press("escape")
         await until_async(lambda: app.screen is app._main)
         assert not recording_of(app).stopping
-        await pilot.press("q", "q")
+        await pilot.press("ctrl+c", "ctrl+c")
         await until_async(lambda: recording_of(app).stopping)
 
 

@@ -92,12 +92,3 @@ async def test_messages_cover_no_dialog(home: Path, make: Callable[[MictapeApp],
             assert not [widget for widget in others if widget.region.overlaps(toast.region)]
         screen.dismiss(None)
         await until_async(lambda: app.screen is app._main)
-
-
-async def test_the_recording_goes_on_behind_two_dialogs(home: Path) -> None:
-    async with handled(home) as (app, pilot):
-        await app.push_screen(Ask("API key"))
-        await app.push_screen(Ask("Which one"))
-        await pilot.pause()
-        app.transcript.add(1, 30 * RATE, 31 * RATE, "kettle")
-        await until_async(lambda: "kettle" in app.export_screenshot())

@@ -217,9 +217,6 @@ class MictapeApp(TerminalApp):
         else:
             state = State.READING if self._begins_with.reads else State.LOADING
             self._main.show(Status(state, device="", engine="", position=0))
-        for screen in self.screen_stack[1:-1]:
-            if screen.is_modal:  # Textual keeps what shines through one dialog while another stands above it
-                screen.refresh()
 
     # The recording.
 
@@ -304,7 +301,13 @@ class MictapeApp(TerminalApp):
 
     def copy_or_stop(self) -> None:
         """Copy what is selected; with nothing selected, leave as `q` does."""
-        if self.screen.get_selected_text():
+        try:
+            selected = self.screen.get_selected_text()
+        except IndexError:  # Textual looks for the row where a drag began below the text
+            self.screen.clear_selection()
+            self._page.say("Nothing is selected.")
+            return
+        if selected:
             self.screen.action_copy_text()
         else:
             self.ask_to_stop()

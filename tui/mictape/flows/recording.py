@@ -143,6 +143,9 @@ class RecordingFlow:
         if isinstance(screen, ReadingScreen) and tracks:
             screen.go_to("recording")
             return True
+        if isinstance(screen, LeaveScreen):  # the key that asked, once more
+            screen.action_answer(True)
+            return True
         lost = not recording.settings.keep and len(recording.transcript) > 0
         if tracks and devices_of(tracks) and (lost or tracks[0].end > ASK_FROM) and not recording.stopping:
             what_comes = explained(NOT_KEPT, keymap) if lost else FINISHED
