@@ -66,7 +66,7 @@ def poor(drawn: Iterable[tuple[int, Segment]], text_floor: float) -> list[str]:
     return found
 
 
-def floor(theme: str) -> float:
+def minimum(theme: str) -> float:
     return 7.0 if theme == "mictape-contrast" else TEXT_CONTRAST
 
 
@@ -84,7 +84,7 @@ async def test_every_state_can_be_read(theme: str) -> None:
     async with StillApp(theme).run_test(size=(140, 30)) as pilot:
         for state in State:
             main = await draw(pilot, state, Advice("The device is gone", "Plug it in", action="choose_device"))
-            assert poor(cells(main, main.region), floor(theme)) == [], state
+            assert poor(cells(main, main.region), minimum(theme)) == [], state
 
 
 @THEMES
@@ -112,7 +112,7 @@ async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(t
             main.selections = {view: selection_of(id, (0, 7))}
             view.pull()
             await pilot.pause()
-            assert poor(cells(main, main.region), floor(theme)) == []
+            assert poor(cells(main, main.region), minimum(theme)) == []
         main.selections = {}
         view.to_end()
         await pilot.pause()
@@ -146,11 +146,11 @@ async def test_dialogs_and_messages_can_be_read(theme: str) -> None:
             await pilot.app.push_screen(dialog)
             await pilot.pause()
             box = dialog.query("#box, #frame").first(Widget)
-            assert poor(cells(dialog, box.region), floor(theme)) == [], type(dialog).__name__
+            assert poor(cells(dialog, box.region), minimum(theme)) == [], type(dialog).__name__
             await pilot.app.pop_screen()
         for severity in ("information", "warning", "error"):
             main.notify(f"one {severity}", severity=severity)
         await until_async(lambda: len(main.query(Toast)) == 3)
         await pilot.pause()
         for message in main.query(Toast):
-            assert poor(cells(main, message.region), floor(theme)) == []
+            assert poor(cells(main, message.region), minimum(theme)) == []

@@ -159,8 +159,10 @@ def tape(report: Report) -> None:
                 began_s, cpu_s = time.monotonic(), _cpu_s(pid)
                 if name == "counter":
                     delays = _delays(Path(folder))
-                    report.add_delays("heard → on the tape", delays, "its newest sample; blocks come three at a time")
-                    report.add("heard → on the tape, max", 1000 * max(delays), "ms")
+                    report.add_delays(
+                        "recorded → on the tape", delays, "its newest sample; blocks come three at a time"
+                    )
+                    report.add("recorded → on the tape, max", 1000 * max(delays), "ms")
                 else:
                     time.sleep(METER_S)
                 share = 100 * (_cpu_s(pid) - cpu_s) / (time.monotonic() - began_s)

@@ -115,7 +115,7 @@ def measure_start(report: Report) -> None:
 
 
 def measure_running(report: Report) -> None:
-    """CPU and memory while nobody speaks, with the palette open, and while somebody speaks."""
+    """CPU and memory in silence, with the palette open, and during speech."""
     hiss = array("h", random.Random(1).choices((-3, -2, -1, 0, 1, 2, 3), k=16_000 * 300)).tobytes()
     with tempfile.TemporaryDirectory() as folder, running() as pulse:
         env = home(Path(folder), pulse)
@@ -125,7 +125,7 @@ def measure_running(report: Report) -> None:
             app.sees("LISTENING", timeout_s=60)
             watched(app, SETTLE_S)
             for role, percent in watched(app, WATCH_S).items():
-                report.add(f"{role}, nobody speaks", percent, "%", "of a core")
+                report.add(f"{role}, in silence", percent, "%", "of a core")
             app.press("\x10")
             watched(app, 1)
             report.add("app, palette open", watched(app, WATCH_S)["app"], "%", "of a core")
@@ -137,8 +137,8 @@ def measure_running(report: Report) -> None:
                 watched(app, 2)
                 speaking = watched(app, WATCH_S)
                 for role, percent in speaking.items():
-                    report.add(f"{role}, somebody speaks", percent, "%", "of a core")
-                report.add("all of it, somebody speaks", sum(speaking.values()) / 100, "s/s")
+                    report.add(f"{role}, during speech", percent, "%", "of a core")
+                report.add("all of it, during speech", sum(speaking.values()) / 100, "s/s")
         finally:
             app.close()
         parec = subprocess.Popen(

@@ -161,6 +161,16 @@ async def test_attended_a_fault_in_an_engine_stops_only_the_engine(home: Path, t
         await running
 
 
+async def test_a_model_that_cannot_work_changes_neither_engine_nor_language(home: Path) -> None:
+    engine = Asked()
+    async with made(home, engine, settings=Settings(language="en")) as recording:
+        with pytest.raises(MictapeError, match="no-such-model"):
+            await recording.engines.use_model("no-such-model", "de")
+        assert recording.engines.in_use is engine
+        assert recording.engines.request.language == "en"
+    assert not (home / "state.toml").exists()
+
+
 async def test_a_source_that_cannot_be_opened_ends_it_when_unattended(home: Path, tmp_path: Path) -> None:
     async with made(home, ScriptedEngine()) as recording:
         session = await recording.begin(FileSource(tmp_path / "nothing.wav"))
