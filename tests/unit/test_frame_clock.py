@@ -12,12 +12,18 @@ class Watched:
 
     def __init__(self) -> None:
         self.frames: list[float] = []
+        self.whole: list[float] = []
+        """Those in which everything was brought up to date."""
         self.looks = 0
         self.value: Callable[[], object] = lambda: None
         self.counted: Callable[[], object] = lambda: None
-        self.clock = FrameClock(self._draw, self._observe, self._count)
+        self.clock = FrameClock(self._draw, self._move, self._observe, self._count)
 
     def _draw(self) -> None:
+        self._move()
+        self.whole.append(self.frames[-1])
+
+    def _move(self) -> None:
         self.frames.append(asyncio.get_running_loop().time())
 
     def _count(self) -> object:
@@ -77,6 +83,7 @@ def test_while_something_moves_every_frame_is_drawn() -> None:
         watched.value = lambda: watched.looks
         await watched.run(10)
         assert 145 <= len(watched.frames) <= 152
+        assert 36 <= len(watched.whole) <= 41, "all of the screen nearly four times a second"
         watched.frames.clear()
         watched.clock.moving_hz = BLURRED_HZ
         await watched.run(10)

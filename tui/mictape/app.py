@@ -107,6 +107,7 @@ class MictapeApp(TerminalApp):
         self._ticking = ticking
         self._clock = FrameClock(
             lambda: self.attempt(self.tick, None),
+            lambda: self.attempt(self._move, None),
             lambda: self.attempt(self._what_moves, None),
             lambda: self.attempt(self._what_counts, None),
         )
@@ -207,6 +208,11 @@ class MictapeApp(TerminalApp):
         view, text = page.view, (self.transcript.version, page.transcript.version)
         read = view.cursor_id, view.walk.rank, len(view.walk.hits), view.walk.counting, self.screen
         return text, self._flow and self._flow.what_counts(), read
+
+    def _move(self) -> None:
+        """Show how loud it is now."""
+        if self._flow is not None and self._main.is_running:
+            self._flow.show_levels()
 
     def tick(self) -> None:
         """Show what is true now."""

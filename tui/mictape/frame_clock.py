@@ -11,6 +11,8 @@ BUSY_LOOK_HZ: Final = 30
 """How often it looks, while something moves, for what is drawn at once: text waits for 33 ms at most."""
 LOOK_HZ: Final = 10
 """How often it looks while nothing moves: the longest delay of what comes first, 100 ms."""
+WHOLE_S: Final = 0.25
+"""While something moves, what else is shown is brought up to date so often: numbers that change faster cannot be read."""
 REST_S: Final = 2.0
 """While nothing moves or counts, one frame in so many seconds, for what `observe` and `count` do not know of."""
 _EARLY_S: Final = 1 / (2 * BUSY_LOOK_HZ)
@@ -20,7 +22,7 @@ LINGER_S: Final = 0.3
 
 
 class FrameClock:
-    """Calls `draw` for every frame.
+    """Calls `draw` when the whole screen has to be brought up to date, and `move` for the frames between.
 
     What is on the screen is pulled, so the clock has to know by itself whether there is something new: `observe` and
     `count` return values that are compared with the ones before. They are called ten times a second at least and have
@@ -28,34 +30,43 @@ class FrameClock:
     """
 
     def __init__(
-        self, draw: Callable[[], object], observe: Callable[[], object], count: Callable[[], object] = lambda: None
+        self,
+        draw: Callable[[], object],
+        move: Callable[[], object],
+        observe: Callable[[], object],
+        count: Callable[[], object],
     ) -> None:
         """Prepare it; `run` runs it.
 
         Args:
             draw: Brings the screen up to date.
+            move: Brings up to date what moves.
             observe: Returns something that differs whenever the screen would have to move.
             count: Returns something that differs when one frame is wanted at the next look: text, seconds, states.
         """
         self.moving_hz = FOCUSED_HZ
         self._draw = draw
+        self._move = move
         self._observe = observe
         self._count = count
 
     async def run(self) -> None:
-        """Draw until cancelled. Raises what `draw` raises."""
+        """Draw until cancelled. Raises what `draw` and `move` raise."""
         loop = asyncio.get_running_loop()
         seen: object = None
         counted: object = None
-        moved_at = drawn_at = float("-inf")
+        moved_at = drawn_at = whole_at = float("-inf")
         while True:
             now = loop.time()
             if (observed := self._observe()) != seen:
                 seen, moved_at = observed, now
             moving = now - moved_at < LINGER_S
             before, counted = counted, self._count()
-            wait_s = 1 / self.moving_hz - _EARLY_S if moving else REST_S
-            if counted != before or now - drawn_at >= wait_s:
+            due = now - drawn_at >= (1 / self.moving_hz - _EARLY_S if moving else REST_S)
+            if counted != before or (due and now - whole_at >= WHOLE_S - _EARLY_S):
                 self._draw()
+                drawn_at = whole_at = now
+            elif due:
+                self._move()
                 drawn_at = now
             await asyncio.sleep(1 / (BUSY_LOOK_HZ if moving else LOOK_HZ))

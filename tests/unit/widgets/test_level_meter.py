@@ -14,6 +14,7 @@ from mictape.audio.messages import LevelCell
 from mictape.units import RATE
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.level_scale import deflection, eighths, good_cells, number, scale, zones
+from support.waiting import until_async
 from support.widget_app import WidgetApp
 
 QUARTER = RATE // 4
@@ -300,3 +301,33 @@ async def test_a_track_is_named_before_its_bar_and_all_rows_stay_in_line() -> No
         assert bar.startswith("Computer   ▕")
         assert len(scale_row.rstrip()) == bar.index("▏ ")
         assert past.index("█") == bar.index("▏ ") - 1, "the newest stands at the end of the bar"
+
+
+@pytest.mark.parametrize("each", [1, 3, 4, 7, 60])
+async def test_the_history_is_the_same_however_often_it_is_pulled(each: int) -> None:
+    often, once, sound = LevelMeter(), LevelMeter(), Meter()
+    async with WidgetApp(often, once).run_test(size=(100, 12)):
+        for meter in (often, once):
+            meter.styles.height = 3
+        await until_async(lambda: once.content_size.height == often.content_size.height == 3, what="three rows")
+        for step in range(2 * HISTORY_STEPS):
+            sound.feed(LevelCell(1, (step * 7919 % 1000 + 1) / 1001, 0.01, 0))
+            if step % each == 0:
+                often.pull(sound.reading, sound.steps * RATE // 50, history=sound.history)
+        for meter in (often, once):
+            meter.pull(sound.reading, sound.steps * RATE // 50, history=sound.history)
+        assert often.render_line(2).text == once.render_line(2).text
+        assert len(set(often.render_line(2).text)) > 4
+
+
+async def test_another_source_has_a_history_of_its_own() -> None:
+    meter, one, other = LevelMeter(), Meter(), Meter()
+    async with WidgetApp(meter).run_test(size=(100, 12)):
+        meter.styles.height = 3
+        await until_async(lambda: meter.content_size.height == 3, what="three rows")
+        for sound, peak in ((one, 1.0), (other, 0.0)):
+            sound.feed(LevelCell(HISTORY_STEPS, peak, peak, 0))
+        meter.pull(one.reading, one.steps * RATE // 50, history=one.history)
+        assert "█" in meter.render_line(2).text
+        meter.pull(other.reading, other.steps * RATE // 50, history=other.history)
+        assert "█" not in meter.render_line(2).text

@@ -106,11 +106,20 @@ class RecordingFlow:
         if recording.stopping:
             what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"
             status = replace(status, hint=Advice(what, "Leave now", action="stop"))
-        names = recording.transcript.track_names
-        first, *added = recording.tracks
-        shown = [first, *(track for track in added if not track.tape.ended)]
-        levels = [Level(track.meter, track.metered, names.get(track.number, "")) for track in shown]
-        self._page.show(status, levels, paused=session.sound.paused)
+        self._page.show(status, self._levels(), paused=session.sound.paused)
+
+    def show_levels(self) -> None:
+        """Show how loud it is now, and nothing else."""
+        self._page.show_levels(self._levels())
+
+    def _levels(self) -> list[Level]:
+        """The level of each track that is shown."""
+        names = self.recording.transcript.track_names
+        return [
+            Level(track.meter, track.metered, names.get(track.number, ""))
+            for at, track in enumerate(self.recording.tracks)
+            if at == 0 or not track.tape.ended
+        ]
 
     # What the person does.
 

@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.events import Resize
+from textual.geometry import Size
 from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
@@ -155,9 +156,14 @@ class LevelMeter(SurvivesErrors, Widget):
         """What the history shows: eighths of a cell and their zone, the newest last."""
         self._column = (0, -1)
         """Cells of the bar, and the cell of the history that the newest sound is in."""
+        self._history_of: History | None = None
+        """Whose history that is."""
         self._track_name = ""
         self._paints: _Paints | None = None
         self._rows: dict[int, Strip] = {}
+        self._outer: Size | None = None
+        self._inner = Size(0, 0)
+        """The size of the content, as of `_outer`: Textual looks it up in the layout of the whole screen."""
 
     def pull(self, reading: Reading, position: int, *, name: str = "", history: History | None = None) -> None:
         """Show what is true now; draws only what changes.
@@ -173,7 +179,7 @@ class LevelMeter(SurvivesErrors, Widget):
             self._rows.clear()
             self.refresh()
             self._show(self._look.numbers)
-        if history is not None and self.content_size.height > _HISTORY_ROW:
+        if history is not None and self._content.height > _HISTORY_ROW:
             self._show_past(history, position)
         quarter = position // _QUARTER
         if quarter == self._quarter and reading == self._reading:
@@ -195,13 +201,13 @@ class LevelMeter(SurvivesErrors, Widget):
     def notify_style_update(self) -> None:
         """Other colours: mix them and draw again."""
         super().notify_style_update()
-        self._paints = None
+        self._paints = self._outer = None
         self._rows.clear()
 
     def render_line(self, y: int) -> Strip:
         """One row: 0 the bar and its numbers, 1 the scale, 2 the last ten seconds."""
         row = self._rows.get(y)
-        if row is None or row.cell_length != self.content_size.width:
+        if row is None or row.cell_length != self._content.width:
             row = self._rows[y] = self._draw(y)
         return row
 
@@ -231,41 +237,52 @@ class LevelMeter(SurvivesErrors, Widget):
         if width == 0:
             return
         steps = -(-HISTORY_STEPS // width)  # so many that ten seconds fit, rounded up
-        column = width, position // (steps * _STEP)
-        if column == self._column:
+        column = width, (position // _STEP - 1) // steps
+        if column == self._column and history == self._history_of:
             return
-        self._column = column
-        peaks = history(steps, -(-HISTORY_STEPS // steps))
-        past: tuple[tuple[int, Zone], ...] = tuple((eighths(peak_db, 1), zone_of(peak_db)) for peak_db in peaks)
+        columns = -(-HISTORY_STEPS // steps)
+        gone_on = history == self._history_of and column[0] == self._column[0] and column[1] > self._column[1]
+        # Of what is shown only the newest column may have grown since.
+        new = min(column[1] - self._column[1] + 1, columns) if gone_on else columns
+        self._column, self._history_of = column, history
+        added: list[tuple[int, Zone]] = [(eighths(peak_db, 1), zone_of(peak_db)) for peak_db in history(steps, new)]
+        past = (*self._past[:-1], *added)[-columns:] if new < columns else tuple(added)
         if past != self._past:
             self._past = past
             self._rows.pop(_HISTORY_ROW, None)
             draw_rows(self, [_HISTORY_ROW])
 
     @property
+    def _content(self) -> Size:
+        """Columns and rows that it has, without its padding."""
+        if self._outer != self.outer_size:
+            self._outer, self._inner = self.outer_size, self.content_size
+        return self._inner
+
+    @property
     def _bar_width(self) -> int:
         """Cells between the ends of the bar."""
         peak = _PEAK_CELLS if self._wide else 0
         rest = len(_ENDS) + _RMS_CELLS + peak + _LAMP_CELLS + cell_len(self._label)
-        return max(0, self.content_size.width - rest)
+        return max(0, self._content.width - rest)
 
     @property
     def _label(self) -> str:
         """The track's name before the bar; empty where it is not shown."""
         name = visible(self._track_name)
-        cells = max(_NAME_CELLS, min(cell_len(name), self.content_size.width // 4))
+        cells = max(_NAME_CELLS, min(cell_len(name), self._content.width // 4))
         return set_cell_size(name, cells) + " " if name else ""
 
     @property
     def _wide(self) -> bool:
-        return self.content_size.width >= _WIDE
+        return self._content.width >= _WIDE
 
     def _draw(self, y: int) -> Strip:
         """A row drawn again, as wide as the widget."""
         paints = self._paints = self._paints or self._mix()
         rows = {0: self._bar, 1: self._scale, _HISTORY_ROW: self._history}
         segments = rows[y](paints) if y in rows else []
-        return Strip(segments).adjust_cell_length(self.content_size.width, self.rich_style)
+        return Strip(segments).adjust_cell_length(self._content.width, self.rich_style)
 
     def _bar(self, paints: _Paints) -> list[Segment]:
         """The bar between its ends, and what stands behind it."""

@@ -66,13 +66,18 @@ class MainScreen(TranscriptScreen):
             self.meters.children[-1].remove()
         self.meters.set_class(len(levels) > 1, "-several")
         self.footer.paused = paused
+        for widget in self.meters.query_children(LevelMeter):
+            widget.paused = paused
+        self.show_levels(levels)
+        self.show_text(status)
+
+    def show_levels(self, levels: Sequence[Level]) -> None:
+        """Show the levels of the tracks that have meters."""
         longest = max((cell_len(level.name) for level in levels), default=0)
         for widget, level in zip(self.meters.query_children(LevelMeter), levels, strict=False):
-            widget.paused = paused
             widget.pull(
                 level.meter.reading, level.metered, name=set_cell_size(level.name, longest), history=level.meter.history
             )
-        self.show_text(status)
 
     @property
     def meters_folded(self) -> bool:
