@@ -12,7 +12,7 @@ BUSY_LOOK_HZ: Final = 30
 LOOK_HZ: Final = 10
 """How often it looks while nothing moves: the longest delay of what comes first, 100 ms."""
 WHOLE_S: Final = 0.25
-"""While something moves, what else is shown is brought up to date so often: numbers that change faster cannot be read."""
+"""While something moves, all else is brought up to date so often: numbers that change faster cannot be read."""
 REST_S: Final = 2.0
 """While nothing moves or counts, one frame in so many seconds, for what `observe` and `count` do not know of."""
 _EARLY_S: Final = 1 / (2 * BUSY_LOOK_HZ)
