@@ -25,6 +25,9 @@ from mictape.units import RATE
 SOUND_SERVERS: Final = frozenset({"PulseAudio", "PipeWire"})
 """Host APIs whose sources PortAudio does not know; its device `pulse` opens the one that PULSE_SOURCE names."""
 
+BLOCK_MS: Final = 40
+"""What devices are asked for at a time, and status leaves as often: each block wakes three threads."""
+
 CHOOSE: Final = "Plug it in again, or choose another device"
 MOST_CHANNELS: Final = 32
 """More are not asked for: ALSA's plug-ins say 128 or 10,000 when they mean any number."""

@@ -16,7 +16,7 @@ _WINDOWS: Final = 4
 _STEADY_S: Final = 0.01
 """They agree when they differ by no more."""
 LEAST_MISSING_S: Final = 0.04
-"""Two blocks: a sound server that changes its latency is off by less."""
+"""A block: a sound server that changes its latency is off by less."""
 
 
 class DeviceTime:

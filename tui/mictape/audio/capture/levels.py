@@ -50,15 +50,20 @@ class Levels:
 
     def _cell(self, samples: Samples) -> LevelCell:
         wide = samples.astype(np.float64)
-        if samples.dtype == np.int16:
-            wide /= _FULL_SCALE
-        size = np.abs(wide)
+        full_scale = _FULL_SCALE if samples.dtype == np.int16 else 1
+        peak = max(float(wide.max()), -float(wide.min())) / full_scale
+        squares = np.einsum("ij,ij->j", wide, wide)
         return LevelCell(
             steps=1,
-            peak=float(size.max()),
-            square=float(np.square(wide).mean(axis=0).max()),
-            clips=self._clip_runs(size >= _CLIP_AT),
+            peak=peak,
+            square=float(squares.max()) / (len(wide) * full_scale**2),
+            clips=self._clip_runs(np.abs(wide) >= _CLIP_AT * full_scale) if peak >= _CLIP_AT else self._no_clip(),
         )
+
+    def _no_clip(self) -> int:
+        """No sample of this cell is at full scale, so no run of them goes on."""
+        self._tail[:] = False
+        return 0
 
     def _clip_runs(self, full: NDArray[np.bool_]) -> int:
         """Runs whose third full-scale sample lies in this cell, of the channel that has most."""

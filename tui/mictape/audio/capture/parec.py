@@ -7,10 +7,10 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from mictape.audio.capture.device_input import SOUND_SERVERS, DeviceInput, Format
+from mictape.audio.capture.device_input import BLOCK_MS, SOUND_SERVERS, DeviceInput, Format
 from mictape.audio.capture.inputs import InputError
 from mictape.audio.devices import PAREC, Device
-from mictape.audio.messages import GRID_MS, Failed
+from mictape.audio.messages import Failed
 from mictape.units import SAMPLE_BYTES
 
 _END_S: Final = 1.0
@@ -22,7 +22,7 @@ def serves(device: Device) -> bool:
 
 
 class ParecInput(DeviceInput):
-    """A source that `parec` records, in blocks of 20 ms.
+    """A source that `parec` records, in blocks of 40 ms.
 
     The server converts to any rate and keeps what is not read yet, so it never reports an overflow.
     """
@@ -55,7 +55,7 @@ class ParecInput(DeviceInput):
         self._process = subprocess.Popen(
             [
                 *(PAREC, "--raw", "--format=s16ne", f"--rate={wanted.rate}", f"--channels={wanted.channels}"),
-                *(f"--device={self._device.target}", f"--latency-msec={GRID_MS}", "--client-name=Mictape"),
+                *(f"--device={self._device.target}", f"--latency-msec={BLOCK_MS}", "--client-name=Mictape"),
                 # A chosen channel is one by number: by the names of places, most of an interface's have no partner.
                 *(() if self._channel is None else ("--no-remap", "--no-remix")),
             ],
@@ -67,8 +67,8 @@ class ParecInput(DeviceInput):
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        block_s = GRID_MS / 1000
-        size = self._format.rate * GRID_MS // 1000 * self._format.channels * SAMPLE_BYTES
+        block_s = BLOCK_MS / 1000
+        size = self._format.rate * BLOCK_MS // 1000 * self._format.channels * SAMPLE_BYTES
         with suppress(OSError, ValueError):  # closed meanwhile
             while len(data := process.stdout.read(size)) == size:
                 self._deliver(data, time.monotonic() - block_s)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from mictape.audio.capture.device_input import (
+    BLOCK_MS,
     CHOOSE,
     SOUND_SERVERS,
     DeviceInput,
@@ -19,7 +20,7 @@ from mictape.audio.capture.device_input import (
 from mictape.audio.capture.inputs import InputError
 from mictape.audio.devices import Device, no_pulse_plugin
 from mictape.audio.listing import portaudio_inputs
-from mictape.audio.messages import GRID_MS, Failed
+from mictape.audio.messages import Failed
 from mictape.failure import MictapeError
 
 LATENCY_S: Final = 0.2
@@ -47,7 +48,7 @@ class _Flags(Protocol):
 
 
 class SoundDeviceInput(DeviceInput):
-    """A device through sounddevice's callback, in blocks of 20 ms; overflows are reported."""
+    """A device through sounddevice's callback, in blocks of 40 ms; overflows are reported."""
 
     _stream: _Stream | None = None
 
@@ -65,7 +66,7 @@ class SoundDeviceInput(DeviceInput):
         try:
             self._stream = sd.RawInputStream(
                 samplerate=wanted.rate,
-                blocksize=wanted.rate * GRID_MS // 1000,
+                blocksize=wanted.rate * BLOCK_MS // 1000,
                 device=index,
                 channels=wanted.channels,
                 dtype="int16",

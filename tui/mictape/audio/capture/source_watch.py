@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-LOOK_S: Final = 1.0
+LOOK_S: Final = 5.0
 """How often to look when no event comes, for events that were missed."""
 
 
