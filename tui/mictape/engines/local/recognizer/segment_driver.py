@@ -140,9 +140,9 @@ class SegmentDriver:
         self._drop_audio()
 
     def report_progress(self) -> None:
-        """Report how much was taken, and what is answered for good."""
-        self._report(ipc.ReceivedReport(self.number, self._audio.end))
+        """Report what is answered for good, and how much was taken."""
         self._answer(self._segmenter.settled)
+        self._report(ipc.ReceivedReport(self.number, self._audio.end))
 
     def update_partial(self, open_lines: int = 1) -> None:
         """Report the open line's text so far, when enough is new to be worth it.
