@@ -461,10 +461,9 @@ async def test_a_line_that_breaks_unseen_is_found_out(
         harness = FollowerHarness(tmp_path, lines.url)
         await harness.follow()
     assert harness.is_whole(), harness.words
-    assert len(lines.lines) == 2
-    (lost,) = harness.losses
-    assert lost.retry
-    assert is_sentence(lost.cause)
+    # A machine that is late may lose another connection within these limits.
+    assert len(lines.lines) == len(harness.losses) + 1 > 1
+    assert all(lost.retry and is_sentence(lost.cause) for lost in harness.losses)
 
 
 # Through the command.
