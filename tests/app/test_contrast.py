@@ -16,15 +16,22 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Static
 from textual.widgets._toast import Toast
 
 from mictape.failure import Advice
+from mictape.library.labels import tag_session
+from mictape.library.library import Library, Store
+from mictape.library.records import CoverageRecord, LineRecord
+from mictape.library.versions import add_version
 from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.help import HelpScreen
 from mictape.screens.leave import LeaveScreen
+from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.screen import MainScreen
 from mictape.screens.prompt import Ask
+from mictape.screens.versions import VersionsScreen
 from mictape.session.state import State
 from mictape.themes import GRAPHIC_CONTRAST, TEXT_CONTRAST, contrast
 from mictape.transcript.line import DIVIDER, HOLE, NOTE, SPEECH, PartialText
@@ -32,6 +39,7 @@ from mictape.transcript.query import Matcher, parse
 from mictape.units import RATE
 from mictape.widgets.transcript_selection import selection_of
 from support.still_app import StillApp, level, status
+from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
 
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light", "mictape-contrast"])
@@ -154,3 +162,34 @@ async def test_dialogs_and_messages_can_be_read(theme: str) -> None:
         await pilot.pause()
         for message in main.query(Toast):
             assert poor(cells(main, message.region), minimum(theme)) == []
+
+
+@THEMES
+async def test_the_library_and_versions_can_be_read(theme: str, home: Path) -> None:
+    ids = fill(home, gap=True)
+    with Store(home / "library.db", home / "sessions") as store:
+        tag_session(store, ids[1], add=["work"])
+        store.set_mark(ids[1], 2, "ask Anna")
+        for gaps in ((), (CoverageRecord(0, RATE, "gap", "offline"),)):
+            add_version(store, ids[2], [LineRecord(0, 1, 0, RATE, "Good day.")], {1: gaps}, engine="x", title="X")
+        shown = store.session(ids[2])
+        store.resume_session(ids[0]).release()  # it was cut off
+    async with StillApp(theme).run_test(size=(120, 40)) as pilot, await Library.open(home / "library.db") as library:
+        screen = LibraryScreen(library, now=lambda: BEGAN)
+        await pilot.app.push_screen(screen)
+        screen.show_recording(status())
+        for typed, seen in (("", "3 sessions"), ("budget", "found")):
+            await pilot.press(*typed)
+            await until_async(lambda: seen in str(screen.query_one("#note", Static).render()))  # noqa: B023 (waited for)
+            for _ in range(3):
+                await pilot.pause()
+                assert poor(cells(screen, screen.region), minimum(theme)) == [], typed
+                await pilot.press("down")
+        await pilot.app.pop_screen()
+        dialog = VersionsScreen(library, shown, lambda: "transcribing, 45 %")
+        await pilot.app.push_screen(dialog)
+        await until_async(lambda: "differ" in str(dialog.query_one("#title", Static).render()))
+        for _ in range(3):
+            await pilot.pause()
+            assert poor(cells(dialog, dialog.query_one("#box").region), minimum(theme)) == []
+            await pilot.press("up")

@@ -180,10 +180,13 @@ def searching(report: Report) -> None:
         queries += [
             ("two words", f"{common} {seldom}", ""),
             ("a phrase", f'"{" ".join(words()[100:103])}"', ""),
+            ("a letter", f"{common[:1]}*", "as while it is typed"),
             ("a beginning", f"{seldom[:3]}*", ""),
+            ("a common word and a letter", f"{common} {seldom[:1]}*", ""),
             ("one without another", f"{common} -{seldom}", ""),
             ("one in another's session", f"{seldom} in:{store.sessions(limit=1)[0].id}", ""),
             ("of a speaker who is not there", f"{common} speaker:nobody", ""),
+            ("of a track, without a word", f"speaker:you -{common}", ""),
         ]
         for kind, typed, note in queries:
             query = parse(typed)

@@ -69,7 +69,7 @@ class VersionsScreen(Question[Answer | None]):
         """The versions, and below them where the one under the cursor and the one that is shown differ."""
         with Vertical(id="box") as box:
             box.border_title = Content(f"Versions of “{name_of(self._session)}”")
-            box.border_subtitle = "enter show · a transcribe again · pgup pgdn scroll · esc back"
+            box.border_subtitle = "enter show · a transcribe again · esc back · pgup pgdn scroll"
             yield OptionList(id="versions", markup=False, compact=True)
             yield Static(id="doing", markup=False)
             yield Static(id="title", markup=False)
@@ -144,8 +144,8 @@ class VersionsScreen(Question[Answer | None]):
         made = f"{datetime.fromtimestamp(version.created_utc_s):%Y-%m-%d %H:%M}"
         return Content.assemble(
             f"{'●' if shown else ' '} {version.number:>2}  {made}  {one_line(version.title)}",
-            ("  shown", "$accent") if shown else "",
-            "" if version.complete else ("  not complete", "$warning"),
+            ("  shown", "bold") if shown else "",  # no colours: the row may be under the cursor
+            "" if version.complete else ("  not complete", "italic"),
         )
 
 

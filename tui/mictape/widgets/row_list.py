@@ -98,6 +98,11 @@ class RowList(SurvivesErrors, ScrollView, can_focus=True):
         self.cursor = 0
         """The row with the cursor; it stays on the last one when rows go."""
 
+    @property
+    def _width(self) -> int:
+        """Cells of a row: the scrollbar has its own."""
+        return self.scrollable_content_region.width
+
     def show(self, count: int, cursor: int | None = None) -> None:
         """Show so many rows.
 
@@ -106,7 +111,7 @@ class RowList(SurvivesErrors, ScrollView, can_focus=True):
             cursor: The row for the cursor; None: it stays where it is.
         """
         self._count = count
-        self.virtual_size = Size(self.size.width, count)
+        self.virtual_size = Size(self._width, count)
         self.move_to(self.cursor if cursor is None else cursor)
         self.refresh()
 
@@ -148,7 +153,7 @@ class RowList(SurvivesErrors, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A row, cut to the width."""
-        width, index = self.size.width, y + self.scroll_offset.y
+        width, index = self._width, y + self.scroll_offset.y
         if index >= self._count:
             return Strip.blank(width, self.rich_style)
         styles = {name: self._style(name, at_cursor=index == self.cursor) for name in self.COMPONENT_CLASSES}

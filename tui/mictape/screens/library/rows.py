@@ -65,11 +65,16 @@ def _facts(session: SessionRecord, *, live: bool) -> Sequence[Part]:
 
 def heading_row(session: SessionRecord, width: int, *, live: bool) -> list[Part]:
     """A session above what was found in it."""
-    when = f"{session.started:%a %d %b %Y, %H:%M}  {clock(session.samples)}  "
+    when = f"  {session.started:%a %d %b %Y, %H:%M}  {clock(session.samples)}"
     state, tone = state_of(session, live=live)
-    room = width - cell_len(when) - (cell_len(state) + 2 if state else 0)
+    room = width - cell_len(when)
+    if state and room - cell_len(state) - 2 >= NAME_CELLS:
+        when += "  "
+        room -= cell_len(state) + 2
+    else:
+        state = ""
     name = name_of(session)
-    return [(f"{fitted(name, min(room - 2, cell_len(name)))}  ", "strong"), (when, "detail"), (state, tone)]
+    return [(fitted(name, min(room, cell_len(name))), "strong"), (when, "detail"), (state, tone)]
 
 
 def hit_row(hit: Hit, width: int) -> list[Part]:

@@ -1,0 +1,30 @@
+"""Rows of the library fit their width, and what is most important stays in them."""
+
+from datetime import date
+
+import pytest
+from rich.cells import cell_len
+
+from mictape.library.records import SessionRecord
+from mictape.screens.library.rows import day_of, heading_row, session_row
+from mictape.units import RATE
+
+SESSION = SessionRecord(
+    *("20261117-120500", 1_763_377_500.0, None, "open", "週間会議 about the budget of next year", "1", {}),
+    *(20_562 * RATE, 900),
+    tags=("work", "q4 planning"),
+    marks=2,
+    devices=("Blue Yeti", "Monitor of Speakers"),
+)
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("width", range(50, 160, 3))
+def test_rows_fit_and_the_name_is_the_last_to_go(width: int, live: bool) -> None:
+    day = day_of(SESSION.started, date(2026, 11, 26))
+    for row in (session_row(SESSION, width, day=day, live=live), heading_row(SESSION, width, live=live)):
+        text = "".join(part for part, _ in row)
+        assert cell_len(text) <= width
+        assert "週間会議" in text
+        whole = [part for part, tone in row if tone in ("live", "trouble")]
+        assert whole in ([], ["● recording" if live else "interrupted"], [""]), "whole or not at all"
