@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from mictape.app import MictapeApp
+from mictape.engines.base import Capabilities
 from mictape.engines.readiness import Readiness
 from mictape.library import versions
 from mictape.library.labels import rename_session, tag_session
@@ -28,6 +29,7 @@ from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
 from mictape.start import Start
+from mictape.units import RATE
 from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import ScriptedEngine
 from support.sound_system import FakeSoundSystem
@@ -203,6 +205,21 @@ async def test_leaving_asks_once_more_than_a_minute_is_recorded(home: Path) -> N
         assert not recording_of(app).stopping
         await pilot.press("ctrl+c", "ctrl+c")
         await until_async(lambda: recording_of(app).stopping)
+
+
+async def test_leaving_says_what_becomes_of_text_that_an_engine_does_not_give(home: Path) -> None:
+    engine = ScriptedEngine(Capabilities(), refusals=10_000)
+    sound = FakeSoundSystem(words=(1, *[0] * 310))
+    async with on_fake_sound(home, sound, engine=engine) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: recording_of(app).tracks[0].follower)
+        await until_async(lambda: recording_of(app).tracks[0].follower.state == "offline")  # pyright: ignore[reportOptionalMemberAccess] (waited for)
+        await until_async(lambda: recording_of(app).tracks[0].end > 60 * RATE)
+        await pilot.press("q")
+        await until_async(lambda: isinstance(app.screen, LeaveScreen))
+        assert "can be transcribed later" in str(app.screen.query_one("#found").render())
+        await pilot.press("escape")
 
 
 async def test_what_is_not_kept_is_said_and_not_thrown_away_without_a_question(home: Path) -> None:

@@ -186,3 +186,11 @@ def test_the_closing_line(title: str, minutes: int, lines: int, newest: bool, sa
         "20261126-100000", 0.0, 1.0, "closed", title, "1", {}, samples=minutes * 60 * RATE, lines=lines
     )
     assert str(Saved(record, newest=newest)) == said
+
+
+def test_the_closing_line_says_what_has_no_text() -> None:
+    record = SessionRecord("20261126-100000", 0.0, 1.0, "closed", "", "1", {}, 60 * RATE, lines=5, gaps=39 * RATE)
+    assert str(Saved(record, newest=True)).splitlines() == [
+        "saved 01:00, 5 lines · mictape open last",
+        "00:39 of it has no text yet · mictape sessions complete last",
+    ]

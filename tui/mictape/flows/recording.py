@@ -29,6 +29,8 @@ NO_DEVICE: Final = Advice("No device is chosen", "Choose what to record", action
 
 NOT_KEPT: Final = Advice("None of it is kept", "Export the text first if you want it", action="export")
 
+LATER: Final = "The engine does not answer: what has no text yet is kept as sound, and can be transcribed later."
+
 ASK_FROM: Final = 60 * RATE
 """A recording that is longer is not ended by a single key, samples."""
 
@@ -157,7 +159,8 @@ class RecordingFlow:
             return True
         lost = not recording.settings.keep and len(recording.transcript) > 0
         if tracks and devices_of(tracks) and (lost or tracks[0].end > ASK_FROM) and not recording.stopping:
-            what_comes = explained(NOT_KEPT, keymap) if lost else FINISHED
+            silent = any(track.follower and track.follower.state in ("offline", "stopped") for track in tracks)
+            what_comes = explained(NOT_KEPT, keymap) if lost else LATER if silent else FINISHED
             question = LeaveScreen(clock(tracks[0].end), keys_of(named("stop"), keymap), what_comes)
             self._page.app.push_screen(question, lambda answer: stop() if answer else None)
             return True

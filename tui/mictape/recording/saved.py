@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
 from mictape.plain_text import one_line
-from mictape.units import clock
+from mictape.units import RATE, clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,17 @@ class Saved:
     """Whether it is the session that `last` means."""
 
     def __str__(self) -> str:
-        """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`."""
+        """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`.
+
+        Where sound has no text it says how much, and the command that transcribes it.
+        """
         title = title_of(self.session)
         name = f'"{one_line(title)}" ' if title else ""
         length = clock(self.session.samples).removeprefix("00:")
         lines = f"{self.session.lines:,} {'line' if self.session.lines == 1 else 'lines'}"
-        return f"saved {name}{length}, {lines} · mictape open {'last' if self.newest else self.session.id}"
+        id = "last" if self.newest else self.session.id
+        saved = f"saved {name}{length}, {lines} · mictape open {id}"
+        if self.session.gaps < RATE:
+            return saved
+        gaps = clock(self.session.gaps).removeprefix("00:")
+        return f"{saved}\n{gaps} of it has no text yet · mictape sessions complete {id}"
