@@ -14,8 +14,9 @@ KEY = "key-of-the-parrot"
 
 async def test_a_file_gets_the_format_of_its_ending_and_stdout_nothing(tmp_path: Path) -> None:
     target = tmp_path / "talk.srt"
+    target.write_text("what was there")
     async with Parrot(KEY).serve() as server:
-        options = ("--engine", "parrot", "--set", f"url={server.url}", "-o", str(target))
+        options = ("--engine", "parrot", "--set", f"url={server.url}", "-o", str(target), "--force")
         done = await started(
             "transcribe", *options, str(sound(tmp_path / "x.wav")), env=environment(PARROT_API_KEY=KEY)
         )
@@ -46,6 +47,18 @@ def test_an_output_that_cannot_be_is_refused_before_anything_starts(
     file = sound(tmp_path / "x.wav")
     assert mictape(["transcribe", str(file), "--keep", *options]) == 2
     assert words in capsys.readouterr().err
+    assert not list(home.glob("sessions/*")), "no session was begun"
+
+
+@pytest.mark.parametrize("output", ["talk.txt", "."])
+def test_a_file_that_exists_is_not_replaced_and_nothing_is_transcribed_for_it(
+    output: str, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "talk.txt").write_text("corrected by hand")
+    file = sound(tmp_path / "talk.wav")
+    assert mictape(["transcribe", str(file), "--keep", "-o", str(tmp_path / output)]) == 3
+    assert "talk.txt exists. Use another name, or replace it (--force on the command line)" in capsys.readouterr().err
+    assert (tmp_path / "talk.txt").read_text() == "corrected by hand"
     assert not list(home.glob("sessions/*")), "no session was begun"
 
 

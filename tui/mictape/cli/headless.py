@@ -24,7 +24,7 @@ from mictape.cli.printing import Printer, printer_for
 from mictape.cli.several import each_of
 from mictape.cli.unblocked import Streams, unblocked
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.export import FORMATS, Format, FormatName, Style, json_line, write
+from mictape.library.export import FORMATS, Format, FormatName, Style, check, json_line, write
 from mictape.paths import Places, is_folder, named_path
 from mictape.recognition.live import EngineState
 from mictape.recognition.stretches import NOT_RECOGNIZED
@@ -68,6 +68,8 @@ class Job:
     """Printed before the text, and after it a blank line; for one file of several."""
     target: Path | None = None
     """The file that gets the document; None: it is printed."""
+    over: bool = False
+    """Whether a file that is there is replaced."""
     session: str = "last"
     also: tuple[Device, ...] = ()
     """Devices to record beside it, each on a track of its own."""
@@ -146,6 +148,8 @@ async def _run(arguments: argparse.Namespace, where: Places, settings: Settings)
 async def _do(job: "Job | _File", where: Places, settings: Settings, streams: Streams | None = None) -> int:
     """Do one job; the exit code. When `streams` are gone it ends. Raises MictapeError."""
     if isinstance(job, _File):
+        if job.job.target is not None:
+            check(job.job.target, over=job.job.over)  # before the work, not after it
         job = replace(job.job, specs=await specs_of(job.name, job.pace, apart=job.apart))
     recording = Recording(where, replace(settings, keep=job.keep), job.policy)
     try:
@@ -207,7 +211,7 @@ def _transcriptions(arguments: argparse.Namespace) -> list[_File]:
         what = f"Several files cannot be printed as {format.name}"
         raise MictapeError(Failure(what, "Add -o FOLDER", ExitCode.USAGE))
     targets = [output] * len(names) if folder is None else _targets(folder, names, format)
-    job = Job((), policy, arguments.keep, format.name, style)
+    job = Job((), policy, arguments.keep, format.name, style, over=arguments.force)
     headings = [f"==> {name} <==" if output is None and len(names) > 1 else "" for name in names]
     return [
         _File(name, arguments.pace, arguments.tracks == "channels", replace(job, target=target, heading=heading))
@@ -277,7 +281,7 @@ async def _write_document(session: Session, job: Job) -> None:
     if job.target is None:
         sys.stdout.writelines(text)
     else:
-        await asyncio.to_thread(write, text, job.target, over=True)
+        await asyncio.to_thread(write, text, job.target, over=job.over)
 
 
 async def _say_what_is_missing(session: Session, printer: Printer) -> None:

@@ -31,6 +31,7 @@ def add(commands: Commands) -> None:
     transcribe.add_argument("--json", dest="format", action="store_const", const="json", help=json)
     what = f"where to; a file's ending ({endings()}) names the format; of several files a folder; - or nothing: stdout"
     transcribe.add_argument("-o", "--output", metavar="FILE|FOLDER", default="-", help=what)
+    transcribe.add_argument("--force", action="store_true", help="replace files that exist")
     add_style(transcribe)
     transcribe.add_argument("--pace", choices=["fast", "real"], default="fast", help="real: as if it were live")
     add_tracks(transcribe)

@@ -5,7 +5,7 @@ data: no format lets it become markup, a formula, a command for a terminal or th
 """
 
 from mictape.library.export.document import Document, Style
-from mictape.library.export.file import placed, write
+from mictape.library.export.file import check, placed, write
 from mictape.library.export.lists import json_hits, json_list
 from mictape.library.export.objects import json_line, json_partial
 from mictape.library.export.text import plain
@@ -18,6 +18,7 @@ __all__ = [
     "Format",
     "FormatName",
     "Style",
+    "check",
     "endings",
     "format_of",
     "json_hits",

@@ -39,14 +39,8 @@ def placed(path: Path, *, over: bool) -> Generator[Path]:
         MictapeError: (`ExitCode.USAGE`) a folder, a pipe or a device is there; (`ExitCode.SOUND`) a file is there and
             may not be replaced, or it cannot be written.
     """
+    target, mode = check(path, over=over)
     try:
-        target = path.resolve()
-    except (OSError, RuntimeError) as error:  # which of them links in a circle are depends on the Python
-        raise _unwritable(path, error) from error
-    try:
-        mode = _mode_of(target)
-        if mode is not None and not over:
-            raise _exists(target)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:_LONGEST_NAME]}-")
         os.close(descriptor)
         try:
@@ -62,6 +56,18 @@ def placed(path: Path, *, over: bool) -> Generator[Path]:
         raise _exists(target) from None
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def check(path: Path, *, over: bool) -> tuple[Path, int | None]:
+    """What `placed` would write: the file that links lead to, and its mode if it exists. Raises as `placed` does."""
+    try:
+        target = path.resolve()
+        mode = _mode_of(target)
+    except (OSError, RuntimeError) as error:  # which of them links in a circle are depends on the Python
+        raise _unwritable(path, error) from error
+    if mode is not None and not over:
+        raise _exists(target)
+    return target, mode
 
 
 def _unwritable(path: Path, error: OSError | RuntimeError) -> MictapeError:
@@ -83,7 +89,7 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _exists(target: Path) -> MictapeError:
-    return MictapeError(Failure(f"{target} exists", "Use another name, or have it replaced"))
+    return MictapeError(Failure(f"{target} exists", "Use another name, or replace it (--force on the command line)"))
 
 
 def _put(name: str, target: Path, *, over: bool) -> None:
