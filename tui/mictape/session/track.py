@@ -33,7 +33,7 @@ HINTS: Final[Mapping[State, Advice]] = {
     State.NO_SIGNAL: no_signal_hint(),
     State.PAUSED: Advice("Nothing is recorded", "Resume", action="pause"),
     State.LOADING: Advice("Sound is recorded already; the words come when the model is loaded"),
-    State.CATCHING_UP: Advice("The engine is behind; nothing is lost"),
+    State.CATCHING_UP: Advice("The engine is behind; it catches up by itself"),
     State.ENDED: Advice("The file has ended", "Quit", action="stop"),
 }
 """What to do in a state that has no failure."""
