@@ -112,7 +112,7 @@ class Rows:
         skip = port.top - flow.rows
         if skip < 0:
             index, skip = flow.locate(port.top)
-            while len(rows) <= skip + port.height and index < len(transcript):  # a row more: others may end the last
+            while len(rows) <= skip + port.height and index < flow.lines:  # a row more: others may end the last
                 line, (column, spans) = transcript.line(index), flow.text_rows(index)
                 lead, named = flow.lead(index), not flow.continues(index)
                 _Block(line, self._time(line.start), column, spans, lead, named).append_to(rows)
