@@ -63,7 +63,7 @@ async def test_speakers_that_have_one_name_now_are_not_torn_apart_wrongly(home: 
         session.writer.name_speaker(second, "B")
         app._main._editing.did("name", session.writer.name_speaker(second, "A"))
         await pilot.press("u")
-        await until_async(lambda: any("told apart" in each.message for each in app._notifications))
+        await until_async(lambda: any("separated again" in each.message for each in app._notifications))
         assert [app.transcript.line_of(id).speaker for id in (first, second)] == ["A", "A"]
 
 

@@ -408,4 +408,4 @@ def _as_shown(record: LineRecord, line: Line) -> LineRecord:
 
 
 def _not_separable() -> None:
-    raise MictapeError(Failure("Two speakers have one name now, and cannot be told apart again"))
+    raise MictapeError(Failure("Two speakers have one name now, and cannot be separated again"))

@@ -1,7 +1,7 @@
 """Drawing rows of a widget straight to the terminal, for what changes many times a second.
 
 Textual's own way costs 4 ms of CPU for a single row: three messages, a timer, and rendering every widget that the rows
-cross. Sixty changes in four seconds, as a level meter has while somebody speaks, were most of what the app cost.
+cross. Sixty changes in four seconds, as a level meter has during speech, were most of what the app cost.
 """
 
 from collections.abc import Sequence

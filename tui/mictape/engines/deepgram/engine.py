@@ -121,7 +121,7 @@ class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keywords: tuple[str, ...] = ()
     """Words to expect, for models before Nova-3: `WORD` or `WORD:INTENSIFIER`."""
     replace: tuple[str, ...] = ()
-    """What to write for what is recognized: `HEARD:WRITTEN`."""
+    """What to write for what is recognized: `RECOGNIZED:WRITTEN`."""
     search: tuple[str, ...] = ()
     """Words to look for; Mictape has its own search and does not show these hits."""
     detect_entities: bool | None = None
