@@ -168,6 +168,27 @@ async def test_another_engine_goes_on_where_the_first_one_was(library: Library, 
     assert [line.text for line in lines if line.kind is Kind.DIVIDER] == ["engine: second"]
 
 
+async def test_what_one_engine_has_begun_stays_until_another_one_answers(library: Library, tmp_path: Path) -> None:
+    sound = recording(tmp_path / "a.wav", WORDS * 4)
+    session, track = await begun(library, ScriptedEngine(turn_words=99), sound, "real")
+
+    def shown() -> str:
+        return partial.text if (partial := session.transcript.partials.get(1)) is not None else ""
+
+    async with running(session, track):
+        await until_async(lambda: len(shown().split()) >= 3)
+        await session.use(ScriptedEngine(name="gone", refused_until_s=1e12))
+        before, following = shown(), asyncio.create_task(session.follow(track))
+        await until_async(lambda: track.status("gone", paused=False).state is State.OFFLINE)
+        await until_async(lambda: (track.status("gone", paused=False).behind_s or 0) > 1)
+        assert shown() == before, "it has not been answered by anything else"
+        await session.use(ScriptedEngine(name="third"))
+        await asyncio.wait([following])
+        await asyncio.wait_for(session.follow(track), 30)
+        assert shown() == ""
+    assert " ".join(await stored_texts(library, session.folder.session)).split() == SAID * 4
+
+
 async def test_an_engine_that_is_chosen_when_all_is_written_has_nothing_to_connect_for(
     library: Library, tmp_path: Path
 ) -> None:

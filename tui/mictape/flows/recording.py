@@ -159,8 +159,7 @@ class RecordingFlow:
             return True
         lost = not recording.settings.keep and len(recording.transcript) > 0
         if tracks and devices_of(tracks) and (lost or tracks[0].end > ASK_FROM) and not recording.stopping:
-            silent = any(track.follower and track.follower.state in ("offline", "stopped") for track in tracks)
-            what_comes = explained(NOT_KEPT, keymap) if lost else LATER if silent else FINISHED
+            what_comes = explained(NOT_KEPT, keymap) if lost else LATER if recording.unreachable else FINISHED
             question = LeaveScreen(clock(tracks[0].end), keys_of(named("stop"), keymap), what_comes)
             self._page.app.push_screen(question, lambda answer: stop() if answer else None)
             return True

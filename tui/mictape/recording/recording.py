@@ -181,6 +181,11 @@ class Recording:
         return self.stopped.is_set()
 
     @property
+    def unreachable(self) -> bool:
+        """Whether an engine of some track cannot be reached, so that leaving does not wait long for it."""
+        return any(track.follower is not None and track.follower.state in UNREACHABLE for track in self.tracks)
+
+    @property
     def behind_s(self) -> float:
         """Seconds of sound that no engine has answered for yet, of the track that is furthest behind."""
         return max((track.end - track.coverage.reached(track.end) for track in self.tracks), default=0) / RATE
@@ -323,8 +328,7 @@ class Recording:
         """Wait until the engine has answered for everything, as long as the policy says or until `leave`."""
         finished = asyncio.create_task(self._running.followed())
         leaving = asyncio.create_task(self._leaving.wait())
-        states = {track.follower.state for track in self.tracks if track.follower is not None}
-        limits = [self._policy.drain_s, self._policy.offline_drain_s if states & {*UNREACHABLE} else None]
+        limits = [self._policy.drain_s, self._policy.offline_drain_s if self.unreachable else None]
         limit_s = min((limit_s for limit_s in limits if limit_s is not None), default=None)
         await asyncio.wait([finished, leaving], timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         for wait in (finished, leaving):

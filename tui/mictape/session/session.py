@@ -256,7 +256,7 @@ class Session:
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
                 await asyncio.wait([running])
-            self.writer.clear_partial(track)  # the new engine says it again
+            self.writer.leave_partial(track)
 
     async def expect(self, term: str) -> None:
         """Have the engine expect a word, on the connections that live and on those to come."""

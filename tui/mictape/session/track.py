@@ -32,7 +32,7 @@ HINTS: Final[Mapping[State, Advice]] = {
     State.DEVICE_STALLED: Advice("Waiting for the device", "Wait, or choose another one", action="choose_device"),
     State.NO_SIGNAL: no_signal_hint(),
     State.PAUSED: Advice("Nothing is recorded", "Resume", action="pause"),
-    State.LOADING: Advice("Sound is recorded already; the words come when the model is loaded"),
+    State.LOADING: Advice("Sound is recorded already; the words come when the engine is ready"),
     State.CATCHING_UP: Advice("The engine is behind; it catches up by itself"),
     State.ENDED: Advice("The file has ended", "Quit", action="stop"),
 }
@@ -234,7 +234,7 @@ class Track:
             engine=engine,
             track=self.name,
             position=self.end,
-            behind_s=behind_s if follower and follower.state == "answering" else None,
+            behind_s=behind_s if follower and follower.state in ("answering", "offline", "stopped") else None,
             lost_ms=self.lost * 1000 // RATE,
             hint=self._hint(state),
             latency_s=self._latency.median_s,

@@ -71,6 +71,8 @@ class TranscriptWriter:
         self._report = report
         self._turns: dict[int, dict[int, int]] = {}
         """For each connection the line of each of its turns."""
+        self._left_partials = set[int]()
+        """The tracks whose unfinished turn is one of an engine that is no longer used."""
         self._late: dict[int, tuple[Track, FollowerEvent, FinalTurn]] = {}
         """What engines have said again of lines that the person has joined or split, by the id of the line."""
         self._stored: dict[int, list[CoverageRecord]] = {}
@@ -149,6 +151,8 @@ class TranscriptWriter:
                 self._revise_speakers(said.connection, turns)
             case Notice(text):
                 self._report(Trouble(Failure(text)))
+            case Answered() if track.number in self._left_partials:
+                self.clear_partial(track)
             case Answered() if self._transcript.partials.get(track.number) is not None and track.tape.ended:
                 # All is said; a partial that never became final came to nothing.
                 if track.coverage.reached(track.end) == track.end:
@@ -160,6 +164,11 @@ class TranscriptWriter:
         """Show no unfinished turn of a track any more."""
         self._set_partial(track, None)
 
+    def leave_partial(self, track: Track) -> None:
+        """Show the unfinished turn of an engine that is no longer used until the next one answers."""
+        if track.number in self._transcript.partials:
+            self._left_partials.add(track.number)
+
     def _show_partial(self, track: Track, partial: Partial) -> None:
         track.time_words(partial.words)
         start = track.coverage.reached(track.end) if partial.start is None else partial.start
@@ -167,6 +176,7 @@ class TranscriptWriter:
         self._set_partial(track, text)
 
     def _set_partial(self, track: Track, partial: PartialText | None) -> None:
+        self._left_partials.discard(track.number)
         if self._transcript.partials.get(track.number) != partial:
             self._transcript.set_partial(track.number, partial)
             self._report(PartialChanged(track.number, partial))
