@@ -32,7 +32,7 @@ from mictape.start import Start
 from mictape.units import RATE
 from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import ScriptedEngine
-from support.sound_system import FakeSoundSystem
+from support.sound_system import FakeSoundSystem, device
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
 
@@ -64,6 +64,17 @@ async def test_it_lists_sessions_by_day_and_records_nothing(home: Path) -> None:
         days = [day_of(BEGAN + timedelta(days=number), date.today()) for number in (2, 1, 0)]
         assert [row.split("  ")[0] for row in rows(app)] == days
         assert app.session is None
+
+
+async def test_an_error_says_of_no_recording_that_it_goes_on_where_there_is_none(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen))
+        app._handled = (app.screen, RuntimeError("planted"))
+        app._fatal_error()
+        await until_async(lambda: any("planted" in message for message in messages(app)))
+        assert not any("recording goes on" in message for message in messages(app))
 
 
 async def test_what_is_typed_is_searched_for_and_enter_opens_the_line(home: Path) -> None:
@@ -408,3 +419,16 @@ async def test_an_export_from_the_list_is_written(home: Path) -> None:
         await pilot.press("enter")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "Exported to"))
     assert "The budget is next." in (home / "out.srt").read_text() and "-->" in (home / "out.srt").read_text()
+
+
+async def test_what_was_kept_before_can_be_read_while_nothing_is_kept(home: Path) -> None:
+    fill(home, 2)
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    async with on_fake_sound(home, sound, settings=Settings(device="Blue Yeti", keep=False)) as (app, pilot):
+        await until_async(lambda: texts(app) == ["w1"])
+        await pilot.press("L")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and app.screen._list._count == 2)
+        await pilot.press(*"budget")
+        await until_async(lambda: sees(app, "2 found"))
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen))

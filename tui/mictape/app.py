@@ -268,6 +268,11 @@ class MictapeApp(TerminalApp):
         self.action_stop()
         return self._session_worker is not None and not self._session_worker.is_finished
 
+    @property
+    def records(self) -> bool:
+        """Whether there is a recording that goes on."""
+        return self.session is not None and self.recording is not None and not self.recording.stopping
+
     async def closed(self) -> None:
         """Return when the session is closed."""
         if self._session_worker is not None:

@@ -66,6 +66,11 @@ class TerminalApp(SurvivesErrors, App[None]):
         """
         raise NotImplementedError
 
+    @property
+    def records(self) -> bool:
+        """Whether there is a recording that goes on."""
+        raise NotImplementedError
+
     async def closed(self) -> None:
         """Return when the recording is closed. Textual has ended before."""
         raise NotImplementedError
@@ -165,7 +170,8 @@ class TerminalApp(SurvivesErrors, App[None]):
         elif dialog is None or dialog in self.screen_stack:  # else it was left already, and so are its widgets
             while dialog in self.screen_stack:
                 self.screen.dismiss(None)
-            self.notify(f"{failure} The recording goes on.", severity="error", markup=False)
+            text = f"{failure} The recording goes on." if self.records else str(failure)
+            self.notify(text, severity="error", markup=False)
 
     def _dialog_of(self, culprit: MessagePump | None) -> DOMNode | None:
         """The dialog in which something failed; None when it was elsewhere."""

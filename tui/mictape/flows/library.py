@@ -60,7 +60,7 @@ class LibraryFlow:
         while choice is not None:
             try:
                 if choice.record_on:
-                    return await load_to_continue(self._recording.library, choice.session)
+                    return await self._to_continue(choice.session)
                 if await self._read(choice) is None:
                     return None
             except MictapeError as error:
@@ -71,10 +71,15 @@ class LibraryFlow:
             choice = await self._choose()
         return None
 
+    async def _to_continue(self, which: str) -> StoredSession:
+        if not self._recording.settings.keep:
+            raise MictapeError(Failure("Nothing is kept now, so no session can be resumed", "Start without --no-keep"))
+        return await load_to_continue(self._recording.library, which)
+
     async def _choose(self) -> SessionChoice | None:
-        recorded = self._recording.session
+        recorded = self._recording.session if self._recording.settings.keep else None
         screen = LibraryScreen(
-            self._recording.library,
+            await self._recording.stored(),
             recorded=recorded.folder.session if recorded is not None else None,
             typed=self._typed,
             proposal=Proposal.of(self._recording.settings),
@@ -102,12 +107,12 @@ class LibraryFlow:
 
     async def _show(self, choice: SessionChoice, before: int | None) -> tuple[ReadingScreen, SessionRecord]:
         """Show a finished session until it is left; `before`: as `ReadingScreen` takes it."""
-        recording = self._recording
-        record = await recording.library.run(Store.session, choice.session)
+        recording, library = self._recording, await self._recording.stored()
+        record = await library.run(Store.session, choice.session)
         if (running := recording.beside.of(record.id)) is not None:
             what = f"“{name_of(record)}” cannot be opened while it is transcribed again ({running})"
             raise MictapeError(Failure(what, "Wait, or cancel it in the list of its versions"))
-        session = await recording.readings.open(recording.library, record.id)
+        session = await recording.readings.open(library, record.id)
         try:
             page = ReadingScreen(
                 session,
@@ -133,7 +138,7 @@ class LibraryFlow:
 
     async def _ask_for_version(self, record: SessionRecord) -> VersionWish | None:
         """Show the versions of a session's text; what is to be done with them, if anything. Raises MictapeError."""
-        library, beside = self._recording.library, self._recording.beside
+        library, beside = await self._recording.stored(), self._recording.beside
         while True:
             record = await library.run(Store.session, record.id)
             screen = VersionsScreen(library, record, lambda: str(beside.of(record.id) or ""))  # noqa: B023 (ends first)
@@ -154,13 +159,14 @@ class LibraryFlow:
 
     async def _carry_out(self, record: SessionRecord, wish: VersionWish) -> None:
         """Show another version of a session that nothing holds, or begin to make one. Raises MictapeError."""
+        library = await self._recording.stored()
         if isinstance(wish, int):
-            await self._recording.library.run(choose_version, record.id, wish)
+            await library.run(choose_version, record.id, wish)
             self._page.say(f"Version {wish} of “{name_of(record)}” is shown.")
         else:
             recording, engines = self._recording, self._recording.engines
             make, request = partial(engines.make_for, wish), engines.request_for(wish)
-            recording.beside.start(recording.library, record, make, request, partial(self._report, record))
+            recording.beside.start(library, record, make, request, partial(self._report, record))
 
     def _report(self, record: SessionRecord, made: VersionRecord | Failure) -> None:
         if isinstance(made, Failure):

@@ -98,6 +98,8 @@ class Recording:
         self.devices = RecordedDevices(self._running, settings, self.sound, where.state_file)
         """What is recorded, and how something else is."""
         self._library: Library | None = None
+        self._stored: Library | None = None
+        """The library on disk, opened where this session is not kept in it."""
         self._again: Again | None = None
         """Set when a finished session is transcribed again."""
         self.saved: Saved | None = None
@@ -142,6 +144,8 @@ class Recording:
                     if self._again is not None:
                         await self._again.close()
                     await self._library.close()
+                    if self._stored is not None:
+                        await self._stored.close()
 
     async def _tidy_up(self) -> None:
         """Discard the session if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
@@ -159,6 +163,14 @@ class Recording:
         """The library, from entering to leaving."""
         assert self._library is not None
         return self._library
+
+    async def stored(self) -> Library:
+        """The library of finished sessions, whether or not this one is kept in it. Raises MictapeError."""
+        if self.settings.keep:
+            return self.library
+        if self._stored is None:
+            self._stored = await Library.open(self.where.library, self.where.sessions)
+        return self._stored
 
     @property
     def session(self) -> Session | None:
