@@ -116,7 +116,7 @@ def kept(name: str) -> str:
     variable = variable_of(name)
     if has_keyring():
         return "It is tried, and kept in the system's keyring."
-    return f"{NO_KEYRING}: it is tried, and used until you quit. To keep it, put it into {variable}."
+    return f"{NO_KEYRING}. This one is tried, and used until you quit; to keep it, set {variable}."
 
 
 def variable_of(name: str) -> str:
