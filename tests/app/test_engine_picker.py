@@ -363,7 +363,7 @@ async def test_without_a_keyring_a_key_is_used_until_the_end_and_the_recording_i
                 assert "This system has no keyring to keep a key in" in shown, "said before it is typed"
                 assert "PARROT_API_KEY" in shown
                 assert "w7" not in shown
-                sound.sources[0].hear((7,))
+                sound.sources[0].receive((7,))
                 await until_async(lambda: "w7" in app.export_screenshot())
                 await paste(pilot, key)
                 await pilot.press("enter")

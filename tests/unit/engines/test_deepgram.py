@@ -757,7 +757,14 @@ async def test_it_says_what_it_can_do() -> None:
     assert (own.capabilities.billed, own.capabilities.offline) == (False, True)
     assert nova.capabilities.usd_per_hour == pytest.approx(0.408)
     assert turns.capabilities.usd_per_hour == pytest.approx(0.39)
-    assert engine("wss://x", model="nova-9").capabilities.usd_per_hour is None
+    extras: tuple[dict[str, Any], ...] = (
+        {"model": "nova-9"},
+        {"keyterm": ["kettle"]},
+        {"redact": ["pii"]},
+        {"mip_opt_out": True},
+    )
+    for more in extras:
+        assert engine("wss://api.deepgram.com", **more).capabilities.usd_per_hour is None, "right or absent"
     failure = await engine("https://api.deepgram.com").check(Request())
     assert failure is not None
     assert "[engines.deepgram]" in failure.remedy

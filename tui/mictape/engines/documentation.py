@@ -18,8 +18,8 @@ HEAD: Final = """\
 Every engine with its default settings. `mictape engines` says which of them can be used now, `mictape login NAME` asks
 for a key, tries it and stores it in the system's keyring. Settings go into `[engines.NAME]` of `config.toml` or
 `--set KEY=VALUE`. Prices are list prices of an hour of sound, or where it says so of an open connection, from the
-vendor's price list of the month given; an engine at an address of your own has none. [Serving](serving.md) lists open
-servers.
+vendor's price list of the month given; an engine at an address of your own has none. What a vendor adds for
+the key terms of a session is not in them. [Serving](serving.md) lists open servers.
 """
 
 SPEAKERS: Final = ("speakers", "speaker_labels", "diarize")

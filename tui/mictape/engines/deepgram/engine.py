@@ -64,6 +64,10 @@ DIARIZATION_USD_PER_HOUR: Final = 0.12
 """On top of it, with speakers: 0.002 dollars a minute (as above, May 2026)."""
 
 
+OTHERWISE_PRICED: Final = ("keyterm", "redact", "detect_entities", "mip_opt_out")
+"""Settings that may change the price, by how much is not known here: with one of them no price is given."""
+
+
 class DeepgramOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[engines.deepgram]`. What is None or empty is left to the server, unless it says otherwise.
 
@@ -206,6 +210,8 @@ def _is_english(language: str | None) -> bool:
 
 def _price(options: DeepgramOptions) -> float | None:
     """Dollars an hour; None where no list price is known."""
+    if any(getattr(options, name) for name in OTHERWISE_PRICED):
+        return None
     model = model_for(options, Request())
     price = USD_PER_HOUR.get(f"{model} multi" if options.language == "multi" else model)
     return price if price is None or not options.speakers else price + DIARIZATION_USD_PER_HOUR
