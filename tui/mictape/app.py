@@ -26,7 +26,7 @@ from mictape.screens.main.screen import MainScreen
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.palette import CommandProvider
 from mictape.screens.theme_picker import Themes
-from mictape.session.state import State, Status
+from mictape.session.state import State
 from mictape.settings import DEFAULT_THEME, Settings, recall, remember
 from mictape.signals import watched
 from mictape.start import Start
@@ -101,7 +101,8 @@ class MictapeApp(TerminalApp):
         self._settings = settings
         self._begins_with = start or Start()
         self._make = make
-        self._main = MainScreen(self.transcript, Proposal.of(settings))
+        first = State.READING if self._begins_with.reads else State.LOADING
+        self._main = MainScreen(self.transcript, Proposal.of(settings), first)
         self._flow: RecordingFlow | None = None
         """What records, once it is loaded."""
         self._ticking = ticking
@@ -220,9 +221,6 @@ class MictapeApp(TerminalApp):
             return
         if self._flow is not None:
             self._flow.show()
-        else:
-            state = State.READING if self._begins_with.reads else State.LOADING
-            self._main.show(Status(state, device="", engine="", position=0))
 
     # The recording.
 
@@ -232,8 +230,7 @@ class MictapeApp(TerminalApp):
         loaded = self.typed_ahead.opening()
         try:
             shown = asyncio.Event()
-            self.tick()
-            self.call_after_refresh(shown.set)
+            self._main.call_after_refresh(shown.set)
             await shown.wait()
             self._flow = self._load()
             if self._begins_with.reads:

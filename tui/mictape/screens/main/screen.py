@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from mictape.audio.ballistics import Meter
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.transcript_screen import TranscriptScreen
-from mictape.session.state import Status
+from mictape.session.state import State, Status
 from mictape.transcript.model import Transcript
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
@@ -37,9 +37,10 @@ class Level:
 class MainScreen(TranscriptScreen):
     """Shows what is recorded; the app's clock calls `show`."""
 
-    def __init__(self, transcript: Transcript, proposal: Proposal | None = None) -> None:
-        """See `TranscriptScreen`."""
+    def __init__(self, transcript: Transcript, proposal: Proposal | None = None, first: State = State.LOADING) -> None:
+        """See `TranscriptScreen`; `first`: the state that the first frame shows."""
         super().__init__(transcript, proposal)
+        self._first = first
         self.meters = Vertical(id="meters")
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT_ROWS, "-middle"), (TALL_ROWS, "-tall")]
 
@@ -49,6 +50,10 @@ class MainScreen(TranscriptScreen):
             yield widget
             if isinstance(widget, StatusLine):
                 yield self.meters
+
+    def on_mount(self) -> None:
+        """The first frame says what it waits for."""
+        self.show(Status(self._first, device="", engine="", position=0))
 
     def show(self, status: Status, levels: Sequence[Level] = (), *, paused: bool = False) -> None:
         """Show what is true now; what has not changed is not drawn again.
