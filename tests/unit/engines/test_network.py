@@ -15,6 +15,7 @@ from mictape.engines.base import Lost, Request
 from mictape.engines.network import open_socket, own_words, proxy_for, reach, refused
 from mictape.engines.openai_http import OpenAIHttpEngine, OpenAIHttpOptions
 from mictape.engines.verdicts import HTTP, Service
+from mictape.extras import command_for
 from servers.base import CERTIFICATE, Asked, Peer, Refusal, serve
 from servers.proxy import HOST_UNREACHABLE, NOT_ALLOWED, http_proxy, socks_proxy
 
@@ -202,7 +203,7 @@ async def test_a_socks_proxy_without_its_packages_is_a_sentence(monkeypatch: pyt
     monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:1")
     lost = await lost_to(f"wss://{FAR}")
     assert "SOCKS" in lost.cause.what
-    assert "mictape[socks]" in lost.cause.remedy
+    assert command_for("socks") in lost.cause.remedy
     assert not lost.retry
 
 

@@ -103,6 +103,7 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
 def row(model: "Model", store: "Store") -> list[str]:
     """What is said of a model, in lines."""
     from mictape.models.languages import name_of
+    from mictape.models.runtimes import lacking
 
     installed, begun = store.find(model), store.begun(model)
     state = "installed" if installed else f"{begun / model.bytes:.0%} downloaded" if begun else ""
@@ -111,13 +112,14 @@ def row(model: "Model", store: "Store") -> list[str]:
     names = [name_of(code) for code in model.languages]
     more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
     languages = ", ".join((*names[:NAMED], *more))
+    needs = "" if lacking(model.runtime) is None else f"needs {model.runtime}"
     facts = [f"{model.bytes / 1e6:.0f} MB", f"memory {model.memory_mb} MB" if model.memory_mb else "", model.licence]
     measured = store.measured().get(model.name)
     speed = f"{measured:.2f} s for a second of speech here" if measured else ""
     return [
         f"{model.name:<16} {model.title}{'  · ' + state if state else ''}",
         f"    {languages}",
-        f"    {' · '.join(filter(None, (*facts, 'streaming' if model.streaming else '', speed)))}",
+        f"    {' · '.join(filter(None, (*facts, needs, 'streaming' if model.streaming else '', speed)))}",
         *([f"    {model.notes}"] if model.notes else []),
     ]
 
@@ -147,7 +149,7 @@ def _install(arguments: argparse.Namespace, where: Places) -> int:
     model = catalogue.named(arguments.name)
     client = Client(mirror_of(settings.models.mirror))
     if store.find(model) is None and not arguments.json:
-        _show_terms(model)
+        show_terms(model)
         if not arguments.yes and not _agreed():
             return ExitCode.DONE
     progress = _Progress(model.name, as_json=arguments.json)
@@ -165,13 +167,17 @@ def _install(arguments: argparse.Namespace, where: Places) -> int:
     return ExitCode.DONE
 
 
-def _show_terms(model: "Model") -> None:
+def show_terms(model: "Model") -> None:
     """What one should know before the first byte."""
+    from mictape.models.runtimes import lacking
+
     print(f"{model.title}: {model.bytes / 1e6:.0f} MB")
     print(f"Licence: {model.licence} {model.licence_url}".rstrip())
     print(f"Attribution: {model.attribution}")
     if model.notes:
         print(model.notes)
+    if (failure := lacking(model.runtime)) is not None:
+        print(failure)
 
 
 def _agreed() -> bool:

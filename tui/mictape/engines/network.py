@@ -34,6 +34,7 @@ from websockets.exceptions import (
 from mictape.engines.base import Lost
 from mictape.engines.urls import host_and_port, host_of, is_local
 from mictape.engines.verdicts import BAD_KEY, HTTP, SERVICE, Service, Verdict, lost
+from mictape.extras import command_for
 from mictape.failure import ExitCode, Failure
 
 OPEN_S: Final = 10.0
@@ -100,7 +101,11 @@ def usable_proxy(url: str) -> str | None:
     """`proxy_for`. Raises `Lost` where it is a SOCKS proxy and the packages for those are not installed."""
     proxy = proxy_for(url)
     if proxy is not None and proxy.startswith("socks") and not has_socks():
-        raise lost("SOCKS proxies need packages that are not installed", SOCKS_REMEDY, retry=False)
+        raise lost(
+            "SOCKS proxies need packages that are not installed",
+            f"Install them with: {command_for('socks')}",
+            retry=False,
+        )
     return proxy
 
 
@@ -199,7 +204,6 @@ def why_not(service: Service, url: str, table: Mapping[int, Verdict]) -> Generat
 
 
 PROXY_REMEDY: Final = "Correct https_proxy, http_proxy or all_proxy, or name the host in no_proxy"
-SOCKS_REMEDY: Final = "Install them with: pip install 'mictape[socks]'"
 
 
 def proxy_refused(url: str, said: str) -> Lost:

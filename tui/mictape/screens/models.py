@@ -14,6 +14,7 @@ from mictape.failure import MictapeError
 from mictape.models.background import Downloads
 from mictape.models.catalogue import Catalogue, Model
 from mictape.models.languages import name_of, primary
+from mictape.models.runtimes import lacking
 from mictape.models.store import Store
 from mictape.screens.modal import Question
 
@@ -161,7 +162,8 @@ class ModelsScreen(Question[str | None]):
             self._say(str(download.failure), trouble=True)
         elif self._asked == model.name:
             terms = f"{model.licence} {model.licence_url}".rstrip()
-            self._say(f"{model.attribution}. Licence: {terms}. Enter downloads {_megabytes(model.bytes)}.")
+            needs = f" {failure}" if (failure := lacking(model.runtime)) is not None else ""
+            self._say(f"{model.attribution}. Licence: {terms}. Enter downloads {_megabytes(model.bytes)}.{needs}")
         else:
             self._say(model.notes)
 
@@ -183,6 +185,7 @@ class ModelsScreen(Question[str | None]):
             _megabytes(model.bytes),
             f"memory {model.memory_mb} MB" if model.memory_mb else "",
             f"{measured:.2f} s for 1 s here" if measured else "",
+            "" if lacking(model.runtime) is None else f"needs {model.runtime}",
             model.licence,
         )
         first = Content.assemble(sign, f"{model.name:<16}", model.title, "  ", Content.styled(state, colour))

@@ -8,6 +8,7 @@ from mictape.audio.capture.device_input import SOUND_SERVERS, DeviceInput, Forma
 from mictape.audio.capture.inputs import InputError
 from mictape.audio.capture.portaudio import captured_at, find, find_server, refusal
 from mictape.audio.messages import Failed
+from mictape.extras import command_for
 
 BLOCKS_PER_S: Final = 5
 """Frames come 3200 at a time at 16 kHz, as in the vendors' tutorials: PyAudio has no other way to ask for a longer
@@ -97,6 +98,6 @@ def _load() -> Any:  # noqa: ANN401  (PyAudio has no types)
     try:
         import pyaudio
     except ImportError as error:
-        remedy = 'Install Mictape with it: pip install "mictape[pyaudio]", or set audio.backend = "sounddevice"'
+        remedy = f'Type: {command_for("pyaudio")}, or set audio.backend = "sounddevice"'
         raise InputError(Failed("PyAudio is not installed", remedy, "library")) from error
     return pyaudio
