@@ -9,6 +9,7 @@ from mictape.library.library import Library, Store
 from mictape.library.records import SessionRecord
 from mictape.library.sound_storage import weight_of
 from mictape.library.titles import name_of
+from mictape.library.versions import versions
 from mictape.plain_text import one_line
 from mictape.screens.library.rows import state_of
 from mictape.units import clock
@@ -24,6 +25,8 @@ class Preview:
     """The size of its recording; None where it cannot be read."""
     texts: tuple[str, ...]
     """Its first lines."""
+    engines: tuple[str, ...]
+    """What made the versions of its text: engine, model and language, as people call them."""
 
     def facts(self) -> str:
         """One line: what was recorded, by which engine, how much."""
@@ -31,7 +34,7 @@ class Preview:
         marked = f"{session.marks} marked" if session.marks else ""
         size = "" if not self.bytes else f"{self.bytes / 1e6:,.1f} MB"
         lines = "1 line" if session.lines == 1 else f"{session.lines:,} lines"
-        devices, engines = (" + ".join(map(one_line, names)) for names in (session.devices, session.engines))
+        devices, engines = (" + ".join(map(one_line, names)) for names in (session.devices, self.engines))
         return " · ".join(filter(None, (lines, marked, size, devices, engines)))
 
     def content(self) -> Content:
@@ -54,6 +57,7 @@ async def preview_of(library: Library, session: SessionRecord, *, live: bool) ->
             size = weight_of(store.sessions_folder / session.id).total
         except (OSError, TapeError):
             size = None
-        return Preview(session, live, size, tuple(store.first_texts(session.id)))
+        engines = dict.fromkeys(version.title for version in versions(store, session.id))
+        return Preview(session, live, size, tuple(store.first_texts(session.id)), tuple(engines))
 
     return await library.run(read)
