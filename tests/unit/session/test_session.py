@@ -152,6 +152,18 @@ async def test_key_terms_that_do_not_reach_the_engine_are_reported(library: Libr
     assert troubles == ["deaf takes no key terms; it will not favour them"] * 2
 
 
+async def test_a_language_that_does_not_reach_the_engine_is_reported(library: Library, tmp_path: Path) -> None:
+    deaf, keen = ScriptedEngine(title="deaf"), ScriptedEngine(Capabilities(offline=True, takes_language=True))
+    one = ScriptedEngine(Capabilities(offline=True, languages=("fr",)))
+    reported: list[str] = []
+    for engine in (deaf, keen, one):
+        session = await Session.begin(library, engine, Request("fr"), log=tmp_path / "log")
+        await session.close()
+        reported += [str(event.failure) async for event in session.events() if isinstance(event, Trouble)]
+    [said] = reported
+    assert said.startswith("deaf takes no language: its model decides which one it recognises. Serve a model for fr")
+
+
 async def test_another_engine_goes_on_where_the_first_one_was(library: Library, tmp_path: Path) -> None:
     first, second = ScriptedEngine(turn_words=2), ScriptedEngine(name="second", title="second")
     session, track = await begun(library, first, recording(tmp_path / "a.wav", WORDS * 4), "real")

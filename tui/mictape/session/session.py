@@ -104,7 +104,7 @@ class Session:
         self._completion = GapCompletion(
             self.transcript, self.writer, self.report, numbers=self._numbers, listening=listening
         )
-        self._check_key_terms()
+        self._check_request()
 
     @classmethod
     async def begin(
@@ -251,7 +251,7 @@ class Session:
         self._request = replace(self._request, language=language or self._request.language)
         if not self.reading:
             self.writer.add_divider(self.tracks[0], f"engine: {engine.title}")
-        self._check_key_terms()
+        self._check_request()
         for track in self.tracks:
             if (running := self._followers.get(track.number)) is not None:
                 running.cancel()
@@ -266,6 +266,14 @@ class Session:
             for track in self.tracks:
                 if track.follower is not None:
                     await track.follower.change_request(self._request)
+
+    def _check_request(self) -> None:
+        """Report what of the request does not reach the engine."""
+        can, language = self.engine.capabilities, self._request.language
+        if language is not None and not can.takes_language and not can.languages:
+            what = f"{self.engine.title} takes no language: its model decides which one it recognises"
+            self.report(Failure(what, f"Serve a model for {language}, or choose another engine"))
+        self._check_key_terms()
 
     def _check_key_terms(self) -> None:
         """Report key terms that do not reach the engine."""
