@@ -177,13 +177,24 @@ class MictapeApp(TerminalApp):
         action = command.action.removeprefix(f"{command.of}.")
         self.run_worker(self.run_action(action, owners[command.of]), group="command", exit_on_error=False)
 
+    def on_load(self) -> None:
+        """Take the theme before Textual reads the style sheets: each one that comes later has them read again."""
+        self._themes = Themes(self, self._where.themes, self._main.say)
+        self._themes.use(self._settings.theme, DEFAULT_THEME)
+        self._variables = self.get_css_variables()
+        self.stylesheet.set_variables(self._variables)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Apply other colours. Textual asks for it when it starts, too, where they are what they were."""
+        before, self._variables = self._variables, self.get_css_variables()
+        if self._variables != before:
+            super().refresh_css(animate)
+
     def on_mount(self) -> None:
-        """Colours, clock, and the session."""
+        """Clock and session."""
         choices = recall(self._where.state_file)
         self._main.fold_meters(bool(choices.meters_folded))
         self._main.view.show_paragraphs(bool(choices.paragraphs))
-        self._themes = Themes(self, self._where.themes, self._main.say)
-        self._themes.use(self._settings.theme, DEFAULT_THEME)
         self.run_worker(self._themes.watch(), group="themes", description="theme files", exit_on_error=False)
         if self._ticking:
             self.run_worker(self._clock.run(), group="clock", description="the frames of the screen")
