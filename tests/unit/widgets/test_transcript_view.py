@@ -5,8 +5,9 @@ from datetime import datetime
 import pytest
 from rich.style import Style
 from textual import events
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.selection import Selection
 
 from mictape.transcript.layout import BLOCK
@@ -57,6 +58,27 @@ async def test_a_partial_grows_in_place_and_its_final_replaces_it() -> None:
         view.pull()
         await pilot.pause()
         assert screen(view)[3:5] == [" ▸00:00:03  And the next point is this.", ""]
+
+
+async def test_a_new_line_has_nothing_laid_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    async with shown(transcript) as (view, pilot):
+        layouts: list[Size] = []
+        lay_out = Screen._refresh_layout
+
+        def counted(screen: Screen[object], size: Size | None = None, scroll: bool = False) -> None:
+            layouts.append(screen.size)
+            lay_out(screen, size, scroll)
+
+        monkeypatch.setattr(Screen, "_refresh_layout", counted)
+        fill(transcript, 3, first=100)
+        view.pull()
+        await pilot.pause()
+        assert layouts == []
+        assert screen(view)[-1].endswith("line 102")
+        assert view.vertical_scrollbar.window_virtual_size == view.rows == view.virtual_size.height == 103
+        assert view.scroll_y == view.max_scroll_y == view.vertical_scrollbar.position == 103 - 24
 
 
 async def test_only_rows_that_changed_are_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -376,7 +376,11 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         port.settle()
         top = port.top
         self._placing = True
-        self.virtual_size = Size(size.width, port.rows)
+        virtual = Size(size.width, port.rows)
+        if virtual != self.virtual_size:
+            # Setting it as usual would have the whole screen laid out again, though the view stays as large as it is.
+            self.set_reactive(TranscriptView.virtual_size, virtual)
+            self._scroll_update(virtual)
         if round(self.scroll_y) != top:
             self.scroll_to(y=top, animate=False)
         self._placing = False
