@@ -50,20 +50,20 @@ def test_files_and_folders_become_sessions_one_after_the_other(speech: Speech, h
     assert stat.S_IMODE(noted.stat().st_mode) == 0o600
 
 
-def test_the_same_content_is_not_imported_twice_unasked(speech: Speech, home: Path, tmp_path: Path) -> None:
-    assert mictape("import", str(speech.beckett)).returncode == 0
-    shutil.copy(speech.beckett, tmp_path / "other name.wav")
+def test_the_same_content_is_not_imported_twice_unasked(quiet_room: Path, home: Path, tmp_path: Path) -> None:
+    assert mictape("import", str(quiet_room)).returncode == 0
+    shutil.copy(quiet_room, tmp_path / "other name.wav")
     again = mictape("import", str(tmp_path / "other name.wav"))
     [session] = sessions_of(home)
     assert (again.returncode, again.stdout) == (0, "")
     assert f"was imported before, as {session.name}" in again.stderr
-    assert mictape("import", "--again", str(speech.beckett)).returncode == 0
+    assert mictape("import", "--again", str(quiet_room)).returncode == 0
     assert len(sessions_of(home)) == 2
 
 
-def test_a_file_that_fails_costs_no_other_and_leaves_no_session(speech: Speech, home: Path, tmp_path: Path) -> None:
+def test_a_file_that_fails_costs_no_other_and_leaves_no_session(quiet_room: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
-    done = mictape("import", str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), str(speech.beckett))
+    done = mictape("import", str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), str(quiet_room))
     assert done.returncode == 3
     assert "text.wav is not a sound file that can be read" in done.stderr
     assert "there is no such file" in done.stderr

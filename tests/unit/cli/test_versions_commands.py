@@ -45,8 +45,8 @@ def test_a_session_is_transcribed_again_or_stays_as_it_was(speech: Speech, home:
     assert mictape("sessions", "versions", "last", "--use", "1").stdout.splitlines()[0].endswith("shown")
 
 
-def test_what_cannot_be_transcribed_again_is_a_sentence(speech: Speech, home: Path) -> None:
-    assert mictape("--set", "keep_audio=none", "import", str(speech.beckett)).returncode == 0
+def test_what_cannot_be_transcribed_again_is_a_sentence(quiet_room: Path, home: Path) -> None:
+    assert mictape("--set", "keep_audio=none", "import", str(quiet_room)).returncode == 0
     refused = mictape("sessions", "transcribe", "last")
     assert refused.returncode == 2
     assert "The sound of session" in refused.stderr and "was removed" in refused.stderr
