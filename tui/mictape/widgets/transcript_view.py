@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -379,7 +380,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         virtual = Size(size.width, port.rows)
         if virtual != self.virtual_size:
             # Setting it as usual would have the whole screen laid out again, though the view stays as large as it is.
-            self.set_reactive(TranscriptView.virtual_size, virtual)
+            self.set_reactive(cast("Reactive[Size]", TranscriptView.virtual_size), virtual)
             self._scroll_update(virtual)
         if round(self.scroll_y) != top:
             self.scroll_to(y=top, animate=False)
