@@ -51,7 +51,7 @@ async def test_an_engine_whose_key_was_refused_asks_for_another_one_and_goes_on(
         async with on_fake_sound(home, sound, settings=settings, real_engines=True) as (app, pilot):
 
             def sees(*words: str) -> bool:
-                screen = "\n".join(rows_of(app))
+                screen = " ".join(" ".join(rows_of(app)).replace("│", " ").split())  # a dialog wraps its text
                 return all(word in screen for word in words)
 
             await until_async(lambda: isinstance(app.screen, DevicePicker))
