@@ -24,10 +24,7 @@ from mictape.library.labels import tag_session
 from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord
 from mictape.library.versions import add_version
-from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
-from mictape.screens.export import ExportScreen, ExportWish
-from mictape.screens.help import HelpScreen
-from mictape.screens.leave import LeaveScreen
+from mictape.screens.edit_line import NameSpeaker, SplitLine
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.screen import MainScreen
 from mictape.screens.prompt import Ask
@@ -38,6 +35,7 @@ from mictape.transcript.line import DIVIDER, HOLE, NOTE, SPEECH, PartialText
 from mictape.transcript.query import Matcher, parse
 from mictape.units import RATE
 from mictape.widgets.transcript_selection import selection_of
+from support.dialogs import dialogs
 from support.still_app import StillApp, level, status
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
@@ -131,31 +129,24 @@ async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(t
         assert open_.color != settled.color
 
 
-async def export(_: ExportWish) -> None:
-    """Writes nothing."""
-
-
 @THEMES
-async def test_dialogs_and_messages_can_be_read(theme: str) -> None:
+async def test_dialogs_and_messages_can_be_read(home: Path, theme: str) -> None:
     async with StillApp(theme).run_test(size=(120, 40), notifications=True) as pilot:
         main = await draw(pilot)
-        line = main.transcript.line(0)
-        ask = Ask("Go to", hint="12:30", value="12:30", replaces=True)
-        dialogs: list[Screen[Any]] = [
-            ask,
-            EditLine(line),
-            NameSpeaker("Anna", ["Anna"], {"all": "every line of Anna", "line": "this line"}),
-            SplitLine(line),
-            ExportScreen({"everything": 4}, Path("talk.md"), export),
-            HelpScreen(kept={"log": "/log"}, engine="local", offline=True, version="1"),
-            LeaveScreen("00:12:41", ["q"]),
-        ]
-        for dialog in dialogs:
+        line, scopes = main.transcript.line(0), {"all": "every line of Anna", "line": "this line"}
+        others = (NameSpeaker("Anna", ["Anna"], scopes), SplitLine(line), Ask("Key", hint="A hint", masked=True))
+        shown = [(make(), seen) for make, seen in dialogs(home).values()]
+        for dialog, seen in (*shown, *((each, "") for each in others)):
             await pilot.app.push_screen(dialog)
-            await pilot.pause()
+            await until_async(lambda seen=seen: seen in pilot.app.export_screenshot().replace("&#160;", " "))
             box = dialog.query("#box, #frame").first(Widget)
             assert poor(cells(dialog, box.region), minimum(theme)) == [], type(dialog).__name__
             await pilot.app.pop_screen()
+        pilot.app.action_command_palette()
+        await until_async(lambda: "Choose the speech engine" in pilot.app.export_screenshot().replace("&#160;", " "))
+        palette = pilot.app.screen
+        assert poor(cells(palette, palette.query_one("#--container").region), minimum(theme)) == []
+        await pilot.app.pop_screen()
         for severity in ("information", "warning", "error"):
             main.notify(f"one {severity}", severity=severity)
         await until_async(lambda: len(main.query(Toast)) == 3)

@@ -4,7 +4,7 @@ After a change that is meant to be seen: `make test ARGS="tests/app/test_snapsho
 the files in `__snapshots__`: they are SVG.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,103 +15,30 @@ from msgspec.structs import replace
 from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Input
 
 from mictape.engines.base import Request
-from mictape.engines.readiness import EngineStatus, Readiness
-from mictape.failure import Advice, Failure
+from mictape.failure import Advice
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Library, Store
 from mictape.library.records import SessionRecord
 from mictape.library.versions import add_version
-from mictape.models import catalogue as catalogues
-from mictape.models.background import Downloads
-from mictape.models.store import Store as ModelStore
-from mictape.paths import places
-from mictape.screens.device_picker import DevicePicker
-from mictape.screens.edit_line import EditLine
-from mictape.screens.engine_picker import EnginePicker
-from mictape.screens.export import ExportScreen, ExportWish
-from mictape.screens.help import HelpScreen
-from mictape.screens.language import LanguageScreen
-from mictape.screens.leave import LeaveScreen
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.screen import MainScreen
-from mictape.screens.models import ModelsScreen
-from mictape.screens.prompt import Ask
 from mictape.screens.reading import ReadingScreen
-from mictape.screens.recover import Interrupted, RecoverScreen
-from mictape.screens.theme_picker import ThemePicker
 from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import load_session
 from mictape.session.session import Session
 from mictape.session.state import State
-from mictape.units import RATE
+from support.dialogs import dialogs
 from support.scripted import ScriptedEngine
-from support.sound_system import FakePlayer, FakeSoundSystem, device
-from support.still_app import StillApp, level, status, transcript
+from support.sound_system import FakePlayer, FakeSoundSystem
+from support.still_app import StillApp, level, status
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
-
-THEME_NAMES = ["mictape-contrast", "mictape-dark", "mictape-light"]
-DEVICES = [device("Blue Yeti", default=True), device("Headset", muted=True), device("Monitor", computer=True)]
-STATUSES = {
-    each.name: each
-    for each in (
-        EngineStatus(
-            "local", Readiness.READY, "local · moonshine tiny-en · English", leaves="nothing leaves the machine"
-        ),
-        EngineStatus(
-            "deepgram",
-            Readiness.NEEDS_KEY,
-            "deepgram · nova-3 · English",
-            Failure("Deepgram needs an API key", "Save it with mictape login deepgram"),
-            leaves="the sound is sent to Deepgram",
-            usd_per_hour=0.46,
-        ),
-    )
-}
-
-
-async def status_of(name: str) -> EngineStatus:
-    return STATUSES[name]
-
-
-async def export(_: ExportWish) -> None:
-    """Writes nothing."""
-
-
-def dialogs(home: Path) -> Mapping[str, tuple[Callable[[], Screen[Any]], str]]:
-    """Every dialog by its name, and what is on it once it is complete."""
-    where = places({"MICTAPE_HOME": str(home)})
-    catalogue = catalogues.load(where.config)
-    sound, downloads = FakeSoundSystem(DEVICES), Downloads(lambda _: None)
-    interrupted = Interrupted(BEGAN, 761 * RATE, 98, 12.0, ("You", "Anna"))
-    kept = {"sessions": "~/.local/share/mictape/sessions", "log": "~/.local/state/mictape/mictape.log"}
-    parts = {"everything": 98, "what is marked": 2, "what was found": 0, "the selection": 5}
-    return {
-        "device_picker": (
-            lambda: DevicePicker(sound.list_devices, in_use=[("Blue Yeti", "Fake")], can_add=True),
-            "Headset",
-        ),
-        "edit_line": (lambda: EditLine(transcript().line(0)), "speaker"),
-        "engine_picker": (lambda: EnginePicker(list(STATUSES), status_of, in_use="local"), "needs a key"),
-        "export": (lambda: ExportScreen(parts, Path("/home/anna/talk.md"), export), "the selection"),
-        "help": (lambda: HelpScreen(kept=kept, engine="local", offline=True, version="1.0"), "Recording"),
-        "language": (lambda: LanguageScreen("de", catalogue.for_language("de")[0]), "English"),
-        "leave": (lambda: LeaveScreen("00:12:41", ["q"]), "recorded"),
-        "models": (
-            lambda: ModelsScreen(catalogue, ModelStore.here(where), downloads, in_use="tiny-en"),
-            "tiny-en",
-        ),
-        "prompt": (lambda: Ask("Go to", hint="12:30 or 1:02:03 on the recording", value="12:"), "Go to"),
-        "recover": (lambda: RecoverScreen(interrupted), "Continue it"),
-        "theme_picker": (lambda: ThemePicker(THEME_NAMES, THEME_NAMES[1], lambda _: None), "Enter: use"),
-    }
 
 
 @asynccontextmanager

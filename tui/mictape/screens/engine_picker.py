@@ -17,6 +17,7 @@ from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Failure
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
+from mictape.widgets.options import Options
 
 CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""
@@ -26,13 +27,13 @@ MODELS: Final = "models …"
 
 _COLOURS: Final = {
     Readiness.READY: "$success",
-    Readiness.LOOKING: "$foreground 60%",
+    Readiness.LOOKING: "$transcript-time",
     Readiness.UNREACHABLE: "$warning",
     Readiness.NEEDS_KEY: "$warning",
 }
 
 
-class _Engines(OptionList):
+class _Engines(Options):
     """Keeps the row under the cursor in view when a longer note leaves it fewer rows."""
 
     def on_resize(self) -> None:
@@ -198,4 +199,4 @@ class EnginePicker(Question[str | None]):
         first = Content.assemble(sign, name, "  ", state, mark)
         facts = " · ".join(filter(None, (status.leaves, status.price)))
         # Two rows from the beginning, so that nothing moves when the facts come.
-        return Content.assemble(first, "\n    ", (facts, "$foreground 60%"))
+        return Content.assemble(first, "\n    ", (facts, "$transcript-time"))

@@ -18,6 +18,7 @@ from mictape.failure import MictapeError
 from mictape.library.formats import endings, format_of
 from mictape.paths import is_there, typed_path
 from mictape.screens.modal import Question
+from mictape.widgets.options import Options
 
 HINT: Final = f"The ending names the format: {endings()}."
 
@@ -68,7 +69,7 @@ class ExportScreen(Question[Path | None]):
         with Vertical(id="box") as box:
             box.border_title = "Export"
             box.border_subtitle = "enter: save · ↑↓: what · esc: cancel"
-            yield OptionList(
+            yield Options(
                 *(Option(Content(f"{part}  ({_lines(lines)})"), id=part) for part, lines in self._offered.items()),
                 id="parts",
                 compact=True,

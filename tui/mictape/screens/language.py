@@ -13,6 +13,7 @@ from mictape.commands import keymap_in, shown_key
 from mictape.models.catalogue import Model
 from mictape.models.languages import name_of
 from mictape.screens.modal import Question
+from mictape.widgets.options import Options
 
 LanguageChoice = Literal["download", "english", "engine"]
 """Download the model, keep to English, or choose another engine."""
@@ -43,7 +44,7 @@ class LanguageScreen(Question[LanguageChoice | None]):
         with Vertical(id="box") as box:
             box.border_title = "Which language do you speak?"
             yield Static(offer, id="offer", markup=False)
-            yield OptionList(
+            yield Options(
                 Option(Content(f"{self._language}: download the model ({size})"), id="download"),
                 Option(Content("English is fine"), id="english"),
                 Option(Content(f"{self._language}, with another engine"), id="engine"),

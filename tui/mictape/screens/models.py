@@ -17,6 +17,7 @@ from mictape.models.languages import name_of, primary
 from mictape.models.runtimes import lacking
 from mictape.models.store import Store
 from mictape.screens.modal import Question
+from mictape.widgets.options import Options
 
 NAMED: Final = 4
 """Languages of a model that are named."""
@@ -74,7 +75,7 @@ class ModelsScreen(Question[str | None]):
         with Vertical(id="box") as box:
             box.border_title = "Models"
             box.border_subtitle = "enter install or use · c cancel · x remove · esc back"
-            yield OptionList(
+            yield Options(
                 *(Option(self._row(model), id=name) for name, model in self._models.items()),
                 id="models",
                 markup=False,
@@ -189,7 +190,7 @@ class ModelsScreen(Question[str | None]):
             model.licence,
         )
         first = Content.assemble(sign, f"{model.name:<16}", model.title, "  ", Content.styled(state, colour))
-        return Content.assemble(first, "\n    ", (" · ".join(filter(None, facts)), "$foreground 60%"))
+        return Content.assemble(first, "\n    ", (" · ".join(filter(None, facts)), "$transcript-time"))
 
     def _state(self, model: Model) -> tuple[str, str]:
         download = self._downloads.get(model.name)
@@ -200,7 +201,7 @@ class ModelsScreen(Question[str | None]):
         if download is not None and download.failure is not None:
             return "failed", "$error"
         begun = self._store.begun(model)
-        return (f"{begun / model.bytes:.0%} downloaded" if begun else ""), "$foreground 60%"
+        return (f"{begun / model.bytes:.0%} downloaded" if begun else ""), "$transcript-time"
 
 
 def _megabytes(count: int) -> str:

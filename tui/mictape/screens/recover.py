@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from mictape.screens.modal import Question
 from mictape.units import clock
+from mictape.widgets.options import Options
 from mictape.widgets.status_line import span
 
 RecoverChoice = Literal["continue", "new"]
@@ -60,7 +61,7 @@ class RecoverScreen(Question[RecoverChoice | None]):
         with Vertical(id="box") as box:
             box.border_title = "A session was cut off"
             yield Static(self._found(), id="found", markup=False)
-            yield OptionList(
+            yield Options(
                 Option(Content("Continue it  (Enter)"), id="continue"),
                 Option(Content("Keep it and start a new one  (n)"), id="new"),
                 Option(Content("Quit; it is offered again  (q)"), id="quit"),

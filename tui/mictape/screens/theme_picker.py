@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from mictape.failure import Failure
 from mictape.screens.modal import Question
 from mictape.themes import load_themes, shipped_folder
+from mictape.widgets.options import Options
 
 LOOK_S: Final = 1.0
 """Between two looks at the theme files."""
@@ -42,7 +43,7 @@ class ThemePicker(Question[str]):
         """The list, with the present theme marked, and the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Theme"
-            yield OptionList(
+            yield Options(
                 *(
                     Option(Content(f"{PRESENT if name == self._present else ' '} {name}"), id=name)
                     for name in self._names

@@ -22,6 +22,7 @@ from mictape.library.titles import name_of
 from mictape.plain_text import one_line
 from mictape.screens.modal import Question
 from mictape.units import clock
+from mictape.widgets.options import Options
 
 Answer = int | Literal["again", "cancel"]
 """The number of the version to show, or that another one is to be made, or the making of one to be cancelled."""
@@ -70,7 +71,7 @@ class VersionsScreen(Question[Answer | None]):
         with Vertical(id="box") as box:
             box.border_title = Content(f"Versions of “{name_of(self._session)}”")
             box.border_subtitle = "enter show · a transcribe again · esc back · pgup pgdn scroll"
-            yield OptionList(id="versions", markup=False, compact=True)
+            yield Options(id="versions", markup=False, compact=True)
             yield Static(id="doing", markup=False)
             yield Static(id="title", markup=False)
             with VerticalScroll(id="scroll", can_focus=False):

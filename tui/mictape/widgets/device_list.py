@@ -10,12 +10,12 @@ from textual import on
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mictape.audio.ballistics import Meter
 from mictape.audio.devices import Device
 from mictape.audio.messages import LevelCell
+from mictape.widgets.options import Options
 
 DeviceKey = tuple[str, str]
 """Name and host API: how a device is remembered."""
@@ -92,25 +92,8 @@ def bar(level_db: float, cells: int = _METER_CELLS) -> str:
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8])[:cells].ljust(cells)
 
 
-class DeviceList(OptionList):
+class DeviceList(Options):
     """Devices in groups, each with its level where it is known. Names are data: they are never read as markup."""
-
-    DEFAULT_CSS = """
-    DeviceList {
-        border: none;
-        padding: 0;
-        background: transparent;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-        &:focus { border: none; background-tint: transparent; }
-        & > .option-list--option-disabled { color: $transcript-time; text-style: none; }
-        & > .option-list--option-highlighted,
-        &:focus > .option-list--option-highlighted {
-            color: $block-cursor-foreground;
-            background: $block-cursor-background;
-        }
-    }
-    """
 
     @dataclass
     class DeviceChosen(Message):
@@ -201,10 +184,10 @@ class DeviceList(OptionList):
         level = _NO_METER if drawn is None else Content.assemble("▕", (drawn, "$success"), "▏")
         special = Content.assemble(_GAP, (words, "$accent")) if words else Content("")
         sign = "● " if key_of(device) in self._in_use else "  "
-        return Content.assemble(sign, name, _GAP, level, special, _GAP, (details(device), "$foreground 60%"))
+        return Content.assemble(sign, name, _GAP, level, special, _GAP, (details(device), "$transcript-time"))
 
-    @on(OptionList.OptionSelected)
-    def _choose(self, event: OptionList.OptionSelected) -> None:
+    @on(Options.OptionSelected)
+    def _choose(self, event: Options.OptionSelected) -> None:
         event.stop()
         if self.device is not None:
             self.post_message(self.DeviceChosen(self.device))
