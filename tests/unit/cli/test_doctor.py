@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mictape import bundled
-from mictape.cli.doctor import without_login
+from mictape.cli.doctor import Finding, without_login
 from mictape.cli.main import run as mictape
 from support.file_keyring import NO_KEYRING
 
@@ -32,7 +32,7 @@ def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_everything_is_looked_at_and_no_secret_is_shown(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    assert mictape(["doctor", "--json"]) == 0
+    assert mictape(["doctor", "--json"]) == 1, "no sound server, and a warning in the log"
     out = capsys.readouterr().out
     findings = json.loads(out)
     assert {each["part"] for each in findings} == PARTS
@@ -50,12 +50,21 @@ def test_what_is_broken_is_marked_and_the_rest_is_looked_at(
     (home / "config.toml").write_text("keep = 1\n")
     (home / "library.db").write_bytes(b"no database" * 1000)
     monkeypatch.setattr(bundled, "FOLDER", tmp_path)
-    assert mictape(["doctor"]) == 0
+    assert mictape(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "! not available: Invalid value for keep" in out
     assert f"! not available: The library {home / 'library.db'} is not a library" in out
     assert "! moonshine-tiny-en/encoder_model.ort: missing or damaged" in out
     assert "Terminal:" in out and "problems found" in out
+
+
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
+def test_the_exit_code_says_whether_problems_were_found(
+    ok: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mictape.cli.doctor._looked", lambda *_: [Finding("Programs", "tmux", "3.3a", ok)])
+    assert mictape(["doctor"]) == code
+    assert ("No problems found." in capsys.readouterr().out) is ok
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,9 @@ PROGRAMS: Final = ("parec", "pactl", "ffmpeg", "tmux")
 
 PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
+PROBLEMS: Final = 1
+"""The exit code when problems were found, as that of `brew doctor` and `npm doctor`."""
+
 LOG_LINES: Final = 5
 """Warnings and errors of the log that are shown."""
 
@@ -50,19 +53,20 @@ def add(commands: Commands) -> None:
 
 def _doctor(arguments: argparse.Namespace, where: Places) -> int:
     findings = list(_looked(arguments, where))
+    wrong = sum(not each.ok for each in findings)
+    code = PROBLEMS if wrong else ExitCode.DONE
     if arguments.json:
         rows = [{"part": each.part, "name": each.name, "value": each.value, "ok": each.ok} for each in findings]
         print(output.as_json(rows))
-        return ExitCode.DONE
+        return code
     part = ""
     for each in findings:
         if each.part != part:
             part = each.part
             print(f"{part}:")
         print(f"  {'' if each.ok else '! '}{each.name}: {each.value}")
-    wrong = sum(not each.ok for each in findings)
     print(f"{wrong} {'problem' if wrong == 1 else 'problems'} found; marked with !." if wrong else "No problems found.")
-    return ExitCode.DONE
+    return code
 
 
 def _looked(arguments: argparse.Namespace, where: Places) -> Iterator[Finding]:
