@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, get_args
 
 import jiwer
@@ -25,6 +27,7 @@ from mictape.recognition.speech_activity import SpeechActivity
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
 from mictape.vad.silero import SpeechFinder
+from support.faster_whisper import FasterWhisper
 from support.noises import clatter, hum, music
 from support.recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
 from support.references import normal
@@ -218,6 +221,22 @@ def measure_clean(report: Report) -> None:
             report.add(f"confidence, ROC area, {driver}", result.roc_area, "", f"{wrong} wrong words")
 
 
+def measure_whisper(report: Report) -> None:
+    """Whisper base on whole clips, which is no live recognition: what is left to gain."""
+    clips, result = _clips(report), Score()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            whisper = FasterWhisper.install(Path(folder))
+        except subprocess.CalledProcessError:
+            report.add("Whisper base", 0, "", "not measured: its packages cannot be installed here")
+            return
+        texts = whisper.transcribe([(clip.path, "en") for clip in clips], beam_size=5)
+    for clip, (text, cpu_s) in zip(clips, texts, strict=True):
+        result.add(clip, Listened(clip.pcm(), [(0.0, FinalTurn(0, text))]), cpu_s)
+    _add_wer(report, "Whisper base, whole clips", result)
+    report.add("CPU per second of sound, Whisper base", result.cpu_s / result.seconds, "s/s", f"{result.seconds:.0f} s")
+
+
 def measure_offsets(report: Report) -> None:
     """The wheel's own from ten first samples: which words a small model gets right hangs on less than that."""
     clips = clips_of_the_wheel()
@@ -330,6 +349,7 @@ def _gates(pcm: bytes) -> dict[str, SpeechActivity]:
 
 PARTS: Final = (
     Part("Recordings as they are", measure_clean),
+    Part("Whisper base beside it", measure_whisper),
     Part("Ten first samples", measure_offsets),
     Part("Harmed", measure_harmed),
     Part("Key terms", measure_key_terms),

@@ -23,23 +23,12 @@ from mictape.engines.local.recognizer.model import completed
 from mictape.engines.local.runtimes.transcribe_cpp import TranscribeCpp
 from mictape.models.trial import MANIFEST, Score, read_clips, score
 from mictape.units import RATE
-from support.judges import environment_with
+from support.faster_whisper import FasterWhisper
 from support.local_engine import samples_of
 from support.recognizing import floats_of
-from support.whisper_weights import PACKAGES, convert, join
+from support.whisper_weights import convert
 
-PACKAGE = "faster-whisper==1.2.1"
 NAME = "whisper-base"
-
-SCRIPT = """
-import json, sys
-from faster_whisper import WhisperModel
-
-model = WhisperModel(sys.argv[1], device="cpu", compute_type="int8", cpu_threads=1)
-for path, language in json.loads(sys.argv[2]):
-    segments, _ = model.transcribe(path, language=language, beam_size=1)
-    print(json.dumps(" ".join(segment.text.strip() for segment in segments)))
-"""
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
@@ -68,21 +57,15 @@ def test_words_are_no_worse_than_by_the_weights_own_tool(
     clips_folder: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("transcribe_cpp")
-    python = environment_with(PACKAGE, tmp_path / "venv", *PACKAGES)
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    site_packages = Path(
-        subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
-    )
-    weights = join(site_packages, tmp_path / "weights")
+    whisper = FasterWhisper.install(tmp_path)
     clips_folder = as_wav(clips_folder, tmp_path / "clips")
     clips = read_clips(clips_folder)
     languages = sorted({clip.language for clip in clips})
 
-    asked = json.dumps([[str(clip.path), clip.language] for clip in clips])
-    done = subprocess.run([python, "-c", SCRIPT, weights, asked], capture_output=True, text=True, check=True)
-    theirs = [score(clip, json.loads(line)) for clip, line in zip(clips, done.stdout.splitlines(), strict=True)]
+    texts = whisper.transcribe([(clip.path, clip.language) for clip in clips], beam_size=1)
+    theirs = [score(clip, text) for clip, (text, _) in zip(clips, texts, strict=True)]
 
-    file = convert(weights, (tmp_path / NAME).with_suffix(".gguf"))
+    file = convert(whisper.weights, (tmp_path / NAME).with_suffix(".gguf"))
     entry: dict[str, Any] = {
         "name": NAME,
         "title": "Whisper base",
