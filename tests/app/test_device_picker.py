@@ -324,6 +324,7 @@ async def test_where_nothing_can_be_added_a_plus_is_text() -> None:
         assert not app.sees("+ add")
         await pilot.press("+")
         assert seen.picker.query_one(Input).value == "+"
+        await until_async(lambda: app.sees("Record a first device with Enter"))
 
 
 async def test_a_muted_microphone_is_unmuted_from_the_picker(

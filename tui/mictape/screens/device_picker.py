@@ -188,6 +188,8 @@ class DevicePicker(Question[Choice | None]):
         self._list.show(fitting)
         if not self._found:
             self._say("There is nothing here to record from. Plug in a microphone and look again.", trouble=True)
+        elif not fitting and typed.strip() == "+":  # the key that adds, where there is nothing to add to
+            self._say("Record a first device with Enter; another can be added to it then.")
         elif not fitting:
             self._say(f"None of {len(self._found)} devices fits “{typed.strip()}”.")
         else:
