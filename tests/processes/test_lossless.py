@@ -159,7 +159,7 @@ def test_a_full_disk_is_said_until_there_is_room_and_then_the_recording_goes_on(
     with recording(clocked_mics, home) as (app, session):
         app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)
         ballast = fill(disk)
-        app.sees("DISK FULL", "Free some space", timeout_s=60)
+        app.sees("DISK FULL", "No space is left for the recording", timeout_s=60)  # the rest wraps with the path
         kept = count_samples(session, 1)
         tries = set[int]()
 
