@@ -19,6 +19,9 @@ VIM = Settings(keymap="vim", keys={"mark": ("f6",), "export": ("m",)})
 async def test_the_vim_map_moves_and_own_keys_act(home: Path) -> None:
     async with handled(home, settings=VIM) as (app, pilot):
         view = app._main.view
+        await until_async(lambda: "f6" in [key.shown for key in app._main.footer.keys])
+        titles = [key.title for key in app._main.footer.keys]
+        assert titles[:9] == ["pause", "device", "search", "help", "quit", "engine", "mark", "play", "export"]
         ids = [app.transcript.id_at(index) for index in range(len(app.transcript))]
         await pilot.press("g")
         assert view.cursor_id == ids[0]

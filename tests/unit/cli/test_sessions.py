@@ -99,6 +99,7 @@ def test_search_prints_hits_by_session(mictape: Mictape) -> None:
     assert mictape("search", "--", "we", "-budget")[:2] == (0, "")
     assert "neither a date nor a time" in mictape("search", "after:soon")[2]
     assert mictape("search", "good morning")[1], "quotes that the shell took off"
+    assert mictape("search", "morning after:2020-01-01 good")[1], "with a filter it is a search, as in the library"
     assert mictape("search", "morning good")[1] == ""
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:  # the library is loaded by the commands that use it
 
 LIMIT: Final = 100
 """Lines that are printed unless more are asked for."""
+
+_MORE: Final = re.compile(r'"|\*(?!\S)|(?<!\S)(?:-|\w+:|marked(?!\S))')
+"""What plain words have none of: quotes, the beginning of a word, something left out, a filter."""
 
 DESCRIPTION: Final = """\
 Words are found whole, in any case, with and without accents: word, "a phrase", begin*, -without.
@@ -62,8 +66,8 @@ def _search(arguments: argparse.Namespace, where: Places) -> int:
 
 
 def _quoted(word: str) -> str:
-    """An argument of several words, which the shell has taken the quotes off, is a phrase."""
-    return f'"{word}"' if any(char.isspace() for char in word) and '"' not in word else word
+    """An argument of several words, which the shell has taken the quotes off, is a phrase; with a filter a search."""
+    return f'"{word}"' if any(char.isspace() for char in word) and not _MORE.search(word) else word
 
 
 def _text_of(session: "SessionHits") -> str:

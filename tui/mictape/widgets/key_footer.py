@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.widget import Widget
 
-from mictape.commands import named
+from mictape.commands import COMMANDS, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ class KeyFooter(Widget):
             if binding.show and binding.action not in found:
                 title = "resume" if self.paused and binding.action == pause else binding.description
                 found[binding.action] = FooterKey(binding.key, self._app.get_key_display(binding), title)
-        self.keys = tuple(found.values())
+        # A key of the person's own is the last one of Textual's bindings, whatever it does.
+        ranks = {command.action: command.footer for command in COMMANDS}
+        self.keys = tuple(found[action] for action in sorted(found, key=lambda action: ranks.get(action, 0)))
 
     @property
     def fitting(self) -> tuple[FooterKey, ...]:
