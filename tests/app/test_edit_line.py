@@ -100,7 +100,7 @@ async def test_a_name_goes_to_this_line_and_the_following(home: Path) -> None:
 
 async def test_selected_lines_get_a_speaker(home: Path) -> None:
     async with handled(home) as (app, pilot):
-        await pilot.press("home", "shift+down", "shift+down", "s")
+        await pilot.press("home", "shift+down", "s")
         await until_async(lambda: isinstance(app.screen, NameSpeaker))
         assert "2 selected lines" in str(app.screen.query_one(Choice).render())
         await pilot.press(*"Ben", "enter")

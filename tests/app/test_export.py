@@ -15,7 +15,7 @@ from support.waiting import until_async
 async def test_the_selection_is_written_and_a_second_enter_replaces(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "talk.md"
     async with handled(home) as (app, pilot):
-        await pilot.press("home", "shift+down", "shift+down")
+        await pilot.press("home", "shift+down")
         assert list(app._main.selected) == [app.transcript.id_at(0), app.transcript.id_at(1)]
         await pilot.press("x", "ctrl+u")
         await paste(pilot, str(target))

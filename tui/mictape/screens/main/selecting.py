@@ -43,7 +43,7 @@ class Selecting:
             return
         selected = self._page.selections.get(self._page.view)
         begun = self._begun if selected is not None and self._begun in transcript else line.id
-        index = min(max(0, transcript.index_of(line.id) + (step if selected is not None else 0)), len(transcript) - 1)
+        index = min(max(0, transcript.index_of(line.id) + step), len(transcript) - 1)
         last = transcript.id_at(index)
         self._begun = begun
         first, behind = sorted((begun, last), key=transcript.index_of)
