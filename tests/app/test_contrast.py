@@ -30,6 +30,7 @@ from mictape.screens.main.screen import MainScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.versions import VersionsScreen
 from mictape.session.state import State
+from mictape.session.transcript_writer import Scope
 from mictape.themes import GRAPHIC_CONTRAST, TEXT_CONTRAST, contrast
 from mictape.transcript.line import DIVIDER, HOLE, NOTE, SPEECH, PartialText
 from mictape.transcript.query import Matcher, parse
@@ -133,7 +134,8 @@ async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(t
 async def test_dialogs_and_messages_can_be_read(home: Path, theme: str) -> None:
     async with StillApp(theme).run_test(size=(120, 40), notifications=True) as pilot:
         main = await draw(pilot)
-        line, scopes = main.transcript.line(0), {"all": "every line of Anna", "line": "this line"}
+        line = main.transcript.line(0)
+        scopes: dict[Scope, str] = {"all": "every line of Anna", "line": "this line"}
         others = (NameSpeaker("Anna", ["Anna"], scopes), SplitLine(line), Ask("Key", hint="A hint", masked=True))
         shown = [(make(), seen) for make, seen in dialogs(home).values()]
         for dialog, seen in (*shown, *((each, "") for each in others)):
