@@ -17,6 +17,7 @@ import textwrap
 import tomllib
 import zipfile
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
@@ -199,6 +200,7 @@ INTENDED = {"_dispatch_message", "_compositor_refresh", "_fatal_error", "_handle
 """Textual's private methods that are extended, knowing what they do."""
 
 
+@cache
 def private_names(cls: type) -> set[str]:
     """The private names that a class defines or sets on its objects."""
     body = ast.parse(textwrap.dedent(inspect.getsource(cls)))
