@@ -2,8 +2,8 @@
 
 PY := .venv/bin/python
 CODE := tui tests docs scripts
-# Three tests at a time, on any number of cores: most of them wait for sound in real time.
-BESIDE := --numprocesses=3 --dist=worksteal
+# Four tests at a time, on any number of cores: most of them wait for sound in real time.
+BESIDE := --numprocesses=4 --dist=worksteal
 
 # Images of containers often switch Python's cache off. Here hundreds of processes would compile the package each time.
 export PYTHONDONTWRITEBYTECODE :=

@@ -97,6 +97,7 @@ def test_a_file_plays_as_if_it_were_live(home: Path, speech: Speech, pulse: Puls
         assert app.ends() == 0
 
 
+@pytest.mark.proof
 def test_no_keep_keeps_nothing(pulse: PulseServer, home: Path) -> None:
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", "--no-keep", env=pulse.env) as app:

@@ -81,6 +81,7 @@ def test_a_german_speaker_is_asked_once_and_goes_on_in_german(server: FileServer
         assert "Which language" not in app.read()
 
 
+@pytest.mark.proof
 def test_an_answer_is_remembered_when_it_is_no(server: FileServer, quiet_room: Path, home: Path) -> None:
     with screen_app("--input", str(quiet_room), env=environment()) as app:
         app.sees("Which language do you speak?")

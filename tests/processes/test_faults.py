@@ -446,7 +446,7 @@ async def test_a_slow_line_only_takes_longer(tmp_path: Path, line: Line) -> None
     "line",
     [
         Line(swallow_after=60_000),
-        Line(swallow_after=1_500),
+        pytest.param(Line(swallow_after=1_500), marks=pytest.mark.proof),
         Line(garble_up_after=60_000),
         Line(garble_down_after=3_000),
         Line(swallow_after=20),

@@ -36,12 +36,15 @@ def _home(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, str]:
 def test_both_keep_the_same_of_the_same_file(speech: Speech, tmp_path: Path) -> None:
     plain, screen = tmp_path / "plain", tmp_path / "screen"
     command = [*MICTAPE, "transcribe", "--keep", "--pace", "real", str(speech.beckett)]
-    done = subprocess.run(command, env=_home(plain), capture_output=True, check=False, timeout=150, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    with screen_app("--input", str(speech.beckett), env=_home(screen)) as app:
+    with (
+        subprocess.Popen(command, env=_home(plain), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as done,
+        screen_app("--input", str(speech.beckett), env=_home(screen)) as app,
+    ):
         app.sees("ENDED", timeout_s=120)
         app.press("q")
         assert app.ends() == 0
+        assert done.communicate(timeout=150)[1] == ""
+    assert done.returncode == 0
     assert lines_of(plain), "something was said"
     assert _kept(plain) == _kept(screen)
     assert [tape_seconds(each) for each in sessions_of(plain)] == [tape_seconds(each) for each in sessions_of(screen)]

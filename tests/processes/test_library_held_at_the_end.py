@@ -31,7 +31,8 @@ def is_completed(home: Path) -> None:
     assert " ".join(completed.stdout.split()) == " ".join(" ".join(lines_of(home)).split())
 
 
-@pytest.mark.parametrize("leave", ["q q", pytest.param("SIGTERM", marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("leave", ["q q", "SIGTERM"])
 def test_the_app_ends_with_code_3(leave: str, home: Path, speech: Speech) -> None:
     with screen_app("--input", str(speech.beckett), env=os.environ) as app:
         app.sees("REC", timeout_s=60)

@@ -52,7 +52,9 @@ def assert_whole(session: Path, samples: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", LENGTHS)
-@pytest.mark.parametrize("held", [signal.SIGUSR1, signal.SIGUSR2], ids=["loop", "interpreter"])
+@pytest.mark.parametrize(
+    "held", [signal.SIGUSR1, pytest.param(signal.SIGUSR2, marks=pytest.mark.proof)], ids=["loop", "interpreter"]
+)
 def test_nothing_is_lost_while_the_app_is_held_up_for_two_seconds_again_and_again(
     clocked_mics: ClockedMics, home: Path, held: signal.Signals, seconds: int
 ) -> None:
@@ -62,6 +64,7 @@ def test_nothing_is_lost_while_the_app_is_held_up_for_two_seconds_again_and_agai
     assert_whole(session, seconds * RATE)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("seconds", [20, LENGTHS[1]])  # the pipe takes 64 KiB
 def test_nothing_is_lost_while_the_app_is_stopped_by_ctrl_z_and_its_status_pipe_is_full(
     clocked_mics: ClockedMics, home: Path, seconds: int
@@ -114,7 +117,7 @@ def test_a_killed_capture_process_leaves_a_hole_of_the_true_length(clocked_mics:
     assert hole.end - hole.start < OPEN_S * RATE
 
 
-@pytest.mark.parametrize("backend", ["sounddevice", "pyaudio"])
+@pytest.mark.parametrize("backend", ["sounddevice", pytest.param("pyaudio", marks=pytest.mark.proof)])
 def test_a_capture_process_that_was_stopped_says_so_and_time_stays_true(
     clocked_mics: ClockedMics, home: Path, backend: Backend
 ) -> None:

@@ -113,6 +113,7 @@ async def cut_every(cut_ms: int, recording: Path, log: Path) -> tuple[Done, Done
     return await local, remote
 
 
+@pytest.mark.proof
 async def test_what_a_service_missed_is_filled_in_by_the_local_engine(
     pulse: PulseServer, speech: Speech, home: Path
 ) -> None:

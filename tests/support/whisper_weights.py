@@ -43,8 +43,8 @@ def join(site_packages: Path, folder: Path) -> Path:
     return folder
 
 
-def convert(folder: Path, target: Path) -> Path:
-    """Write a CTranslate2 model as GGUF."""
+def convert(folder: Path, target: Path, *, rounded: bool = True) -> Path:
+    """Write a CTranslate2 model as GGUF; where it is not `rounded` to eight bits, with the numbers as they are."""
     with (folder / "model.bin").open("rb") as file:
         weights = _variables(file)
     tensors: dict[str, Tensor] = {
@@ -75,7 +75,7 @@ def convert(folder: Path, target: Path) -> Path:
                 tensors |= _pair(f"{ours}.cross_attn.out", f"{source}/attention/linear_2", weights)
                 tensors |= _norm(f"{ours}.norm_cross", f"{source}/attention/layer_norm", weights)
     quantized = {
-        name: Quantized.of(tensor) if ".blocks." in name and tensor.ndim == MATRIX else tensor
+        name: Quantized.of(tensor) if rounded and ".blocks." in name and tensor.ndim == MATRIX else tensor
         for name, tensor in tensors.items()
     }
     write_gguf(target, "whisper", _values(folder), quantized)

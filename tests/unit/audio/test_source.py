@@ -144,7 +144,7 @@ async def test_a_tape_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> 
 
 
 @posix
-@pytest.mark.parametrize("nonsense", ["'?'", "'{}'", "'x' * 70_000"])
+@pytest.mark.parametrize("nonsense", ["'?'", pytest.param("'{}'", marks=pytest.mark.proof), "'x' * 70_000"])
 async def test_a_process_that_cannot_be_understood_is_replaced(
     tmp_path: Path, nonsense: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +213,7 @@ async def test_a_file_at_which_two_processes_in_a_row_die_is_given_up(
         assert len(starts) == 2
 
 
+@pytest.mark.proof
 @posix
 async def test_a_process_that_is_killed_again_and_again_further_on_is_always_replaced(tmp_path: Path) -> None:
     async with source(FileSource(wav(tmp_path / "sound.wav", pcm(0, 32_000))), tmp_path) as run:
@@ -285,7 +286,7 @@ async def test_a_microphone_is_on_the_tape_bit_by_bit(tmp_path: Path, server: Pu
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.proof)])
 async def test_a_killed_process_leaves_a_hole_of_the_true_length(
     number: signal.Signals, tmp_path: Path, server: PulseServer
 ) -> None:
