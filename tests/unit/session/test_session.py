@@ -1,6 +1,7 @@
 """A session: what a source and an engine do together, and what is kept of it. Real processes, a scripted engine."""
 
 import asyncio
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ async def test_what_is_said_is_reported_shown_and_kept(library: Library, tmp_pat
     shown = [session.transcript.text(index) for index in range(len(session.transcript))]
     assert reported == shown == await stored_texts(library, session.folder.session) == SAID
     assert track.status("scripted", paused=False).state is State.ENDED
+    assert track.meter.reading.peak_db == track.meter.reading.rms_db == -inf, "nothing arrives any more"
+    assert track.meter.reading.max_db > -inf
     intervals = await library.run(Store.coverage, session.folder.session, 1)
     assert [(each.start, each.end, each.what) for each in intervals] == [(0, len(WORDS) * SLOT, "covered")]
     assert (await library.run(Store.session, session.folder.session)).state == "closed"

@@ -76,6 +76,11 @@ class Meter:
         self._square += share * (cell.square - self._square)
         self._clips += cell.clips
 
+    def rest(self) -> None:
+        """Show silence: nothing arrives any more. What was loudest and the clip lamp stay."""
+        self._peak_db = self._hold_db = -inf
+        self._hold_steps, self._square = 0, 0.0
+
     def history(self, column_steps: int, columns: int) -> tuple[float, ...]:
         """The highest peak of each of the last stretches of sound, the newest last, in dBFS.
 

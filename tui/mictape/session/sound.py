@@ -235,10 +235,13 @@ class SessionSound:
                     track.follower.endpoint()
             case SourceChanged(state, failure):
                 track.source_state, track.failure = state, failure
+                if state != "open":
+                    track.meter.rest()
                 if failure is not None:
                     self._report(Trouble(failure))
             case Ended(_, why, warning):
                 track.source_state = "ended"
+                track.meter.rest()
                 if why == "exhausted":
                     track.tape.end()
                     self._report(SourceEnded(track.number, warning))
