@@ -40,6 +40,11 @@ def visible(text: str) -> str:
     return text if text.isprintable() else text.translate(_PICTURES)
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things, for people: `1 line`, `1,200 lines`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def one_line(text: str) -> str:
     """Text as one line in which nothing is obeyed by a terminal; all line breaks and tabs become spaces."""
     return text if text.isprintable() else text.translate(_ONE_LINE)

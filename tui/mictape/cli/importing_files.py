@@ -17,12 +17,14 @@ from mictape.failure import ExitCode, MictapeError
 from mictape.library import imported, trash
 from mictape.library.library import Store
 from mictape.paths import Places
+from mictape.plain_text import counted
 from mictape.recording import Policy, Recording
 from mictape.recording.files import files_in, specs_of
 from mictape.session.events import SourceEnded, Trouble
 from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.terminal import set_up_log
+from mictape.units import clock
 
 STDIN: Final = "-"
 
@@ -87,8 +89,7 @@ async def _import(what: _Import, name: str, label: str) -> int:
             raise MictapeError(recording.failure)
         if whole.is_set():
             kept = await recording.library.run(Store.session, id)
-            length = str(kept.duration).partition(".")[0]
-            print(f"{id}  {length:>8}  {kept.lines:>5} lines  {Path(name).name}", flush=True)
+            print(f"{id}  {clock(kept.samples)}  {counted(kept.lines, 'line'):>11}  {Path(name).name}", flush=True)
         return signals.code
 
 

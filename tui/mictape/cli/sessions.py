@@ -16,7 +16,7 @@ from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import NAMES
 from mictape.library.listing import Order
 from mictape.paths import Places, is_there
-from mictape.plain_text import one_line
+from mictape.plain_text import counted, one_line
 
 if TYPE_CHECKING:  # the library is loaded by the commands that use it
     from mictape.library.library import Store
@@ -126,16 +126,12 @@ def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
     more = [
         one_line(title_of(session)),
         " ".join(f"#{one_line(tag)}" for tag in session.tags),
-        _counted(session.marks, "mark") if session.marks else "",
+        counted(session.marks, "mark") if session.marks else "",
         state,
         f"{clock(session.gaps)} without text" if session.gaps and not state else "",
     ]
-    lines = f"{_counted(session.lines, 'line'):>11}"
+    lines = f"{counted(session.lines, 'line'):>11}"
     return "  ".join(filter(None, [session.id, f"{session.started:%a}", clock(session.samples), lines, *more]))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _print_one(store: "Store", session: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
-from mictape.plain_text import one_line
+from mictape.plain_text import counted, one_line
 from mictape.units import RATE, clock
 
 
@@ -24,7 +24,7 @@ class Saved:
         title = title_of(self.session)
         name = f'"{one_line(title)}" ' if title else ""
         length = clock(self.session.samples).removeprefix("00:")
-        lines = f"{self.session.lines:,} {'line' if self.session.lines == 1 else 'lines'}"
+        lines = counted(self.session.lines, "line")
         id = "last" if self.newest else self.session.id
         saved = f"saved {name}{length}, {lines} · mictape open {id}"
         if self.session.gaps < RATE:
