@@ -25,9 +25,13 @@ async def test_words_that_were_dragged_over_are_copied(home: Path, monkeypatch: 
             return "\n" in (app.screen.get_selected_text() or "")
 
         await until_async(dragged)
+        selected = app.screen.get_selected_text()
         await pilot.press(key)
         await until_async(lambda: app.clipboard)
-        assert app.clipboard.rstrip("\n") == app.screen.get_selected_text()
+        assert app.clipboard.rstrip("\n") == selected
+        await until_async(lambda: bool(app.screen.selections) == (key == "y"))
+        await pilot.press("up")
+        assert not app.screen.selections, "who moves on has done with it"
 
 
 async def test_a_drag_that_began_below_the_text_of_a_dialog_copies_nothing_and_leaves_it_open(home: Path) -> None:

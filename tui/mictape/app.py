@@ -319,7 +319,7 @@ class MictapeApp(TerminalApp):
             remember(self._where.state_file, theme=name)
 
     def copy_or_stop(self) -> None:
-        """Copy what is selected; with nothing selected, leave as `q` does."""
+        """Copy what is selected, and select it no more; with nothing selected, leave as `q` does."""
         try:
             selected = self.screen.get_selected_text()
         except IndexError:  # Textual looks for the row where a drag began below the text
@@ -328,6 +328,7 @@ class MictapeApp(TerminalApp):
             return
         if selected:
             self.screen.action_copy_text()
+            self.screen.clear_selection()
         else:
             self.ask_to_stop()
 

@@ -222,10 +222,12 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     def action_follow(self) -> None:
         """`to_end`, as a key."""
+        self.screen.clear_selection()
         self.to_end()
 
     def action_to_start(self) -> None:
         """`to_start`, as a key."""
+        self.screen.clear_selection()
         self.to_start()
 
     def action_page_up(self) -> None:
@@ -252,11 +254,13 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._scroll_rows(rows)
 
     def action_cursor_up(self) -> None:
-        """Move the cursor to the line above."""
+        """Move the cursor to the line above; nothing is selected any more."""
+        self.screen.clear_selection()
         self._move_cursor(-1)
 
     def action_cursor_down(self) -> None:
-        """Move the cursor to the line below; from the last one, follow."""
+        """Move the cursor to the line below; from the last one, follow. Nothing is selected any more."""
+        self.screen.clear_selection()
         self._move_cursor(1)
 
     def render_line(self, y: int) -> Strip:
