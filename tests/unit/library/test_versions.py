@@ -88,6 +88,11 @@ def test_a_new_version_keeps_what_the_person_did(store: Store) -> None:
     edited = next(each for each in store.lines(id) if "budget" in each.text)
     assert edited.original == "We talk about budgets.", "what the new engine said is beside it"
     assert len(find(store, parse("morning")).sessions) == 1
+    [found] = find(store, parse("marked")).sessions
+    assert {(hit.text, hit.mark) for hit in found.hits if hit.what == "line"} == {
+        ("Good morning", "hello"),
+        ("Bye.", ""),
+    }
     assert find(store, parse("mourning")).sessions == ()
     assert store.session(id).engines == ("better", "local")
     first, second = versions.versions(store, id)
@@ -107,6 +112,8 @@ def test_a_mark_stays_on_its_track(store: Store) -> None:
     store.set_mark(id, 0, "mine")
     added(store, id, line(0, "Two.", 0, 5, track=2), line(1, "One.", 0.4, 4))
     assert ("One.", "mine") in shown(store, id)
+    [found] = find(store, parse("marked")).sessions
+    assert [hit.text for hit in found.hits if hit.what == "line"] == ["One."]
 
 
 def test_each_version_has_the_gaps_of_its_own(store: Store) -> None:
