@@ -582,6 +582,28 @@ async def test_paragraphs_are_running_text_with_their_voice_once_and_blank_rows_
         assert screen(view)[:6] == lines
 
 
+async def test_a_drag_that_ends_between_two_paragraphs_ends_with_the_one_above() -> None:
+    transcript = Transcript()
+    for at, text in enumerate(("first words", "second words", "third words")):
+        transcript.add(0, 9 * at * SECOND, (9 * at + 1) * SECOND, text)
+    async with shown(transcript, (60, 24)) as (view, pilot):
+        view.show_paragraphs(True)
+        view.to_start()
+        await pilot.pause()
+        column = screen(view)[2].index("words")
+        for begin, end, selected in (((column, 2), (40, 3), "words"), ((40, 3), (column - 1, 2), "words")):
+            view.screen.clear_selection()
+            await pilot.mouse_down(view, offset=begin)
+            await pilot.hover(view, offset=end)
+            await pilot.mouse_up(view, offset=end)
+            await pilot.pause()
+            assert (view.screen.get_selected_text() or "").strip() == selected
+        before = view.render_line(3)
+        transcript.set_mark(transcript.id_at(0), "")
+        view.pull()
+        assert view.render_line(3) is before, "what shows the same is not drawn again"
+
+
 async def test_what_is_being_said_goes_on_with_its_paragraph_and_moves_nothing_when_it_is_final() -> None:
     transcript = Transcript()
     transcript.add(0, 0, SECOND, "Well", speaker="Anna")

@@ -133,8 +133,14 @@ class Rows:
         row = self._rows[y] if y < len(self._rows) else _Row()
         whats = [part.what for part in row.parts]
         looks = tuple(look_of(what.id) if isinstance(what, Line) else Look(voice=what.number) for what in whats)
-        strip = painter.row(row.parts, looks, row.time) if row.parts else painter.blank()
+        strip = painter.row(row.parts, looks, row.time) if row.parts else painter.blank(self._above(y))
         return painter.labelled(painter.blank(), pill) if pill and y == self.port.height - 1 else strip
+
+    def _above(self, y: int) -> Line | None:
+        """The line that ends above a blank row between two paragraphs; None elsewhere, and where that is not seen."""
+        if not 0 < y < len(self._rows) - 1 or not (parts := self._rows[y - 1].parts):
+            return None
+        return what if isinstance(what := parts[-1].what, Line) else None
 
     def newest(self) -> int | None:
         """The newest final line: of speech, if there is one among the last."""

@@ -208,10 +208,12 @@ class Painter:
             strip = self._kept[key] = row_strip(parts, looks, time, self.page, self.inks)
         return strip
 
-    def blank(self) -> Strip:
-        """A row without text."""
-        if (strip := self._kept.get("")) is None:
-            strip = self._kept[""] = Strip.blank(self.page.width, self.inks.text)
+    def blank(self, above: Line | None = None) -> Strip:
+        """A row without text; where it stands below a line, a selection that ends in it ends with that line."""
+        if (strip := self._kept.get(above)) is None:
+            strip = Strip.blank(self.page.width, self.inks.text)
+            strip = strip if above is None else strip.apply_offsets(len(above.text), above.id)
+            self._kept[above] = strip
         return strip
 
     def labelled(self, strip: Strip, label: str) -> Strip:
