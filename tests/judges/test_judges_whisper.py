@@ -30,8 +30,10 @@ from support.whisper_weights import convert
 
 NAME = "whisper-base"
 MORE = 0.02
-"""Of all words, so many more may be wrong: the other tool decodes again, with chance, where it is unsure of a clip. On 20
-clips and 475 words we have 103 wrong and it 99, with the weights as published 104 and 97."""
+"""Of all words, so many more may be wrong: the other tool decodes once more, with chance, where it is unsure of a clip.
+
+On 20 clips with 475 words we have 103 wrong and it 99; with the weights as published 104 and 97.
+"""
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
