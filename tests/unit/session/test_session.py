@@ -12,6 +12,7 @@ from mictape.engines.assemblyai.v3 import AssemblyAIEngine
 from mictape.engines.base import Capabilities, Request
 from mictape.failure import ExitCode, MictapeError
 from mictape.library.library import Library, Store
+from mictape.session import gap_completion
 from mictape.session.events import LineAdded, Trouble
 from mictape.session.recovery import close_as_is, load_session
 from mictape.session.session import Session
@@ -247,6 +248,30 @@ async def test_what_no_engine_answered_for_is_a_gap_that_can_be_completed(librar
     await again.close()
     assert await stored_texts(library, id) == SAID
     assert [each.what for each in await library.run(Store.coverage, id, 1)] == ["covered"]
+
+
+async def test_another_engine_takes_over_the_gap_that_one_cannot_complete(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gap_completion, "GIVE_UP_S", 0.3)
+    refusing = ScriptedEngine(name="gone", title="gone", refused_until_s=1e12)
+    session, track = await begun(library, refusing, recording(tmp_path / "a.wav"))
+    async with running(session, track):
+        await until_async(lambda: track.tape.ended)
+        track.coverage.give_up(0, track.end, "offline")
+        session.writer.show_gaps(track)
+        id = session.transcript.id_at(0)
+        before = session.transcript.text_of(id)
+        session.complete_gap(id)
+        session.complete_gap(id)
+        await until_async(lambda: "being transcribed by gone" in session.transcript.text_of(id))
+        await until_async(lambda: session.transcript.text_of(id) == before, what="giving up")
+        session.complete_gap(id)
+        await until_async(lambda: "being transcribed by gone" in session.transcript.text_of(id))
+        await session.use(ScriptedEngine(name="here", title="here"))
+        session.complete_gap(id)
+        await until_async(lambda: id not in session.transcript)
+    assert " ".join(await stored_texts(library, session.folder.session)).split() == SAID
 
 
 async def test_a_session_that_was_cut_off_is_put_away_or_gone_on_with(library: Library, tmp_path: Path) -> None:

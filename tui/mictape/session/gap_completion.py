@@ -20,8 +20,8 @@ from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from mictape.vad.client import Listening
 
-GIVE_UP_S: Final = 30.0
-"""As long as `transcribe` waits for a connection; then the gap is shown again and can be tried again."""
+GIVE_UP_S: Final = 5.0
+"""So long a connection is waited for: the person looks on. Then the gap is shown again and can be tried again."""
 
 
 class GapCompletion:
@@ -53,11 +53,11 @@ class GapCompletion:
         self._report = report
         self._numbers = numbers
         self._listening = listening
-        self._running: dict[int, asyncio.Task[None]] = {}
-        """By the id of the gap's line."""
+        self._running: dict[int, tuple[Engine, asyncio.Task[None]]] = {}
+        """What completes it, by the id of the gap's line."""
 
     def begin(self, track: Track, id: int, engine: Engine, request: Request) -> None:
-        """Complete the gap whose line has this id; does nothing while that is under way.
+        """Complete the gap whose line has this id. While that is under way, another engine takes over.
 
         Raises:
             KeyError: no line has this id.
@@ -65,12 +65,16 @@ class GapCompletion:
         """
         if self._transcript.line_of(id).kind is not GAP:
             raise MictapeError(Failure("This line is not a gap", "Move to one first", action="next_gap"))
-        if id not in self._running:
-            self._running[id] = asyncio.create_task(self._complete(track, id, engine, request), name=f"gap {id}")
+        if (running := self._running.get(id)) is not None:
+            if running[0] is engine:
+                return
+            running[1].cancel()  # it puts the line back before the next one begins
+        task = asyncio.create_task(self._complete(track, id, engine, request), name=f"gap {id}")
+        self._running[id] = engine, task
 
     async def close(self) -> None:
         """End what is running; what is not answered stays a gap."""
-        tasks = list(self._running.values())
+        tasks = [task for _, task in self._running.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -101,7 +105,8 @@ class GapCompletion:
             self._transcript.remove(id)
             self._writer.store_progress(track)
         finally:
-            del self._running[id]
+            if self._running[id][1] is asyncio.current_task():  # else another engine has taken over
+                del self._running[id]
 
 
 def _only(tape: Tape, gap: Interval) -> tuple[Tape, Coverage]:
