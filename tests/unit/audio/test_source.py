@@ -371,6 +371,34 @@ async def test_another_microphone_of_the_same_name_is_not_taken_for_it(tmp_path:
         await until_async(lambda: run.states[-1] == "open")
 
 
+@posix
+async def test_a_stream_that_the_server_moves_to_its_new_default_source_is_moved_back(
+    tmp_path: Path, server: PulseServer
+) -> None:
+    def sources() -> set[str]:
+        """The sources that are recorded from, but for the server's own remapping."""
+        names = {number: name for number, name, *_ in map(str.split, listed("sources"))}
+        return {names[fields[1]] for fields in map(str.split, listed("source-outputs")) if fields[2] != "-"}
+
+    def listed(what: str) -> list[str]:
+        return server.control("list", "short", what).splitlines()
+
+    server.add("usb.1", "Headset")
+    server.set_default("usb.1")
+    async with source(microphone("usb.1", name="Headset"), tmp_path) as run:
+        await run.open()
+        run.source.go()
+        await run.until_samples(1_600)
+        pid = run.pid
+        for default in ("vmic2", "usb.1", "vmic2"):
+            server.set_default(default)
+            at = run.tape.samples
+            await run.until_samples(at + 16_000)
+            await until_async(lambda: sources() == {"usb.1"})
+        assert (run.states, run.pid) == (["open"], pid)
+        assert not any(isinstance(event, Hole) for event in run.events)
+
+
 async def test_levels_come_before_go_and_while_paused(tmp_path: Path, server: PulseServer) -> None:
     def loud(event: Progress) -> bool:
         return any(cell.peak > 0.5 for cell in event.cells)

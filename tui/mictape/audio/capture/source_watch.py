@@ -1,11 +1,13 @@
 """Notices when the sound server has moved our stream to another source. In the capture process only.
 
 PulseAudio gives no error when the source in use goes: it moves the stream to its default source, and another
-microphone would be recorded unsaid.
+microphone would be recorded unsaid. It also moves the streams of its default source when another source becomes the
+default, as one does that is plugged in: then the stream is moved back, once, which makes it stay.
 """
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 LOOK_S: Final = 5.0
@@ -26,7 +28,7 @@ class SourceWatch:
         self._source = source
         self._process = str(process)
         self._gone = gone
-        self._seen = False
+        self._seen = self._moved_back = False
         threading.Thread(target=self._watch, name="source watch", daemon=True).start()
 
     def _watch(self) -> None:
@@ -45,15 +47,26 @@ class SourceWatch:
             self._gone()
 
     def _in_place(self, server: Any) -> bool:  # noqa: ANN401 (pulsectl has no types)
-        """Whether our stream is on its source; before the stream is seen it counts as in place."""
+        """Whether our stream is on its source, or on the way back; before it is seen it counts as in place."""
+        import pulsectl
+
         source = next((each.index for each in server.source_list() if each.name == self._source), None)
-        ours = [
-            output.source
+        ours = {
+            output.index: output.source
             for output in server.source_output_list()
             if output.proplist.get("application.process.id") == self._process
-        ]
-        self._seen = self._seen or source in ours
-        return source is not None and (source in ours or not self._seen or not ours)
+        }
+        if source is None:
+            return False
+        if source in ours.values() or not ours:
+            self._seen = self._seen or bool(ours)
+            return True
+        if self._seen and not self._moved_back:
+            self._moved_back = True
+            with suppress(pulsectl.PulseError):  # else it counts as gone at the next look
+                server.source_output_move(next(iter(ours)), source)
+            return True
+        return not self._seen
 
 
 def _stop_listening(event: object) -> None:
