@@ -17,6 +17,7 @@ from mictape.cli import output
 from mictape.cli.options import Commands, settings_of
 from mictape.failure import ExitCode, MictapeError, discreet
 from mictape.paths import Places
+from mictape.plain_text import counted
 
 PACKAGES: Final = ("textual", "onnxruntime", "numpy", "sounddevice", "soundfile", "websockets", "keyring", "pulsectl")
 """Whose versions explain most of what is reported."""
@@ -65,7 +66,7 @@ def _doctor(arguments: argparse.Namespace, where: Places) -> int:
             part = each.part
             print(f"{part}:")
         print(f"  {'' if each.ok else '! '}{each.name}: {each.value}")
-    print(f"{wrong} {'problem' if wrong == 1 else 'problems'} found; marked with !." if wrong else "No problems found.")
+    print(f"{counted(wrong, 'problem')} found; marked with !." if wrong else "No problems found.")
     return code
 
 

@@ -37,19 +37,22 @@ FTS5 puts together the lists of all words that begin so before it gives the firs
 """
 
 _SHARED: Final = 'min({0}."end", made."end") - max({0}."start", made."start")'
-_MARK: Final = (
+_MARK: Final = "SELECT note FROM marks WHERE marks.session = lines.session AND marks.line = lines.id"
+"""The note of a line's mark."""
+_MARK_ELSEWHERE: Final = (
     "SELECT marks.note FROM marks JOIN lines AS made ON made.session = marks.session AND made.id = marks.line"
-    " WHERE marks.session = lines.session AND (made.id = lines.id OR (made.version NOT IN (0, lines.version)"
+    " WHERE EXISTS (SELECT 1 FROM versions WHERE versions.session = lines.session)"  # few have any: looked at first
+    " AND marks.session = lines.session AND made.version NOT IN (0, lines.version)"
     f" AND made.track = lines.track AND {_SHARED.format('lines')} > 0"
     " AND NOT EXISTS (SELECT 1 FROM lines AS here WHERE here.session = lines.session"
     f" AND here.version = lines.version AND here.kind = {SPEECH:d} AND here.track = made.track"
-    f" AND {_SHARED.format('here')} > {_SHARED.format('lines')})))"
+    f" AND {_SHARED.format('here')} > {_SHARED.format('lines')})"
 )
-"""The note of a line's mark. One that was made in another version of the text is on the line that has most of it."""
+"""The note of a mark that was made in another version of the text, on the line that has most of it."""
 
 _COLUMNS: Final = (
     'lines.key, lines.session, lines.id, lines.track, lines."start", lines.text, lines.kind, lines.speaker,'
-    f" ({_MARK}) AS mark,"
+    f" coalesce(({_MARK}), ({_MARK_ELSEWHERE})) AS mark,"
     " (SELECT name FROM tracks WHERE session = lines.session AND number = lines.track"
     " AND (SELECT count(*) FROM tracks WHERE session = lines.session) > 1) AS track_name"
 )
@@ -283,7 +286,7 @@ def _filters(query: LibraryQuery, scope: _Scope) -> tuple[list[str], list[object
         ('lines."start" >= ?', None if query.after is None else (query.after,)),
         ('lines."start" < ?', None if query.before is None else (query.before,)),
         (
-            f"EXISTS ({_MARK})",
+            f"(EXISTS ({_MARK}) OR EXISTS ({_MARK_ELSEWHERE}))",
             () if query.marked else None,
         ),
     ]

@@ -14,7 +14,7 @@ from mictape.failure import MictapeError
 from mictape.models.background import Downloads
 from mictape.models.catalogue import Catalogue, Model
 from mictape.models.languages import name_of, primary
-from mictape.models.runtimes import lacking
+from mictape.models.runtimes import MODULES, lacking
 from mictape.models.store import Store
 from mictape.screens.modal import Question
 from mictape.widgets.options import Options
@@ -67,6 +67,8 @@ class ModelsScreen(Question[str | None]):
         self._downloads = downloads
         self._language = language
         self._in_use = in_use
+        self._lacking = {runtime: lacking(runtime) for runtime in MODULES}
+        """Why each runtime cannot run here; None where it can."""
         self._asked: str | None = None
         """The model whose licence is shown; Enter again installs it."""
 
@@ -163,7 +165,7 @@ class ModelsScreen(Question[str | None]):
             self._say(str(download.failure), trouble=True)
         elif self._asked == model.name:
             terms = f"{model.licence} {model.licence_url}".rstrip()
-            needs = f" {failure}" if (failure := lacking(model.runtime)) is not None else ""
+            needs = f" {failure}" if (failure := self._lacking[model.runtime]) is not None else ""
             self._say(f"{model.attribution}. Licence: {terms}. Enter downloads {_megabytes(model.bytes)}.{needs}")
         else:
             self._say(model.notes)
@@ -186,7 +188,7 @@ class ModelsScreen(Question[str | None]):
             _megabytes(model.bytes),
             f"memory {model.memory_mb} MB" if model.memory_mb else "",
             f"{measured:.2f} s for 1 s here" if measured else "",
-            "" if lacking(model.runtime) is None else f"needs {model.runtime}",
+            "" if self._lacking[model.runtime] is None else f"needs {model.runtime}",
             model.licence,
         )
         first = Content.assemble(sign, f"{model.name:<16}", model.title, "  ", Content.styled(state, colour))

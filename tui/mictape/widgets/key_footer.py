@@ -1,7 +1,7 @@
 """The footer with the keys that fit."""
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar, Final, cast
 
 from rich.cells import cell_len
 from textual import events
@@ -13,6 +13,9 @@ from textual.signal import Signal
 from textual.widget import Widget
 
 from mictape.commands import COMMANDS, named
+
+_RANKS: Final = {command.action: command.footer for command in COMMANDS}
+"""Where each command's key stands in the footer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,7 @@ class KeyFooter(Widget):
                 title = "resume" if self.paused and binding.action == pause else binding.description
                 found[binding.action] = FooterKey(binding.key, self._app.get_key_display(binding), title)
         # A key of the person's own is the last one of Textual's bindings, whatever it does.
-        ranks = {command.action: command.footer for command in COMMANDS}
-        self.keys = tuple(found[action] for action in sorted(found, key=lambda action: ranks.get(action, 0)))
+        self.keys = tuple(found[action] for action in sorted(found, key=lambda action: _RANKS.get(action, 0)))
 
     @property
     def fitting(self) -> tuple[FooterKey, ...]:

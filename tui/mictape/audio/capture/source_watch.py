@@ -7,7 +7,6 @@ default, as one does that is plugged in: then the stream is moved back, once, wh
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 LOOK_S: Final = 5.0
@@ -63,8 +62,10 @@ class SourceWatch:
             return True
         if self._seen and not self._moved_back:
             self._moved_back = True
-            with suppress(pulsectl.PulseError):  # else it counts as gone at the next look
+            try:
                 server.source_output_move(next(iter(ours)), source)
+            except pulsectl.PulseError:
+                return False
             return True
         return not self._seen
 

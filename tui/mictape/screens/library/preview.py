@@ -10,7 +10,7 @@ from mictape.library.records import SessionRecord
 from mictape.library.sound_storage import weight_of
 from mictape.library.titles import name_of
 from mictape.library.versions import versions
-from mictape.plain_text import one_line
+from mictape.plain_text import counted, one_line
 from mictape.screens.library.rows import state_of
 from mictape.units import clock
 
@@ -33,7 +33,7 @@ class Preview:
         session = self.session
         marked = f"{session.marks} marked" if session.marks else ""
         size = "" if not self.bytes else f"{self.bytes / 1e6:,.1f} MB"
-        lines = "1 line" if session.lines == 1 else f"{session.lines:,} lines"
+        lines = counted(session.lines, "line")
         devices, engines = (" + ".join(map(one_line, names)) for names in (session.devices, self.engines))
         return " · ".join(filter(None, (lines, marked, size, devices, engines)))
 

@@ -22,6 +22,7 @@ from mictape.library.listing import ORDERS, Order
 from mictape.library.query import parse
 from mictape.library.records import SessionRecord
 from mictape.library.titles import name_of
+from mictape.plain_text import counted
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
 from mictape.screens.library.preview import Preview, preview_of
@@ -223,7 +224,7 @@ class LibraryScreen(Question[SessionChoice | None]):
             more = "" if listing.done else "…"
             return f"{listing.hits:,}{more} found" if len(listing) else ("Nothing found." if listing.done else "")
         if len(listing):
-            return f"{len(listing):,} {'session' if len(listing) == 1 else 'sessions'}, {_SAID[self._order]}"
+            return f"{counted(len(listing), 'session')}, {_SAID[self._order]}"
         return "No session fits." if self.typed.strip() else "Nothing has been recorded yet."
 
     @on(Input.Changed)
