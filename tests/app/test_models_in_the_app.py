@@ -125,7 +125,7 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         assert not server.requests
         app.press("enter")
         app.sees("% of 1 MB")
-        until(lambda: any((home / "models" / NAME).glob("*.part")))
+        until(lambda: any(part.stat().st_size for part in (home / "models" / NAME).glob("*.part")))
         app.press("c")
         app.sees("% downloaded")
         app.press("enter", "enter")
