@@ -5,6 +5,7 @@ What the first frame needs is imported here; the recording and the dialogs are l
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -244,6 +245,9 @@ class MictapeApp(TerminalApp):
             self._main.call_after_refresh(shown.set)
             await shown.wait()
             self._flow = self._load()
+            if not gc.isenabled():  # it is when another program runs the app
+                gc.freeze()
+                gc.enable()
             if self._begins_with.reads:
                 self.typed_ahead.opening()
             loaded()

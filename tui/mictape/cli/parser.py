@@ -6,6 +6,7 @@ The full screen is started without any of these modules: it takes options only, 
 """
 
 import argparse
+import gc
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -162,6 +163,9 @@ def _record(arguments: argparse.Namespace, where: Places) -> int:
 
 def full_screen(settings: Settings, where: Places, start: "Start") -> int:
     """Run the app; its exit code. Raises MictapeError."""
+    # What is imported and built for the first frame stays: to look for garbage meanwhile takes a tenth of the time.
+    # The app turns it on again.
+    gc.disable()
     from mictape.app import run_app
     from mictape.themes import check_theme
 
