@@ -7,6 +7,7 @@ programs can be compared on the same weights.
 
 import json
 import struct
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -138,12 +139,23 @@ def _values(folder: Path) -> dict[str, Value]:
         tokens[number] = piece
     for added in tokenizer["added_tokens"]:
         tokens[added["id"]], kinds[added["id"]] = added["content"], CONTROL
-    numbers = {token: at for at, token in enumerate(tokens)}
     merges = [each if isinstance(each, str) else " ".join(each) for each in tokenizer["model"]["merges"]]
-    end = numbers["<|endoftext|>"]
-    sizes = {"n_layers": LAYERS, "d_model": WIDTH, "n_heads": HEADS, "ffn_dim": 4 * WIDTH, "activation": "gelu"}
     return {
+        **described(tokens, kinds, merges, layers=LAYERS, width=WIDTH, heads=HEADS),
         "general.languages": [tokens[each].strip("<|>") for each in config["lang_ids"]],
+        "stt.whisper.suppress_tokens": config["suppress_ids"],
+        "stt.whisper.begin_suppress_tokens": config["suppress_ids_begin"],
+    }
+
+
+def described(
+    tokens: Sequence[str], kinds: Sequence[int], merges: Sequence[str], *, layers: int, width: int, heads: int
+) -> dict[str, Value]:
+    """What a file says of a Whisper model of this size and with this vocabulary, but for its languages."""
+    numbers = {token: at for at, token in enumerate(tokens)}
+    end = numbers["<|endoftext|>"]
+    sizes = {"n_layers": layers, "d_model": width, "n_heads": heads, "ffn_dim": 4 * width, "activation": "gelu"}
+    return {
         "stt.variant": "whisper-base",
         "stt.capability.lang_detect": True,
         "stt.capability.translate": True,
@@ -162,7 +174,7 @@ def _values(folder: Path) -> dict[str, Value]:
         "stt.whisper.encoder.max_source_positions": 1500,
         **{f"stt.whisper.decoder.{name}": value for name, value in sizes.items()},
         "stt.whisper.decoder.max_target_positions": 448,
-        "stt.whisper.decoder.vocab_size": VOCABULARY,
+        "stt.whisper.decoder.vocab_size": len(tokens),
         "stt.whisper.decoder.tie_word_embeddings": True,
         "stt.whisper.decoder.scale_embedding": False,
         "stt.whisper.decoder_start_token_id": numbers["<|startoftranscript|>"],
@@ -171,8 +183,6 @@ def _values(folder: Path) -> dict[str, Value]:
         "stt.whisper.transcribe_token_id": numbers["<|transcribe|>"],
         "stt.whisper.translate_token_id": numbers["<|translate|>"],
         "stt.whisper.prev_sot_token_id": numbers["<|startofprev|>"],
-        "stt.whisper.suppress_tokens": config["suppress_ids"],
-        "stt.whisper.begin_suppress_tokens": config["suppress_ids_begin"],
         "stt.frontend.type": "mel",
         "stt.frontend.num_mels": MELS,
         "stt.frontend.sample_rate": 16000,

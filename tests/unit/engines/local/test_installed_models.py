@@ -303,6 +303,7 @@ async def test_two_microphones_a_pause_and_another_device(
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3600)
 async def test_memory_stays_flat_over_an_hour(engines: Engines, beckett: bytes) -> None:
     engine = engines.make(STREAMING)
     await recognize_all(engine, beckett, request=GERMAN)

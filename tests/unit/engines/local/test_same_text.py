@@ -13,6 +13,7 @@ from conftest import Speech
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord, SegmentModel
 from mictape.engines.local.recognizer.segment_driver import Options, SegmentDriver
+from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.units import RATE
 from mictape.vad.onnx import Array, Network, Samples
 from mictape.vad.silero import STATE
@@ -36,6 +37,7 @@ class Digest:
     language = "en"
     shortest = 2048
     takes_key_terms = True
+    rules = Rules()
 
     def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
         yield

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mictape.engines.local.recognizer.segmenter import Rules, Segment, Segmenter
+from mictape.engines.local.recognizer.segmenter import WINDOWED, Rules, Segment, Segmenter
 from mictape.units import RATE
 from mictape.vad.silero import FRAME
 
@@ -43,6 +43,14 @@ def test_the_longer_a_segment_the_shorter_the_silence_that_ends_it(spoken_s: int
     pause = int(pause_s * RATE / FRAME)
     frames = [*[SPEECH] * (spoken_s * RATE // FRAME), *[SILENCE] * pause, *[SPEECH] * SECOND, *[SILENCE] * SECOND]
     assert len(fed(segmenter, frames)) == parts
+
+
+def test_whisper_is_given_one_long_segment_with_wide_margins() -> None:
+    pause = RATE * 45 // 100 // FRAME
+    spoken = [*[SPEECH] * (10 * SECOND), *[SILENCE] * pause, *[SPEECH] * (7 * SECOND)]
+    (segment,) = fed(Segmenter(WINDOWED), [*[SILENCE] * SECOND, *spoken, *[SILENCE] * SECOND])
+    margin = 4 * RATE // 10
+    assert segment == Segment(SECOND * FRAME - margin, (SECOND + len(spoken)) * FRAME + margin)
 
 
 def test_without_a_pause_it_is_cut_at_a_dip_that_no_deeper_one_follows_and_goes_on_there() -> None:

@@ -48,6 +48,7 @@ class SlowMachine:
     """Of each track, samples."""
     language: str = "en"
     takes_key_terms: bool = True
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def shortest(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.vad.onnx import Samples
 
 
@@ -97,6 +98,8 @@ class SegmentModel(Decoder, Protocol):
     """Samples below which it recognizes nothing."""
     takes_key_terms: bool
     """Whether `decoding` heeds key terms."""
+    rules: Rules
+    """How sound is cut for it."""
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """A cheap decode, for partials.

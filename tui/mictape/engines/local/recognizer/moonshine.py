@@ -16,6 +16,7 @@ from mictape.engines.local.recognizer.beam import Hypothesis, log_softmax, searc
 from mictape.engines.local.recognizer.key_terms import Bias
 from mictape.engines.local.recognizer.loops import loop_start
 from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord
+from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.engines.local.recognizer.tokens import BEGIN, END, Tokens
 from mictape.engines.local.recognizer.word_times import monotone
 from mictape.units import RATE
@@ -59,6 +60,7 @@ class Moonshine:
         self.language = "en"
         self.shortest = SHORTEST
         self.takes_key_terms = True
+        self.rules = Rules()
         self.tokens = Tokens.load(tokens)
         self._encoder = load_network(encoder)
         self._decoder = load_network(decoder)

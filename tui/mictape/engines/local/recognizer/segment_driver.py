@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter, thread_time
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from mictape.engines.local.recognizer.model import (
     mean_log_prob,
 )
 from mictape.engines.local.recognizer.numbers import written
-from mictape.engines.local.recognizer.segmenter import Rules, Segment, Segmenter
+from mictape.engines.local.recognizer.segmenter import Segment, Segmenter
 from mictape.engines.local.recognizer.stability import agreed
 from mictape.engines.local.recognizer.word_times import located, shifted, timed
 from mictape.units import RATE
@@ -72,9 +72,6 @@ class Options:
 class SegmentDriver:
     """Finds the lines of one connection and reports what is in them."""
 
-    RULES: ClassVar = Rules()
-    """How sound is cut into lines."""
-
     def __init__(
         self,
         number: int,
@@ -99,7 +96,7 @@ class SegmentDriver:
         self._detector = SpeechDetector(voice)
         self._report = report
         self._options = options
-        self._segmenter = Segmenter(self.RULES)
+        self._segmenter = Segmenter(model.rules)
         self._audio = AudioBuffer()
         self._voiced: deque[int] = deque()
         self._probability = 0.0

@@ -46,6 +46,19 @@ class Rules:
         return next((silence for below, silence in self.patience if length < below), self.impatience)
 
 
+STREAMED: Final = Rules(cuts_from=20 * RATE, longest=25 * RATE)
+"""For models that take sound as it comes: longer than where the whole segment is recognized again and again."""
+WINDOWED: Final = Rules(
+    lead=RATE * 4 // 10,
+    tail=RATE * 4 // 10,
+    patience=((20 * RATE, RATE * 6 // 10),),
+    cuts_from=20 * RATE,
+    longest=25 * RATE,
+)
+"""For Whisper, which computes half a minute however short the segment is, and mistakes words close to its borders: few
+and long segments, with the margins of faster-whisper (its `speech_pad_ms`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of speech, samples since the connection began."""

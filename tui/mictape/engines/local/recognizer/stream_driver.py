@@ -12,7 +12,7 @@ from typing import Final
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.model import Decoded, RecognizedWord
 from mictape.engines.local.recognizer.segment_driver import Options, Report, SegmentDriver
-from mictape.engines.local.recognizer.segmenter import Rules, Segment
+from mictape.engines.local.recognizer.segmenter import Segment
 from mictape.engines.local.recognizer.streaming import Hypothesis, Stream, StreamModel
 from mictape.units import RATE
 from mictape.vad.onnx import Network, Samples
@@ -26,9 +26,6 @@ LOOK_AHEAD: Final = RATE * 104 // 100
 
 class StreamDriver(SegmentDriver):
     """Finds the lines of one connection, and sends each into a stream while it is spoken."""
-
-    RULES = Rules(cuts_from=20 * RATE, longest=25 * RATE)
-    """Longer lines than where the whole line is recognized again and again."""
 
     def __init__(self, number: int, model: StreamModel, voice: Network, report: Report, options: Options) -> None:
         """Begin the connection `number`; see `SegmentDriver`. The model is this connection's alone."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from mictape.engines.local.recognizer.beam import log_softmax
 from mictape.engines.local.recognizer.model import Decoded, Decoding, RecognizedWord, completed
+from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.engines.local.runtimes.mel import mel_filters
 from mictape.engines.local.runtimes.pieces import Piece, words_of
 from mictape.units import RATE
@@ -50,6 +51,7 @@ class Parakeet:
         self.language = language
         self.shortest = SHORTEST
         self.takes_key_terms = False
+        self.rules = Rules()
         self._tokens = read_tokens(tokens)
         self._blank = len(self._tokens) - 1
         self._encoder, self._decoder, self._joiner = map(_Ordered, (encoder, decoder, joiner))

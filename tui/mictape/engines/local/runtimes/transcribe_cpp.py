@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mictape.engines.local.recognizer.loops import repetitive
 from mictape.engines.local.recognizer.model import Decoded, Decoding, RecognizedWord, completed
+from mictape.engines.local.recognizer.segmenter import STREAMED, WINDOWED, Rules
 from mictape.engines.local.recognizer.streaming import Hypothesis
 from mictape.engines.local.runtimes.pieces import Piece, words_of
 from mictape.failure import ExitCode, Failure, MictapeError
@@ -25,6 +27,10 @@ FRAME_MS: Final = 80
 """What one frame of a streaming encoder stands for; its look-ahead is a number of them."""
 SHORTEST: Final = RATE // 4
 """Samples: what is shorter has no word in it."""
+HOTTER: Final = 0.2
+"""By so much the temperature rises from one attempt to the next when Whisper repeats itself, as in Whisper itself."""
+SEED: Final = 1
+"""Of the random numbers of those attempts: the same sound gives the same text."""
 LOGGED: Final = (2, 3)
 """Levels of the library's messages that are kept: warnings and errors."""
 
@@ -57,6 +63,7 @@ class TranscribeCpp:
         self.language = language
         self.shortest = SHORTEST
         self.takes_key_terms = bool(self._model.supports("vocabulary"))
+        self.rules = Rules()
         self._library = library
         self._path = path
         self.look_ahead_ms = look_ahead_ms
@@ -66,6 +73,15 @@ class TranscribeCpp:
             "language": _fitting(can.languages, language, path),
             "timestamps": "token" if can.max_timestamp_kind == "token" else "none",
         }
+        self._surest: dict[str, Any] = {}
+        self._again: dict[str, Any] = {}
+        """How Whisper decodes at first, and when that repeats itself; other models have no such choice."""
+        options = library.WhisperRunOptions
+        if self._model.accepts(options()):
+            # Left to itself it decodes again where it is unsure, too, and keeps the last attempt, the most random one.
+            hotter = options(temperature=HOTTER, temperature_inc=HOTTER, logprob_thold=-math.inf, seed=SEED)
+            self.rules = WINDOWED
+            self._surest, self._again = {"family": options(temperature_inc=0.0)}, {"family": hotter}
 
     def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
         """Recognize in one step, which cannot be interrupted: as long as the model takes for the whole piece."""
@@ -73,11 +89,17 @@ class TranscribeCpp:
             return Decoded()
         yield
         more = {"vocabulary": key_terms} if key_terms and self.takes_key_terms else {}
-        try:
-            result = self._session.run(samples, **self._asked, **more)
-        except self._library.OutputTruncated as cut:  # it repeated itself; what came before is good
-            result = cut.partial_result
+        result = self._run(samples, **more, **self._surest)
+        if self._again and result is not None and repetitive(result.text):
+            yield
+            result = self._run(samples, **more, **self._again)
         return Decoded(_words(result) if result is not None else ())
+
+    def _run(self, samples: Samples, **more: object) -> Any:  # noqa: ANN401 (of a library that is met here only)
+        try:
+            return self._session.run(samples, **self._asked, **more)
+        except self._library.OutputTruncated as cut:  # it repeated itself; what came before is good
+            return cut.partial_result
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """No cheaper than a decode."""
@@ -89,6 +111,11 @@ class TranscribeCpp:
 
 class StreamingCpp(TranscribeCpp):
     """A loaded model that takes sound as it comes; see `StreamModel`."""
+
+    def __init__(self, path: Path, language: str, look_ahead_ms: int | None = None) -> None:
+        """Load a model; see `TranscribeCpp`."""
+        super().__init__(path, language, look_ahead_ms)
+        self.rules = STREAMED
 
     def another(self) -> "StreamingCpp":
         """The same model once more, for a second stream at the same time."""
