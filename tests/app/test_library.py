@@ -137,8 +137,8 @@ async def test_renaming_tagging_deleting_and_undoing(home: Path) -> None:
         await pilot.press(*"team", "comma", *"daily", "enter")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and "#daily #team" in rows(app)[0])
         await pilot.press("ctrl+d")
-        await until_async(lambda: sees(app, "2 sessions"))
-        assert sees(app, "“Standup” is in the trash; ctrl+z brings it back.")
+        trashed = "“Standup” is in the trash; ctrl+z brings it back."
+        await until_async(lambda: sees(app, "2 sessions") and sees(app, trashed))
         await pilot.press("ctrl+z")
         await until_async(lambda: sees(app, "3 sessions") and "Standup" in rows(app)[0])
 
@@ -291,7 +291,7 @@ async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         await pilot.press("ctrl+n")
         await until_async(lambda: sees(app, "17 words differ: [version 1] {version 2}"))
-        assert sees(app, "[Good morning everybody.]") and sees(app, "{w1}")
+        await until_async(lambda: sees(app, "[Good morning everybody.]") and sees(app, "{w1}"))
         await pilot.press("escape")
         await until_async(lambda: isinstance(app.screen, LibraryScreen))
         await pilot.press("enter")

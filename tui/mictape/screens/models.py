@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from mictape.failure import MictapeError
+from mictape.failure import Failure, MictapeError
 from mictape.models.background import Downloads
 from mictape.models.catalogue import Catalogue, Model
 from mictape.models.languages import name_of, primary
@@ -71,6 +71,8 @@ class ModelsScreen(Question[str | None]):
         """Why each runtime cannot run here; None where it can."""
         self._asked: str | None = None
         """The model whose licence is shown; Enter again installs it."""
+        self._kept: tuple[str, str] | None = None
+        """The model that could not be removed, and why. Said until the cursor moves."""
 
     def compose(self) -> ComposeResult:
         """A title, the list, what there is to say of the model under the cursor, the keys."""
@@ -127,6 +129,7 @@ class ModelsScreen(Question[str | None]):
         event.stop()
         if event.option_id != self._asked:
             self._asked = None
+        self._kept = None
         self._explain()
 
     def action_leave(self) -> None:
@@ -145,14 +148,14 @@ class ModelsScreen(Question[str | None]):
         installed = self._store.find(model) if model is not None else None
         if installed is None:
             return
+        name = installed.model.name
+        self._kept = None
         try:
-            if installed.model.name == self._in_use:
-                self._say(f"{installed.model.name} is in use. Choose another model first.", trouble=True)
-                return
+            if name == self._in_use:
+                raise MictapeError(Failure(f"{name} is in use", "Choose another model first"))
             self._store.remove(installed)
         except MictapeError as error:
-            self._say(str(error.failure), trouble=True)
-            return
+            self._kept = name, str(error.failure)
         self.refresh_rows()
 
     def _explain(self) -> None:
@@ -163,6 +166,8 @@ class ModelsScreen(Question[str | None]):
         download = self._downloads.get(model.name)
         if download is not None and download.failure is not None:
             self._say(str(download.failure), trouble=True)
+        elif self._kept is not None and self._kept[0] == model.name:
+            self._say(self._kept[1], trouble=True)
         elif self._asked == model.name:
             terms = f"{model.licence} {model.licence_url}".rstrip()
             needs = f" {failure}" if (failure := self._lacking[model.runtime]) is not None else ""

@@ -1,0 +1,34 @@
+"""The list of models: what it says stays while it is true."""
+
+from pathlib import Path
+
+from textual.widgets import Static
+
+from mictape.models.background import Downloads
+from mictape.models.catalogue import Catalogue
+from mictape.models.store import Store
+from mictape.screens.models import ModelsScreen
+from support.model_files import content, file_of, model_of
+from support.widget_app import WidgetApp
+
+DATA = content(1000)
+
+
+async def test_why_a_model_cannot_be_removed_is_said_until_the_cursor_moves(tmp_path: Path) -> None:
+    models = tuple(model_of(file_of(DATA), name=name) for name in ("sample", "other"))
+    (tmp_path / "sample").mkdir()
+    (tmp_path / "sample" / "weights.gguf").write_bytes(DATA)
+    screen = ModelsScreen(Catalogue(models), Store(tmp_path), Downloads(lambda _: None), in_use="sample")
+    async with (app := WidgetApp()).run_test(size=(100, 24)) as pilot:
+        await app.push_screen(screen)
+        await pilot.pause()
+        note = screen.query_one("#note", Static)
+        await pilot.press("x")
+        screen.refresh_rows()  # as the timer does
+        await pilot.pause()
+        assert app.sees("sample is in use. Choose another model first.")
+        assert note.has_class("-trouble")
+        await pilot.press("down", "up")
+        await pilot.pause()
+        assert not app.sees("is in use.")
+        assert not note.has_class("-trouble")
