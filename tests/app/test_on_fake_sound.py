@@ -1,5 +1,6 @@
 """The real app and a session of it on devices that are made up: no sound server, no capture process."""
 
+import re
 from array import array
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from mictape.screens.main.playing import WORD_LEAD
 from mictape.session.own_playback import TAIL
 from mictape.session.state import State
 from mictape.settings import Settings, load
+from mictape.transcript.line import DIVIDER
+from mictape.units import RATE
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import messages, on_fake_sound, recording_of, texts
@@ -145,6 +148,36 @@ async def test_the_pause_key_resumes_while_it_is_paused_and_says_so(home: Path) 
         for shown in ("resume", "pause"):
             await pilot.press("space")
             await until_async(lambda shown=shown: first_key() == shown)
+
+
+async def test_a_pause_leaves_a_divider_that_says_how_long_and_when(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    async with on_fake_sound(home, sound, settings=Settings(device="Blue Yeti")) as (app, pilot):
+        await until_async(lambda: texts(app) == ["w1"])
+        await pilot.press("space")
+        await pilot.press("space")
+        sound.sources[0].receive((2,))
+        await until_async(lambda: len(texts(app)) == 3)
+        assert re.fullmatch(r"paused for \d\.\d s at \d\d:\d\d:\d\d", texts(app)[1])
+        assert app.transcript.line(1).kind is DIVIDER
+        assert recording_of(app).tracks[0].lost == 0
+
+
+async def test_a_device_that_is_gone_leaves_no_half_line_and_no_level_and_the_divider_names_the_cause(
+    home: Path,
+) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1, 2))
+    engine = ScriptedEngine(turn_words=9)
+    async with on_fake_sound(home, sound, engine=engine, settings=Settings(device="Blue Yeti")) as (app, _):
+        await until_async(lambda: bool(app.transcript.partials))
+        [source] = sound.sources
+        source.go_away()
+        await until_async(lambda: texts(app) == ["w1 w2"] and not app.transcript.partials)
+        status = recording_of(app).status()
+        assert status is not None and status.state is State.DEVICE_LOST
+        await until_async(lambda: "−∞ dBFS" in app._main.meters.query_one(LevelMeter).render_line(0).text)
+        source.come_back(RATE)
+        await until_async(lambda: texts(app)[1:] == ["1.0 s lost: the device was gone"])
 
 
 async def test_the_next_line_has_the_sign_of_playing_when_it_is_played_instead(home: Path) -> None:

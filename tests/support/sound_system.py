@@ -10,7 +10,7 @@ from pathlib import Path
 from mictape.audio.clock import Anchor
 from mictape.audio.device_monitor import Levels, MonitorEvent
 from mictape.audio.devices import Device, Listing
-from mictape.audio.messages import Ended, LevelCell, Opened, Paused, Progress
+from mictape.audio.messages import Ended, Hole, LevelCell, Opened, Paused, Progress
 from mictape.audio.source import Event, SourceChanged
 from mictape.audio.source_spec import DeviceSource, SourceSpec
 from mictape.audio.tape import Tape, TapeWriter
@@ -101,6 +101,19 @@ class FakeSource:
         self._writer.append(pcm)
         self._tape.report(self._writer.samples)
         self._events.put_nowait(Progress(self._writer.samples, expected=self._writer.samples, cells=cells))
+
+    def go_away(self) -> None:
+        """The device is unplugged."""
+        gone = Failure(f"{self.name} is gone", "Plug it in again or choose another device", action="choose_device")
+        self._events.put_nowait(SourceChanged("lost", gone))
+
+    def come_back(self, lost: int) -> None:
+        """It is there again, and so many samples were lost meanwhile."""
+        hole = Hole(self._writer.samples, self._writer.samples + lost, "restart")
+        self._writer.silence(lost, hole)
+        self._tape.report(self._writer.samples)
+        self._events.put_nowait(SourceChanged("open"))
+        self._events.put_nowait(hole)
 
     def pause(self) -> None:
         self._paused = True

@@ -20,3 +20,20 @@ def clock(samples: int) -> str:
     """
     minutes, seconds = divmod(samples // RATE, 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3600
+_TENTHS_BELOW_S: Final = 10
+
+
+def span(seconds: float) -> str:
+    """A length of time, as exact as it is useful: `0.4 s`, `42 s`, `3 min`, `2 h 5 min`."""
+    if seconds < _TENTHS_BELOW_S - 0.05:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 2 * _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S} min"
+    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"

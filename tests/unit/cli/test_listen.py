@@ -1,5 +1,6 @@
 """`mictape listen` on a real sound server: JSON of all kinds, partials on a terminal, a command for each line."""
 
+import asyncio
 import json
 import os
 import pty
@@ -13,11 +14,19 @@ from pathlib import Path
 import pytest
 
 from conftest import Speech
+from mictape.audio.source_spec import DeviceSource
+from mictape.cli import headless
 from mictape.cli.main import run as mictape
+from mictape.paths import places
+from mictape.recording import Recording
+from mictape.settings import Settings
+from mictape.units import RATE
 from support.command_line import MICTAPE
 from support.pulse import PulseServer
+from support.scripted import ScriptedEngine
 from support.sessions import room
-from support.waiting import until
+from support.sound_system import FakeSoundSystem, device
+from support.waiting import until, until_async
 
 
 def test_json_has_partials_and_finals_and_the_command_gets_the_finals(
@@ -106,3 +115,29 @@ def test_partials_that_nobody_could_take_back_are_refused(
     monkeypatch.setenv("TERM", terminal)
     assert mictape(["listen", "--partials"]) == 2
     assert "Add --json" in capsys.readouterr().err
+
+
+async def test_a_device_that_comes_back_is_said_with_what_was_lost(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    recording = Recording(where, Settings(), headless.Policy(), make_engine=lambda _: ScriptedEngine(), sound=sound)
+    job = headless.Job([DeviceSource(sound.devices[0])], headless.Policy(), True, "txt", greeting="Listening.")
+    running = asyncio.create_task(headless._record(recording, job, None))
+    try:
+        await until_async(lambda: len(recording.transcript) == 1)
+        sound.sources[0].go_away()
+        sound.sources[0].come_back(2 * RATE)
+        await until_async(lambda: len(recording.transcript) == 2)
+    finally:
+        recording.stop()
+        await running
+    said = capsys.readouterr()
+    assert said.out == "w1\n"
+    assert said.err.splitlines()[1:] == [
+        "mictape: Blue Yeti is gone. Plug it in again or choose another device (--device NAME).",
+        "mictape: Blue Yeti is back.",
+        "mictape: 00:00:00  2.0 s lost: the device was gone.",
+    ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mictape.session.state import BEHIND_S, Situation, State, state_of
+from mictape.session.state import BEHIND_S, Situation, State, engine_trouble_of, state_of
 
 WELL = Situation(source="open", engine="answering")
 
@@ -61,3 +61,12 @@ def test_of_two_causes_the_worse_is_shown() -> None:
         if worse is State.NO_SIGNAL or CAUSES[worse].keys() & CAUSES[better].keys():
             continue
         assert state_of(replace(WELL, **both)) is worse  # type: ignore[arg-type]
+
+
+def test_trouble_with_the_sound_does_not_hide_trouble_with_the_engine() -> None:
+    for worse in (State.DEVICE_LOST, State.NO_SIGNAL, State.PAUSED):
+        both = replace(WELL, **CAUSES[worse], engine="offline")  # type: ignore[arg-type]
+        assert (state_of(both), engine_trouble_of(both)) == (worse, State.OFFLINE)
+    assert engine_trouble_of(replace(WELL, no_signal=True)) is None
+    assert engine_trouble_of(replace(WELL, engine="offline")) is None, "the state word says it"
+    assert engine_trouble_of(replace(WELL, engine="stopped", behind_s=9.0)) is None

@@ -10,8 +10,8 @@ from textual.geometry import Region
 
 from mictape.failure import Advice
 from mictape.session.state import State, Status
-from mictape.units import RATE, clock
-from mictape.widgets.status_line import LAMPS, StatusLine, span
+from mictape.units import RATE, clock, span
+from mictape.widgets.status_line import LAMPS, StatusLine
 from support.widget_app import WidgetApp
 
 LISTENING = Status(
@@ -82,6 +82,14 @@ async def test_one_of_several_tracks_is_named_behind_the_state_word() -> None:
     assert row.startswith(" ! NO SIGNAL Computer  REC   Blue Yeti")
     (row,) = await rows_at(60, replace(LISTENING, state=State.NO_SIGNAL, track="A very long name"))
     assert row.startswith(" ! NO SIGNAL A very lo…  REC")
+
+
+async def test_trouble_with_the_engine_stands_behind_trouble_with_the_sound() -> None:
+    for columns in (60, 120):
+        status = replace(LISTENING, state=State.NO_SIGNAL, also=State.ENGINE_STOPPED, kept=False)
+        (row,) = await rows_at(columns, status)
+        assert row.startswith(" ! NO SIGNAL, ENGINE STOPPED  REC  NOT KEPT")
+        assert "00:12:41" in row
 
 
 @pytest.mark.parametrize("state", list(State))

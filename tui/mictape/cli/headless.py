@@ -31,12 +31,12 @@ from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
 from mictape.recording.files import files_in, specs_of
-from mictape.session.events import LineAdded, SourceEnded, Trouble
+from mictape.session.events import LineAdded, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.session import STOPPED, Session
 from mictape.settings import Settings
 from mictape.signals import watched
 from mictape.terminal import set_up_log
-from mictape.units import RATE
+from mictape.units import RATE, clock
 
 LOOK_S: Final = 0.25
 STDIN: Final = "-"
@@ -320,6 +320,10 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
         printer.clear()
         output.say(failure)
 
+    def tell(text: str) -> None:
+        printer.clear()
+        output.note(f"mictape: {text}")
+
     command = LineCommand(job.command, say) if job.command else None
     if job.heading:
         print(job.heading, flush=True)
@@ -333,6 +337,10 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
                         say(failure)
                     case SourceEnded(_, warning) if warning:
                         say(Failure(warning.rstrip(".")))
+                    case SourceBack(_, device):
+                        tell(f"{device} is back.")
+                    case SoundLost(_, start, text):
+                        tell(f"{clock(start)}  {text}.")
                     case _:
                         pass
                 printer.show(event)

@@ -14,9 +14,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from mictape.screens.modal import Question
-from mictape.units import clock
+from mictape.units import clock, span
 from mictape.widgets.options import Options
-from mictape.widgets.status_line import span
 
 RecoverChoice = Literal["continue", "new"]
 """Go on where it ended, or keep it as it is and start a new session. Nothing is ever deleted here."""

@@ -39,10 +39,30 @@ class SourceEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceBack:
+    """A source that was lost is recorded again."""
+
+    track: int
+    device: str
+    """Its name, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundLost:
+    """A stretch of tape is silence in place of sound that was lost."""
+
+    track: int
+    start: int
+    """Session time, samples at 16 kHz."""
+    text: str
+    """How much, and why: `11.7 s lost: the device was gone`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """Something went wrong; the session goes on."""
 
     failure: Failure
 
 
-Event = LineAdded | LineRevised | PartialChanged | SourceEnded | Trouble
+Event = LineAdded | LineRevised | PartialChanged | SourceEnded | SourceBack | SoundLost | Trouble

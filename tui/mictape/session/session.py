@@ -187,7 +187,7 @@ class Session:
             track = self.sound.take_up(left, spec)
             track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
             self._samples_before.append(track.tape.samples)
-        self.sound.name_lines()
+        self.writer.show_track_names()
 
     # What runs side by side.
 

@@ -3,24 +3,26 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from mictape.audio.devices import Device
 from mictape.audio.messages import Ended, Hole, Paused, Progress
 from mictape.audio.ports import SoundPort, SourcePort
 from mictape.audio.source import Event as SourceEvent
-from mictape.audio.source import SourceChanged
+from mictape.audio.source import SourceChanged, SourceState
 from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape, count_samples
 from mictape.failure import Failure, MictapeError
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
-from mictape.session.events import Event, SourceEnded, Trouble
+from mictape.session.events import Event, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.recovery import StoredTrack
 from mictape.session.track import Track, name_for
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
-from mictape.session.transcript_writer import TranscriptWriter
+from mictape.session.transcript_writer import TranscriptWriter, hole_text
 from mictape.transcript.model import Transcript
+from mictape.units import span
 
 
 class SessionSound:
@@ -48,6 +50,7 @@ class SessionSound:
         """
         self.paused = False
         """Whether nothing is written for now."""
+        self._paused_at = datetime.min
         self.stopped = False
         """Whether no track can be added any more."""
         self.tracks = tracks
@@ -122,7 +125,7 @@ class SessionSound:
     def _put(self, track: Track) -> None:
         self.tracks.append(track)
         self._writer.add_track(track)
-        self.name_lines()
+        self._writer.show_track_names()
 
     def take_up(self, left: StoredTrack, spec: SourceSpec | None) -> Track:
         """Add a track of a stored session; the first one goes on with `spec`, if there is one."""
@@ -140,13 +143,6 @@ class SessionSound:
         if isinstance(goes_on, DeviceSource) and track.device != known.source:
             self._writer.add_divider(track, f"microphone: {track.device}")
         return track
-
-    def name_lines(self) -> None:
-        """Lines carry the name of their track when there are several, or when it was given by the person."""
-        self._transcript.alone = self.tracks[0].name
-        for track in self.tracks:
-            if len(self.tracks) > 1 or track.renamed:
-                self._transcript.name_track(track.number, track.name)
 
     def _source(self, number: int, spec: SourceSpec, tape: Tape) -> SourcePort:
         return self._sound.source(spec, self._folder, number, tape)
@@ -174,12 +170,17 @@ class SessionSound:
     def pause(self) -> None:
         """Write nothing until `resume`; what was said before is still answered for."""
         self.paused = True
+        self._paused_at = datetime.now()
         for track in self.tracks:
             track.source.pause()
 
     def resume(self) -> None:
-        """Write again."""
+        """Write again; a divider says how long nothing was written."""
         self.paused = False
+        goes_on = next((track for track in self.tracks if not track.tape.ended), None)
+        if goes_on is not None:
+            length_s = (datetime.now() - self._paused_at).total_seconds()
+            self._writer.add_divider(goes_on, f"paused for {span(max(length_s, 0))} at {self._paused_at:%H:%M:%S}")
         for track in self.tracks:
             track.source.resume()
 
@@ -234,11 +235,7 @@ class SessionSound:
                 if track.follower is not None:
                     track.follower.endpoint()
             case SourceChanged(state, failure):
-                track.source_state, track.failure = state, failure
-                if state != "open":
-                    track.meter.rest()
-                if failure is not None:
-                    self._report(Trouble(failure))
+                self._on_change(track, state, failure)
             case Ended(_, why, warning):
                 track.source_state = "ended"
                 track.meter.rest()
@@ -246,11 +243,27 @@ class SessionSound:
                     track.tape.end()
                     self._report(SourceEnded(track.number, warning))
 
+    def _on_change(self, track: Track, state: SourceState, failure: Failure | None) -> None:
+        if track.source_state == "lost" and state == "open":
+            self._report(SourceBack(track.number, track.device))
+        track.source_state, track.failure = state, failure
+        if state == "lost":
+            track.was_gone = track.was_gone or (failure is not None and failure.action == "choose_device")
+            if track.follower is not None:  # what was being said has been cut off
+                track.follower.endpoint()
+        if state != "open":
+            track.meter.rest()
+        if failure is not None:
+            self._report(Trouble(failure))
+
     def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
+        if why == "restart" and track.was_gone:
+            why, track.was_gone = "gone", False
         track.coverage.hole(start, end)
         track.lost += end - start
         self._writer.add_hole(track, start, end, why)
         self._writer.store_progress(track)
+        self._report(SoundLost(track.number, track.session_time(start), hole_text(end - start, why)))
 
 
 def _spec_of(known: TrackRecord) -> SourceSpec:

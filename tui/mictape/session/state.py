@@ -53,12 +53,25 @@ class Situation:
     """Tape that is not answered for yet and that the engine could have answered, seconds."""
 
 
+_ENGINE_TROUBLE: Final = (State.ENGINE_STOPPED, State.OFFLINE)
+
 BEHIND_S: Final = 2.0
 """More tape than this waiting for the engine is CATCHING UP: less is the rhythm of any engine."""
 
 
 def state_of(now: Situation) -> State:
     """The worst that holds: one word, and it is true."""
+    return next(iter(_states_of(now)), State.LISTENING)
+
+
+def engine_trouble_of(now: Situation) -> State | None:
+    """What is wrong with the engine that the state word does not say; None when nothing is."""
+    worst, *others = _states_of(now) or [State.LISTENING]
+    return next((each for each in others if each in _ENGINE_TROUBLE), None) if worst not in _ENGINE_TROUBLE else None
+
+
+def _states_of(now: Situation) -> list[State]:
+    """Everything that holds, the worst first."""
     true = {
         State.DISK_FULL: now.source == "disk full",
         State.CANNOT_WRITE: now.source == "unwritable",
@@ -74,7 +87,7 @@ def state_of(now: Situation) -> State:
         State.CATCHING_UP: now.behind_s > BEHIND_S,
         State.ENDED: now.source == "ended",
     }
-    return next((state for state in State if true.get(state)), State.LISTENING)
+    return [state for state in State if true.get(state)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,8 @@ class Status:
     """What the track is called that the state is true of; empty where it need not be said."""
     title: str = ""
     """The session's, if the person gave it one."""
+    also: State | None = None
+    """What is wrong with the engine beside that."""
     kept: bool = True
     """Whether the recording is there when Mictape has ended."""
 
@@ -131,4 +146,5 @@ def worst_of(tracks: Sequence[Status]) -> Status:
         hint=worst.hint,
         recording=any(each.recording for each in tracks),
         track="" if shared else worst.track,
+        also=worst.also,
     )

@@ -20,7 +20,7 @@ from mictape.recognition.coverage import Coverage
 from mictape.recognition.follower import Follower
 from mictape.recognition.speakers import SpeakerRegistry
 from mictape.session.latency import Latency
-from mictape.session.state import BEHIND_S, Situation, State, Status, state_of
+from mictape.session.state import BEHIND_S, Situation, State, Status, engine_trouble_of, state_of
 from mictape.session.track_clock import FIRST, TrackClock
 from mictape.units import RATE, clock
 
@@ -37,6 +37,9 @@ HINTS: Final[Mapping[State, Advice]] = {
     State.ENDED: Advice("The file has ended", "Quit", action="stop"),
 }
 """What to do in a state that has no failure."""
+
+OPENING: Final = Advice("The device is being opened; nothing is recorded yet")
+"""The same while there is no sound to wait for the engine."""
 
 _SOURCE_FAILED: Final = {
     State.DISK_FULL,
@@ -122,6 +125,8 @@ class Track:
         """Whether `Session.capture` runs for it."""
         self.failure: Failure | None = None
         """Why the source is not open."""
+        self.was_gone = False
+        """Whether its device was gone, and the sound that was lost meanwhile is not reported yet."""
         self.lost = coverage.holes.total
         """Samples of the tape that are holes."""
         self._clock = clock
@@ -166,7 +171,7 @@ class Track:
         """Go on with another source on the same tape."""
         self.spec = spec
         self.source = source
-        self.source_state, self.failure = "opening", None
+        self.source_state, self.failure, self.was_gone = "opening", None, False
         self._watch = SignalWatch(self._watched)
 
     def feed(self, progress: Progress) -> None:
@@ -218,25 +223,25 @@ class Track:
         engine_state = follower.state if follower else "loading"
         if engine_state in ("loading", "connecting") and self.source_state == "ended":
             engine_state = engine_state if self.coverage.open(self.end) else "answering"
-        state = state_of(
-            Situation(
-                source=self.source_state,
-                engine=engine_state,
-                is_device=isinstance(self.spec, DeviceSource),
-                paused=paused,
-                no_signal=self.no_signal,
-                behind_s=behind_s,
-            )
+        now = Situation(
+            source=self.source_state,
+            engine=engine_state,
+            is_device=isinstance(self.spec, DeviceSource),
+            paused=paused,
+            no_signal=self.no_signal,
+            behind_s=behind_s,
         )
+        state, also = state_of(now), engine_trouble_of(now)
         return Status(
             state=state,
+            also=also,
             device=self.device,
             engine=engine,
             track=self.name,
             position=self.end,
             behind_s=behind_s if follower and follower.state in ("answering", "offline", "stopped") else None,
             lost_ms=self.lost * 1000 // RATE,
-            hint=self._hint(state),
+            hint=self._hint_with_engine(state) if also is not None else self._hint(state),
             latency_s=self._latency.median_s,
             cost_usd=follower.cost_usd if follower else None,
             recording=self.source_state == "open" and not paused,
@@ -256,6 +261,13 @@ class Track:
         silent = self.coverage.left_out.total
         return f"{clock(silent)} of {clock(self.end)} was silence and was not sent" if silent >= RATE else ""
 
+    def _hint_with_engine(self, state: State) -> Advice | None:
+        """What to do next in this state, and what is wrong with the engine beside it."""
+        hint, failure = self._hint(state), self.follower.failure if self.follower is not None else None
+        if hint is None or failure is None:
+            return hint or failure
+        return Advice(f"{failure.what}. {hint.what}", hint.remedy, action=hint.action)
+
     def _hint(self, state: State) -> Advice | None:
         """What to do next in this state; None when there is nothing to do."""
         if state in _SOURCE_FAILED and self.failure is not None:
@@ -265,7 +277,7 @@ class Track:
         if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
             failure = self.follower.failure
             return Advice(f"The recording goes on. {failure.what}", failure.remedy, action=failure.action)
-        hint = HINTS.get(state)
+        hint = OPENING if state is State.LOADING and self.source_state == "opening" else HINTS.get(state)
         if hint is not None and state is State.ENDED and self.left_out:
             return replace(hint, what=f"{hint.what}. {self.left_out}")
         if state is State.PAUSED or self.source_state != "open":

@@ -20,6 +20,7 @@ from mictape.session.coverage_records import changes, records_of
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.rearranging import joined_line, show_line, split_line
 from mictape.session.track import Track
+from mictape.session.undo import Undo
 from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
 from mictape.transcript.model import Transcript
 from mictape.units import RATE
@@ -28,8 +29,9 @@ _WHY_LOST: Final[Mapping[str, str]] = {
     "overflow": "the computer was too busy",
     "missing": "the device did not deliver it",
     "restart": "recording had to start again",
+    "gone": "the device was gone",
 }
-"""`audio.messages.HoleWhy` for people."""
+"""`audio.messages.HoleWhy` for people, and one that the session knows better."""
 
 
 def gap_text(samples: int, why: str) -> str:
@@ -42,9 +44,6 @@ def hole_text(samples: int, why: str) -> str:
     reason = f": {_WHY_LOST[why]}" if why in _WHY_LOST else ""
     return f"{samples / RATE:.1f} s lost{reason}"
 
-
-Undo = Callable[[], object]
-"""Takes back what the person has done. Raises KeyError when the line is gone, and MictapeError."""
 
 Scope = Literal["line", "following", "all"]
 """Whose speaker is named: this line's, also that of the following lines of the same speaker, or of all of theirs."""
@@ -93,9 +92,16 @@ class TranscriptWriter:
         """Rename a track, in every line of it, there and to come."""
         undo = partial(self.rename_track, track, track.name)
         track.name = name
-        self._transcript.name_track(track.number, name)
+        self.show_track_names()
         self._writes.post(Store.rename_track, track.number, name)
         return undo
+
+    def show_track_names(self) -> None:
+        """Lines carry the name of their track when there are several, or when it was given by the person."""
+        self._transcript.alone = self._tracks[0].name
+        for track in self._tracks:
+            shown = len(self._tracks) > 1 or track.renamed
+            self._transcript.name_track(track.number, track.name if shown else None)
 
     def store_progress(self, track: Track) -> None:
         """Store how far a track has come, where no line does it."""
@@ -110,7 +116,7 @@ class TranscriptWriter:
     # What happens to the recording.
 
     def add_divider(self, track: Track, text: str) -> None:
-        """Note a change at the end of the track's tape: of the microphone or of the engine."""
+        """Note a change at the end of the track's tape: of the microphone or of the engine, a pause."""
         self._store(track, self._add(track, track.end, track.end, text, kind=Kind.DIVIDER))
 
     def add_own_playback(self, track: Track, start: int, end: int) -> None:
@@ -235,12 +241,8 @@ class TranscriptWriter:
     def note(self, track: Track, text: str) -> tuple[int, Undo]:
         """Add a line of one's own where the track's tape is now; its id, and what takes it away again."""
         line = self._add(track, track.end, track.end, text, kind=NOTE)
-        self._store(track, line)
-        return line.id, partial(self._remove_note, line.id)
-
-    def _remove_note(self, id: int) -> None:
-        self._transcript.remove(id)
-        self._writes.post(Store.replace_lines, (id,), ())
+        record = self._store(track, line)
+        return line.id, lambda: self._replace((record,), ())[1]
 
     def edit(self, id: int, text: str) -> Undo:
         """Give a line another text; giving it the engine's text ends the edit.
@@ -254,9 +256,9 @@ class TranscriptWriter:
         line = self._transcript.line_of(id)
         self._writes.post(Store.edit_line, id, line.text, line.original)
 
-        def undo() -> None:
+        def undo() -> Undo:
             now = self._transcript.line_of(id)  # the engine may have revised its own text
-            self.edit(id, before.text if before.original is not None else now.original or now.text)
+            return self.edit(id, before.text if before.original is not None else now.original or now.text)
 
         return undo
 
@@ -276,8 +278,8 @@ class TranscriptWriter:
             return self.name_lines([id], name)
         track.speakers.reserve([name])
         merged = name != old and self._transcript.voices.has(track.number, name)
-        self._rename_speaker(track, old, name)
-        return _not_separable if merged else partial(self._rename_speaker, track, name, old)
+        undo = self._rename_speaker(track, old, name)
+        return _not_separable if merged else undo
 
     def name_lines(self, ids: Sequence[int], name: str) -> Undo:
         """Name who spoke these lines, as far as they are speech, in place of whom they had before.
@@ -291,20 +293,22 @@ class TranscriptWriter:
         for number in {line.track for line in lines}:
             # An engine that makes the same name up means another person.
             next(track for track in self._tracks if track.number == number).speakers.reserve([name])
-        before = {line.id: (line.speaker, self._transcript.has_own_speaker(line.id)) for line in lines}
-        self._set_speakers(dict.fromkeys(before, (name, True)))
-        return partial(self._set_speakers, before)
+        return self._set_speakers({line.id: (name, True) for line in lines})
 
-    def _set_speakers(self, speakers: Mapping[int, tuple[str | None, bool]]) -> None:
+    def _set_speakers(self, speakers: Mapping[int, tuple[str | None, bool]]) -> Undo:
         """Set the speakers of lines, and whether they are the person's own; of those lines that are there."""
-        there = {id: speaker for id, speaker in speakers.items() if id in self._transcript}
+        transcript = self._transcript
+        there = {id: speaker for id, speaker in speakers.items() if id in transcript}
+        before = {id: (transcript.line_of(id).speaker, transcript.has_own_speaker(id)) for id in there}
         for id, (name, own) in there.items():
             self._transcript.name_speaker(id, name, own=own)
         self._writes.post(Store.set_speakers, {id: name for id, (name, _) in there.items()})
+        return partial(self._set_speakers, before)
 
-    def _rename_speaker(self, track: Track, old: str, new: str) -> None:
+    def _rename_speaker(self, track: Track, old: str, new: str) -> Undo:
         self._transcript.rename_speaker(track.number, old, new)
         self._writes.post(Store.rename_speaker, track.number, old, new)
+        return partial(self._rename_speaker, track, new, old)
 
     async def join(self, id: int) -> tuple[int, Undo]:
         """Make one line of this one and the next one of its track; the new line's id, and what takes it back.
@@ -352,7 +356,7 @@ class TranscriptWriter:
         for record in added:
             if (late := self._late.pop(record.id, None)) is not None:
                 self._revise(record.id, *late)
-        return [record.id for record in added], partial(self._replace, added, old)
+        return [record.id for record in added], lambda: self._replace(added, old)[1]
 
     def _expect_speech(self, id: int) -> Line:
         line = self._transcript.line_of(id)

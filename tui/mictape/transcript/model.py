@@ -115,11 +115,15 @@ class Transcript:
         """What the tracks are called whose lines carry their name."""
         return self._track_names
 
-    def name_track(self, track: int, name: str) -> None:
-        """Show a track's name on all its present and future lines."""
-        if self._track_names.get(track) != name:
+    def name_track(self, track: int, name: str | None) -> None:
+        """Show a track's name on all its present and future lines; None: show none."""
+        if self._track_names.get(track) == name:
+            return
+        if name is None:
+            del self._track_names[track]
+        else:
             self._track_names[track] = name
-            self._changed("named", -1, -1)
+        self._changed("named", -1, -1)
 
     @property
     def marks(self) -> Mapping[int, str]:

@@ -185,7 +185,7 @@ class LevelMeter(SurvivesErrors, Widget):
         if quarter == self._quarter and reading == self._reading:
             return
         numbers = self._look.numbers
-        if quarter != self._quarter:
+        if quarter != self._quarter or reading.rms_db == -inf:  # what falls silent at once shows it at once
             numbers = (number(reading.rms_db), number(reading.hold_db))
         self._quarter, self._reading = quarter, reading
         self._show(numbers)

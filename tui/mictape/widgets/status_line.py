@@ -15,7 +15,7 @@ from textual.widget import Widget
 from mictape.commands import explained
 from mictape.failure import Advice
 from mictape.session.state import State, Status
-from mictape.units import RATE, clock
+from mictape.units import RATE, clock, span
 from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.survives import SurvivesErrors
 
@@ -37,20 +37,6 @@ _QUARTER: Final = RATE // 4
 _GAP: Final = "   "
 _SHORT_NAME: Final = 10
 """A device's name is not cut shorter than this many cells; it goes instead."""
-_MINUTE_S, _HOUR_S = 60, 3600
-_TENTHS_BELOW_S: Final = 10
-
-
-def span(seconds: float) -> str:
-    """A length of time, as exact as it is useful: `0.4 s`, `42 s`, `3 min`, `2 h 5 min`."""
-    if seconds < _TENTHS_BELOW_S - 0.05:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 2 * _MINUTE_S:
-        return f"{whole} s"
-    if whole < _HOUR_S:
-        return f"{whole // _MINUTE_S} min"
-    return f"{whole // _HOUR_S} h {whole % _HOUR_S // _MINUTE_S} min"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +44,7 @@ class _Shown:
     """What the line says of a status, in words."""
 
     state: State
+    also: State | None
     track: str
     title: str
     device: str
@@ -175,6 +162,7 @@ def _in_words(status: Status, explain: Callable[[Advice], str], keep: _Shown | N
     behind = "" if status.behind_s is None else f"{span(status.behind_s)} behind"
     return _Shown(
         state=status.state,
+        also=status.also,
         track=status.track,
         title=status.title,
         device=status.device,
@@ -195,6 +183,8 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     lamp, tone = LAMPS.get(shown.state, _TROUBLE)
     whose = f" {_cut(shown.track, _SHORT_NAME)}" if shown.track else ""
     head: list[_Part] = [(f"{lamp} {shown.state}{whose}", tone)]
+    if shown.also is not None:
+        head.append((f", {shown.also}", "trouble"))
     if shown.recording:
         head.append(("  REC", "recording"))
     if not shown.kept:
