@@ -113,6 +113,19 @@ async def test_selected_lines_get_a_speaker(home: Path) -> None:
         assert [app.transcript.line(at).speaker for at in (0, 1, 2)] == [None, None, None]
 
 
+async def test_naming_a_speaker_on_a_note_names_that_of_the_line_beside_it(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session = app.session
+        assert session is not None
+        note, _ = session.writer.note(session.tracks[0], "later")
+        app._main.view.go_to(note)
+        await pilot.press("s")
+        await until_async(lambda: isinstance(app.screen, NameSpeaker))
+        await pilot.press(*"Ben", "enter")
+        await until_async(lambda: app.transcript.line(-2).speaker == "Ben")
+        assert app._main.view.cursor_id == app.transcript.id_at(-2)
+
+
 async def test_lines_are_joined_and_split_with_the_cursor_on_what_comes_of_it(home: Path) -> None:
     async with handled(home) as (app, pilot):
         await pilot.press("home", "J")

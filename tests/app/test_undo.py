@@ -8,7 +8,7 @@ from mictape.library.library import Store
 from mictape.library.records import LineRecord
 from mictape.screens.prompt import Ask
 from mictape.units import RATE, clock
-from support.app_driver import handled, texts
+from support.app_driver import handled, messages, texts
 from support.waiting import until_async
 
 
@@ -49,6 +49,12 @@ async def test_marks_edits_and_names_are_undone_one_after_the_other(home: Path) 
         assert app.transcript.line_of(line).mark is None
         await pilot.press("u")
         await until_async(lambda: any("nothing to undo" in each.message for each in app._notifications))
+        await pilot.press(*["U"] * 6)
+        again = app.transcript.line_of(line)
+        assert (again.mark, again.text, again.speaker, session.tracks[0].name) == ("", "changed again", "Berta", "Me")
+        await pilot.press("U")
+        assert "There is nothing to redo." in messages(app)
+        await pilot.press(*["u"] * 6)
         await until_async(lambda: kept(home)[-1].mark is None)
         last = kept(home)[-1]
         assert (last.text, last.original, last.speaker) == (said[-1], None, None)
@@ -129,3 +135,43 @@ async def test_the_title_is_in_the_state_line_until_it_is_undone(home: Path) -> 
         await until_async(lambda: session.title == "")
         app.tick()
         assert "Budget" not in shown()
+
+
+async def test_what_is_joined_written_and_titled_is_done_again_until_something_else_is_done(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        session = app.session
+        assert session is not None
+        said = texts(app)
+        await pilot.press("home", "J")
+        await until_async(lambda: texts(app)[0] == "w1 w2")
+        for key, text in (("t", "later"), ("i", "Title")):
+            await pilot.press(key)
+            await until_async(lambda: isinstance(app.screen, Ask))
+            await pilot.press(*text, "enter")
+            await until_async(lambda: not isinstance(app.screen, Ask))
+        await until_async(lambda: session.title == "Title")
+        done = texts(app)
+        assert "later" in done
+        await pilot.press("u", "u", "u")
+        await until_async(lambda: session.title == "")
+        assert texts(app) == said
+        assert app._main.view.cursor_id == app.transcript.id_at(0)
+        await pilot.press("U", "U", "U")
+        await until_async(lambda: session.title == "Title")
+        assert texts(app) == done
+        assert app._main.view.cursor_id == app.transcript.id_at(0)
+        await pilot.press("u", "u", "m", "U")
+        assert "There is nothing to redo." in messages(app)
+        assert "later" not in texts(app)
+    assert [line.text for line in kept(home)] == ["w1 w2", "w3", "w1", "w2", "w3"]
+
+
+async def test_each_undo_says_what_it_undid_also_the_same_twice(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        await pilot.press("home", "m", "m", "m", "u", "u", "u")
+        at = clock(0)
+        assert [each for each in messages(app) if each.startswith("Undone")] == [
+            f"Undone: mark at {at}. 2 more.",
+            f"Undone: removing a mark at {at}. 1 more.",
+            f"Undone: mark at {at}. Nothing more to undo.",
+        ]

@@ -64,6 +64,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("join_lines", "J", "join lines", "Join the line with the next one of its track."),
         Command("split_line", "S", "split line", "Split the line before the selected word, or a word that is chosen."),
         Command("undo", "u", "undo", "Undo the last mark, edit, name, join, split or version, one at a time.", 17),
+        Command("redo", "U", "redo", "Do again what was undone last, one step at a time."),
     ),
     "Moving": (
         Command("cursor_up", "up", "line up", "Go to the line above.", of="view"),
@@ -123,7 +124,9 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
             "Copy the selection; without one, quit.",
             of="app",
         ),
-        Command("stop", "q", "quit", "Finish the text and quit; press it again to quit now.", 5, of="app"),
+        Command(
+            "stop", "q", "quit", "Finish the text and quit; after a minute it asks first. Again: quit now.", 5, of="app"
+        ),
     ),
 }
 """In the order the help screen shows them."""

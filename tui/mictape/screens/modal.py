@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from textual.await_remove import AwaitRemove
+from textual.events import Key
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkType
 
@@ -11,11 +12,17 @@ Answer = TypeVar("Answer")
 
 
 class Layered(Screen[Answer]):
-    """A screen whose changes are seen through all the dialogs above it.
+    """A screen whose changes are seen through all the dialogs above it, and that is not left while text is selected.
 
     Textual draws the dialog on top again where a screen below it changes. It draws the dialogs in between only when
     they change themselves, so that behind two of them everything would stand still.
     """
+
+    def key_escape(self, event: Key) -> None:
+        """Drop what is selected, and do nothing else: Textual would go on to what the key is bound to."""
+        if self.selections:
+            self.clear_selection()
+            event.stop()
 
     def _compositor_refresh(self) -> None:
         changed = tuple(self._compositor._dirty_regions)  # pyright: ignore[reportPrivateUsage]  (no public name)

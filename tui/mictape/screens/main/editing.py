@@ -9,16 +9,21 @@ from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.screens.prompt import Ask
 from mictape.transcript.line import NOTE, SPEECH, Line
+from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_span
 
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.screens.edit_line import LineEdit
     from mictape.session.session import Session
     from mictape.session.track import Track
-    from mictape.session.transcript_writer import Scope, Undo
+    from mictape.session.transcript_writer import Scope
+    from mictape.session.undo import Undo
 
 UNDONE: Final = 100
 """Steps that can be undone."""
+
+Step = tuple[str, "Undo"]
+"""What was done, for people, and what takes it back."""
 
 
 class Editing:
@@ -27,13 +32,16 @@ class Editing:
     def __init__(self, page: Page, selecting: Selecting) -> None:
         self._page = page
         self._selecting = selecting
-        self._done: deque[tuple[str, Undo]] = deque(maxlen=UNDONE)
+        self._done: deque[Step] = deque(maxlen=UNDONE)
         """What was done, and what takes it back; the newest last."""
+        self._undone: deque[Step] = deque(maxlen=UNDONE)
+        """What was undone, and what does it again; the newest last."""
         self.commands: Commands = {
             "mark": self.mark,
             "mark_with_note": self.mark_with_note,
             "note": self.note,
             "undo": self.undo,
+            "redo": self.redo,
             "open_line": self.open_line,
             "name_speaker": self.name_speaker,
             "join_lines": self.join_lines,
@@ -44,25 +52,38 @@ class Editing:
         }
 
     def did(self, what: str, undo: "Undo") -> None:
-        """Remember what was done, so that it can be undone."""
+        """Remember what was done, so that it can be undone; what was undone before cannot be done again any more."""
         self._done.append((what, undo))
+        self._undone.clear()
 
     def undo(self) -> None:
         """Take back what was done last."""
-        if not self._done:
-            self._page.say("There is nothing to undo.")
+        self._step(self._done, self._undone, "undo", "Undone")
+
+    def redo(self) -> None:
+        """Do again what was undone last."""
+        self._step(self._undone, self._done, "redo", "Redone")
+
+    def _step(self, steps: "deque[Step]", back: "deque[Step]", verb: str, done: str) -> None:
+        """Take the last of some steps; what takes it back goes to the other ones."""
+        if not steps:
+            self._page.say(f"There is nothing to {verb}.")
             return
-        what, undo = self._done.pop()
+        what, step = steps.pop()
         with self._page.saying(), suppress(KeyError):  # the line has gone meanwhile
-            undo()
-            self._page.say(f"Undone: {what}.")
+            if (again := step()) is not None:
+                back.append((what, again))
+            rest = f"{len(steps)} more" if steps else f"Nothing more to {verb}"
+            self._page.say(f"{done}: {what}. {rest}.")
 
     def mark(self) -> None:
         """Mark the line under the cursor, or remove its mark."""
         line, session = self._page.line, self._page.session
         if line is not None and session is not None:
+            marks = line.mark is None
             with self._page.saying():
-                self.did("mark", session.writer.mark(line.id, "" if line.mark is None else None))
+                undo = session.writer.mark(line.id, "" if marks else None)
+                self.did(_at(line, "mark" if marks else "removing a mark"), undo)
 
     def mark_with_note(self) -> None:
         """Mark the line under the cursor, with a note."""
@@ -74,7 +95,7 @@ class Editing:
         note = await self._page.app.push_screen_wait(Ask("Note on this line", value=line.mark or ""))
         if note is not None:
             with suppress(KeyError):  # the line has gone meanwhile
-                self.did("mark", session.writer.mark(line.id, note))
+                self.did(_at(line, "mark with note"), session.writer.mark(line.id, note))
 
     def note(self) -> None:
         """Write a note at the present time of the recording."""
@@ -117,21 +138,37 @@ class Editing:
         return spans[0][0] if spans else None
 
     async def _change(self, session: "Session", line: Line, wish: "LineEdit") -> None:
-        undo: list[Undo] = []
-        if (speaker := wish.speaker) is not None:
-            undo.append(session.writer.name_speaker(line.id, speaker.name, speaker.scope))
+        steps: dict[str, Undo] = {}
         if wish.text is not None:
-            undo.append(session.writer.edit(line.id, wish.text))
-        if undo:
-            self.did("edit" if wish.text is not None else "speaker's name", lambda: [each() for each in undo])
+            steps["edit"] = session.writer.edit(line.id, wish.text)
+        if (speaker := wish.speaker) is not None:
+            steps["speaker's name"] = session.writer.name_speaker(line.id, speaker.name, speaker.scope)
+        if steps:
+            from mictape.session.undo import together
+
+            self.did(_at(line, " and ".join(steps)), together(list(steps.values())))
         if wish.key_term is not None:
             await session.expect(wish.key_term)
 
     def name_speaker(self) -> None:
-        """Name who speaks the selected lines, or the one under the cursor."""
-        line, session = self._page.line, self._page.session
+        """Name who speaks the selected lines, or the one under the cursor; beside a note or divider, the nearest."""
+        session, near = self._page.session, self._page.line
+        line = None if near is None else self._speech_at(near)
+        if near is not None and line is None:
+            self._page.say("Only speech has a speaker.")
         if line is not None and session is not None:
+            if line != near and len(self._selecting.selected) <= 1:
+                self._page.view.go_to(line.id)
             self._page.ask(self._ask_for_speaker(session, line), "The name")
+
+    def _speech_at(self, near: Line) -> Line | None:
+        """The line itself where it is speech; else the last one before it, or the first one behind it."""
+        transcript = self._page.transcript
+        at = transcript.index_of(near.id)
+        for index in (*range(at, -1, -1), *range(at + 1, len(transcript))):
+            if (line := transcript.line(index)).kind is SPEECH:
+                return line
+        return None
 
     async def _ask_for_speaker(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import NameSpeaker, scopes_of
@@ -150,7 +187,7 @@ class Editing:
                 if several
                 else session.writer.name_speaker(line.id, wish.name, wish.scope)
             )
-            self.did("speaker's name", undo)
+            self.did(_at(line, "speaker's name"), undo)
 
     def join_lines(self) -> None:
         """Make one line of the line under the cursor and the next one of its track."""
@@ -183,14 +220,19 @@ class Editing:
 
     def _rearranged(self, what: str, line: Line, id: int, undo: "Undo") -> None:
         """Put the cursor on a line that stands in the place of another; undoing puts it back."""
-
-        def take_back() -> None:
-            undo()
-            self._page.view.go_to(line.id)
-
-        self.did(what, take_back)
+        self.did(_at(line, what), self._moving(undo, line.id, id))
         self._page.selections = {}
         self._page.view.go_to(id)
+
+    def _moving(self, undo: "Undo", to: int, back: int) -> "Undo":
+        """The same, which then puts the cursor on the line `to`; what does it again, on `back`."""
+
+        def step() -> "Undo | None":
+            again = undo()
+            self._page.view.go_to(to)
+            return None if again is None else self._moving(again, back, to)
+
+        return step
 
     def rename_session(self) -> None:
         """Give the session a title."""
@@ -203,11 +245,16 @@ class Editing:
         title = await self._page.app.push_screen_wait(Ask("Title", hint=hint, value=before, replaces=True))
         if title is not None and title != before:
             await session.rename(title)
+            self.did("title", self._titling(session, before, title))
 
-            def take_back() -> None:
-                self._page.start(session.rename(before), "The title")
+    def _titling(self, session: "Session", title: str, before: str) -> "Undo":
+        """Gives the session this title, where it has the one before."""
 
-            self.did("title", take_back)
+        def step() -> "Undo":
+            self._page.start(session.rename(title), "The title")
+            return self._titling(session, before, title)
+
+        return step
 
     def rename_track(self) -> None:
         """Rename the track of the line under the cursor."""
@@ -229,3 +276,8 @@ class Editing:
         if line is not None and session is not None:
             with self._page.saying():
                 session.complete_gap(line.id)
+
+
+def _at(line: Line, what: str) -> str:
+    """What was done to a line, for people."""
+    return f"{what} at {clock(line.start)}"
