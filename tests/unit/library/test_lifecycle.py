@@ -163,7 +163,7 @@ def test_what_is_being_recorded_cannot_be_deleted(store: Store) -> None:
 def test_a_session_in_which_nothing_happened_is_not_kept(store: Store) -> None:
     empty = session(store, seconds=2)
     kept = [
-        session(store, seconds=3),
+        session(store, seconds=60),
         session(store, line(0, "Yes.", 0, 1), seconds=1),
         session(store, line(0, "my note", 0, 0, kind=Kind.NOTE), seconds=1),
     ]
@@ -171,10 +171,19 @@ def test_a_session_in_which_nothing_happened_is_not_kept(store: Store) -> None:
         store.add_track(file.session, TrackRecord(1, "File", "short.wav", kind="file", samples=RATE))
         store.close_session(file.session)
     kept.append(file.session)
-    assert [trash.discard_if_empty(store, id) for id in (empty, *kept)] == [True, False, False, False, False]
-    assert trash.discard_if_empty(store, empty), "it is gone already"
+    assert [trash.put_away_if_empty(store, id) for id in (empty, *kept)] == ["removed", *["kept"] * 4]
+    assert trash.put_away_if_empty(store, empty) == "removed", "it is gone already"
     assert not (store.sessions_folder / empty).exists()
     assert sorted(each.id for each in store.sessions()) == sorted(kept)
+
+
+def test_a_short_session_without_a_word_goes_to_the_trash_unless_sound_of_it_has_no_text_yet(store: Store) -> None:
+    silent, unanswered = session(store, seconds=59), session(store, seconds=59)
+    store.change_track(unanswered, TrackChange(1, 59 * RATE, 0, (CoverageRecord(0, 2 * RATE, "gap", "engine lost"),)))
+    assert [trash.put_away_if_empty(store, id) for id in (silent, unanswered)] == ["trash", "kept"]
+    assert [each.id for each in store.sessions()] == [unanswered]
+    trash.restore(store, silent)
+    assert len(store.sessions()) == 2
 
 
 PURGER = """

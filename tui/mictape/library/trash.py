@@ -1,7 +1,7 @@
 """Deleting sessions: to the trash first, with a way back, and for good when their time is up."""
 
 import time
-from typing import Final
+from typing import Final, Literal
 
 from mictape.library import folders
 from mictape.library.folders import SessionFolder
@@ -12,6 +12,12 @@ from mictape.units import RATE
 DAY_S: Final = 86_400.0
 LEAST_KEPT: Final = 3 * RATE
 """A session that is shorter and has no line, no note and no mark is not kept."""
+SILENT_KEPT: Final = 60 * RATE
+"""A session in which an engine has found no word, nor the person done anything, goes to the trash when it is shorter:
+it is a start by mistake or a trial. Sound of that length is wanted for its own sake."""
+
+Kept = Literal["kept", "trash", "removed"]
+"""What became of a session that has ended."""
 
 
 def delete(store: Store, which: str) -> str:
@@ -60,22 +66,28 @@ def expire(store: Store, days: float, *, now_utc_s: float | None = None) -> list
     return [purge(store, each.id) for each in expired if not folders.is_alive(store.sessions_folder / each.id)]
 
 
-def discard_if_empty(store: Store, session: str) -> bool:
-    """Remove a closed session in which nothing happened; whether it is gone. Its folder must have been released.
+def put_away_if_empty(store: Store, session: str) -> Kept:
+    """Remove a closed session in which nothing happened, or put it into the trash; its folder must have been released.
 
-    Nothing happened in it when only devices were recorded, for less than `LEAST_KEPT`, and it has no line, note, mark,
-    tag or title of the person's. It may be gone already. Raises MictapeError as `purge`.
+    Nothing happened in it when only devices were recorded and it has no line, note, mark, tag or title of the person's.
+    Then it is removed below `LEAST_KEPT`, and put into the trash below `SILENT_KEPT` if all of it was answered for. It
+    may be gone already. Raises MictapeError as `purge`.
     """
     if not store.rows("SELECT 1 FROM sessions WHERE id = ? AND deleted_utc_s IS NULL", session):
-        return True
+        return "removed"
     if any(track.kind not in ("microphone", "computer sound") for track in store.tracks(session)):
-        return False
+        return "kept"
     found = store.session(session)
-    worth = found.lines or found.marks or found.tags or found.titled or found.samples >= LEAST_KEPT
+    worth = found.lines or found.marks or found.tags or found.titled
     if found.state != "closed" or worth or store.notes(session):
-        return False
-    purge(store, session, trash=False)
-    return True
+        return "kept"
+    if found.samples < LEAST_KEPT:
+        purge(store, session, trash=False)
+        return "removed"
+    if found.samples < SILENT_KEPT and found.gaps < RATE:
+        delete(store, session)
+        return "trash"
+    return "kept"
 
 
 def _set_deleted(store: Store, session: str, at_utc_s: float | None) -> None:

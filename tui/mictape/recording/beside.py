@@ -76,8 +76,8 @@ class Transcriptions:
         return self._running.get(session)
 
     def __str__(self) -> str:
-        """What is done now: `“Budget”: transcribing, 45 %`; empty: nothing."""
-        return "   ".join(f"“{name_of(each.session)}”: {each}" for each in self._running.values())
+        """What is done now: `"Budget": transcribing, 45 %`; empty: nothing."""
+        return "   ".join(f'"{name_of(each.session)}": {each}' for each in self._running.values())
 
     def start(
         self,

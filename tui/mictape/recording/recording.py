@@ -148,12 +148,15 @@ class Recording:
                         await self._stored.close()
 
     async def _tidy_up(self) -> None:
-        """Discard the session if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
+        """Put the session away if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
         if self.session is not None and self._again is None:
             id = self.session.folder.session
-            if not await self.library.run(trash.discard_if_empty, id) and self.settings.keep:
-                kept = await self.library.run(Store.session, id)
-                self.saved = Saved(kept, newest=(await self.library.run(Store.session, "last")).id == id)
+            became = await self.library.run(trash.put_away_if_empty, id)
+            if became != "removed" and self.settings.keep:
+                in_trash = became == "trash"
+                kept = await self.library.run(partial(Store.session, trash=True) if in_trash else Store.session, id)
+                newest = not in_trash and (await self.library.run(Store.session, "last")).id == id
+                self.saved = Saved(kept, newest=newest, in_trash=in_trash)
         await self.library.run(trash.expire, self.settings.trash_days)
 
     # What there is.

@@ -15,6 +15,8 @@ class Saved:
     session: SessionRecord
     newest: bool
     """Whether it is the session that `last` means."""
+    in_trash: bool = False
+    """Whether it was put there because nothing was said in it."""
 
     def __str__(self) -> str:
         """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`.
@@ -24,6 +26,8 @@ class Saved:
         title = title_of(self.session)
         name = f'"{one_line(title)}" ' if title else ""
         length = clock(self.session.samples).removeprefix("00:")
+        if self.in_trash:
+            return f"no words in {length}: moved to the trash · mictape sessions restore {self.session.id}"
         lines = counted(self.session.lines, "line")
         id = "last" if self.newest else self.session.id
         saved = f"saved {name}{length}, {lines} · mictape open {id}"
