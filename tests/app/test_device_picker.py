@@ -143,7 +143,7 @@ async def test_typing_filters_and_says_when_nothing_fits() -> None:
         assert seen.names == ["Realtek"]
         await pilot.press(*"[x]")
         assert seen.names == []
-        assert app.sees("None of 4 devices fits “real[x]”.")
+        assert app.sees('None of 4 devices fits "real[x]".')
         await pilot.press("enter")
         assert seen.result is NOT_ASKED
         await pilot.press("backspace", "backspace", "backspace", "enter")

@@ -135,18 +135,18 @@ def test_a_short_theme_of_ones_own_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "what", "remedy"),
     [
-        ('primry = "red"', "no field is called 'primry'", "Perhaps 'primary' is meant"),
-        ('accent = "#12345"', "'accent' is '#12345', not a colour", "Write a colour like accent = "),
-        ("accent = 5", "'accent' is 5, not a colour in quotes", "Write a colour like accent = "),
-        ('dark = "yes"', "'dark' is 'yes', not true or false", "Write dark = true or dark = false"),
-        ("text_alpha = 7", "'text_alpha' is 7, not a number from 0 to 1", "Write a number like text_alpha = 0.15"),
-        ('name = ""', "'name' is '', not a word", "Leave it out to use the file's own name"),
-        ('meter-hot = "red"', "'meter-hot' is a variable, not a field of a theme", "Move it below [variables]"),
-        ("variables = 3", "'variables' is not a table", "Put the colours below a line that says [variables]"),
-        ('[variables]\nmeter-hott = "red"', "no variable is called 'meter-hott'", "Perhaps 'meter-hot' is meant"),
-        ('[variables]\nmeter-hot = "redd"', "'meter-hot' is 'redd', not a colour", 'meter-hot = "red"'),
-        ('[variables]\nmeter-hot = "red 5"', "'meter-hot' is 'red 5', not a colour", "Write a colour like"),
-        ('[variables]\nlink-style = "bald"', "'link-style' is 'bald', not a text style", "Perhaps 'bold' is meant"),
+        ('primry = "red"', 'no field is called "primry"', 'Perhaps "primary" is meant'),
+        ('accent = "#12345"', '"accent" is "#12345", not a colour', "Write a colour like accent = "),
+        ("accent = 5", '"accent" is 5, not a colour in quotes', "Write a colour like accent = "),
+        ('dark = "yes"', '"dark" is "yes", not true or false', "Write dark = true or dark = false"),
+        ("text_alpha = 7", '"text_alpha" is 7, not a number from 0 to 1', "Write a number like text_alpha = 0.15"),
+        ('name = ""', '"name" is "", not a word', "Leave it out to use the file's own name"),
+        ('meter-hot = "red"', '"meter-hot" is a variable, not a field of a theme', "Move it below [variables]"),
+        ("variables = 3", '"variables" is not a table', "Put the colours below a line that says [variables]"),
+        ('[variables]\nmeter-hott = "red"', 'no variable is called "meter-hott"', 'Perhaps "meter-hot" is meant'),
+        ('[variables]\nmeter-hot = "redd"', '"meter-hot" is "redd", not a colour', 'meter-hot = "red"'),
+        ('[variables]\nmeter-hot = "red 5"', '"meter-hot" is "red 5", not a colour', "Write a colour like"),
+        ('[variables]\nlink-style = "bald"', '"link-style" is "bald", not a text style', 'Perhaps "bold" is meant'),
     ],
 )
 def test_a_mistake_is_reported_with_file_field_and_proposal_and_the_rest_loads(
@@ -166,8 +166,8 @@ def test_a_mistake_is_reported_with_file_field_and_proposal_and_the_rest_loads(
     ("text", "what"),
     [
         ("primary = ", "not TOML"),
-        ('accent = "red"', "no usable 'primary'"),
-        ('primary = "nonsense"', "no usable 'primary'"),
+        ('accent = "red"', 'no usable "primary"'),
+        ('primary = "nonsense"', 'no usable "primary"'),
     ],
 )
 def test_a_file_without_a_theme_is_reported_and_the_others_load(tmp_path: Path, text: str, what: str) -> None:

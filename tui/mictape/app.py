@@ -59,7 +59,7 @@ def run_app(where: Places, settings: Settings, start: Start) -> int:
             with contextlib.suppress(OSError):  # the terminal is gone, or stdout is full, which `watched` says
                 print(app.recording.saved, flush=True)
         for name in app.recording.beside.given_up if app.recording is not None else ():
-            output.note(f"mictape: “{name}” was being transcribed again; its text is as it was.")
+            output.note(f'mictape: "{name}" was being transcribed again; its text is as it was.')
         if app.farewell is not None:
             output.say(app.farewell)
     return app.return_code or ExitCode.DONE

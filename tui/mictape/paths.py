@@ -95,7 +95,7 @@ def named_path(text: str) -> Path:
         MictapeError: (`ExitCode.SOUND`) it cannot be a path, or names a user who is not there.
     """
     if not text or "\0" in text:
-        raise MictapeError(Failure(f"This is not a path: {text!r}", "Name another one"))
+        raise MictapeError(Failure(f'This is not a path: "{text}"', "Name another one"))
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

@@ -18,6 +18,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.settings.document import shown
 from mictape.text_files import read_text, toml
 
 TEXT_CONTRAST: Final = 4.5
@@ -123,7 +124,7 @@ def check_theme(name: str, place: str, folder: Path) -> None:
         broken = [each for each in loaded.problems if f"{name}.toml" in each.what]
         near = difflib.get_close_matches(name, known, n=1)
         remedy = str(broken[0]) if broken else f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
-        raise MictapeError(Failure(f"There is no theme {name!r} ({place})", remedy.rstrip("."), ExitCode.USAGE))
+        raise MictapeError(Failure(f"There is no theme {shown(name)} ({place})", remedy.rstrip("."), ExitCode.USAGE))
 
 
 def theme_variables(theme: Theme) -> dict[str, str]:
@@ -235,11 +236,11 @@ def _load(path: Path, problems: list[Failure]) -> Theme | None:
     fields = _kept(fields, _field_fault, problem)
     variables = table.get("variables", {})
     if not isinstance(variables, dict):
-        problem("'variables' is not a table", "Put the colours below a line that says [variables]")
+        problem('"variables" is not a table', "Put the colours below a line that says [variables]")
         variables = {}
     fields["variables"] = _kept(cast("dict[str, object]", variables), _variable_fault, problem)
     if "primary" not in fields:
-        problem("no usable 'primary', the one colour every theme needs", 'Add a line like: primary = "#7fa8cf"')
+        problem('no usable "primary", the one colour every theme needs', 'Add a line like: primary = "#7fa8cf"')
         return None
     return msgspec.convert({"name": path.stem, **fields}, Theme)
 
@@ -262,17 +263,17 @@ def _field_fault(name: str, value: object) -> _Fault | None:
     """What is wrong with one of Textual's fields."""
     if name not in _FIELDS:
         if name in _known_variables():
-            return f"{name!r} is a variable, not a field of a theme", f"Move it below [variables]: {name} = …"
+            return f"{shown(name)} is a variable, not a field of a theme", f"Move it below [variables]: {name} = …"
         return _unknown("field", name, _FIELDS)
     if name in _COLOURS:
         return _colour_fault(name, value)
     fault: _Fault | None = None
     if name in _FLAGS and not isinstance(value, bool):
-        fault = (f"{name!r} is {value!r}, not true or false", f"Write {name} = true or {name} = false")
+        fault = (f"{shown(name)} is {shown(value)}, not true or false", f"Write {name} = true or {name} = false")
     elif name in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):
-        fault = (f"{name!r} is {value!r}, not a number from 0 to 1", f"Write a number like {name} = 0.15")
+        fault = (f"{shown(name)} is {shown(value)}, not a number from 0 to 1", f"Write a number like {name} = 0.15")
     elif name == "name" and (not isinstance(value, str) or not value.strip()):
-        fault = (f"'name' is {value!r}, not a word", "Leave it out to use the file's own name")
+        fault = (f'"name" is {shown(value)}, not a word', "Leave it out to use the file's own name")
     return fault
 
 
@@ -286,14 +287,14 @@ def _variable_fault(name: str, value: object) -> _Fault | None:
     words = value.split() if isinstance(value, str) else []
     wrong = [word for word in words if word not in _STYLES]
     if wrong or not words:
-        return f"{name!r} is {value!r}, not a text style", _proposal(" ".join(wrong), _STYLES, "bold")
+        return f"{shown(name)} is {shown(value)}, not a text style", _proposal(" ".join(wrong), _STYLES, "bold")
     return None
 
 
 def _colour_fault(name: str, value: object, *, within_css: bool = False) -> _Fault | None:
     """What is wrong with a colour; within CSS it may be `auto` or `initial` and may end in an opacity, `50%`."""
     if not isinstance(value, str):
-        return f"{name!r} is {value!r}, not a colour in quotes", f'Write a colour like {name} = "#7fa8cf"'
+        return f"{shown(name)} is {shown(value)}, not a colour in quotes", f'Write a colour like {name} = "#7fa8cf"'
     colour, _, opacity = value.partition(" ")
     if within_css and (not opacity or _PERCENT.fullmatch(opacity)):
         if colour in {"auto", "initial"}:
@@ -304,18 +305,20 @@ def _colour_fault(name: str, value: object, *, within_css: bool = False) -> _Fau
         Color.parse(colour)
     except ColorParseError as error:
         like = error.suggested_color or "#7fa8cf"
-        return f"{name!r} is {value!r}, not a colour", f'Write a colour like {name} = "{like}"'
+        return f"{shown(name)} is {shown(value)}, not a colour", f'Write a colour like {name} = "{like}"'
     return None
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> _Fault:
-    return f"no {what} is called {name!r}", _proposal(name, known, "one of those in a theme that comes with Mictape")
+    return f"no {what} is called {shown(name)}", _proposal(
+        name, known, "one of those in a theme that comes with Mictape"
+    )
 
 
 def _proposal(word: str, known: Iterable[str], otherwise: str) -> str:
     """The nearest known word, for the remedy's sentence."""
     near = difflib.get_close_matches(word, known, n=1)
-    return f"Perhaps {near[0]!r} is meant" if near else f"Use {otherwise}"
+    return f"Perhaps {shown(near[0])} is meant" if near else f"Use {otherwise}"
 
 
 @functools.cache

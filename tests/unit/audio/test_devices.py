@@ -328,15 +328,15 @@ def test_a_device_is_picked_by_id_name_or_a_part_that_only_one_has(text: str, na
     [
         (
             "yeti",
-            "“yeti” fits more than one device",
-            "Name one of “Blue Yeti”, “Blue Yeti Nano”",
+            '"yeti" fits more than one device',
+            'Name one of "Blue Yeti", "Blue Yeti Nano"',
         ),
         (
             "Røde",
-            "There is no device “Røde”",
-            "Name one of “Blue Yeti”, “Blue Yeti Nano”, “Built-in”, “Speakers (computer sound)”",
+            'There is no device "Røde"',
+            'Name one of "Blue Yeti", "Blue Yeti Nano", "Built-in", "Speakers (computer sound)"',
         ),
-        ("alsa", "“alsa” fits more than one device", "Name one of “Blue Yeti”, “Blue Yeti Nano”, “Built-in”, …"),
+        ("alsa", '"alsa" fits more than one device', 'Name one of "Blue Yeti", "Blue Yeti Nano", "Built-in", …'),
     ],
 )
 def test_what_fits_none_or_several_is_refused_with_the_list(text: str, what: str, remedy: str) -> None:
@@ -351,7 +351,7 @@ def test_one_name_in_two_host_apis_is_distinguished_by_id() -> None:
     two = [device("Mic", "a", "Windows WASAPI"), device("Mic", "b", "MME")]
     with pytest.raises(MictapeError) as raised:
         pick(two, "mic")
-    assert raised.value.failure.remedy == "Name one of “Windows WASAPI:a”, “MME:b”"
+    assert raised.value.failure.remedy == 'Name one of "Windows WASAPI:a", "MME:b"'
     assert pick(two, "MME:b") is two[1]
 
 

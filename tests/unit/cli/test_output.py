@@ -29,7 +29,7 @@ def test_a_full_disk_ends_a_transcription(speech: Speech) -> None:
 def test_bad_usage_is_still_bad_usage() -> None:
     code, said = _to_full_disk(["nosuch"], buffered=True)
     assert code == 2
-    assert "invalid choice" in said
+    assert 'There is no command "nosuch".' in said
 
 
 def test_a_reader_that_has_gone_is_no_failure() -> None:

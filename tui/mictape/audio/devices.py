@@ -144,10 +144,10 @@ def pick(devices: Sequence[Device], text: str) -> Device:
         return fitting[0]
     if fitting:
         names = _quoted(device.id if exact else device.name for device in fitting)
-        failure = Failure(f"“{text}” fits more than one device", f"Name one of {names}", ExitCode.USAGE)
+        failure = Failure(f'"{text}" fits more than one device', f"Name one of {names}", ExitCode.USAGE)
     else:
         names = _quoted(device.name for device in devices)
-        failure = Failure(f"There is no device “{text}”", f"Name one of {names}", ExitCode.USAGE)
+        failure = Failure(f'There is no device "{text}"', f"Name one of {names}", ExitCode.USAGE)
     raise MictapeError(failure)
 
 
@@ -186,7 +186,7 @@ def _without_ordinal(name: str) -> str:
 
 
 def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)
+    return ", ".join(f'"{name}"' for name in names)
 
 
 # ---- What is missing -------------------------------------------------------------------------------------------------

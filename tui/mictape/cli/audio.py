@@ -221,7 +221,7 @@ def _readable(size: float) -> str:
 def _size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text} is not a size; use 500MB or 5GB")
+        raise argparse.ArgumentTypeError(f'"{text}" is not a size; use 500MB or 5GB')
     return round(float(match[1]) * _FACTORS[match[2].lower()])
 
 
@@ -233,4 +233,4 @@ def _time(text: str) -> int:
         raise argparse.ArgumentTypeError(error.failure.what) from error
     if isinstance(wish, OnTape | FromHere) and wish.samples >= 0:
         return wish.samples
-    raise argparse.ArgumentTypeError(f"{text} is not a time in a session; use 12:30, 1:02:03 or 90s")
+    raise argparse.ArgumentTypeError(f'"{text}" is not a time in a session; use 12:30, 1:02:03 or 90s')

@@ -121,6 +121,12 @@ def _settings(arguments: argparse.Namespace, where: Places) -> Iterator[tuple[st
     yield "config.toml", f"{where.config_file}{'' if where.config_file.exists() else ' (does not exist)'}", True
     for name, origin in settings.origins.items():
         yield name, settings.place(*name.split(".")) or str(origin), True
+    from mictape.keys import keymap_of  # needs Textual
+
+    try:
+        keymap_of(settings)
+    except MictapeError as error:  # the app does not start with them
+        yield "keys", str(error.failure), False
 
 
 def _library(where: Places) -> Iterator[tuple[str, str, bool]]:

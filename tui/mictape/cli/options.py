@@ -67,7 +67,7 @@ def amount(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value <= LONGEST:  # also what is no number
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {LONGEST:,}")
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 to {LONGEST:,}')
     return value
 
 

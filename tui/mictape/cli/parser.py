@@ -74,6 +74,7 @@ def parse(argv: Sequence[str], config: Path) -> argparse.Namespace:
 
     Raises:
         SystemExit: Help or the version was printed, or what is wrong with the command line.
+        MictapeError: (`ExitCode.USAGE`) An option, command or value does not exist.
     """
     options = _OptionsOnly(prog="mictape", add_help=False)
     _add_options(options)
@@ -89,7 +90,9 @@ def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
     Args:
         presets: The names of presets, each a command of its own. One that is named like a command of Mictape's is not.
     """
-    top = argparse.ArgumentParser(
+    from mictape.cli.mistakes import Parser  # not needed for the full screen
+
+    top = Parser(
         prog="mictape",
         description="Live speech recognition in the terminal.",
         epilog=EPILOG,

@@ -110,7 +110,7 @@ class LibraryFlow:
         recording, library = self._recording, await self._recording.stored()
         record = await library.run(Store.session, choice.session)
         if (running := recording.beside.of(record.id)) is not None:
-            what = f"“{name_of(record)}” cannot be opened while it is transcribed again ({running})"
+            what = f'"{name_of(record)}" cannot be opened while it is transcribed again ({running})'
             raise MictapeError(Failure(what, "Wait, or cancel it in the list of its versions"))
         session = await recording.readings.open(library, record.id)
         try:
@@ -162,7 +162,7 @@ class LibraryFlow:
         library = await self._recording.stored()
         if isinstance(wish, int):
             await library.run(choose_version, record.id, wish)
-            self._page.say(f"Version {wish} of “{name_of(record)}” is shown.")
+            self._page.say(f'Version {wish} of "{name_of(record)}" is shown.')
         else:
             recording, engines = self._recording, self._recording.engines
             make, request = partial(engines.make_for, wish), engines.request_for(wish)
@@ -172,7 +172,7 @@ class LibraryFlow:
         if isinstance(made, Failure):
             self._page.say(made)
         elif made.complete:
-            self._page.say(f"“{name_of(record)}” now has version {made.number} of its text, by {made.title}.")
+            self._page.say(f'"{name_of(record)}" now has version {made.number} of its text, by {made.title}.')
         else:
-            what = f"Version {made.number} of “{name_of(record)}” has gaps, so it is not shown"
+            what = f'Version {made.number} of "{name_of(record)}" has gaps, so it is not shown'
             self._page.say(Failure(what, "Choose it in the list of versions if you want it"))

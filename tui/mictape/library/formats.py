@@ -61,7 +61,7 @@ def format_of(path: Path) -> Format:
     for each in FORMATS.values():
         if path.suffix.lower() in each.endings:
             return each
-    what = f"{path.name!r} has no ending of a known format" if not path.suffix else f"No format ends in {path.suffix}"
+    what = f'"{path.name}" has no ending of a known format' if not path.suffix else f"No format ends in {path.suffix}"
     raise MictapeError(Failure(what, f"Use one of: {endings()}", ExitCode.USAGE))
 
 

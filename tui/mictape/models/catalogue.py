@@ -45,7 +45,7 @@ class ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Check what types cannot express."""
         if not _FILE_NAME.fullmatch(self.name) or self.name.endswith((".", ".part")) or self.name == "model.json":
-            raise ValueError(f"a file cannot be called {self.name!r}")
+            raise ValueError(f'a file cannot be called "{self.name}"')
         if self.bytes <= 0:
             raise ValueError(f"{self.name} cannot have {self.bytes} bytes")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
@@ -94,7 +94,7 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Check what types cannot express."""
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"a model cannot be called {self.name!r}")
+            raise ValueError(f'a model cannot be called "{self.name}"')
         if not self.files or not self.languages:
             raise ValueError(f"{self.name} has no {'languages' if self.files else 'files'}")
         if len({file.name for file in self.files}) < len(self.files):

@@ -191,7 +191,7 @@ class DevicePicker(Question[Choice | None]):
         elif not fitting and typed.strip() == "+":  # the key that adds, where there is nothing to add to
             self._say("Record a first device with Enter; another can be added to it then.")
         elif not fitting:
-            self._say(f"None of {len(self._found)} devices fits “{typed.strip()}”.")
+            self._say(f'None of {len(self._found)} devices fits "{typed.strip()}".')
         else:
             self._say("")
 

@@ -69,7 +69,7 @@ class VersionsScreen(Question[Answer | None]):
     def compose(self) -> ComposeResult:
         """The versions, and below them where the one under the cursor and the one that is shown differ."""
         with Vertical(id="box") as box:
-            box.border_title = Content(f"Versions of “{name_of(self._session)}”")
+            box.border_title = Content(f'Versions of "{name_of(self._session)}"')
             box.border_subtitle = "enter show · a transcribe again · esc back · pgup pgdn scroll"
             yield Options(id="versions", markup=False, compact=True)
             yield Static(id="doing", markup=False)

@@ -334,7 +334,7 @@ class LibraryScreen(Question[SessionChoice | None]):
     async def _delete(self, session: SessionRecord) -> None:
         await self._library.run(trash.delete, session.id)
         self._deleted.append((session.id, self._list.cursor))
-        self._done = f"“{name_of(session)}” is in the trash; ctrl+z brings it back."
+        self._done = f'"{name_of(session)}" is in the trash; ctrl+z brings it back.'
 
     def action_undo(self) -> None:
         """Take the session that was deleted last out of the trash."""

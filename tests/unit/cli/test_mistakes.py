@@ -1,0 +1,32 @@
+"""Mistakes in a command line: the sentence names what was typed, and what is probably meant."""
+
+from pathlib import Path
+
+import pytest
+
+from mictape.cli.main import run as mictape
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("--enigne x", "There is no option --enigne. Did you mean --engine?"),
+        ("--enigne=x listen", "There is no option --enigne. Did you mean --engine?"),
+        ("listen --languge de", "There is no option --languge. Did you mean --language?"),
+        ("sessions show --jsn", "There is no option --jsn. Did you mean --json?"),
+        ("listen --frobnicate", "There is no option --frobnicate. mictape --help shows those there are."),
+        ("listn", 'There is no command "listn". Did you mean listen?'),
+        ("sessions lst", 'There is no command "lst". Did you mean list?'),
+        ("transcribe a.wav --format mdd", 'There is no value "mdd" for --format. Did you mean md?'),
+        ("transcribe -x.wav", '"-x.wav" begins as an option does. If it is a file, write ./-x.wav.'),
+        ("import a.wav -x.wav", '"-x.wav" begins as an option does. If it is a file, write ./-x.wav.'),
+        ("transcribe a.wav --give-up soon", '"soon" is not a number from 0 to 100,000'),
+    ],
+)
+def test_the_wrong_word_is_named_with_what_is_probably_meant(
+    home: Path, command: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mictape(command.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err.splitlines()[-1]

@@ -1,0 +1,77 @@
+"""What is wrong with a command line, in a sentence that names what was typed and what is probably meant."""
+
+import argparse
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NoReturn, cast
+
+from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.settings.document import nearest, shown
+
+_WRONG_CHOICE: Final = re.compile(r"argument (?P<of>.+?): invalid choice: (?P<quote>['\"])(?P<value>.*?)(?P=quote)[ ,]")
+_UNKNOWN: Final = "unrecognized arguments: "
+_MISSING: Final = "the following arguments are required: "
+"""How argparse's own messages begin."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong as the rest of Mictape does; mistakes it has no words for are told as argparse does."""
+
+    _typed: Sequence[str] = ()
+    """What is being parsed."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401  (as overloaded there)
+        """As argparse's; the arguments are kept for what may be wrong with them."""
+        self._typed = list(cast("Iterable[str]", args or ()))
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `MictapeError`, or print the usage and exit."""
+        if (failure := self._explained(message)) is not None:
+            raise MictapeError(failure)
+        super().error(message)
+
+    def _explained(self, message: str) -> Failure | None:
+        """What is wrong, where there is something better to say than argparse's message."""
+        if message.startswith(_UNKNOWN):
+            return self._unknown_option(message.removeprefix(_UNKNOWN).split())
+        if message.startswith(_MISSING):
+            return self._unknown_option(self._typed)
+        if (found := _WRONG_CHOICE.match(message)) is not None:
+            return self._wrong_choice(found["of"], found["value"])
+        return None
+
+    def _wrong_choice(self, of: str, value: str) -> Failure | None:
+        if of in {"COMMAND", "WHAT"} and value in self._typed:  # probably the value of an option that there is not
+            before = self._typed[: self._typed.index(value)]
+            if (failure := self._unknown_option(before[-1:])) is not None:
+                return failure
+        action = next((each for each in self._actions if of in (*each.option_strings, each.metavar, each.dest)), None)
+        choices = cast("Iterable[str]", action.choices or ()) if action is not None else ()
+        kind = "command" if of in {"COMMAND", "WHAT"} else "value"
+        where = "" if kind == "command" else f" for {of}"
+        return Failure(f"There is no {kind} {shown(value)}{where}", nearest(value, choices), ExitCode.USAGE)
+
+    def _unknown_option(self, arguments: Sequence[str]) -> Failure | None:
+        """What is wrong with the first of these that looks like an option and is none."""
+        for argument in arguments:
+            name = argument.partition("=")[0]
+            if not name.startswith("-") or name in {"-", "--"} or name in self._option_string_actions:
+                continue
+            if not name.startswith("--") and "." in name:
+                what = f"{shown(argument)} begins as an option does"
+                return Failure(what, f"If it is a file, write ./{argument}", ExitCode.USAGE)
+            known = [each for each in self._every_option() if each.startswith("--")]
+            near = nearest(name, known)
+            remedy = near if near.startswith("Did you mean") else f"{self.prog} --help shows those there are"
+            return Failure(f"There is no option {name}", remedy, ExitCode.USAGE)
+        return None
+
+    def _every_option(self) -> Iterable[str]:
+        """The options of this parser, and of those of its commands that were typed."""
+        yield from self._option_string_actions
+        for action in self._actions:
+            below = cast("object", action.choices)
+            for name, parser in below.items() if isinstance(below, Mapping) else ():
+                if isinstance(parser, Parser) and name in self._typed:
+                    yield from parser._every_option()
