@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 from mictape import credentials
 from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.screens.engine_picker import EnginePicker
+from mictape.screens.engine_picker import MODELS, EnginePicker
 from mictape.screens.prompt import Ask
 from mictape.settings import Settings
 from support.app_driver import on_fake_sound, paste, recording_of, texts
@@ -207,6 +207,20 @@ async def test_r_looks_again() -> None:
         await until_async(lambda: len(seen.answers.asked) == 4)
         await until_async(lambda: not seen.sees("needs a key") and not seen.sees("looking …"))
         assert seen.cursor == "local"
+
+
+async def test_letters_go_to_the_engine_that_begins_so_and_tab_to_the_models() -> None:
+    async with WidgetApp().run_test(size=(100, 30)) as pilot:
+        seen = await opened(pilot, LOCAL, CLOUD, CELLAR, in_use="local")
+        await pilot.press(*"ce")
+        assert seen.cursor == CELLAR.name
+        await pilot.press(*"lx", "l")
+        assert seen.cursor == LOCAL.name
+        await pilot.press(*"cl")
+        assert seen.cursor == CLOUD.name
+        assert seen.result is NOT_ASKED
+        await pilot.press("tab")
+        await until_async(lambda: seen.result == MODELS)
 
 
 async def test_escape_leaves_while_it_still_looks() -> None:

@@ -117,8 +117,8 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
     with screen_app("--input", str(quiet_room), env=environment("C.UTF-8"), columns=110) as app:
         app.sees("LISTENING", timeout_s=60)
         app.press("e")
-        app.sees("Engine", "m models")
-        app.press("m")
+        app.sees("Engine", "tab models")
+        app.press("\t")
         app.sees("Models", NAME, "world", "German")
         app.press("enter")
         app.sees("Random by nobody. Licence: CC-BY-4.0. Enter downloads")
@@ -133,8 +133,8 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         app.press("enter")
         app.sees("Random · German", timeout_s=60)
         app.press("e")
-        app.sees("m models")
-        app.press("m")
+        app.sees("tab models")
+        app.press("\t")
         app.sees("enter install or use", f"● {NAME}")
         # Again until it is answered: a key before the list has its cursor does nothing.
         app.until(lambda screen: f"{NAME} is in use" in screen or app.press("x"))

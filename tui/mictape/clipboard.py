@@ -46,7 +46,7 @@ def copy(text: str, osc_52: Callable[[str], None], spare: Path, environ: Mapping
     if not remote and (program := _copy_natively(text, environ)):
         return f"Copied with {program}."
     if environ.get("TMUX") and _run(["tmux", "load-buffer", "-w", "-"], text, environ):
-        return "Copied to tmux; its terminal has it, too, if that takes OSC 52."
+        return "Copied to tmux."
     if _takes_osc_52(environ) and len(text.encode("utf-8", "replace")) <= OSC_52_LIMIT_BYTES:
         osc_52(text)
         option = "set-clipboard on in tmux" if environ.get("TMUX") else "OSC 52 in the terminal's settings"

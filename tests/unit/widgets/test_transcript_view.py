@@ -9,6 +9,7 @@ from textual.geometry import Offset, Size
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.selection import Selection
+from textual.widgets import Static
 
 from mictape.transcript.layout import BLOCK
 from mictape.transcript.line import DIVIDER, GAP, NOTE, PartialText
@@ -163,6 +164,40 @@ async def test_reading_in_unfinished_text_goes_on_in_the_line_it_becomes() -> No
         view.pull()
         assert screen(view)[:-1] == before
         assert screen(view)[-1].endswith(" 6 new · End to follow")
+
+
+async def test_what_is_in_sight_is_not_new() -> None:
+    transcript = Transcript()
+    fill(transcript, 5)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("home")
+        fill(transcript, 3, first=5)
+        view.pull()
+        assert not view.following
+        assert view.new_count == 0 and not any("follow" in row for row in screen(view))
+        fill(transcript, view.size.height, first=8)
+        view.pull()
+        assert screen(view)[-1].endswith(f"{view.new_count} new · End to follow")
+
+
+async def test_rows_stay_where_they_are_when_a_notice_above_takes_some_and_leaves_them() -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    async with shown(transcript) as (view, pilot):
+        await pilot.press("pageup", "up")
+        before = screen(view)
+        view.screen.mount(notice := Static("no signal\nat all"), before=view)
+        await pilot.pause()
+        assert screen(view)[:-1] == before[2:-1]
+        await notice.remove()
+        await pilot.pause()
+        assert screen(view) == before
+        assert view.first_id is not None
+        view.go_to(view.first_id)
+        at_top = screen(view)[0]
+        view.screen.mount(notice := Static("no signal\nat all"), before=view)
+        await pilot.pause()
+        assert screen(view)[0] == at_top, "the line with the cursor is not covered"
 
 
 async def test_no_text_is_under_the_label_that_leads_to_the_end() -> None:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -66,7 +67,8 @@ class EnginePicker(Question[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "cancel"),
         Binding("r,ctrl+r,f5", "look_again", "look again"),
-        Binding("m", "models", "models"),
+        # Letters go to an engine by its name.
+        Binding("tab", "models", "models", priority=True),
     ]
 
     _list = getters.query_one("#engines", OptionList)
@@ -88,6 +90,8 @@ class EnginePicker(Question[str | None]):
         self._in_use = in_use
         self._wish = ""
         """An engine that was chosen before it was known whether it is ready."""
+        self._typed = ""
+        """The beginning of an engine's name, as far as it was typed."""
 
     def compose(self) -> ComposeResult:
         """A title, the list, what stands in the way of the engine under the cursor, the keys."""
@@ -106,11 +110,23 @@ class EnginePicker(Question[str | None]):
         """Look at all of them at once."""
         if self._in_use in self._known:
             self._list.highlighted = self._list.get_option_index(self._in_use)
-        keys = (("enter", "use"), ("m", "models"), ("r", "look again"), ("esc", "cancel"))
+        keys = (("enter", "use"), ("tab", "models"), ("r", "look again"), ("esc", "cancel"))
         parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
         self._keys.update(Content("  ").join(parts))
         self._list.focus()
         self._look_at_all()
+
+    def on_key(self, event: Key) -> None:
+        """Go to the engine whose name begins with what is typed; what begins none is a command, or nothing."""
+        letter = (event.character or "").casefold()
+        for typed in (self._typed + letter, letter) if letter.isprintable() and letter else ():
+            name = next((name for name in self._known if name.casefold().startswith(typed)), None)
+            if name is not None:
+                self._typed = typed
+                self._list.highlighted = self._list.get_option_index(name)
+                event.stop()
+                return
+        self._typed = ""
 
     def action_look_again(self) -> None:
         """Find out about all of them afresh."""

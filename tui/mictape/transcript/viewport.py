@@ -58,6 +58,11 @@ class Viewport:
         return self.flow.rows + self.tail
 
     @property
+    def shows_all(self) -> bool:
+        """Whether all rows are in the window, and none of them is below it."""
+        return self.rows <= self.shown
+
+    @property
     def last_top(self) -> int:
         """The first row when the end is in the window."""
         return max(0, self.rows - self.height)
@@ -90,6 +95,8 @@ class Viewport:
 
     def settle(self) -> None:
         """Make exact what is in the window and two windows around it, so that it scrolls row by row."""
+        if self.shows_all:  # nothing is new that is in sight
+            self.new_count = 0
         reach = 3 * self.height
         self.flow.expose(self.flow.lines if self.following else self._anchor.index, reach, reach)
 

@@ -76,6 +76,8 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._drawn: list[Strip] = []
         self._placing = False
         """While it scrolls by itself."""
+        self._begins = 0
+        """The row of the screen that is its first one."""
 
     @property
     def transcript(self) -> Transcript:
@@ -291,8 +293,15 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             self._scroll_rows(moved)
 
     def on_resize(self) -> None:
-        """Wrap to the new width; the row that is being read stays."""
+        """Wrap to the new width; the row that is being read stays, also where something above takes or leaves rows."""
         self._take_changes()
+        moved, self._begins = self.region.y - self._begins, self.region.y
+        if moved and not self.following and self._rows.ids:
+            top = self._port.top + moved
+            if moved > 0 and self._cursor in self._rows.ids:
+                first, _ = self._port.flow.extent(self._transcript.index_of(self._cursor))
+                top = min(top, max(first, self._port.top))
+            self._port.stay(max(0, top))
         self._place()
 
     def on_click(self, event: events.Click) -> None:
@@ -331,7 +340,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     @property
     def _pill(self) -> str:
-        if self._port.following or not (self._grows or self._port.new_count):
+        if self._port.following or self._port.shows_all or not (self._grows or self._port.new_count):
             return ""
         return f"{self._port.new_count:,} new · End to follow" if self._port.new_count else "End to follow"
 

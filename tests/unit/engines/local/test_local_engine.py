@@ -397,6 +397,14 @@ async def test_misuse_is_an_error_of_the_caller(warm: LocalEngine) -> None:
         assert [news async for news in connection] == []
 
 
+async def test_the_title_names_no_model_where_none_knows_the_language(tmp_path: Path) -> None:
+    engine = LocalEngine(LocalOptions(), tmp_path / "engine.log")
+    assert engine.title == "local · moonshine tiny-en · English"
+    failure = await engine.check(Request("de"))
+    assert failure is not None and "German" in failure.what
+    assert engine.title == "local"
+
+
 async def test_a_log_that_cannot_be_written_does_not_stop_recognition(tmp_path: Path) -> None:
     engine = LocalEngine(LocalOptions(), tmp_path / "nowhere" / "engine.log")
     try:

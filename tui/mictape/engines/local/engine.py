@@ -115,7 +115,9 @@ class LocalEngine:
         self._log = log
         self._where = places()
         self._chosen: Chosen | None = None
-        """The model that was chosen last."""
+        """The model that was chosen last; None when none could be."""
+        self._language: str | None = None
+        """What the latest request asks for."""
         self._processes: dict[ModelProcess, Chosen] = {}
         """The one that connections are opened on, and others as long as they have any."""
         self._choosing = asyncio.Lock()
@@ -184,7 +186,7 @@ class LocalEngine:
             Lost: There is no model, or its process has ended.
         """
         async with self._choosing:
-            process = await self._free_process(self._chosen_for(Request()))
+            process = await self._free_process(self._chosen_for(Request(self._language)))
         return await process.measure(pcm, words)
 
     async def close(self) -> None:
@@ -196,7 +198,7 @@ class LocalEngine:
         """The model for a request. Raises `MictapeError`."""
         if failure := obstacle():
             raise MictapeError(failure)
-        options = self._options
+        options, self._language, self._chosen = self._options, request.language, None
         self._chosen = choose_model(self._where, request.language, options.model, options.second_model)
         return self._chosen
 
@@ -208,9 +210,9 @@ class LocalEngine:
             raise Lost(error.failure, retry=False) from error
 
     def _first(self) -> Chosen | None:
-        """What is chosen before anything was asked for; None when nothing can be."""
+        """What is chosen before anything is asked for, or for what was asked for last; None when nothing can be."""
         with contextlib.suppress(MictapeError):
-            return self._choose(Request())
+            return self._choose(Request(self._language))
         return None
 
     async def _free_process(self, chosen: Chosen) -> ModelProcess:

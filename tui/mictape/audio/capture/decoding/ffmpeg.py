@@ -84,7 +84,7 @@ class FfmpegSound:
         """See `Sound`."""
         self._process.wait()
         self._listener.join()
-        return f"ffmpeg says “{word}”" if (word := self._first_word()) else ""
+        return f'ffmpeg says "{word}"' if (word := self._first_word()) else ""
 
     def close(self) -> None:
         """See `Sound`."""
