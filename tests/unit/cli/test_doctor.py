@@ -58,13 +58,13 @@ def test_what_is_broken_is_marked_and_the_rest_is_looked_at(
     assert "Terminal:" in out and "problems found" in out
 
 
-@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
 def test_a_key_for_two_commands_is_a_problem(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     (home / "config.toml").write_text('[keys]\npause = "p"\n')
     assert mictape(["doctor"]) == 1
     assert "! keys: The key p is for pause" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
 def test_the_exit_code_says_whether_problems_were_found(
     ok: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,9 +38,6 @@ HINTS: Final[Mapping[State, Advice]] = {
 }
 """What to do in a state that has no failure."""
 
-OPENING: Final = Advice("The device is being opened; nothing is recorded yet")
-"""The same while there is no sound to wait for the engine."""
-
 _SOURCE_FAILED: Final = {
     State.DISK_FULL,
     State.CANNOT_WRITE,
@@ -277,7 +274,8 @@ class Track:
         if state in (State.ENGINE_STOPPED, State.OFFLINE) and self.follower is not None and self.follower.failure:
             failure = self.follower.failure
             return Advice(f"The recording goes on. {failure.what}", failure.remedy, action=failure.action)
-        hint = OPENING if state is State.LOADING and self.source_state == "opening" else HINTS.get(state)
+        opening = state is State.LOADING and self.source_state == "opening"
+        hint = Advice(f"{self.device} is being opened; nothing is recorded yet") if opening else HINTS.get(state)
         if hint is not None and state is State.ENDED and self.left_out:
             return replace(hint, what=f"{hint.what}. {self.left_out}")
         if state is State.PAUSED or self.source_state != "open":
