@@ -36,7 +36,7 @@ format: ## lay the code out and sort its imports
 
 proof: ## the long runs, before an issue is closed; ARGS="..." goes to pytest
 	@sh scripts/setup.sh test
-	@$(PY) -m pytest -m proof --timeout=3600 $(ARGS)
+	@$(PY) -m pytest -m "proof or hypothesis" --hypothesis-profile=proof --timeout=3600 $(ARGS)
 
 bench: ## measure; BENCH=engines for one of them, ARGS="--part hour" for a part of it
 	@sh scripts/setup.sh test

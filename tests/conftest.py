@@ -2,7 +2,6 @@
 
 import gc
 import importlib.util
-import logging
 import random
 import signal
 import wave
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mictape.units import RATE
-from support import clocked_mic
+from support import clocked_mic, command_line
 from support import pulse as pulse_server
 
 # nohup and shells without job control start their children with signals ignored, and Mictape leaves those ignored.
@@ -24,7 +23,8 @@ for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(ignored, signal.default_int_handler if ignored is signal.SIGINT else signal.SIG_DFL)
 
 # Property tests find examples, they measure nothing: a busy machine is no failure.
-settings.register_profile("mictape", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("mictape", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("proof", settings.get_profile("mictape"), max_examples=400)
 settings.load_profile("mictape")
 
 
@@ -69,8 +69,18 @@ def speech() -> Speech:
 @pytest.fixture(scope="session")
 def quiet_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute of a room in which nobody speaks, for a test that needs a session and no words: those cost CPU."""
-    hiss = array("h", random.Random(1).choices(range(-3, 4), k=60 * RATE))
-    path = tmp_path_factory.mktemp("sound") / "room.wav"
+    return room(tmp_path_factory.mktemp("sound") / "room.wav", seconds=60)
+
+
+@pytest.fixture(scope="session")
+def short_room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of it: a session without text is kept from three seconds on."""
+    return room(tmp_path_factory.mktemp("sound") / "room.wav", seconds=4)
+
+
+def room(path: Path, seconds: int) -> Path:
+    """Write the hiss of a quiet room."""
+    hiss = array("h", random.Random(1).choices(range(-3, 4), k=seconds * RATE))
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes(hiss.tobytes())
@@ -119,13 +129,5 @@ def speaking_mic(clocked_mics: clocked_mic.ClockedMics, speech: Speech, tmp_path
 @pytest.fixture
 def own_logging() -> Iterator[None]:
     """Put logging back as the other tests expect it."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.raiseExceptions
-    yield
-    for handler in root.handlers:
-        if handler not in before[0]:
-            handler.close()
-    root.handlers[:], root.level, logging.raiseExceptions = before
-    logging.getLogger("mictape").setLevel(logging.NOTSET)
-    logging.getLogger("mictape").handlers.clear()
-    logging.captureWarnings(capture=False)
+    with command_line.own_logging():
+        yield

@@ -110,6 +110,7 @@ def test_an_english_system_is_asked_nothing(server: FileServer, quiet_room: Path
         assert "Which language" not in app.read()
 
 
+@pytest.mark.proof
 def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
     server: FileServer, quiet_room: Path, home: Path
 ) -> None:

@@ -1,9 +1,14 @@
-"""Mictape's command line, run as a process of its own."""
+"""Mictape's command line, run as a process of its own or, where that makes no difference, in this one."""
 
+import contextlib
+import io
+import logging
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Final
+
+from mictape.cli.main import run
 
 MICTAPE: Final = [sys.executable, "-m", "mictape"]
 
@@ -20,3 +25,32 @@ def starts(*args: str, env: Mapping[str, str] | None = None, stdin: int | None =
     """Start it and go on."""
     command = [*MICTAPE, *args]
     return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
+
+
+def called(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run it in this process, which takes a third of a second less. Its standard input has ended."""
+    out, err = io.StringIO(), io.StringIO()
+    usual, sys.stdin = sys.stdin, io.StringIO()
+    try:
+        with own_logging(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(args)
+    finally:
+        sys.stdin = usual
+    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def own_logging() -> Generator[None]:
+    """Put logging back afterwards as other tests expect it."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.raiseExceptions, logging.lastResort
+    try:
+        yield
+    finally:
+        for handler in root.handlers:
+            if handler not in before[0]:
+                handler.close()
+        root.handlers[:], root.level, logging.raiseExceptions, logging.lastResort = before
+        logging.getLogger("mictape").setLevel(logging.NOTSET)
+        logging.getLogger("mictape").handlers.clear()
+        logging.captureWarnings(capture=False)

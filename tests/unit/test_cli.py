@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Speech
-from support.command_line import mictape, starts
+from support.command_line import called, mictape, starts
 from support.pulse import PulseServer
 from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
 from support.sessions import lines_of, room, sessions_of, tape_seconds
@@ -27,18 +27,6 @@ def test_two_cities_is_recognised_at_both_paces(speech: Speech, pace: str) -> No
     assert word_error_rate(TWO_CITIES, done.stdout) <= 0.11, done.stdout
 
 
-def test_beckett_keeps_nine_of_its_twelve_words(speech: Speech) -> None:
-    done = mictape("transcribe", str(speech.beckett))
-    assert done.returncode == 0
-    assert words_in_order(BECKETT, done.stdout) >= 9, done.stdout
-
-
-def test_a_wav_may_come_on_standard_input(speech: Speech) -> None:
-    done = mictape("transcribe", "-", stdin=speech.beckett.read_bytes())
-    assert (done.returncode, done.stderr) == (0, "")
-    assert words_in_order(BECKETT, done.stdout) >= 9, done.stdout
-
-
 def test_json_is_one_document_and_nothing_is_kept_unasked(speech: Speech, home: Path) -> None:
     done = mictape("transcribe", str(speech.beckett), "--format", "json")
     document = json.loads(done.stdout)
@@ -51,22 +39,25 @@ def test_json_is_one_document_and_nothing_is_kept_unasked(speech: Speech, home: 
 
 
 def test_what_is_kept_can_be_listed_shown_and_deleted(speech: Speech, home: Path) -> None:
-    text = mictape("transcribe", str(speech.beckett), "--keep").stdout
+    done = mictape("transcribe", "-", "--keep", stdin=speech.beckett.read_bytes())
+    text = done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert words_in_order(BECKETT, text) >= 9, text
     [session] = sessions_of(home)
-    assert session.name in mictape("sessions").stdout
-    assert mictape("sessions", "show").stdout == text
-    assert mictape("sessions", "show", session.name[:8]).stdout == text
-    assert json.loads(mictape("sessions", "show", "last", "--format", "json").stdout)["id"] == session.name
+    assert session.name in called("sessions").stdout
+    assert called("sessions", "show").stdout == text
+    assert called("sessions", "show", session.name[:8]).stdout == text
+    assert json.loads(called("sessions", "show", "last", "--format", "json").stdout)["id"] == session.name
     with wave.open(str(speech.beckett)) as file:
         assert abs(tape_seconds(session) - file.getnframes() / file.getframerate()) < 0.001
-    assert mictape("sessions", "delete", session.name).returncode == 2, "there is no terminal to ask on"
-    assert mictape("sessions", "delete", "--yes", session.name).returncode == 0
+    assert called("sessions", "delete", session.name).returncode == 2, "there is no terminal to ask on"
+    assert called("sessions", "delete", "--yes", session.name).returncode == 0
     assert session.exists()
-    assert mictape("sessions").stdout == ""
-    assert session.name in mictape("sessions", "restore", session.name).stdout
-    assert mictape("sessions", "delete", "--yes", "--for-good", session.name).returncode == 0
+    assert called("sessions").stdout == ""
+    assert session.name in called("sessions", "restore", session.name).stdout
+    assert called("sessions", "delete", "--yes", "--for-good", session.name).returncode == 0
     assert list((home / "sessions").iterdir()) == []
-    missing = mictape("sessions", "show", session.name)
+    missing = called("sessions", "show", session.name)
     assert missing.returncode == 2
     assert session.name in missing.stderr
 

@@ -1,10 +1,8 @@
 """`mictape models`, as it is typed, against a server on this machine."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from mictape.failure import ExitCode
 from servers import files
 from servers.base import CERTIFICATE
 from servers.files import FileServer
+from support.command_line import called, starts
 from support.model_files import content, file_of
 from support.waiting import until
 
@@ -43,14 +42,13 @@ def server(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[FileServer]:
         yield running
 
 
-def mictape(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mictape", "models", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+def models(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return called("models", *arguments)
 
 
 def test_a_model_goes_through_its_life(server: FileServer, home: Path) -> None:
-    assert "No model is installed" in mictape().stdout
-    done = mictape("install", "sample", "--yes")
+    assert "No model is installed" in models().stdout
+    done = models("install", "sample", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[:3] == [
@@ -61,21 +59,21 @@ def test_a_model_goes_through_its_life(server: FileServer, home: Path) -> None:
     folder = home / "models" / "sample"
     assert lines[-1] == f"sample is installed in {folder}"
     assert (folder / "sample.gguf").read_bytes() == DATA
-    assert "sample           Sample  · installed" in mictape().stdout
-    assert mictape("path", "sample").stdout.strip() == str(folder)
-    assert mictape("path").stdout.strip() == str(home / "models")
-    assert "every file is as it should be" in mictape("verify").stdout
+    assert "sample           Sample  · installed" in models().stdout
+    assert models("path", "sample").stdout.strip() == str(folder)
+    assert models("path").stdout.strip() == str(home / "models")
+    assert "every file is as it should be" in models("verify").stdout
     (folder / "sample.gguf").write_bytes(bytes(len(DATA)))
-    damaged = mictape("verify", "sample")
+    damaged = models("verify", "sample")
     assert damaged.returncode == ExitCode.SOUND
     assert "does not have the right SHA-256" in damaged.stdout
-    assert mictape("remove", "sample").stdout.strip() == "sample is removed"
+    assert models("remove", "sample").stdout.strip() == "sample is removed"
     assert not folder.exists()
-    assert mictape("remove", "sample").returncode == ExitCode.SOUND
+    assert models("remove", "sample").returncode == ExitCode.SOUND
 
 
 def test_nothing_is_fetched_before_consent(server: FileServer) -> None:
-    refused = mictape("install", "sample")
+    refused = models("install", "sample")
     assert refused.returncode == ExitCode.USAGE
     assert "Add --yes" in refused.stderr
     assert "Licence: CC-BY-4.0" in refused.stdout
@@ -83,22 +81,17 @@ def test_nothing_is_fetched_before_consent(server: FileServer) -> None:
 
 
 def test_progress_is_json_lines(server: FileServer) -> None:
-    done = mictape("install", "sample", "--json")
+    done = models("install", "sample", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[-1] == {"model": "sample", "bytes": len(DATA), "of": len(DATA)}
-    [row] = json.loads(mictape("list", "--language", "eo", "--json").stdout)
+    [row] = json.loads(models("list", "--language", "eo", "--json").stdout)
     assert row["name"] == "sample"
     assert row["installed"] is row["checked"] is True
 
 
 def test_ctrl_c_keeps_what_has_come_and_the_next_run_goes_on(server: FileServer, home: Path) -> None:
     server.behaviours.append(files.stop_after(1000))
-    running = subprocess.Popen(
-        [sys.executable, "-m", "mictape", "models", "install", "sample", "--yes"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = starts("models", "install", "sample", "--yes")
     part = home / "models" / "sample" / "sample.gguf.part"
     until(lambda: part.exists() and server.requests)
     running.send_signal(signal.SIGINT)
@@ -106,38 +99,36 @@ def test_ctrl_c_keeps_what_has_come_and_the_next_run_goes_on(server: FileServer,
     assert running.returncode == ExitCode.INTERRUPTED
     assert "mictape models install sample goes on from there" in complaint
     server.requests.clear()
-    assert mictape("install", "sample", "--yes").returncode == 0
+    assert models("install", "sample", "--yes").returncode == 0
     assert server.requests[0].headers.get("Range") in (None, "bytes=1000-")
 
 
 def test_a_killed_download_leaves_nothing_in_the_way(server: FileServer, home: Path) -> None:
     server.behaviours.append(files.stop_after(1000))
-    running = subprocess.Popen([sys.executable, "-m", "mictape", "models", "install", "sample", "--yes", "--json"])
-    until(lambda: server.requests)
-    running.kill()
-    running.wait()
-    assert mictape("install", "sample", "--yes").returncode == 0
+    with starts("models", "install", "sample", "--yes", "--json") as running:
+        until(lambda: server.requests)
+        running.kill()
+    assert models("install", "sample", "--yes").returncode == 0
     assert (home / "models" / "sample" / "sample.gguf").read_bytes() == DATA
 
 
 def test_a_network_that_gives_nothing_is_exit_code_4(server: FileServer) -> None:
     server.content.clear()
-    done = mictape("install", "sample", "--yes")
+    done = models("install", "sample", "--yes")
     assert done.returncode == ExitCode.ENGINE
     assert "mictape: sample.gguf could not be downloaded (localhost: HTTP 404" in done.stderr
     assert "--from" in done.stderr
 
 
-def test_a_store_that_is_only_read_is_used_and_left_alone(server: FileServer, tmp_path: Path) -> None:
+def test_a_store_that_is_only_read_is_used_and_left_alone(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "stick" / "sample"
     folder.mkdir(parents=True)
     (folder / "sample.gguf").write_bytes(DATA)
-    os.environ["MICTAPE_MODELS"] = str(tmp_path / "stick")
-    try:
-        assert f"installed in {folder}" in mictape().stdout
-        refused = mictape("remove", "sample")
-    finally:
-        del os.environ["MICTAPE_MODELS"]
+    monkeypatch.setenv("MICTAPE_MODELS", str(tmp_path / "stick"))
+    assert f"installed in {folder}" in models().stdout
+    refused = models("remove", "sample")
     assert refused.returncode == ExitCode.SOUND
     assert "which Mictape only reads" in refused.stderr
     assert list(folder.iterdir()) == [folder / "sample.gguf"]
@@ -155,7 +146,7 @@ def test_a_store_that_is_only_read_is_used_and_left_alone(server: FileServer, tm
     ],
 )
 def test_a_mistake_is_one_sentence(server: FileServer, arguments: tuple[str, ...], code: int, sentence: str) -> None:
-    done = mictape(*arguments)
+    done = models(*arguments)
     assert done.returncode == code
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -163,7 +154,7 @@ def test_a_mistake_is_one_sentence(server: FileServer, arguments: tuple[str, ...
 
 
 def test_the_catalogue_is_listed_by_language() -> None:
-    names = [line.split()[0] for line in mictape("list", "--language", "de").stdout.splitlines() if line[0] != " "]
+    names = [line.split()[0] for line in models("list", "--language", "de").stdout.splitlines() if line[0] != " "]
     assert names[:3] == ["world", "european", "german"]
-    assert "There is no model for Irish" in mictape("list", "--language", "ga").stdout
-    assert len(json.loads(mictape("list", "--all", "--json").stdout)) >= 12
+    assert "There is no model for Irish" in models("list", "--language", "ga").stdout
+    assert len(json.loads(models("list", "--all", "--json").stdout)) >= 12

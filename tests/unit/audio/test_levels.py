@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mictape.audio.capture.levels import Levels, merge
@@ -18,7 +18,6 @@ def test_the_grid_is_fifty_cells_a_second_at_any_rate() -> None:
         assert len(Levels(rate, 1).feed(tone(rate, 997, -20, 2.0))) == 100
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     rate=st.sampled_from((*RATES, 11_025)),
     channels=st.integers(1, 3),

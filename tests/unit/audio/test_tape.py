@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mictape.audio.clock import Anchor
@@ -35,7 +35,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
 @given(steps=STEPS, part_samples=st.integers(1, 64), start=st.integers(0, 400), count=st.integers(0, 400))
 def test_any_sequence_of_appends_and_restarts_reads_as_the_bytes(
     steps: list[tuple[str, int]], part_samples: int, start: int, count: int

@@ -14,7 +14,7 @@ import soundfile
 
 from conftest import Speech
 from mictape.library import imported
-from support.command_line import mictape, starts
+from support.command_line import called, mictape, starts
 from support.references import BECKETT, words_in_order
 from support.sessions import lines_of, sessions_of, tape_seconds
 from support.soundfiles import beginning
@@ -39,31 +39,31 @@ def test_files_and_folders_become_sessions_one_after_the_other(speech: Speech, h
     (folder / "notes.txt").write_text("no sound")
     samples, rate = soundfile.read(speech.beckett)
     soundfile.write(tmp_path / "b.mp3", samples[: len(samples) // 2], rate)
-    done = mictape("import", str(tmp_path / "b.mp3"), str(folder))
+    done = called("import", str(tmp_path / "b.mp3"), str(folder))
     assert done.returncode == 0, done.stderr
     assert [line.split()[-1] for line in done.stdout.splitlines()] == ["b.mp3", "a.wav"]
-    assert words_in_order(BECKETT, mictape("sessions", "show").stdout) >= 9
+    assert words_in_order(BECKETT, called("sessions", "show").stdout) >= 9
     first, second = sessions_of(home)
-    assert mictape("sessions", "show", first.name).stdout
+    assert called("sessions", "show", first.name).stdout
     noted = second / "imported.json"
     assert json.loads(noted.read_bytes())["path"] == str(folder / "deeper" / "a.wav")
     assert stat.S_IMODE(noted.stat().st_mode) == 0o600
 
 
-def test_the_same_content_is_not_imported_twice_unasked(quiet_room: Path, home: Path, tmp_path: Path) -> None:
-    assert mictape("import", str(quiet_room)).returncode == 0
-    shutil.copy(quiet_room, tmp_path / "other name.wav")
-    again = mictape("import", str(tmp_path / "other name.wav"))
+def test_the_same_content_is_not_imported_twice_unasked(short_room: Path, home: Path, tmp_path: Path) -> None:
+    assert called("import", str(short_room)).returncode == 0
+    shutil.copy(short_room, tmp_path / "other name.wav")
+    again = called("import", str(tmp_path / "other name.wav"))
     [session] = sessions_of(home)
     assert (again.returncode, again.stdout) == (0, "")
     assert f"was imported before, as {session.name}" in again.stderr
-    assert mictape("import", "--again", str(quiet_room)).returncode == 0
+    assert called("import", "--again", str(short_room)).returncode == 0
     assert len(sessions_of(home)) == 2
 
 
-def test_a_file_that_fails_costs_no_other_and_leaves_no_session(quiet_room: Path, home: Path, tmp_path: Path) -> None:
+def test_a_file_that_fails_costs_no_other_and_leaves_no_session(short_room: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
-    done = mictape("import", str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), str(quiet_room))
+    done = called("import", str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), str(short_room))
     assert done.returncode == 3
     assert "text.wav is not a sound file that can be read" in done.stderr
     assert "there is no such file" in done.stderr
@@ -73,7 +73,7 @@ def test_a_file_that_fails_costs_no_other_and_leaves_no_session(quiet_room: Path
 @pytest.mark.parametrize(("name", "words"), [("empty", "has no sound file in it"), ("*.flac", "No file fits")])
 def test_nothing_to_import_is_reported(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "empty").mkdir()
-    done = mictape("import", str(tmp_path / name))
+    done = called("import", str(tmp_path / name))
     assert done.returncode == 2
     assert words in done.stderr
 
@@ -98,11 +98,11 @@ def test_an_import_that_is_interrupted_while_it_transcribes_can_be_completed(
     assert process.returncode == 130
     [session] = sessions_of(home)
     assert tape_seconds(session) == pytest.approx(20, abs=1)
-    completed = mictape("sessions", "complete", session.name)
+    completed = called("sessions", "complete", session.name)
     assert completed.returncode == 0, completed.stderr
-    said = mictape("sessions", "show").stdout
+    said = called("sessions", "show").stdout
     assert "the best of times" in said and "the age of foolishness" in said
-    assert "was imported before" in mictape("import", str(cities)).stderr
+    assert "was imported before" in called("import", str(cities)).stderr
 
 
 @posix
@@ -116,7 +116,7 @@ def test_an_import_that_is_killed_is_as_if_it_had_not_begun_or_has_all_sound(
     with starts("import", str(tmp_path / "long.wav")) as process:
         until(lambda: list(home.glob(f"sessions/*/{'imported' if read else 'importing'}.json")), timeout_s=60)
         process.send_signal(signal.SIGKILL)
-    again = mictape("import", str(speech.beckett))
+    again = called("import", str(speech.beckett))
     assert again.returncode == 0, again.stderr
     with sqlite3.connect(home / "library.db") as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -124,7 +124,7 @@ def test_an_import_that_is_killed_is_as_if_it_had_not_begun_or_has_all_sound(
     assert len(killed) == read
     if read:
         assert tape_seconds(killed[0]) == pytest.approx(400 + len(samples) / rate, abs=1)
-        assert "was imported before" in mictape("import", str(tmp_path / "long.wav")).stderr
+        assert "was imported before" in called("import", str(tmp_path / "long.wav")).stderr
 
 
 @posix
@@ -145,7 +145,7 @@ def test_an_import_that_is_interrupted_while_it_reads_leaves_no_session(speech: 
 @pytest.mark.proof
 def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> None:
     call = two_channels(speech, tmp_path / "call.wav")
-    apart = mictape("transcribe", str(call), "--tracks", "channels", "--format", "json")
+    apart = called("transcribe", str(call), "--tracks", "channels", "--format", "json")
     assert (apart.returncode, apart.stderr) == (0, "")
     document = json.loads(apart.stdout)
     assert [track["name"] for track in document["tracks"]] == ["Channel 1", "Channel 2"]
@@ -154,7 +154,7 @@ def test_each_channel_of_a_call_is_a_track(speech: Speech, tmp_path: Path) -> No
         assert words_in_order(BECKETT, text) >= 9
     starts_of = [min(line["start_s"] for line in document["lines"] if line["track"] == number) for number in (1, 2)]
     assert abs(starts_of[1] - starts_of[0] - soundfile.info(speech.beckett).duration - 1) < 0.5
-    text = mictape("transcribe", str(call), "--tracks", "channels").stdout.splitlines()
+    text = called("transcribe", str(call), "--tracks", "channels").stdout.splitlines()
     names = [line.split(":")[0] for line in text]
     assert names == sorted(names), "in the order in which it was said"
     assert set(names) == {"Channel 1", "Channel 2"}
@@ -164,7 +164,7 @@ def test_channels_that_differ_are_offered_as_tracks(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, (20 * 16_000, 2))
     noise[: 10 * 16_000, 1] = noise[10 * 16_000 :, 0] = 0
     soundfile.write(tmp_path / "call.wav", noise, 16_000)
-    assert "--tracks channels" in mictape("transcribe", str(tmp_path / "call.wav")).stderr
+    assert "--tracks channels" in called("transcribe", str(tmp_path / "call.wav")).stderr
 
 
 def test_a_pipe_cannot_be_taken_apart(speech: Speech) -> None:

@@ -13,7 +13,7 @@ from mictape.library.folders import SessionFolder
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
 from mictape.library.sound_storage import Weight, weight_of
 from mictape.library.store import Store
-from support.command_line import mictape
+from support.command_line import called
 from support.sound import pcm
 
 
@@ -42,16 +42,16 @@ def session(home: Path) -> Path:
 
 def test_the_sound_of_a_session_becomes_one_file(session: Path, tmp_path: Path) -> None:
     output = tmp_path / "talk.flac"
-    done = mictape("sessions", "audio", session.name, "-o", str(output), "--from", "0:01")
+    done = called("sessions", "audio", session.name, "-o", str(output), "--from", "0:01")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{output}  00:00:01  ")
     [part] = session.glob("*.wav")
     with wave.open(str(part)) as file:
         whole = file.readframes(32_000)
     assert soundfile.read(output, dtype="int16")[0].tobytes() == whole[32_000:]
-    again = mictape("sessions", "audio", "-o", str(output))
+    again = called("sessions", "audio", "-o", str(output))
     assert (again.returncode, "talk.flac exists" in again.stderr) == (3, True)
-    assert mictape("sessions", "audio", "-o", str(output), "--force").returncode == 0
+    assert called("sessions", "audio", "-o", str(output), "--force").returncode == 0
     assert len(soundfile.read(output)[0]) == 32_000
     assert [path.name for path in tmp_path.iterdir() if "talk" in path.name] == ["talk.flac"]
 
@@ -66,24 +66,24 @@ def test_the_sound_of_a_session_becomes_one_file(session: Path, tmp_path: Path) 
     ],
 )
 def test_what_cannot_be_written_is_bad_usage(session: Path, options: tuple[str, ...], words: str) -> None:
-    done = mictape("sessions", "audio", session.name, *options)
+    done = called("sessions", "audio", session.name, *options)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert not Path("talk.wav").exists()
 
 
 def test_packing_keeps_every_sample_and_leaves_a_session_that_is_recorded(session: Path, tmp_path: Path) -> None:
     before = weight_of(session)
-    assert mictape("sessions", "audio", "-o", str(tmp_path / "before.wav")).returncode == 0
+    assert called("sessions", "audio", "-o", str(tmp_path / "before.wav")).returncode == 0
     with SessionFolder(session):
-        done = mictape("sessions", "pack")
+        done = called("sessions", "pack")
         assert (done.returncode, done.stdout) == (0, "packed 0 sessions; 0 B saved\n")
-        assert mictape("sessions", "pack", session.name).returncode == 2
-    done = mictape("sessions", "pack")
+        assert called("sessions", "pack", session.name).returncode == 2
+    done = called("sessions", "pack")
     assert (done.returncode, done.stdout.startswith("packed 1 session; ")) == (0, True)
     after = weight_of(session)
     assert before.packed == after.unpacked == 0
     assert 0 < after.packed < before.unpacked
-    assert mictape("sessions", "audio", "-o", str(tmp_path / "after.wav")).returncode == 0
+    assert called("sessions", "audio", "-o", str(tmp_path / "after.wav")).returncode == 0
     assert (tmp_path / "after.wav").read_bytes() == (tmp_path / "before.wav").read_bytes()
     if shutil.which("flac"):
         subprocess.run(["flac", "--test", "--silent", *map(str, session.glob("*.flac"))], check=True)
@@ -91,22 +91,22 @@ def test_packing_keeps_every_sample_and_leaves_a_session_that_is_recorded(sessio
 
 def test_pruning_shows_the_weight_and_removes_the_oldest_sound_only_when_agreed(home: Path, session: Path) -> None:
     newer = recorded_session(home)
-    shown = mictape("sessions", "prune")
+    shown = called("sessions", "prune")
     assert shown.stdout == "2 sessions with 128.1 kB of sound, 128.1 kB of it not packed\n"
-    asked = mictape("sessions", "prune", "--down-to", "100kB")
+    asked = called("sessions", "prune", "--down-to", "100kB")
     assert (asked.returncode, "Add --yes" in asked.stderr) == (2, True)
     assert weight_of(session).total == weight_of(newer).total > 0
-    done = mictape("sessions", "prune", "--down-to", "100kB", "--yes")
+    done = called("sessions", "prune", "--down-to", "100kB", "--yes")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("removed 64.0 kB\n")
     assert (weight_of(session), weight_of(newer).total > 0) == (Weight(), True)
-    assert "text that stays" in mictape("sessions", "show", session.name).stdout
-    assert "nothing to remove" in mictape("sessions", "prune", "--older-than", "30", "--yes").stdout
+    assert "text that stays" in called("sessions", "show", session.name).stdout
+    assert "nothing to remove" in called("sessions", "prune", "--older-than", "30", "--yes").stdout
 
 
 def test_the_sound_of_a_session_with_gaps_stays(home: Path) -> None:
     session = recorded_session(home, gap=True)
-    done = mictape("sessions", "prune", "--down-to", "0", "--yes")
+    done = called("sessions", "prune", "--down-to", "0", "--yes")
     assert "nothing to remove" in done.stdout
     assert "has parts without text" in done.stderr
     assert weight_of(session).total > 0

@@ -9,14 +9,14 @@ import pytest
 from conftest import Speech
 from mictape.library.folders import is_alive
 from mictape.library.library import Store
-from support.command_line import mictape, starts
+from support.command_line import called, starts
 from support.sessions import sessions_of
 from support.waiting import until
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_a_session_is_transcribed_again_or_stays_as_it_was(speech: Speech, home: Path) -> None:
-    assert mictape("import", str(speech.beckett)).returncode == 0
+    assert called("import", str(speech.beckett)).returncode == 0
     [folder] = sessions_of(home)
     with Store(home / "library.db") as store:
         line = store.lines(folder.name)[2]
@@ -30,25 +30,25 @@ def test_a_session_is_transcribed_again_or_stays_as_it_was(speech: Speech, home:
     with Store(home / "library.db") as store:
         assert list(store._db.iterdump()) == before
 
-    again = mictape("sessions", "transcribe", "last")
+    again = called("sessions", "transcribe", "last")
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout.startswith(f"version 2 of {folder.name} by local")
     with Store(home / "library.db") as store:
         assert [each.text for each in store.lines(folder.name) if each.original] == ["NO MATTER"]
         assert store.session("last").version == 2
         store.edit_line(folder.name, store.lines(folder.name)[0].id, "Never tried", "Ever tried,")
-    listed = mictape("sessions", "versions").stdout.splitlines()
+    listed = called("sessions", "versions").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["1", "2"] and listed[1].endswith("shown")
-    compared = mictape("sessions", "compare", "last", "1", "2")
+    compared = called("sessions", "compare", "last", "1", "2")
     assert compared.stdout == "00:00:00  [Ever]{Never} tried\n"
     assert compared.stderr.startswith("1 of 12 words differ")
-    assert mictape("sessions", "versions", "last", "--use", "1").stdout.splitlines()[0].endswith("shown")
+    assert called("sessions", "versions", "last", "--use", "1").stdout.splitlines()[0].endswith("shown")
 
 
-def test_what_cannot_be_transcribed_again_is_a_sentence(quiet_room: Path, home: Path) -> None:
-    assert mictape("--set", "keep_audio=none", "import", str(quiet_room)).returncode == 0
-    refused = mictape("sessions", "transcribe", "last")
+def test_what_cannot_be_transcribed_again_is_a_sentence(short_room: Path, home: Path) -> None:
+    assert called("--set", "keep_audio=none", "import", str(short_room)).returncode == 0
+    refused = called("sessions", "transcribe", "last")
     assert refused.returncode == 2
     assert "The sound of session" in refused.stderr and "was removed" in refused.stderr
-    alone = mictape("sessions", "compare")
+    alone = called("sessions", "compare")
     assert (alone.returncode, alone.stdout) == (0, "") and "has one version of its text" in alone.stderr

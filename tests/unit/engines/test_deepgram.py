@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -868,7 +868,6 @@ async def events_of_script(api: str, script: Script, ends: Sequence[Any]) -> lis
 
 
 @pytest.mark.parametrize("api", ["v1", "flux"])
-@settings(max_examples=40)
 @given(script=scripts(), ends=st.lists(st.sampled_from(["", "speech_final", "UtteranceEnd"]), min_size=5, max_size=5))
 async def test_every_word_is_said_once_and_in_order(api: str, script: Script, ends: list[str]) -> None:
     _, words, _, length = script

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mictape.failure import ExitCode, MictapeError
@@ -224,7 +224,6 @@ _typed = st.lists(
 )
 
 
-@settings(max_examples=50)
 @given(said=_said, words=_typed, filters=st.sampled_from(["", " speaker:you", " speaker:anna", " marked"]))
 def test_beginnings_find_the_same_with_and_without_the_index(
     said: list[str], words: list[tuple[str, str, bool]], filters: str

@@ -33,7 +33,6 @@ def expect_each_once_or_in_a_gap(harness: FollowerHarness, script: Sequence[int]
     assert not missing - Counter(harness.in_gaps(script)), "what is missing lies in a gap"
 
 
-@settings(max_examples=80)
 @given(
     scripts,
     st.lists(st.integers(1, 30 * SLOT), max_size=6),
@@ -242,7 +241,6 @@ CUT_SHORT: Final = Schedule([1], [], [], TIMED, PLAIN, stopped=False, patience_s
 """Stopped at once when all is said."""
 
 
-@settings(max_examples=60)
 @given(schedules)
 @example(CUT_SHORT)  # a turn stands whose answer does not come any more
 @example(replace(CUT_SHORT, script=[1, 1], manner=PLAIN | {"shuffles": True}))  # one stands, and the one before not

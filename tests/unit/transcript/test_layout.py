@@ -5,7 +5,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -92,7 +92,6 @@ def fill(transcript: Transcript, count: int, words: int = 12) -> None:
         transcript.add(0, number * 16000, number * 16000 + 8000, f"{number} {said}")
 
 
-@settings(max_examples=400, deadline=None)
 @given(TEXTS, st.integers(2, 24))
 @example("ab          cd", 5)
 @example(" " * 9, 3)
@@ -103,7 +102,6 @@ def test_wrapping_is_the_naive_one(text: str, width: int) -> None:
     assert rows_of(text, width) == naive_rows(visible(text), width)
 
 
-@settings(max_examples=400, deadline=None)
 @given(TEXTS, st.integers(2, 24), st.integers(-3, 23))
 @example("ab cd", 5, 2)
 @example("ab cd", 5, 1)
@@ -114,7 +112,6 @@ def test_wrapping_goes_on_in_a_row_that_is_partly_filled(text: str, width: int, 
     assert rows_of(text, width, left) == naive_rows(visible(text), width, left)
 
 
-@settings(max_examples=200, deadline=None)
 @given(TEXTS, st.integers(1, 24))
 def test_rows_fit_and_nothing_but_spaces_is_left_out(text: str, width: int) -> None:
     rows = rows_of(text, width)
@@ -202,7 +199,6 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(first=st.integers(0, 3 * BLOCK), operations=OPERATIONS, paragraphs=st.booleans())
 @example(first=0, operations=[("append", 0, 0), ("remove", 0, 0)], paragraphs=False)
 @example(first=1, operations=[("name", 0, 0), ("merge", 0, 0), ("append", 0, 0)], paragraphs=True)

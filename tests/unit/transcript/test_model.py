@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mictape.transcript.line import DIVIDER, GAP, SPEECH, Line, PartialText
@@ -119,7 +119,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_it_is_what_a_sorted_list_would_be(steps: list[Step]) -> None:
     transcript = Transcript()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mictape.transcript import search as module
@@ -194,7 +194,6 @@ def change(transcript: Transcript, what: str, which: object, value: object) -> N
 
 
 @given(STEPS, QUERIES)
-@settings(max_examples=400, deadline=None)
 def test_it_finds_what_a_plain_scan_finds_whatever_happens(
     steps: list[tuple[str, object, object]], query: Query
 ) -> None:

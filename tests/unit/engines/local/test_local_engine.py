@@ -494,7 +494,7 @@ async def test_two_tracks_are_followed_by_one_process(
 async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
     fresh: LocalEngine, two_cities: bytes, tmp_path: Path
 ) -> None:
-    sound = two_cities[: 2 * 20 * RATE]
+    sound = two_cities[: 2 * 12 * RATE]
     tape, coverage, reported = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
     track = FollowedTrack(tape, coverage, reported.append, count())
     following = asyncio.create_task(Follower(track, cast("Engine", fresh), Request()).run())
