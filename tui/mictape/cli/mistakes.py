@@ -20,7 +20,11 @@ class Parser(argparse.ArgumentParser):
     _typed: Sequence[str] = ()
     """What is being parsed."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401  (as overloaded there)
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]  (it is overloaded by the namespace)
+        self,
+        args: Any = None,  # noqa: ANN401  (as there)
+        namespace: Any = None,  # noqa: ANN401  (as there)
+    ) -> Any:  # noqa: ANN401  (as there)
         """As argparse's; the arguments are kept for what may be wrong with them."""
         self._typed = list(cast("Iterable[str]", args or ()))
         return super().parse_known_args(args, namespace)
@@ -72,6 +76,6 @@ class Parser(argparse.ArgumentParser):
         yield from self._option_string_actions
         for action in self._actions:
             below = cast("object", action.choices)
-            for name, parser in below.items() if isinstance(below, Mapping) else ():
+            for name, parser in cast("Mapping[str, object]", below).items() if isinstance(below, Mapping) else ():
                 if isinstance(parser, Parser) and name in self._typed:
                     yield from parser._every_option()

@@ -98,7 +98,7 @@ class EventObject(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands between the lines."""
 
     kind: Literal["note", "gap", "hole", "divider"]
-    """A note of the person's, sound without text, lost sound, or a change of device or engine."""
+    """A note of the person's, sound without text, lost sound, a pause, or a change of device or engine."""
     track: int
     """The number of its track."""
     start_s: float
