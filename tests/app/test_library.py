@@ -90,6 +90,27 @@ async def test_what_is_typed_is_searched_for_and_enter_opens_the_line(home: Path
         await until_async(lambda: page.session is not None and page.line is not None)
         assert page.session is not None and page.session.folder.session == ids[1]
         await until_async(lambda: page.line is not None and page.line.text == "The budget is next.")
+        await until_async(lambda: sees(app, "1 of 1"))
+
+
+async def test_a_session_is_opened_at_the_first_place_and_the_search_goes_on_there(home: Path) -> None:
+    ids = fill(home, 1)
+    with Store(home / "library.db", home / "sessions") as store:
+        store.edit_line(ids[0], 3, "Then we go home, it is next morning.", None)
+    async with in_library(home) as (app, pilot):
+        await pilot.press(*"next")
+        await until_async(lambda: sees(app, "2 found"))
+        await pilot.press("enter")  # on the heading
+        await until_async(lambda: isinstance(app.screen, ReadingScreen) and app.screen.line is not None)
+        page = app._page
+        await until_async(lambda: page.line is not None and page.line.text == "The budget is next.")
+        await until_async(lambda: sees(app, "1 of 2"))
+        assert page.view.walk.matcher is not None and page.view.walk.matcher.spans("What is next?") == [(8, 12)]
+        await pilot.press("n")
+        await until_async(lambda: page.line is not None and page.line.text.startswith("Then we"))
+        assert page.view.walk.rank == 1
+        await pilot.press("escape")
+        assert not page.search_bar.is_open and app.screen is page, "the search is left first"
 
 
 async def test_of_many_sessions_only_those_in_view_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,9 @@ from mictape.library.query import parse
 from mictape.library.records import LineRecord, TrackRecord
 from mictape.library.search import Hit, find
 from mictape.library.words import has_words
+from mictape.transcript import query as of_one
 from mictape.transcript.line import Kind
+from mictape.transcript.query import Matcher
 from mictape.units import RATE
 from support.database_steps import steps
 
@@ -67,6 +69,16 @@ def shown(hit: Hit) -> list[str]:
     return [hit.text[start:end] for start, end in hit.spans]
 
 
+def matcher(typed: str, *, typing: bool = False) -> Matcher:
+    """What looks for the same in one session."""
+    return Matcher(of_one.parse(*parse(typed, typing=typing).in_session()))
+
+
+def in_session(text: str, start: int, end: int) -> str:
+    """A place with the accent that follows it."""
+    return text[start : end + (unicodedata.category((text + " ")[end]) == "Mn")]
+
+
 FOX, DOG, LAZY = "The quick brown fox jumps.", "A dog sleeps.", "The lazy dog is not quick."
 
 
@@ -104,6 +116,30 @@ def test_the_word_that_is_being_typed_may_go_on(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "spans"),
+    [
+        ("quick", ["quick"]),
+        ("fox QUICK", ["quick", "fox"]),
+        ('"quick brown" jumps -dog', ["quick brown", "jumps"]),
+        ("brown-fox", ["brown fox"]),
+        ('"marked"', ["marked"]),
+        ("jumps.", ["jumps"]),
+    ],
+)
+def test_what_was_found_is_marked_in_the_session_that_is_opened(typed: str, spans: list[str]) -> None:
+    text = "The quick brown fox jumps, which was marked."
+    assert [text[start:end] for start, end in matcher(typed).spans(text)] == spans
+
+
+def test_filters_of_lines_are_taken_to_the_session_that_is_opened() -> None:
+    line, toggles = parse('fox speaker:"Anna B" after:1:00 before:1:02:03 marked in:Budget tag:work').in_session()
+    found = of_one.parse(line, toggles)
+    assert (found.text, found.speaker, found.marked) == ("fox", "Anna B", True)
+    assert (found.after, found.before) == (60 * RATE, 3723 * RATE)
+    assert of_one.parse(*parse("in:Budget").in_session()).empty
+
+
+@pytest.mark.parametrize(
     ("text", "typed", "spans"),
     [
         ("Ein Café in Zürich.", "cafe zurich", ["Café", "Zürich"]),
@@ -124,6 +160,7 @@ def test_any_script_is_found_and_shown(store: Store, text: str, typed: str, span
     [hit] = hits(store, typed)
     assert hit.text == text
     assert shown(hit) == spans
+    assert [in_session(text, start, end) for start, end in matcher(typed).spans(text)] == spans
 
 
 def test_hits_have_their_neighbours_voice_and_place(store: Store) -> None:

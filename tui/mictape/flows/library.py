@@ -121,6 +121,7 @@ class LibraryFlow:
                 self._ask_for_version,
                 line=choice.line,
                 at=choice.at,
+                search=choice.search,
                 before=before,
                 proposal=Proposal.of(recording.settings),
             )

@@ -11,12 +11,16 @@ import msgspec
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.listing import SessionFilter
 from mictape.library.words import has_words, search_words
+from mictape.transcript import query as of_one
 from mictape.transcript import times
+from mictape.units import clock
 
 _TOKENS: Final = re.compile(
     r"""(?P<minus>-?)(?:(?P<name>speaker|after|before|in|tag|device|engine):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))""",
     re.IGNORECASE,
 )
+
+_BETWEEN_WORDS: Final = re.compile(r"[\s!-/:-@\[-^`{-~\u2019]+")
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -90,6 +94,26 @@ class LibraryQuery(msgspec.Struct, frozen=True):
             after_utc_s=self.after_utc_s,
             before_utc_s=self.before_utc_s,
         )
+
+    def in_session(self) -> tuple[str, of_one.Query]:
+        """What finds the same in one session: what is typed there, and the switches for it.
+
+        Lines that have any one of several terms are found there, not only those that have all of them.
+        """
+        terms = [[word for word in _BETWEEN_WORDS.split(term.text.lower()) if word] for term in self.terms]
+        regex = sum(map(len, terms)) > 1
+        escape = re.escape if regex else str
+        found = "|".join(r"\W+".join(map(escape, words)) for words in terms)
+        if found and of_one.parse(found).text != found:
+            found = f'"{found}"'  # such as the word “marked”
+        times = (("after", self.after), ("before", self.before))
+        parts = [
+            found,
+            *([f'speaker:"{self.speaker}"'] if self.speaker else []),
+            *(f"{name}:{clock(bound)}" for name, bound in times if bound is not None),
+            *(["marked"] if self.marked else []),
+        ]
+        return " ".join(filter(None, parts)), of_one.Query(regex=regex, accents=False)
 
     def match(self) -> str:
         """The terms in FTS5's query language; empty without any."""

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import Advice
+from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
 from mictape.recording.engines import EngineChoice
@@ -43,6 +44,7 @@ class ReadingScreen(TranscriptScreen):
         *,
         line: int | None = None,
         at: int = 0,
+        search: LibraryQuery | None = None,
         before: int | None = None,
         proposal: Proposal | None = None,
     ) -> None:
@@ -55,6 +57,7 @@ class ReadingScreen(TranscriptScreen):
             versions: Shows the versions of its text, and asks what to do with them.
             line: The id of the line that the cursor begins on; None: the one at that time.
             at: Session time.
+            search: What is searched for in it at first, from that line on.
             before: The version of the text that undo shows again; None: this one was not chosen just now.
             proposal: What is proposed for exports.
         """
@@ -63,6 +66,7 @@ class ReadingScreen(TranscriptScreen):
         self._begin = begin
         self._line = line
         self._at = at
+        self._search = search
         self._versions = versions
         if before is not None:
             self._editing.did("choosing a version", partial(self._take_back, before))
@@ -81,6 +85,8 @@ class ReadingScreen(TranscriptScreen):
             self.view.go_to(self._line)
         elif self._at and (index := self.transcript.index_at(self._at)) is not None:
             self.view.go_to(self.transcript.id_at(index))
+        if self._search is not None:
+            self._searching.begin_at_cursor(*self._search.in_session())
 
     def go_back(self) -> None:
         """Close the search; without one, leave the session."""

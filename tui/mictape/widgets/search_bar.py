@@ -102,6 +102,14 @@ class SearchBar(SurvivesErrors, Vertical):
         if fresh and self._input.value:
             self._post_typed()
 
+    def show_typed(self, line: str, toggles: Query) -> None:
+        """Show it with something that is searched for already; the focus stays where it is."""
+        with self._input.prevent(Input.Changed):
+            self._input.value = line
+        self._toggles = toggles
+        self._show_toggles()
+        self.add_class("-open")
+
     def close(self) -> None:
         """Hide it."""
         self.remove_class("-open")

@@ -184,6 +184,15 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._take_changes()
         self._place()
 
+    def search_from_cursor(self, matcher: Matcher) -> None:
+        """Search for something, where the line under the cursor was found already."""
+        self._take_changes()
+        self._left = (self._port.place(), self._cursor)
+        self.walk.look_for(matcher, 0 if self._cursor is None else self._transcript.index_of(self._cursor))
+        self.walk.current = self._cursor
+        self._search_on()
+        self._place()
+
     def move_to_hit(self, step: int) -> None:
         """Go to the next hit (1) or the one before (-1), round the ends."""
         self._take_changes()

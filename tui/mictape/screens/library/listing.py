@@ -30,6 +30,8 @@ class SessionChoice:
     """The id of the line to begin at."""
     at: int = 0
     """Session time to begin at, where no line is named."""
+    search: LibraryQuery | None = None
+    """What was searched for, which is searched for in the session, too."""
     record_on: bool = False
     """Whether to record on in it, not to read it."""
 
@@ -155,11 +157,19 @@ class HitListing:
         return heading_row(session, width, live=session.id in self._live) if hit is None else hit_row(hit, width)
 
     def choice(self, index: int) -> SessionChoice | None:
-        """The session, at the line that was found."""
+        """The session, at the line that was found; from its heading, at the first one."""
         if index >= len(self._rows):
             return None
         session, hit = self._rows[index]
-        return SessionChoice(session.id, hit.line if hit is not None else None)
+        line = self._first_line(index + 1) if hit is None else hit.line
+        return SessionChoice(session.id, line, search=None if line is None else self._query)
+
+    def _first_line(self, index: int) -> int | None:
+        """The first line that was found below a heading, from a row on; None without one: it was a title or a tag."""
+        for _, hit in self._rows[index:]:
+            if hit is None or hit.line is not None:
+                return hit and hit.line
+        return None
 
     async def load(self, changed: Callable[[], None]) -> None:
         """Search page after page."""

@@ -2,7 +2,7 @@
 
 from mictape.failure import MictapeError
 from mictape.screens.main.page import Commands, Page
-from mictape.transcript.query import Matcher, parse
+from mictape.transcript.query import Matcher, Query, parse
 from mictape.widgets.search_bar import SearchBar
 
 
@@ -33,6 +33,13 @@ class Searching:
     def search(self) -> None:
         """Type what to search for."""
         self._bar.open()
+
+    def begin_at_cursor(self, line: str, toggles: Query) -> None:
+        """Search for something that was not typed here; the keys stay with the text, and the cursor where it is."""
+        matcher = Matcher(parse(line, toggles))
+        if not matcher.query.empty:
+            self._bar.show_typed(line, toggles)
+            self._page.view.search_from_cursor(matcher)
 
     def next_hit(self) -> None:
         """Go to the next hit."""
