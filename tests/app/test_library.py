@@ -1,5 +1,6 @@
 """The library and finished sessions in the real app, beside a recording and without one."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
@@ -308,18 +309,12 @@ async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_
         await until_async(lambda: isinstance(app.screen, VersionsScreen))
         await with_other_engine(app, pilot)
         await until_async(lambda: any("now has version 2" in message for message in messages(app)))
-        assert '"Session number 0" now has version 2 of its text, by scripted.' in messages(app)
-        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
-        await pilot.press("ctrl+n")
-        await until_async(lambda: sees(app, "17 words differ: [version 1] {version 2}"))
-        await until_async(lambda: sees(app, "[Good morning everybody.]") and sees(app, "{w1}"))
-        await pilot.press("escape")
-        await until_async(lambda: isinstance(app.screen, LibraryScreen))
-        await pilot.press("enter")
+        assert "“Session number 0” now has version 2 of its text, by scripted." in messages(app)
         page = await reading(app)
-        assert texts_of(page) == ["w1", "w2", "w3"]
+        assert texts_of(page) == ["w1", "w2", "w3"], "one stays in the session, and it shows the new text"
         await pilot.press("o")
-        await until_async(lambda: sees(app, "words differ"))
+        await until_async(lambda: sees(app, "17 words differ: [version 1] {version 2}"))
+        assert sees(app, "[Good morning everybody.]") and sees(app, "{w1}")
         await pilot.press("up", "enter")
         await until_async(lambda: app.screen is not page)
         page = await reading(app)
@@ -330,10 +325,37 @@ async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_
         page = await reading(app)
         assert texts_of(page) == ["w1", "w2", "w3"], "the choice is taken back"
         await pilot.press("u")
+        await until_async(lambda: app.screen is not page)
+        page = await reading(app)
+        assert page.transcript.text(1) == "Good morning everybody.", "so is the new version's being shown"
+        await pilot.press("u")
         assert app.screen is page and "There is nothing to undo." in messages(app)
     with Store(home / "library.db", home / "sessions") as store:
         assert [version.number for version in versions.versions(store, id)] == [1, 2]
-        assert store.session(id).version == 2
+        assert store.session(id).version == 1
+
+
+async def test_a_new_version_waits_for_what_is_typed_in_the_session(home: Path) -> None:
+    [id] = fill(home, 1, said=(1, 2, 3))
+    ready = asyncio.Event()
+    async with in_library(home, engine=ScriptedEngine(ready=ready)) as (app, pilot):
+        await pilot.press("enter")
+        page = await reading(app)
+        await pilot.press("o")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen))
+        assert "pause" not in [key.title for key in page.footer.keys], "nothing is recorded"
+        await with_other_engine(app, pilot)
+        await until_async(lambda: app.screen is page and sees(app, "Another version of the text: transcribing, 0 %"))
+        await pilot.press("home", "i")
+        await until_async(lambda: app.screen is not page)
+        ready.set()
+        await until_async(lambda: recording_of(app).readings._turns[id].wanted.is_set())
+        await pilot.press(*"Typed", "enter")
+        await until_async(lambda: app.screen is not page)
+        page = await reading(app)
+        await until_async(lambda: texts_of(page) == ["w1", "w2", "w3"])
+    with Store(home / "library.db", home / "sessions") as store:
+        assert store.session(id).title == "Typed"
 
 
 async def test_transcribing_again_goes_on_beside_the_library_and_can_be_cancelled(home: Path) -> None:
@@ -345,7 +367,9 @@ async def test_transcribing_again_goes_on_beside_the_library_and_can_be_cancelle
         await with_other_engine(app, pilot)
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "transcribing, 0 %"))
         await pilot.press("enter")
-        await until_async(lambda: any("cannot be opened while" in message for message in messages(app)))
+        await reading(app)
+        await until_async(lambda: sees(app, "Another version of the text: transcribing, 0 %"))
+        await pilot.press("L")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         await pilot.press("ctrl+n")
         await until_async(lambda: sees(app, "transcribing, 0 % (c: cancel)"))

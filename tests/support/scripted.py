@@ -80,6 +80,8 @@ class ScriptedEngine:
     """Takes everything and says nothing."""
     loads_s: float = 0.0
     """So long it takes to connect."""
+    ready: asyncio.Event | None = None
+    """Connecting waits for it."""
     slow_s: float = 0.0
     """So long a connection takes for each block: a throttled line."""
     late_s: float = 0.0
@@ -124,6 +126,8 @@ class ScriptedEngine:
             self.refusals = max(0, self.refusals - 1)
             raise Lost(GONE)
         await asyncio.sleep(self.loads_s)
+        if self.ready is not None:
+            await self.ready.wait()
         self.opened += 1
         self.overlaps += bool(self.living)
         self.living.append(ScriptedConnection(self, self.breaks.pop(0) if self.breaks else None))

@@ -164,8 +164,7 @@ class MictapeApp(TerminalApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that are for the recording do nothing while it is not in sight."""
         hidden = action == "command" and parameters[:1] and parameters[0] in _OF_RECORDING
-        reading = isinstance(self.screen, TranscriptScreen) and not self.screen.GROWS
-        return not (hidden and reading) and super().check_action(action, parameters)
+        return not (hidden and not self._page.GROWS) and super().check_action(action, parameters)
 
     def run_command(self, command: Command) -> None:
         """Carry out a command by name, as its key would on the main screen."""

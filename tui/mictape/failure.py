@@ -58,6 +58,7 @@ Action = Literal[
     "remove_device",
     "stop",
     "unmute_device",
+    "versions",
 ]
 """What can be done about something, by name: the app knows the key for it, the command line the option."""
 

@@ -15,7 +15,7 @@ from mictape.screens.library.listing import SessionChoice
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import Commands, Page
-from mictape.screens.reading import Next, ReadingScreen, VersionWish
+from mictape.screens.reading import Next, ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import StoredSession, load_to_continue
 from mictape.session.session import Session
@@ -94,51 +94,63 @@ class LibraryFlow:
 
     async def _read(self, choice: SessionChoice) -> Next | None:
         """Show a finished session until it is left, and say where to go next. Raises MictapeError."""
+        readings, library = self._recording.readings, await self._recording.stored()
+        shown: int | None = None
         before: list[int] = []  # the versions of its text that undo goes back to
         while True:
-            page, record = await self._show(choice, before[-1] if before else None)
-            if page.wish is None:
+            id = (await library.run(Store.session, choice.session)).id
+            session = await readings.open(library, id)
+            try:
+                record = await library.run(Store.session, id)
+                if shown is not None and shown != record.version:
+                    before.append(shown)
+                page = await self._show(session, record, choice, before[-1] if before else None)
+            finally:
+                await readings.close(session)
+            if page.wish is not None:
+                await self._show_version(record, page.wish)
+            elif not page.reopens:
                 return page.next
-            await self._carry_out(record, page.wish)
-            if not isinstance(page.wish, int):
-                return "library"
-            before = before[:-1] if page.takes_back else [*before, record.version]
-            choice = SessionChoice(record.id, at=page.line.start if page.line is not None else 0)
+            shown = record.version
+            if page.takes_back:
+                shown = before.pop()
+            choice = SessionChoice(id, at=page.line.start if page.line is not None else 0)
 
-    async def _show(self, choice: SessionChoice, before: int | None) -> tuple[ReadingScreen, SessionRecord]:
-        """Show a finished session until it is left; `before`: as `ReadingScreen` takes it."""
-        recording, library = self._recording, await self._recording.stored()
-        record = await library.run(Store.session, choice.session)
-        if (running := recording.beside.of(record.id)) is not None:
-            what = f'"{name_of(record)}" cannot be opened while it is transcribed again ({running})'
-            raise MictapeError(Failure(what, "Wait, or cancel it in the list of its versions"))
-        session = await recording.readings.open(library, record.id)
-        try:
-            page = ReadingScreen(
-                session,
-                record,
-                lambda screen: self._begin(screen, session),
-                self._ask_for_version,
-                line=choice.line,
-                at=choice.at,
-                search=choice.search,
-                before=before,
-                proposal=Proposal.of(recording.settings),
-            )
-            await self._page.app.push_screen_wait(page)
-            return page, record
-        finally:
-            await recording.readings.close(session)
+    async def _show(
+        self, session: Session, record: SessionRecord, choice: SessionChoice, before: int | None
+    ) -> ReadingScreen:
+        """Show an open session until it is left; `before`: as `ReadingScreen` takes it."""
+        recording = self._recording
+        page = ReadingScreen(
+            session,
+            record,
+            lambda screen: self._begin(screen, session),
+            self._ask_for_version,
+            doing=lambda: str(recording.beside.of(record.id) or ""),
+            line=choice.line,
+            at=choice.at,
+            search=choice.search,
+            before=before,
+            proposal=Proposal.of(recording.settings),
+        )
+        await self._page.app.push_screen_wait(page)
+        return page
 
     def _begin(self, page: ReadingScreen, session: Session) -> None:
         page.view.show_paragraphs(bool(recall(self._recording.where.state_file).paragraphs))
         page.begin(session, self._recording.player(), spare=self._recording.where.state / "copied.txt")
         page.start(page.show_events(session), "The session")
+        page.start(self._make_way(page, session), "The new version")
+
+    async def _make_way(self, page: ReadingScreen, session: Session) -> None:
+        """Have a session that is open left once it is to be changed."""
+        await self._recording.readings.wanted(session)
+        page.reopen()
 
     # Versions of a text.
 
-    async def _ask_for_version(self, record: SessionRecord) -> VersionWish | None:
-        """Show the versions of a session's text; what is to be done with them, if anything. Raises MictapeError."""
+    async def _ask_for_version(self, record: SessionRecord) -> int | None:
+        """Show the versions of a session's text; the one to show from now on, if another. Raises MictapeError."""
         library, beside = await self._recording.stored(), self._recording.beside
         while True:
             record = await library.run(Store.session, record.id)
@@ -149,25 +161,23 @@ class LibraryFlow:
                     await beside.cancel(record.id)
                 case "again":
                     if (engine := await self._engines.ask()) is not None:
-                        return engine
+                        engines = self._recording.engines
+                        make, request = partial(engines.make_for, engine), engines.request_for(engine)
+                        beside.start(library, record, make, request, partial(self._report, record))
+                        return None
                 case _:
                     return answer
 
     async def _change_version(self, record: SessionRecord) -> None:
-        wish = await self._ask_for_version(record)
-        if wish is not None:
-            await self._carry_out(record, wish)
+        if (number := await self._ask_for_version(record)) is not None:
+            await self._show_version(record, number)
 
-    async def _carry_out(self, record: SessionRecord, wish: VersionWish) -> None:
-        """Show another version of a session that nothing holds, or begin to make one. Raises MictapeError."""
+    async def _show_version(self, record: SessionRecord, number: int) -> None:
+        """Show another version of a session that is closed here. Raises MictapeError."""
         library = await self._recording.stored()
-        if isinstance(wish, int):
-            await library.run(choose_version, record.id, wish)
-            self._page.say(f'Version {wish} of "{name_of(record)}" is shown.')
-        else:
-            recording, engines = self._recording, self._recording.engines
-            make, request = partial(engines.make_for, wish), engines.request_for(wish)
-            recording.beside.start(library, record, make, request, partial(self._report, record))
+        async with self._recording.readings.closed(record.id):
+            await library.run(choose_version, record.id, number)
+        self._page.say(f"Version {number} of “{name_of(record)}” is shown.")
 
     def _report(self, record: SessionRecord, made: VersionRecord | Failure) -> None:
         if isinstance(made, Failure):

@@ -88,7 +88,8 @@ class RecordingFlow:
             (track.end // RATE, track.source_state, track.follower and track.follower.state)
             for track in recording.tracks
         ]
-        return tracks, session and session.sound.paused, recording.stopping, self._devices.waiting
+        others = self._devices.waiting, str(recording.beside)
+        return tracks, session and session.sound.paused, recording.stopping, *others
 
     def show(self) -> None:
         """Show what is true now."""

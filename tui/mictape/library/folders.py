@@ -6,12 +6,13 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from filelock import Timeout
+from filelock import BaseFileLock, Timeout
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.locks import SOFT, take_lock
@@ -29,6 +30,10 @@ _LOCKED_AFTER_S: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
+_shared: Final[dict[Path, BaseFileLock]] = {}
+"""The locks that this process holds shared."""
+_sharing: Final = threading.Lock()
+
 
 class SessionFolder:
     """A session's folder, held by this process until `release()`.
@@ -36,16 +41,29 @@ class SessionFolder:
     The lock is the operating system's: it is gone with the process, however that ends.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         """Take the lock.
 
+        Args:
+            path: The folder.
+            shared: Whether others in this process may hold it shared, too: those who read it.
+
         Raises:
-            MictapeError: (`ExitCode.USAGE`) another process holds it; (`ExitCode.SOUND`) it cannot be made.
+            MictapeError: (`ExitCode.USAGE`) it is held already; (`ExitCode.SOUND`) it cannot be made.
         """
         make_folder(path)
         self.path = path
+        self._held = True
         try:
-            self._lock = take_lock(path / LOCK_NAME, wait_s=_PROBE_WAIT_S)
+            with _sharing:
+                lock = _shared.get(path) if shared else None
+                if lock is None:
+                    lock = take_lock(path / LOCK_NAME, wait_s=_PROBE_WAIT_S)
+                else:
+                    lock.acquire()  # it counts
+                if shared:
+                    _shared[path] = lock
+            self._lock = lock
         except Timeout as error:
             raise MictapeError(_held(path.name)) from error
         except OSError as error:
@@ -79,7 +97,12 @@ class SessionFolder:
 
     def release(self) -> None:
         """Release the lock; a second time does nothing."""
-        self._lock.release(force=True)
+        with _sharing:
+            if self._held:
+                self._held = False
+                self._lock.release()
+                if not self._lock.is_locked and _shared.get(self.path) is self._lock:
+                    del _shared[self.path]
 
     def __enter__(self) -> Self:
         return self

@@ -83,25 +83,25 @@ class Store(Reader):
             raise
         return folder
 
-    def resume_session(self, session: str) -> SessionFolder:
-        """Hold a session again and open it, to go on with it or to complete it.
+    def resume_session(self, session: str, *, shared: bool = False) -> SessionFolder:
+        """Hold a session again and open it, to go on with it or to complete it; `shared` as `SessionFolder` takes it.
 
         Raises:
             MictapeError: (`ExitCode.USAGE`) there is none of that id, or a living process holds it.
         """
-        folder = self.hold_session(session)
+        folder = self.hold_session(session, shared=shared)
         with self.writing(session) as key:
             self._db.execute("UPDATE sessions SET state = 'open' WHERE key = ?", (key,))
         return folder
 
-    def hold_session(self, session: str) -> SessionFolder:
-        """Hold a session, so that nothing else records, reads or deletes it; its row stays as it is.
+    def hold_session(self, session: str, *, shared: bool = False) -> SessionFolder:
+        """Hold a session, so that nothing else records or deletes it, and nothing reads it unless it is `shared`.
 
         Raises:
             MictapeError: (`ExitCode.USAGE`) there is none of that id, or a living process holds it.
         """
         self._key(session)
-        return SessionFolder(self.sessions_folder / session)
+        return SessionFolder(self.sessions_folder / session, shared=shared)
 
     def close_session(self, session: str, *, recorded: bool = True) -> None:
         """Mark a session as ended properly, with a proposed title; releasing its folder is its holder's.

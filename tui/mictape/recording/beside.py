@@ -15,6 +15,7 @@ from mictape.library.records import SessionRecord, VersionRecord
 from mictape.library.titles import name_of
 from mictape.recognition.live import Plan
 from mictape.recording.again import Again
+from mictape.recording.readings import Readings
 from mictape.session.events import Trouble
 from mictape.session.session import Session
 from mictape.session.track import Track
@@ -53,19 +54,23 @@ class Transcription:
 class Transcriptions:
     """Makes new versions of texts. One session at a time is transcribed; the others wait."""
 
-    def __init__(self, log: Path, sound: SoundPort, listening: Listening, *, send_all: bool = False) -> None:
+    def __init__(
+        self, log: Path, sound: SoundPort, listening: Listening, readings: Readings, *, send_all: bool = False
+    ) -> None:
         """Prepare.
 
         Args:
             log: The file that child processes append to.
             sound: What a session records and plays with.
             listening: The speech detector.
+            readings: The sessions that are read meanwhile.
             send_all: Whether silence is sent to engines, too.
         """
         self._plan = Plan(send_all=send_all, give_up_s=GIVE_UP_S)
         self._log = log
         self._sound = sound
         self._listening = listening
+        self._readings = readings
         self._turn = asyncio.Lock()
         self._running: dict[str, Transcription] = {}
         self.given_up: list[str] = []
@@ -91,7 +96,7 @@ class Transcriptions:
 
         Args:
             library: Where it is.
-            session: The session; nothing may hold it.
+            session: The session; it may be open to be read.
             make: Makes an engine, which is closed afterwards; it may take long and raise MictapeError.
             request: What is asked of the engine.
             report: Gets what became of it, unless it was cancelled.
@@ -147,7 +152,8 @@ class Transcriptions:
             )
             running.engine, running.tracks = engine.title, session.tracks
             await _follow(session, report)
-            return await again.keep(engine, session.tracks)
+            async with self._readings.closed(running.session.id):
+                return await again.keep(engine, session.tracks)
         finally:
             await again.close()
 

@@ -105,10 +105,12 @@ class Recording:
         self.saved: Saved | None = None
         """What was kept, once the recording has ended; None when nothing was."""
         self._listening = Listening(where.log)
-        self.beside = Transcriptions(where.log, self.sound, self._listening, send_all=settings.send == "all")
-        """Finished sessions that are transcribed again beside what is recorded."""
         self.readings = Readings(self.engines, self.sound, self._listening, where.log)
-        """Finished sessions that are open to be read beside it."""
+        """Finished sessions that are open to be read beside what is recorded."""
+        self.beside = Transcriptions(
+            where.log, self.sound, self._listening, self.readings, send_all=settings.send == "all"
+        )
+        """Finished sessions that are transcribed again beside it."""
         self._continued: StoredSession | None = None
         self._also: Sequence[Device] | None = None
         self.stopped = asyncio.Event()

@@ -9,7 +9,6 @@ from mictape.failure import Advice
 from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
-from mictape.recording.engines import EngineChoice
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.session.session import Session
@@ -19,10 +18,6 @@ from mictape.units import clock
 Next = Literal["recording", "library"]
 """Where to go from a finished session."""
 
-VersionWish = int | EngineChoice
-"""The number of the version to show, or the engine that is to make another one."""
-
-
 class ReadingScreen(TranscriptScreen):
     """Shows a finished session."""
 
@@ -30,18 +25,21 @@ class ReadingScreen(TranscriptScreen):
 
     next: Next | None = None
     """Where the person wants to go from here; None when the app is left instead."""
-    wish: VersionWish | None = None
-    """What is to be done with the text once the session is closed here."""
+    wish: int | None = None
+    """The number of the version that is to be shown once the session is closed here."""
     takes_back: bool = False
     """Whether the wish takes back the choice of a version."""
+    reopens: bool = False
+    """Whether it is left to be opened once more: a new version of the text is ready."""
 
     def __init__(
         self,
         session: Session,
         record: SessionRecord,
         begin: Callable[["ReadingScreen"], None],
-        versions: Callable[[SessionRecord], Awaitable[VersionWish | None]],
+        versions: Callable[[SessionRecord], Awaitable[int | None]],
         *,
+        doing: Callable[[], str] = str,
         line: int | None = None,
         at: int = 0,
         search: LibraryQuery | None = None,
@@ -54,7 +52,8 @@ class ReadingScreen(TranscriptScreen):
             session: What is read.
             record: What the library says of it.
             begin: Gives the screen its session and player, once it is there.
-            versions: Shows the versions of its text, and asks what to do with them.
+            versions: Shows the versions of its text, and asks which one is to be shown.
+            doing: Says how far it is with another version that is being made; empty: none is.
             line: The id of the line that the cursor begins on; None: the one at that time.
             at: Session time.
             search: What is searched for in it at first, from that line on.
@@ -68,6 +67,7 @@ class ReadingScreen(TranscriptScreen):
         self._at = at
         self._search = search
         self._versions = versions
+        self._doing = doing
         if before is not None:
             self._editing.did("choosing a version", partial(self._take_back, before))
         self.commands = {**self.commands, "end_search": self.go_back}
@@ -96,7 +96,7 @@ class ReadingScreen(TranscriptScreen):
             self.go_to("recording")
 
     def show_versions(self) -> None:
-        """Show the versions of the text; to show another one or to make one, the session is closed first."""
+        """Show the versions of the text; to show another one, the session is closed first."""
         self.ask(self._ask_for_version(), "The versions")
 
     async def _ask_for_version(self) -> None:
@@ -107,6 +107,20 @@ class ReadingScreen(TranscriptScreen):
     def _take_back(self, version: int) -> None:
         self.wish, self.takes_back = version, True
         self.dismiss()
+
+    def reopen(self) -> None:
+        """Leave, to be opened once more, as soon as no dialog is above it and what was asked there is done."""
+        self.reopens = True
+        self.answered()
+
+    def answered(self) -> None:
+        """If it is to be opened once more, now it can be."""
+        if self.reopens and self.is_current and not self.asks:
+            self.dismiss()
+
+    def on_screen_resume(self) -> None:
+        """No dialog is above it any more."""
+        self.answered()
 
     def go_to(self, next: Next) -> None:
         """Leave the session."""
@@ -120,6 +134,8 @@ class ReadingScreen(TranscriptScreen):
         if recorded is not None:
             what = f"Recording goes on: {recorded.state}, {clock(recorded.position)}"
             hint = Advice(what, f"Go back to it ({shown_key('end_search', keymap_in(self))})")
+        elif doing := self._doing():
+            hint = Advice(f"Another version of the text: {doing}", "Cancel it in the list of versions", action="versions")
         given = self.session.title if self.session is not None else ""
         name, when = given or title_of(record), f"{record.started:%a %d %b %Y, %H:%M}"
         status = Status(

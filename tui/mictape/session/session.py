@@ -126,14 +126,17 @@ class Session:
         spec: SourceSpec | None,
         engine: Engine,
         request: Request,
+        *,
+        shared: bool = False,
         **parts: Unpack[Parts],
     ) -> "Session":
         """Go on with a session that was interrupted: its lines are there, and what has no text yet is open.
 
         Its first track goes on with the source `spec`; the time in between is a pause. The others have ended, to be
-        joined again by the caller; without `spec` the first one has, too. Raises MictapeError.
+        joined again by the caller; without `spec` the first one has, too. `shared`: as `SessionFolder` takes it.
+        Raises MictapeError.
         """
-        folder = await library.run(Store.resume_session, stored.session.id)
+        folder = await library.run(Store.resume_session, stored.session.id, shared=shared)
         session = cls(folder, library, engine, request, connections=stored.connections, **parts)
         session._show(stored, spec)
         return session
@@ -153,7 +156,7 @@ class Session:
         """
         for left in stored.tracks:
             left.coverage.reopen()
-        return await cls.go_on(library, stored, None, engine, request, **parts)
+        return await cls.go_on(library, stored, None, engine, request, shared=True, **parts)
 
     @classmethod
     async def read(
@@ -168,7 +171,7 @@ class Session:
 
         Opening and closing it write nothing. Raises MictapeError, also when it is recorded or open already.
         """
-        folder = await library.run(Store.hold_session, stored.session.id)
+        folder = await library.run(Store.hold_session, stored.session.id, shared=True)
         session = cls(folder, library, engine, request, connections=stored.connections, **parts)
         session.reading = True
         session._show(stored, None)

@@ -38,6 +38,8 @@ class Page(Layered[None]):
     """The session that the text is of, once there is one."""
     spare: Path | None = None
     """Where a copy goes when there is no clipboard."""
+    asks = 0
+    """How many dialogs are open, or are being answered."""
 
     @property
     def transcript(self) -> Transcript:
@@ -67,15 +69,21 @@ class Page(Layered[None]):
     def ask(self, work: Coroutine[Any, Any, None], what: str, *, group: str = "default") -> Worker[None]:
         """As `start`, for work that opens a dialog: what is typed before it is there waits for it."""
         opened = self.app.typed_ahead.opening() if isinstance(self.app, TerminalApp) else None
+        self.asks += 1
 
         async def asking() -> None:
             try:
                 await work
             finally:
+                self.asks -= 1
+                self.answered()
                 if opened is not None:
                     opened()
 
         return self.start(asking(), what, group=group)
+
+    def answered(self) -> None:
+        """A dialog was answered, and what follows from that is done."""
 
     @contextmanager
     def saying(self) -> Generator[None]:
