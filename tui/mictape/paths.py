@@ -130,6 +130,27 @@ def is_folder(path: Path) -> bool:
     return _looked(path, Path.is_dir)
 
 
+def output_folder(text: str, *, several: bool) -> Path | None:
+    """The folder that is meant as an output, made if it is missing; None: a file is meant.
+
+    Args:
+        text: As it was typed. What ends with a slash is a folder.
+        several: Whether several files are written, which need one.
+
+    Raises:
+        MictapeError: (`ExitCode.USAGE`) a file is there instead; (`ExitCode.SOUND`) it cannot be made.
+    """
+    folder = named_path(text)
+    if is_folder(folder):
+        return folder
+    if not several and not text.endswith(("/", os.sep)):
+        return None
+    if is_there(folder):
+        raise MictapeError(Failure(f"{folder} is not a folder", "Name a folder", ExitCode.USAGE))
+    make_folder(folder)
+    return folder
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a regular file. Raises MictapeError when that cannot be found out."""
     return _looked(path, Path.is_file)

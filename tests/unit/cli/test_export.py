@@ -58,8 +58,10 @@ def test_a_file_is_written_in_the_format_of_its_ending(name: str, sessions: list
 
 
 def test_several_sessions_go_into_a_folder(sessions: list[str], tmp_path: Path) -> None:
-    assert run(*sessions, "-o", str(tmp_path / "no")) == 2
-    (tmp_path / "out").mkdir()
+    (tmp_path / "file").touch()
+    assert run(*sessions, "-o", str(tmp_path / "file")) == 2
+    assert run(sessions[0], "-o", f"{tmp_path / 'one'}/") == 0
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [f"{sessions[0]} Talk 1.txt"]
     assert run(*sessions, "-o", str(tmp_path / "out"), "--format", "srt") == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{id} Talk {n}.srt" for n, id in enumerate(sessions, 1)

@@ -63,8 +63,7 @@ def test_a_file_that_exists_is_not_replaced_and_nothing_is_transcribed_for_it(
 
 
 async def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(tmp_path: Path) -> None:
-    folder = tmp_path / "texts"
-    folder.mkdir()
+    folder = tmp_path / "made" / "texts"
     for name in ("a.wav", "b.wav", "b.WAVE"):
         sound(tmp_path / name)
     files = [str(tmp_path / name) for name in ("a.wav", "gone.wav", "b.wav", "b.WAVE")]
@@ -91,7 +90,7 @@ async def test_several_files_are_printed_under_their_names_with_who_speaks(tmp_p
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["-o", "nosuch/"], "is not a folder"),
+        (["-o", __file__], "is not a folder. Name a folder."),
         (["--json"], "Several files cannot be printed as json. Add -o FOLDER."),
         (["-"], "Give - alone"),
     ],

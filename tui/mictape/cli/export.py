@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,12 +10,10 @@ from typing import Final
 from mictape.cli.options import Commands
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
-from mictape.paths import Places, is_folder, named_path
+from mictape.library.formats import in_file_name
+from mictape.paths import Places, named_path, output_folder
 
 STDOUT: Final = "-"
-
-_UNSAFE: Final = re.compile(r'[\x00-\x20<>:"/\\|?*]+')
-"""What some system does not take in a file's name."""
 
 
 def add_export(actions: Commands) -> None:
@@ -65,12 +62,10 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.store import Store
     from mictape.session.documents import read_document
 
+    to_files = arguments.output != STDOUT
     output = named_path(arguments.output)
-    to_files, to_folder = arguments.output != STDOUT, is_folder(output)
-    if len(arguments.sessions) > 1 and to_files and not to_folder:
-        what = f"{output} is not a folder"
-        raise MictapeError(Failure(what, "For several sessions use a folder that exists", ExitCode.USAGE))
-    format = format_for(output if to_files and not to_folder else None, arguments.format)
+    folder = output_folder(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
+    format = format_for(output if to_files and folder is None else None, arguments.format)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
         for id in ids:
@@ -82,7 +77,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
             if not to_files:
                 sys.stdout.writelines(format.write(document))
                 continue
-            path = output / file_name(document, format) if to_folder else output
+            path = output if folder is None else folder / file_name(document, format)
             write(format.write(document), path, over=arguments.force)
             print(path)
     return ExitCode.DONE
@@ -111,5 +106,5 @@ def format_for(file: Path | None, name: FormatName | None) -> Format:
 def file_name(document: Document, format: Format) -> str:
     """What a session's file is called in a folder: its id, and its title where it has one."""
     assert document.session is not None
-    title = _UNSAFE.sub(" ", document.session.title).strip()[:80].strip(" .")
+    title = in_file_name(document.session.title)
     return f"{document.session.id}{f' {title}' if title else ''}{format.endings[0]}"

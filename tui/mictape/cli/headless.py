@@ -25,7 +25,7 @@ from mictape.cli.several import each_of
 from mictape.cli.unblocked import Streams, unblocked
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Format, FormatName, Style, check, json_line, write
-from mictape.paths import Places, is_folder, named_path
+from mictape.paths import Places, named_path, output_folder
 from mictape.recognition.live import EngineState
 from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
@@ -202,11 +202,8 @@ def _transcriptions(arguments: argparse.Namespace) -> list[_File]:
         raise MictapeError(Failure("Standard input is one file", "Give - alone", ExitCode.USAGE))
     style, policy = style_of(arguments), _give_up(arguments)
     output = None if arguments.output == STDOUT else named_path(arguments.output)
-    folder = output if output is not None and (len(names) > 1 or is_folder(output)) else None
+    folder = None if output is None else output_folder(arguments.output, several=len(names) > 1)
     format = format_for(output if folder is None else None, arguments.format)
-    if folder is not None and not is_folder(folder):
-        what = f"{folder} is not a folder"
-        raise MictapeError(Failure(what, "For several files use a folder that exists", ExitCode.USAGE))
     if output is None and len(names) > 1 and format.name != "txt":
         what = f"Several files cannot be printed as {format.name}"
         raise MictapeError(Failure(what, "Add -o FOLDER", ExitCode.USAGE))

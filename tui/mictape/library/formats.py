@@ -3,6 +3,7 @@
 The functions that write them are imported when something is written: the names are needed for the first frame.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,17 @@ FORMATS: Final[Mapping[str, Format]] = {
 """Every format by name, in the order they are offered. To add one: its name in `FormatName`, and a row here."""
 
 NAMES: Final[tuple[str, ...]] = get_args(FormatName)
+
+LONGEST_TITLE: Final = 80
+"""Characters of a session's title that are in a file's name."""
+
+_UNSAFE: Final = re.compile(r'[\x00-\x20<>:"/\\|?*]+')
+"""What some system does not take in a file's name."""
+
+
+def in_file_name(title: str) -> str:
+    """A session's title as a part of a file's name on any system; empty when nothing of it can be."""
+    return _UNSAFE.sub(" ", title).strip()[:LONGEST_TITLE].strip(" .")
 
 
 def format_of(path: Path) -> Format:

@@ -298,7 +298,11 @@ class Session:
 
     async def reread_title(self) -> None:
         """Take the title that the library has now: it may be given there. Raises MictapeError."""
-        self._take_title(await self._writes.run(Store.session))
+        self._take_title(await self.record())
+
+    async def record(self) -> SessionRecord:
+        """What the library says of it. Raises MictapeError."""
+        return await self._writes.run(Store.session)
 
     def _take_title(self, record: SessionRecord) -> None:
         self.title = record.title if record.titled else ""
@@ -343,8 +347,7 @@ class Session:
         await self._completion.close()
         if not self.reading:
             for track in self.tracks:
-                track.coverage.give_up(track.tape.origin, track.end, STOPPED)
-                self.writer.store_progress(track)
+                self.writer.give_up(track, STOPPED)
         recorded = [track.tape.samples for track in self.tracks] != self._samples_before
         try:
             await self._writes.close(None if self.reading else partial(Store.close_session, recorded=recorded))

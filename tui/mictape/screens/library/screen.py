@@ -371,7 +371,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
             await self._library.run(read)
 
-        question = ExportScreen({"everything": session.lines}, self._proposal.path(session.started), export)
+        question = ExportScreen({"everything": session.lines}, self._proposal.path(session), export)
         if (path := await self.app.push_screen_wait(question)) is not None:
             self._say(f"Exported to {path}.")
 

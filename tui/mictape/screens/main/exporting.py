@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mictape.library.formats import FORMATS, FormatName, format_of
+from mictape.library.formats import FORMATS, FormatName, format_of, in_file_name
 from mictape.paths import named_path, working_folder
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.settings import Settings
 
 if TYPE_CHECKING:  # loaded after the first frame
+    from mictape.library.records import SessionRecord
     from mictape.screens.export import ExportWish
     from mictape.session.session import Session
 
@@ -32,10 +32,11 @@ class Proposal:
         folder = settings.export.folder
         return cls(named_path(folder) if folder else None, settings.export.format)
 
-    def path(self, at: datetime) -> Path:
-        """The file for a session: its name has the time `at`."""
-        name = f"mictape-{at:%Y%m%d-%H%M}{FORMATS[self.format].endings[0]}"
-        return (self.folder or working_folder()) / name
+    def path(self, session: "SessionRecord") -> Path:
+        """The file for a session: its name is the title that it was given, or has the time when it began."""
+        title = in_file_name(session.title) if session.titled else ""
+        name = title or f"mictape-{session.started:%Y%m%d-%H%M}"
+        return (self.folder or working_folder()) / f"{name}{FORMATS[self.format].endings[0]}"
 
 
 class Exporting:
@@ -75,7 +76,7 @@ class Exporting:
             document = await session.document(Style(times=True), set(parts[wish.part]))
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
 
-        proposed = self._proposal.path(datetime.now())
+        proposed = self._proposal.path(await session.record())
         question = ExportScreen({part: len(ids) for part, ids in parts.items()}, proposed, export)
         path = await self._page.app.push_screen_wait(question)
         if path is not None:
