@@ -15,7 +15,7 @@ from mictape.library.library import Library, Store
 from mictape.session import gap_completion
 from mictape.session.events import LineAdded, Trouble
 from mictape.session.recovery import close_as_is, load_session
-from mictape.session.session import Session
+from mictape.session.session import STOPPED, Session
 from mictape.session.state import State
 from mictape.transcript.line import Kind
 from mictape.transcript.model import Transcript
@@ -203,6 +203,29 @@ async def test_what_one_engine_has_begun_stays_until_another_one_answers(library
         await asyncio.wait_for(session.follow(track), 30)
         assert shown() == ""
     assert " ".join(await stored_texts(library, session.folder.session)).split() == SAID * 4
+
+
+async def test_words_that_no_engine_finished_are_kept_with_the_gap(library: Library, tmp_path: Path) -> None:
+    session, track = await begun(
+        library, ScriptedEngine(turn_words=99), recording(tmp_path / "a.wav", WORDS * 4), "real"
+    )
+    tasks = [asyncio.create_task(session.sound.capture(track)), asyncio.create_task(session.follow(track))]
+    await until_async(lambda: 1 in session.transcript.partials)
+    shown = session.transcript.partials[1].text
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await session.close()
+    stored = await load_session(library, session.folder.session)
+    [gap] = stored.tracks[0].gaps
+    assert gap.why == f"{STOPPED}; it begins: {shown}"
+    reading = await Session.read(library, stored, ScriptedEngine(), Request(), log=tmp_path / "log")
+    [line] = [reading.transcript.line(0)]
+    assert line.kind is Kind.GAP and line.text.endswith(shown)
+    reading.complete_gap(line.id)
+    await until_async(lambda: reading.transcript.line(0).kind is Kind.SPEECH)
+    assert STOPPED not in " ".join(reading.transcript.text(at) for at in range(len(reading.transcript)))
+    await reading.close()
 
 
 async def test_an_engine_that_is_chosen_when_all_is_written_has_nothing_to_connect_for(

@@ -175,6 +175,16 @@ class TranscriptWriter:
         if track.number in self._transcript.partials:
             self._left_partials.add(track.number)
 
+    def give_up(self, track: Track, why: str) -> None:
+        """What is open of a track is a gap from now on, which has the words that are on the screen; store it."""
+        coverage, partial = track.coverage, self._transcript.partials.get(track.number)
+        if partial is not None:
+            rest = (each for each in coverage.open(track.end) if track.session_time(each[1]) > partial.start)
+            if (begun := next(rest, None)) is not None:
+                coverage.give_up(*begun, f"{why}; it begins: {partial.text}")
+        coverage.give_up(track.tape.origin, track.end, why)
+        self.store_progress(track)
+
     def _show_partial(self, track: Track, partial: Partial) -> None:
         track.time_words(partial.words)
         start = track.coverage.reached(track.end) if partial.start is None else partial.start
