@@ -26,7 +26,7 @@ def _kept(home: Path) -> list[object]:
         [session] = store.sessions()
         lines, tracks = store.lines(session.id), store.tracks(session.id)
         coverage = [store.coverage(session.id, track.number) for track in tracks]
-        return [session.state, session.duration, session.lines, lines, tracks, coverage]
+        return [session.state, session.samples, session.lines, lines, tracks, coverage]
 
 
 def _home(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -56,7 +56,7 @@ def test_json_has_partials_and_finals_and_the_command_gets_the_finals(
             last = run.stderr.read().decode().splitlines()[-1]
         finally:
             run.kill()
-    assert re.fullmatch(r'mictape: saved ".+" \d\d:\d\d, \d+ lines? · mictape open last', last)
+    assert re.fullmatch(r'mictape: saved ".+" \d\d:\d\d:\d\d, \d+ lines? · mictape open last', last)
     printed = [json.loads(line) for line in out.read_text().splitlines()]
     finals = [each for each in printed if each["type"] == "final"]
     assert [json.loads(line) for line in got.read_text().splitlines()] == finals

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mictape.audio.devices import Device
@@ -98,13 +99,11 @@ async def test_a_new_line_has_an_id_that_no_version_of_the_text_has(library: Lib
     assert [line.text for line in await library.run(Store.lines, id)] == ["w1", "w9", "w2", "a note"]
 
 
-async def test_a_session_that_is_read_can_neither_be_read_nor_deleted_elsewhere(
-    library: Library, tmp_path: Path
-) -> None:
+async def test_a_session_that_is_read_can_neither_be_continued_nor_deleted(library: Library, tmp_path: Path) -> None:
     id = await finished(library, tmp_path)
     session = await opened(library, id, tmp_path / "log")
     with pytest.raises(MictapeError, match="open already"):
-        await opened(library, id, tmp_path / "log")
+        await gone_on(library, id, FileSource(recording(tmp_path / "b.wav"), "fast"), tmp_path / "log")
     with pytest.raises(MictapeError, match="open already"):
         await library.run(trash.delete, id)
     await session.close()
@@ -164,7 +163,7 @@ async def test_what_was_kept_is_said_and_a_session_without_its_sound_is_not_cont
     async with home_recording(home, keep_audio="none") as before:
         session = await before.begin(FileSource(recording(tmp_path / "a.wav"), "fast"), also=())
         await asyncio.wait_for(before.run(shown(session)), 60)
-    assert str(before.saved) == f'saved "a" 00:01, {len(SAID)} lines · mictape open last'
+    assert str(before.saved) == f'saved "a" 00:00:01, {len(SAID)} lines · mictape open last'
     async with home_recording(home) as recorder:
         reading = await recorder.readings.open(recorder.library, "last")
         assert len(reading.transcript) == len(SAID), "the text is there"
@@ -177,7 +176,7 @@ async def test_what_was_kept_is_said_and_a_session_without_its_sound_is_not_cont
 @pytest.mark.parametrize(
     ("title", "minutes", "lines", "newest", "said"),
     [
-        ("Budget\x1b meeting", 11, 98, True, 'saved "Budget␛ meeting" 11:00, 98 lines · mictape open last'),
+        ("Budget\x1b meeting", 11, 98, True, 'saved "Budget␛ meeting" 00:11:00, 98 lines · mictape open last'),
         ("", 61, 1, False, "saved 01:01:00, 1 line · mictape open 20261126-100000"),
     ],
 )
@@ -191,6 +190,8 @@ def test_the_closing_line(title: str, minutes: int, lines: int, newest: bool, sa
 def test_the_closing_line_says_what_has_no_text() -> None:
     record = SessionRecord("20261126-100000", 0.0, 1.0, "closed", "", "1", {}, 60 * RATE, lines=5, gaps=39 * RATE)
     assert str(Saved(record, newest=True)).splitlines() == [
-        "saved 01:00, 5 lines · mictape open last",
-        "00:39 of it has no text yet · mictape sessions complete last",
+        "saved 00:01:00, 5 lines · mictape open last",
+        "00:00:39 of it has no text yet · mictape sessions complete last",
     ]
+    short = msgspec.structs.replace(record, gaps=RATE - 1)
+    assert "no text" not in str(Saved(short, newest=True)), "less than a second is not shown as 00:00:00"

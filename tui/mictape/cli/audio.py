@@ -14,6 +14,7 @@ from mictape.cli import output
 from mictape.cli.options import Commands, amount
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places, named_path
+from mictape.plain_text import counted
 from mictape.transcript.times import FromHere, OnTape, parse
 from mictape.units import clock
 
@@ -107,7 +108,7 @@ def _pack(arguments: argparse.Namespace, where: Places) -> int:
             packed += 1
         except MictapeError as error:
             code = output.say(error.failure)
-    print(f"packed {_sessions(packed)}; {_readable(freed)} saved")
+    print(f"packed {counted(packed, 'session')}; {_readable(freed)} saved")
     return code
 
 
@@ -120,15 +121,15 @@ def _prune(arguments: argparse.Namespace, where: Places) -> int:
         sound = [_Sound.of(store, session, where.sessions / session.id) for session in store.sessions()]
     all = sum((each.weight for each in sound), sound_storage.Weight())
     with_sound = [each for each in sound if each.weight.total]
-    print(
-        f"{_sessions(len(with_sound))} with {_readable(all.total)} of sound, {_readable(all.unpacked)} of it not packed"
-    )
+    weighs = f"{_readable(all.total)} of sound, {_readable(all.unpacked)} of it not packed"
+    print(f"{counted(len(with_sound), 'session')} with {weighs}")
     if arguments.older_than is None and arguments.down_to is None:
         return ExitCode.DONE
     chosen, kept = _choose(with_sound, all.total, arguments.older_than, arguments.down_to)
     if kept:
         print(
-            f"{_sessions(kept)} would go, too, but {'has' if kept == 1 else 'have'} parts without text", file=sys.stderr
+            f"{counted(kept, 'session')} would go, too, but {'has' if kept == 1 else 'have'} parts without text",
+            file=sys.stderr,
         )
     for each in chosen:
         title = f"  {one_line(each.session.title)}" if each.session.title else ""
@@ -137,7 +138,9 @@ def _prune(arguments: argparse.Namespace, where: Places) -> int:
     if not chosen:
         print("nothing to remove")
         return ExitCode.DONE
-    if not arguments.yes and not _agreed(f"Remove the sound of {_sessions(len(chosen))}, {_readable(freed)}? [y/N] "):
+    if not arguments.yes and not _agreed(
+        f"Remove the sound of {counted(len(chosen), 'session')}, {_readable(freed)}? [y/N] "
+    ):
         return ExitCode.DONE
     for each in chosen:
         sound_storage.remove(each.folder)
@@ -203,10 +206,6 @@ def _progress(name: str) -> Generator[Callable[[int, int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(name)
         yield lambda done, all: bar.update(task, completed=done, total=all)
-
-
-def _sessions(count: int) -> str:
-    return f"{count} session" if count == 1 else f"{count} sessions"
 
 
 def _readable(size: float) -> str:

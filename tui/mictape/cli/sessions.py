@@ -128,7 +128,7 @@ def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
         " ".join(f"#{one_line(tag)}" for tag in session.tags),
         counted(session.marks, "mark") if session.marks else "",
         state,
-        f"{clock(session.gaps)} without text" if session.gaps and not state else "",
+        f"{session.without_text} without text" if session.without_text and not state else "",
     ]
     lines = f"{counted(session.lines, 'line'):>11}"
     return "  ".join(filter(None, [session.id, f"{session.started:%a}", clock(session.samples), lines, *more]))

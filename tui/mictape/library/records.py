@@ -4,14 +4,14 @@ All times are session time, samples at 16 kHz, unless the name says otherwise.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
 
 from mictape.engines.base import Word
 from mictape.transcript.line import SPEECH, Kind
-from mictape.units import RATE
+from mictape.units import RATE, clock
 
 NO_LINE: Final = -1
 """The id of what stands between lines without being one: gaps and holes."""
@@ -131,9 +131,9 @@ class SessionRecord(msgspec.Struct, frozen=True):
         return datetime.fromtimestamp(self.started_utc_s).astimezone()
 
     @property
-    def duration(self) -> timedelta:
-        """How long was recorded, pauses left out."""
-        return timedelta(seconds=self.samples / RATE)
+    def without_text(self) -> str:
+        """How much of it has no text, as a time; empty when it is less than a second."""
+        return clock(self.gaps) if self.gaps >= RATE else ""
 
 
 class VersionRecord(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
 from mictape.plain_text import counted, one_line
-from mictape.units import RATE, clock
+from mictape.units import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +19,16 @@ class Saved:
     """Whether it was put there because nothing was said in it."""
 
     def __str__(self) -> str:
-        """What a terminal shows: `saved "Budget meeting" 11:42, 98 lines · mictape open last`.
+        """What a terminal shows: `saved "Budget meeting" 00:11:42, 98 lines · mictape open last`.
 
         Where sound has no text it says how much, and the command that transcribes it.
         """
         title = title_of(self.session)
         name = f'"{one_line(title)}" ' if title else ""
-        length = clock(self.session.samples).removeprefix("00:")
-        if self.in_trash:
-            return f"no words in {length}: moved to the trash · mictape sessions restore {self.session.id}"
+        length = clock(self.session.samples)
         lines = counted(self.session.lines, "line")
         id = "last" if self.newest else self.session.id
         saved = f"saved {name}{length}, {lines} · mictape open {id}"
-        if self.session.gaps < RATE:
+        if not (missing := self.session.without_text):
             return saved
-        gaps = clock(self.session.gaps).removeprefix("00:")
-        return f"{saved}\n{gaps} of it has no text yet · mictape sessions complete {id}"
+        return f"{saved}\n{missing} of it has no text yet · mictape sessions complete {id}"

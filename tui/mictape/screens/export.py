@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 from mictape.failure import MictapeError
 from mictape.library.formats import endings, format_of
 from mictape.paths import is_there, typed_path
+from mictape.plain_text import counted
 from mictape.screens.modal import Question
 from mictape.widgets.options import Options
 
@@ -70,7 +71,10 @@ class ExportScreen(Question[Path | None]):
             box.border_title = "Export"
             box.border_subtitle = "enter: save · ↑↓: what · esc: cancel"
             yield Options(
-                *(Option(Content(f"{part}  ({_lines(lines)})"), id=part) for part, lines in self._offered.items()),
+                *(
+                    Option(Content(f"{part}  ({counted(lines, 'line')})"), id=part)
+                    for part, lines in self._offered.items()
+                ),
                 id="parts",
                 compact=True,
             )
@@ -132,7 +136,3 @@ class ExportScreen(Question[Path | None]):
     def _say(self, what: str, *, trouble: bool) -> None:
         self._note.update(what)
         self._note.set_class(trouble, "-trouble")
-
-
-def _lines(count: int) -> str:
-    return "one line" if count == 1 else f"{count:,} lines"

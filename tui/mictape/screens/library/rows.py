@@ -26,7 +26,7 @@ def state_of(session: SessionRecord, *, live: bool) -> Part:
     """What a list says about how a session ended; empty for one that is complete."""
     if session.state == "open":
         return ("● recording", "live") if live else ("interrupted", "trouble")
-    return (f"{clock(session.gaps)} without text", "trouble") if session.gaps else ("", "detail")
+    return (f"{missing} without text", "trouble") if (missing := session.without_text) else ("", "detail")
 
 
 def session_row(session: SessionRecord, width: int, *, day: str, live: bool) -> list[Part]:
