@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from mictape import themes
 from mictape.screens.theme_picker import ThemePicker
 from mictape.settings import Settings
 from mictape.settings.remembered import recall
@@ -31,6 +34,15 @@ async def test_going_through_the_list_shows_each_theme_and_enter_keeps_it(home: 
         await pilot.press("enter")
         await until_async(lambda: recall(home / "state.toml").theme == shown)
         assert app.theme == shown
+
+
+async def test_without_the_themes_that_come_with_it_the_app_says_so_and_goes_on(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(themes, "shipped_folder", lambda: tmp_path / "gone")
+    async with handled(home) as (app, _):
+        assert app.theme == "textual-dark"
+        assert any(f"there is no folder {tmp_path / 'gone'}" in each.message for each in app._notifications)
 
 
 async def test_a_theme_file_that_is_saved_shows_at_once_and_a_broken_one_is_said(home: Path) -> None:

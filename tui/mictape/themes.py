@@ -62,6 +62,9 @@ _COLOURS: Final = (
     "panel",
     "boost",
 )
+FALLBACK_THEME: Final = "textual-dark"
+"""Textual's own, which is there even where Mictape's are missing."""
+
 _NUMBERS: Final = ("luminosity_spread", "text_alpha")
 _FLAGS: Final = ("dark", "ansi")
 _FIELDS: Final = ("name", *_COLOURS, *_NUMBERS, *_FLAGS, "variables")
@@ -107,6 +110,18 @@ def load_themes(*folders: Path) -> Loaded:
     return Loaded(tuple(themes.values()), tuple(problems))
 
 
+def all_themes(own: Path) -> Loaded:
+    """The themes that come with Mictape, and those in the user's folder; without the first ones a problem says so."""
+    shipped = shipped_folder()
+    loaded = load_themes(shipped, own)
+    if shipped.is_dir():
+        return loaded
+    missing = Failure(
+        f"The themes that come with Mictape are missing: there is no folder {shipped}", "Install it again"
+    )
+    return Loaded(loaded.themes, (missing, *loaded.problems))
+
+
 def check_theme(name: str, place: str, folder: Path) -> None:
     """Check that the theme of the settings exists: in Mictape, in Textual, or in the user's folder.
 
@@ -118,7 +133,7 @@ def check_theme(name: str, place: str, folder: Path) -> None:
     Raises:
         MictapeError: (`ExitCode.USAGE`) there is none of that name; when a file in the folder is at fault, it says so.
     """
-    loaded = load_themes(shipped_folder(), folder)
+    loaded = all_themes(folder)
     known = [*(theme.name for theme in loaded.themes), *BUILTIN_THEMES]
     if name not in known:
         broken = [each for each in loaded.problems if f"{name}.toml" in each.what]

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from mictape.failure import Failure
 from mictape.screens.modal import Question
-from mictape.themes import load_themes, shipped_folder
+from mictape.themes import FALLBACK_THEME, all_themes
 from mictape.widgets.options import Options
 
 LOOK_S: Final = 1.0
@@ -83,10 +83,10 @@ class Themes:
 
     def use(self, name: str, otherwise: str) -> None:
         """Use a theme, or another one when there is none of this name, and say so."""
-        known = name in self._app.available_themes
-        if not known:
+        known = self._app.available_themes
+        if name not in known:
             self._say(Failure(f"There is no theme {name}", "Choose another", action="choose_theme"))
-        self._app.theme = name if known else otherwise
+        self._app.theme = next(each for each in (name, otherwise, FALLBACK_THEME) if each in known)
 
     def choose(self, chosen: Callable[[str], None]) -> None:
         """Let the person choose one; `chosen` gets its name."""
@@ -110,7 +110,7 @@ class Themes:
                 self._app.mutate_reactive(App.theme)
 
     def _load(self) -> None:
-        loaded = load_themes(shipped_folder(), self._folder)
+        loaded = all_themes(self._folder)
         for theme in loaded.themes:
             self._app.register_theme(theme)
         for problem in loaded.problems:
