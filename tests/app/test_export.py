@@ -66,5 +66,5 @@ async def test_a_megabyte_that_is_pasted_is_cut_and_said(home: Path) -> None:
         await until_async(lambda: "File name too long" in str(screen._note.content))
         assert len(str(screen._note.content)) < 2 * LONGEST_SENTENCE
         await pilot.press("ctrl+u")
-        app.post_message(Paste("notes.md"))
-        await until_async(lambda: screen._path.value == "notes.md")
+        app.post_message(Paste("notes of\n\nMonday.md\n"))
+        await until_async(lambda: screen._path.value == "notes of Monday.md")

@@ -180,6 +180,7 @@ async def test_a_finished_session_is_marked_edited_searched_and_exported(home: P
         await until_async(lambda: app._page.transcript.text(3) == "Then we go home.!")
         await pilot.press("x")
         await until_async(lambda: not isinstance(app.screen, ReadingScreen))
+        assert app.screen.query_one(Input).value == str(Path.cwd() / f"mictape-{BEGAN:%Y%m%d-%H%M}.md")
         app.screen.query_one(Input).value = str(home / "out.md")
         await pilot.press("enter")
         await until_async((home / "out.md").exists)
@@ -349,7 +350,7 @@ async def test_a_new_version_waits_for_what_is_typed_in_the_session(home: Path) 
         await pilot.press("home", "i")
         await until_async(lambda: app.screen is not page)
         ready.set()
-        await until_async(lambda: recording_of(app).readings._turns[id].wanted.is_set())
+        await until_async(recording_of(app).readings._turns[id].wanted.is_set)
         await pilot.press(*"Typed", "enter")
         await until_async(lambda: app.screen is not page)
         page = await reading(app)
@@ -469,10 +470,13 @@ async def test_what_stands_in_the_way_of_a_gap_is_said_while_reading(home: Path)
 
 
 async def test_an_export_from_the_list_is_written(home: Path) -> None:
-    fill(home, 1)
+    [id] = fill(home, 1)
+    with Store(home / "library.db", home / "sessions") as store:
+        rename_session(store, id, "Daily: a/b")
     async with in_library(home) as (app, pilot):
         await pilot.press("ctrl+o")
         await until_async(lambda: isinstance(app.screen, ExportScreen))
+        assert app.screen.query_one(Input).value == str(Path.cwd() / "Daily a b.md")
         app.screen.query_one(Input).value = str(home / "out.srt")
         await pilot.press("enter")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "Exported to"))

@@ -25,7 +25,9 @@ from support.widget_app import WidgetApp
 
 RATE = 16_000
 KEPT = {"sessions": "/data/[b]sessions[/b]", "settings": "/config/config.toml"}
-CUT_OFF = Interrupted(datetime(2026, 11, 23, 14, 5), samples=754 * RATE, lines=132, untranscribed_s=12.3)
+CUT_OFF = Interrupted(
+    datetime(2026, 11, 23, 14, 5), samples=754 * RATE, lines=132, untranscribed_s=12.3, title="Budget"
+)
 
 
 def help_screen(*, offline: bool) -> HelpScreen:
@@ -79,7 +81,7 @@ async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
         await pilot.pause()
         for words in (
             "A session was cut off",
-            "2026, 14:05",
+            "“Budget”, Monday, 23 November 2026, 14:05",
             "00:12:34 recorded, 132 lines.",
             "12 s of it",
             "(Enter)",

@@ -96,10 +96,12 @@ class TerminalApp(SurvivesErrors, App[None]):
             event.prevent_default()
 
     async def on_event(self, event: Event) -> None:
-        """Take what is pasted only as far as a field can show it in time."""
+        """Take what is pasted only as far as a field can show it in time, and as one line: no field has several."""
         if isinstance(event, Paste) and not event.is_forwarded and len(event.text) > LONGEST_PASTE:
             event.text = event.text[:LONGEST_PASTE]
             self.notify(f"Only the first {LONGEST_PASTE:,} characters were pasted.", severity="warning", markup=False)
+        if isinstance(event, Paste) and not event.is_forwarded:
+            event.text = " ".join(line for line in event.text.splitlines() if line.strip())  # Textual's takes the first
         if isinstance(event, Key | Paste) and not event.is_forwarded and not self._comes_first(event):
             await self.typed_ahead.take(event)
         else:

@@ -42,6 +42,8 @@ def test_a_session_is_transcribed_again_or_stays_as_it_was(speech: Speech, home:
     compared = called("sessions", "compare", "last", "1", "2")
     assert compared.stdout == "00:00:00  [Ever]{Never} tried\n"
     assert compared.stderr.startswith("1 of 12 words differ")
+    same = called("sessions", "compare", "last", "2", "2")
+    assert same.stdout == "" and same.stderr.startswith("version 2, local") and "the same 12 words" in same.stderr
     assert called("sessions", "versions", "last", "--use", "1").stdout.splitlines()[0].endswith("shown")
 
 

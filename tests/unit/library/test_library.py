@@ -329,6 +329,21 @@ while True:
 """
 
 
+def test_those_who_read_a_session_share_it_and_nobody_else_has_it_meanwhile(path: Path) -> None:
+    with Store(path) as store:
+        with store.create_session() as folder:
+            session = folder.session
+            with refused(ExitCode.USAGE, "is being recorded"):
+                store.hold_session(session, shared=True)
+        first, second = (store.hold_session(session, shared=True) for _ in range(2))
+        for holder in (first, second):
+            with refused(ExitCode.USAGE, "is open already"):
+                store.hold_session(session)
+            holder.release()
+            holder.release()
+        store.hold_session(session).release()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 def test_a_line_that_was_added_outlives_a_kill(path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True) as writer:
@@ -338,8 +353,9 @@ def test_a_line_that_was_added_outlives_a_kill(path: Path) -> None:
         with Store(path) as store:  # beside the writer
             assert is_alive(folder)
             assert store.unfinished() == []
-            with refused(ExitCode.USAGE, f"Session {session} is being recorded"):
-                store.resume_session(session)
+            for shared in (False, True):
+                with refused(ExitCode.USAGE, f"Session {session} is being recorded"):
+                    store.resume_session(session, shared=shared)
         reported = [writer.stdout.readline() for _ in range(100)]
         writer.send_signal(signal.SIGKILL)
         reported += writer.stdout.readlines()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mictape.cli.main import run as mictape
 from mictape.failure import ExitCode, MictapeError
 from mictape.models import catalogue
 from mictape.models.catalogue import Model
@@ -62,6 +63,17 @@ def test_models_that_know_a_language_well_come_first(tmp_path: Path) -> None:
     assert catalogue.load(tmp_path).for_language("de")[0].name == "world"
     assert catalogue.load(tmp_path).for_language("en")[0].name == "english"
     assert not catalogue.load(tmp_path).for_language("tlh")
+
+
+def test_the_language_that_was_asked_for_is_named_with_those_of_a_model(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mictape(["models", "list", "--language", "de-AT"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    of_tiny = rows[next(number for number, row in enumerate(rows) if row.startswith("any-tiny")) + 1]
+    assert of_tiny.startswith("    English; less well German, Chinese, Spanish, ")
+    of_european = rows[next(number for number, row in enumerate(rows) if row.startswith("european ")) + 1]
+    assert of_european.startswith("    German, ") and "less well" not in of_european
 
 
 def test_the_users_own_models_come_before_the_shipped_ones(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
         print(output.as_json([_as_json(model, store) for model in shown]))
         return ExitCode.DONE
     for model in shown:
-        print("\n".join(row(model, store)))
+        print("\n".join(row(model, store, language)))
     if not shown and language is not None:
         print(f"There is no model for {name_of(language)}.")
     elif not shown:
@@ -100,18 +100,23 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
     return ExitCode.DONE
 
 
-def row(model: "Model", store: "Store") -> list[str]:
-    """What is said of a model, in lines."""
-    from mictape.models.languages import name_of
+def row(model: "Model", store: "Store", language: str | None = None) -> list[str]:
+    """What is said of a model, in lines.
+
+    Args:
+        model: The model.
+        store: Those of this machine.
+        language: The language that was asked for, which is named first.
+    """
     from mictape.models.runtimes import lacking
 
     installed, begun = store.find(model), store.begun(model)
     state = "installed" if installed else f"{begun / model.bytes:.0%} downloaded" if begun else ""
     if installed and not installed.writable:
         state += f" in {installed.folder}"
-    names = [name_of(code) for code in model.languages]
-    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
-    languages = ", ".join((*names[:NAMED], *more))
+    languages = _languages(model.languages, language)
+    if model.usable:
+        languages += f"; less well {_languages(model.usable, language)}"
     needs = "" if lacking(model.runtime) is None else f"needs {model.runtime}"
     facts = [f"{model.bytes / 1e6:.0f} MB", f"memory {model.memory_mb} MB" if model.memory_mb else "", model.licence]
     measured = store.measured().get(model.name)
@@ -122,6 +127,16 @@ def row(model: "Model", store: "Store") -> list[str]:
         f"    {' · '.join(filter(None, (*facts, needs, 'streaming' if model.streaming else '', speed)))}",
         *([f"    {model.notes}"] if model.notes else []),
     ]
+
+
+def _languages(codes: Sequence[str], first: str | None) -> str:
+    """Some languages by name, the one that was asked for first, and how many more there are."""
+    from mictape.models.languages import knows, name_of
+
+    ordered = sorted(codes, key=lambda code: first is None or not knows((code,), first))
+    names = [name_of(code) for code in ordered]
+    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join((*names[:NAMED], *more))
 
 
 def _as_json(model: "Model", store: "Store") -> dict[str, object]:

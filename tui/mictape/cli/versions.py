@@ -12,7 +12,7 @@ from mictape.cli.live import GIVE_UP
 from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, amount, settings_of
 from mictape.failure import ExitCode
 from mictape.paths import Places
-from mictape.plain_text import one_line
+from mictape.plain_text import counted, one_line
 from mictape.units import RATE, clock
 
 if TYPE_CHECKING:  # the library and the engines are loaded by the commands that use them
@@ -137,10 +137,12 @@ def _compare(arguments: argparse.Namespace, where: Places) -> int:
         found = compare(*(store.lines(id, words=False, version=number) for number in (old, new)))
     for passage in found.passages:
         print(_text_of(passage))
-    names = (f"{version.number}, {one_line(version.title)}" for version in (first, second))
-    print(
-        f"{found.differing:,} of {found.words:,} words differ: [version {']{version '.join(names)}}}", file=sys.stderr
-    )
+    old_name, new_name = (f"version {version.number}, {one_line(version.title)}" for version in (first, second))
+    if found.differing:
+        said = f"{found.differing:,} of {counted(found.words, 'word')} differ: [{old_name}] {{{new_name}}}"
+    else:
+        said = f"{old_name}, and {new_name}, have the same {counted(found.words, 'word')}"
+    print(said, file=sys.stderr)
     return ExitCode.DONE
 
 

@@ -98,8 +98,8 @@ class LibraryFlow:
         shown: int | None = None
         before: list[int] = []  # the versions of its text that undo goes back to
         while True:
-            id = (await library.run(Store.session, choice.session)).id
-            session = await readings.open(library, id)
+            session = await readings.open(library, choice.session)
+            id = session.folder.session
             try:
                 record = await library.run(Store.session, id)
                 if shown is not None and shown != record.version:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from mictape.audio.source_spec import FileSource, SourceSpec
 from mictape.flows.devices import DeviceFlow
 from mictape.flows.library import LibraryFlow
+from mictape.library.titles import title_of
 from mictape.recording import Recording
 from mictape.screens.main.page import Page
 from mictape.screens.recover import Interrupted, RecoverScreen
@@ -57,7 +58,8 @@ class StartFlow:
             return None
         names = tuple(track.name for track in (remains.tracks[0].track, *remains.added))
         session = remains.session
-        found = Interrupted(session.started, remains.samples, session.lines, remains.open / RATE, names)
+        title, missing_s = title_of(session), remains.open / RATE
+        found = Interrupted(session.started, remains.samples, session.lines, missing_s, title, names)
         choice = await self._page.app.push_screen_wait(RecoverScreen(found))
         if choice == "new":
             await close_as_is(self._recording.library, remains)

@@ -6,12 +6,17 @@ from pathlib import PurePath
 from typing import Final
 
 from mictape.library.records import SessionRecord, TrackRecord
-from mictape.plain_text import one_line
+from mictape.plain_text import counted, one_line
 
 LONGEST_PROPOSAL: Final = 50
 """Characters of a proposed title, which has to fit beside the other columns of a list."""
 
 _SENTENCE_END: Final = re.compile("[.!?](?=\\s|$)|[\u3002\uff01\uff1f]")
+
+_ABBREVIATION: Final = re.compile(
+    r"\b(?:[b-df-hj-np-tv-xz]+|[^\W\d_]|\d\d?|Prof|Rev|Gen|Col|Capt|Messrs|Mme|Mlle|Sra|etc|approx)$", re.IGNORECASE
+)
+"""Before a point that ends no sentence: a word without vowels (`Mr`, `St`, `vs`), a letter, a day of the month."""
 
 
 def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:
@@ -25,7 +30,9 @@ def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:
     if stem := PurePath(file).stem:
         return stem
     said = " ".join(" ".join(texts).split())
-    if (end := _SENTENCE_END.search(said)) and end.start() <= LONGEST_PROPOSAL:
+    ends = _SENTENCE_END.finditer(said)
+    end = next((end for end in ends if end[0] != "." or not _ABBREVIATION.search(said[: end.start()])), None)
+    if end is not None and end.start() <= LONGEST_PROPOSAL:
         return said[: end.start()]
     if len(said) <= LONGEST_PROPOSAL:
         return said
@@ -40,4 +47,4 @@ def title_of(session: SessionRecord) -> str:
 
 def name_of(session: SessionRecord) -> str:
     """What a session is called in a list or a sentence; never empty."""
-    return one_line(title_of(session)) or (f"({session.lines:,} lines)" if session.lines else "(no text)")
+    return one_line(title_of(session)) or (f"({counted(session.lines, 'line')})" if session.lines else "(no text)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mictape.audio.ports import SoundPort
-from mictape.library.library import Library
+from mictape.library.library import Library, Store
 from mictape.recording.engines import Engines
 from mictape.session.recovery import load_session
 from mictape.session.session import Session
@@ -44,11 +44,12 @@ class Readings:
         self._turns: defaultdict[str, _Turn] = defaultdict(_Turn)
         """By the session's id."""
 
-    async def open(self, library: Library, id: str) -> Session:
-        """Open a finished session, by its whole id, once nothing changes it; `close` closes it.
+    async def open(self, library: Library, which: str) -> Session:
+        """Open a finished session, once nothing changes it and nothing here reads it; `close` closes it.
 
         Raises MictapeError, also when it is recorded, or open in another process.
         """
+        id = (await library.run(Store.session, which)).id
         lock = self._turns[id].lock
         await lock.acquire()
         try:

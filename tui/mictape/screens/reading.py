@@ -18,6 +18,7 @@ from mictape.units import clock
 Next = Literal["recording", "library"]
 """Where to go from a finished session."""
 
+
 class ReadingScreen(TranscriptScreen):
     """Shows a finished session."""
 
@@ -135,7 +136,9 @@ class ReadingScreen(TranscriptScreen):
             what = f"Recording goes on: {recorded.state}, {clock(recorded.position)}"
             hint = Advice(what, f"Go back to it ({shown_key('end_search', keymap_in(self))})")
         elif doing := self._doing():
-            hint = Advice(f"Another version of the text: {doing}", "Cancel it in the list of versions", action="versions")
+            hint = Advice(
+                f"Another version of the text: {doing}", "Cancel it in the list of versions", action="versions"
+            )
         given = self.session.title if self.session is not None else ""
         name, when = given or title_of(record), f"{record.started:%a %d %b %Y, %H:%M}"
         status = Status(

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from mictape.plain_text import counted, one_line
 from mictape.screens.modal import Question
 from mictape.units import clock, span
 from mictape.widgets.options import Options
@@ -33,6 +34,8 @@ class Interrupted:
     """Final lines that it has."""
     untranscribed_s: float
     """Seconds of its tape without an answer."""
+    title: str = ""
+    """What it is called, or its first words; may be empty."""
     tracks: tuple[str, ...] = ()
     """What the tracks are called that go on when it is continued."""
 
@@ -88,13 +91,14 @@ class RecoverScreen(Question[RecoverChoice | None]):
         """What there is of it, in a few sentences."""
         session = self._session
         began = f"{session.started.astimezone():%A, %d %B %Y, %H:%M}"
-        lines = {0: "no lines yet", 1: "one line"}.get(session.lines, f"{session.lines:,} lines")
+        title = f"“{one_line(session.title)}”, " if session.title else ""
+        lines = counted(session.lines, "line") if session.lines else "no lines yet"
         silent = (
             f" Up to {span(session.untranscribed_s)} of it, silence included, are still to be transcribed."
             if session.untranscribed_s
             else ""
         )
-        return f"{began}\n{clock(session.samples)} recorded, {lines}.{silent}{_all_go_on(session.tracks)}"
+        return f"{title}{began}\n{clock(session.samples)} recorded, {lines}.{silent}{_all_go_on(session.tracks)}"
 
 
 def _all_go_on(tracks: Sequence[str]) -> str:

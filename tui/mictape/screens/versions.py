@@ -19,7 +19,7 @@ from mictape.library.comparing import Comparison, Passage, Piece, compare
 from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, VersionRecord
 from mictape.library.titles import name_of
-from mictape.plain_text import one_line
+from mictape.plain_text import counted, one_line
 from mictape.screens.modal import Question
 from mictape.units import clock
 from mictape.widgets.options import Options
@@ -132,8 +132,9 @@ class VersionsScreen(Question[Answer | None]):
         old, new = sorted((number, other if other != number else numbers[1]))
         self._title.update(f"Comparing version {old} with version {new} …")
         found = await in_thread(partial(compare, await self._lines(old), await self._lines(new)))
-        count = "1 word differs" if found.differing == 1 else f"{found.differing:,} words differ"
-        self._title.update(f"{count}: [version {old}] {{version {new}}}")
+        differ = f"{counted(found.differing, 'word')} differ{'s' if found.differing == 1 else ''}"
+        same = f"Versions {old} and {new} have the same words."
+        self._title.update(f"{differ}: [version {old}] {{version {new}}}" if found.differing else same)
         self._differences.update(_content(found))
         self._scroll.scroll_home(animate=False)
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from mictape.audio.tape import count_samples, find_parts
 from mictape.library.export import Document, Style
 from mictape.library.records import NO_LINE, LineRecord, TrackRecord
@@ -35,7 +37,11 @@ def read_document(
         wanted = sorted([*wanted, *without], key=lambda line: line.start)
     sounds = [part.path for track in tracks for part in find_parts(folder, track.number)]
     utc_of = TapeClock(folder, FIRST).now().utc if style.wall_clock else None
-    return Document(store.session(session), tracks, wanted, style, utc_of, sounds)
+    record = store.session(session)
+    if record.state == "open":  # the library has the length as far as there was text
+        recorded = (track.origin + count_samples(folder, track.number) for track in tracks)
+        record = msgspec.structs.replace(record, samples=max((record.samples, *recorded)))
+    return Document(record, tracks, wanted, style, utc_of, sounds)
 
 
 def _without_text(store: Store, session: str, folder: Path, track: TrackRecord) -> Iterator[LineRecord]:
