@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Final
 
 from bench.report import MILLI, Part, Report
+from mictape.library.hits import FIRST
 from mictape.library.library import Store
 from mictape.library.query import parse
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
-from mictape.library.search import FIRST, find
+from mictape.library.search import find
 from mictape.units import RATE
 
 SESSIONS: Final = int(os.environ.get("MICTAPE_BENCH_SESSIONS", "200"))

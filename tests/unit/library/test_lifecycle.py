@@ -60,7 +60,7 @@ def refused(code: ExitCode, said: str) -> pytest.RaisesExc[MictapeError]:
         ("", ["one " * 40], "one one one one one one one one one one one one…"),
         ("", ["x" * 80], "x" * 50 + "…"),
         ("", ["And Mr. John Dashwood had then leisure. He went."], "And Mr. John Dashwood had then leisure"),
-        ("", ["Meet J. R. Smith on May 3. at St. Ives! Or not."], "Meet J. R. Smith on May 3. at St. Ives"),
+        ("", ["Meet J. R. Smith at St. Ives! Or not."], "Meet J. R. Smith at St. Ives"),
         ("", ["Good day, Dr."], "Good day, Dr."),
         ("", ["Это план. Дальше."], "Это план"),
         ("", ["明日の会議は十時からです。次に"], "明日の会議は十時からです"),

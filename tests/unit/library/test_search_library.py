@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import labels, search, trash
+from mictape.library.hits import Hit
 from mictape.library.library import Store
 from mictape.library.query import parse
 from mictape.library.records import LineRecord, TrackRecord
-from mictape.library.search import Hit, find
+from mictape.library.search import find
 from mictape.library.words import has_words
 from mictape.transcript import query as of_one
 from mictape.transcript.line import Kind

@@ -29,6 +29,20 @@ def add(commands: Commands) -> None:
     sessions = commands.add_parser("sessions", help="list and use finished sessions")
     sessions.set_defaults(run=_list, filters=[], sort="newest", trash=False, json=False)
     what = sessions.add_subparsers(dest="action", metavar="WHAT")
+    _add_shown(what)
+    add_export(what)
+    complete = what.add_parser("complete", help="transcribe what has no text yet")
+    add_settings(complete, *ENGINE)
+    complete.add_argument("session", metavar="ID", help=WHICH)
+    complete.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
+    complete.set_defaults(run=run_headless)
+    versions.add_to(what)
+    audio.add_to(what)
+    _add_changed(what)
+
+
+def _add_shown(what: Commands) -> None:
+    """Add the commands that print sessions."""
     each = what.add_parser("list", help="list them, the newest first (also without a word)")
     each.add_argument(
         "filters",
@@ -45,14 +59,10 @@ def add(commands: Commands) -> None:
     show.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     add_style(show, wall_clock=True)
     show.set_defaults(run=_show)
-    add_export(what)
-    complete = what.add_parser("complete", help="transcribe what has no text yet")
-    add_settings(complete, *ENGINE)
-    complete.add_argument("session", metavar="ID", help=WHICH)
-    complete.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
-    complete.set_defaults(run=run_headless)
-    versions.add_to(what)
-    audio.add_to(what)
+
+
+def _add_changed(what: Commands) -> None:
+    """Add the commands that give sessions titles and tags, and that move them to the trash and back."""
     rename = what.add_parser("rename", help="give one a title")
     rename.add_argument("session", metavar="ID", help=WHICH)
     rename.add_argument("title", metavar="TITLE", help="an empty one brings the proposed title back")

@@ -8,19 +8,16 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from mictape.library.hits import FIRST, PAGE, Hit, Page, SessionHits, SessionKeys, as_json_array, spans_of
+from mictape.library.label_search import page_of_labels
 from mictape.library.listing import SessionFilter
 from mictape.library.query import LibraryQuery
-from mictape.library.records import SessionRecord
 from mictape.library.small_index import matching
 from mictape.library.store import Store
-from mictape.library.words import places_of, search_words
+from mictape.library.words import search_words
 from mictape.transcript.line import NOTE, SPEECH, Kind, voice_of
 from mictape.units import RATE, Span
 
-FIRST: Final = 20
-"""Lines of the first page: about what a screen has room for, so that they come soon."""
-PAGE: Final = 50
-"""Lines of every other page."""
 PIECE: Final = 20_000
 """Lines that are searched at first where a filter may leave most of them out."""
 BUDGET_S: Final = 0.02
@@ -58,9 +55,6 @@ _COLUMNS: Final = (
 )
 """Of the lines of a page."""
 
-_Sessions = list[int] | None
-"""Keys of sessions; None: all."""
-
 _Voices = tuple[list[str], list[str]]
 """Names of speakers, and names of tracks."""
 
@@ -68,49 +62,9 @@ _Voices = tuple[list[str], list[str]]
 class _Scope(NamedTuple):
     """Where lines can be found at all."""
 
-    sessions: _Sessions
+    sessions: SessionKeys
     voices: _Voices | None
     """Who may have said them; None: any speaker."""
-
-
-What = Literal["line", "note", "mark", "title", "tag"]
-"""Where something was found: in a line of speech, a note, the note of a mark, the title or a tag of a session."""
-
-
-class Hit(msgspec.Struct, frozen=True):
-    """One place at which it was found."""
-
-    what: What
-    text: str
-    spans: tuple[Span, ...] = ()
-    """Where in the text; nothing when only filters were asked for."""
-    line: int | None = None
-    """The id of the line in its session; None for titles and tags."""
-    start: int | None = None
-    """Session time of the line, samples at 16 kHz."""
-    voice: str = ""
-    """Who speaks: track, where there are several, and speaker."""
-    mark: str | None = None
-    """The note on the line's mark, empty without one; None when it is not marked."""
-    before: str = ""
-    """The text of the line before it."""
-    after: str = ""
-    """The text of the line after it."""
-
-
-class SessionHits(msgspec.Struct, frozen=True):
-    """What was found in one session, in tape order."""
-
-    session: SessionRecord
-    hits: tuple[Hit, ...]
-
-
-class Page(msgspec.Struct, frozen=True):
-    """Some of what was found, by session, the newest first; a session may go on on the next page."""
-
-    sessions: tuple[SessionHits, ...]
-    following: int | None
-    """Asks for the next page; None when this is the last one. A page may have few hits, or none, and yet not be it."""
 
 
 def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: int | None = None) -> Page:
@@ -137,7 +91,7 @@ def find(store: Store, query: LibraryQuery, *, page: int | None = None, limit: i
         rows, following = _lines(store, query, scope, page, limit or (FIRST if page is None else PAGE))
         found = [(row["session"], _line_hit(store, row, query)) for row in rows]
     if query.terms and not query.of_lines:
-        labels, following = _page_of_labels(store, query, scope.sessions, page, following)
+        labels, following = page_of_labels(store, query, scope.sessions, page, following)
         found = labels + found
     return Page(tuple(_grouped(store, found)), following)
 
@@ -199,10 +153,10 @@ def _looked_through(
     read = _select(store, "lines.key, lines.text", others, scope, piece=piece, limit=count)
     begin = read[-1]["key"] if len(read) == count else piece[0]
     found = f"SELECT {_COLUMNS} FROM lines WHERE key IN (SELECT value FROM json_each(?)) ORDER BY key DESC"
-    return store.rows(found, _array(matching([(key, text) for key, text in read], query))), begin
+    return store.rows(found, as_json_array(matching([(key, text) for key, text in read], query))), begin
 
 
-def _pieces(store: Store, query: LibraryQuery, sessions: _Sessions, page: int | None) -> Iterator[Span]:
+def _pieces(store: Store, query: LibraryQuery, sessions: SessionKeys, page: int | None) -> Iterator[Span]:
     """Ranges of keys of lines in which to search, the newest first; together they are all before `page`."""
     if sessions is not None and len(sessions) <= FEW:
         ranges: list[Span] = [
@@ -210,7 +164,7 @@ def _pieces(store: Store, query: LibraryQuery, sessions: _Sessions, page: int | 
             for first, last in store.rows(
                 "SELECT min(key), max(key) FROM lines WHERE session IN (SELECT value FROM json_each(?))"
                 " GROUP BY session ORDER BY max(key) DESC",
-                _array(sessions),
+                as_json_array(sessions),
             )
         ]
         for start, end in _joined(ranges):
@@ -252,7 +206,7 @@ def _voices(store: Store, part: str) -> _Voices:
     return speaking, recorded
 
 
-def _sessions(store: Store, query: LibraryQuery, voices: _Voices | None) -> _Sessions:
+def _sessions(store: Store, query: LibraryQuery, voices: _Voices | None) -> SessionKeys:
     """The keys of the sessions in which lines can be found at all; None: in any."""
     which = SessionFilter(
         title=query.title, tag=query.tag, device=query.device, engine=query.engine, before_utc_s=query.before_utc_s
@@ -262,7 +216,7 @@ def _sessions(store: Store, query: LibraryQuery, voices: _Voices | None) -> _Ses
         used.append(("sessions.key IN (SELECT session FROM marks)", ()))
     if voices is not None and not voices[0]:  # then it can only be a track
         named = "SELECT session FROM tracks WHERE name IN (SELECT value FROM json_each(?))"
-        used.append((f"sessions.key IN ({named})", (_array(voices[1]),)))
+        used.append((f"sessions.key IN ({named})", (as_json_array(voices[1]),)))
     if not used:
         return None
     where = " AND ".join(["sessions.deleted_utc_s IS NULL", *(sql for sql, _ in used)])
@@ -278,7 +232,7 @@ def _filters(query: LibraryQuery, scope: _Scope) -> tuple[list[str], list[object
         ("sessions.deleted_utc_s IS NULL", ()),
         (
             "+lines.session IN (SELECT value FROM json_each(?))",
-            None if scope.sessions is None else (_array(scope.sessions),),
+            None if scope.sessions is None else (as_json_array(scope.sessions),),
         ),
         _said_by(scope.voices),
         (f"{spoken_at} >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
@@ -298,78 +252,17 @@ def _said_by(voices: _Voices | None) -> tuple[str, Sequence[object] | None]:
     """The condition that one of these said a line, and its values; None: there is none."""
     speaking = "lines.speaker IN (SELECT value FROM json_each(?))"
     if voices is None or not voices[1]:
-        return speaking, None if voices is None else [_array(voices[0])]
+        return speaking, None if voices is None else [as_json_array(voices[0])]
     recorded = "SELECT session, number FROM tracks WHERE name IN (SELECT value FROM json_each(?))"
     # +: a track has so many lines that they are not looked up by their speakers and sessions.
-    return f"(+{speaking} OR (+lines.session, lines.track) IN ({recorded}))", [_array(names) for names in voices]
-
-
-def _array(values: Sequence[object]) -> str:
-    """Values as SQLite's `json_each` takes them."""
-    return msgspec.json.encode(values).decode()
-
-
-def _page_of_labels(
-    store: Store, query: LibraryQuery, sessions: _Sessions, page: int | None, following: int | None
-) -> tuple[list[tuple[int, Hit]], int | None]:
-    """What a page has of titles, tags and notes of marks, and what asks for the next page.
-
-    The newest stand on the first page, and the others behind the last line, on pages below zero: so many before them.
-    """
-    found = _labels(store, query, sessions, (0, FIRST)) if page is None else []
-    if following is not None or (page is None and len(found) < FIRST):
-        return found, following
-    before = -page if page is not None and page < 0 else FIRST
-    more = _labels(store, query, sessions, (before, PAGE))
-    return found + more, -(before + PAGE) if len(more) == PAGE else None
-
-
-def _labels(store: Store, query: LibraryQuery, sessions: _Sessions, part: tuple[int, int]) -> list[tuple[int, Hit]]:
-    """What is found in titles, tags and the notes of marks, the newest first: keys of sessions, and hits.
-
-    Of these a part: how many to leave out, and how many there are at most.
-    """
-    conditions = [
-        ("sessions.deleted_utc_s IS NULL", ()),
-        # A title that was proposed from what was said would only repeat a line.
-        (
-            "(session_index.rowid % 4 <> 0 OR sessions.titled"
-            " OR EXISTS (SELECT 1 FROM tracks WHERE session = sessions.key AND kind = 'file'))",
-            (),
-        ),
-        ("sessions.started_utc_s >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
-        ("sessions.key IN (SELECT value FROM json_each(?))", None if sessions is None else (_array(sessions),)),
-    ]
-    used = [(sql, values) for sql, values in conditions if values is not None]
-    rows = store.rows(
-        "SELECT sessions.key AS session, session_index.rowid % 4 AS what, sessions.title, tags.tag, marks.note,"
-        " marks.line, marks.at FROM session_index"
-        " LEFT JOIN tags ON session_index.rowid % 4 = 1 AND tags.key = session_index.rowid / 4"
-        " LEFT JOIN marks ON session_index.rowid % 4 = 2 AND marks.key = session_index.rowid / 4"
-        " JOIN sessions ON sessions.key = CASE session_index.rowid % 4 WHEN 0 THEN session_index.rowid / 4"
-        " ELSE coalesce(tags.session, marks.session) END"
-        f" WHERE session_index MATCH ? AND {' AND '.join(sql for sql, _ in used)}"
-        " ORDER BY sessions.started_utc_s DESC, session_index.rowid LIMIT ? OFFSET ?",
-        query.match(),
-        *(value for _, values in used for value in values),
-        *(part[1], part[0]),
-    )
-    return [(row["session"], _label_hit(row, query)) for row in rows]
-
-
-def _label_hit(row: sqlite3.Row, query: LibraryQuery) -> Hit:
-    kinds: tuple[tuple[What, str], ...] = (("title", "title"), ("tag", "tag"), ("mark", "note"))
-    number: int = row["what"]
-    what, column = kinds[number]
-    text: str = row[column]
-    return Hit(what, text, _spans(text, query), line=row["line"], start=row["at"])
+    return f"(+{speaking} OR (+lines.session, lines.track) IN ({recorded}))", [as_json_array(names) for names in voices]
 
 
 def _line_hit(store: Store, row: sqlite3.Row, query: LibraryQuery) -> Hit:
     return Hit(
         "note" if row["kind"] == Kind.NOTE else "line",
         row["text"],
-        _spans(row["text"], query),
+        spans_of(row["text"], query),
         line=row["id"],
         start=row["start"],
         voice=voice_of(row["track_name"], row["speaker"]),
@@ -389,10 +282,6 @@ def _neighbour(store: Store, row: sqlite3.Row, side: Literal["<", ">"], order: L
         *(row["session"], row["start"], row["id"], row["session"]),
     )
     return found[0]["text"] if found else ""
-
-
-def _spans(text: str, query: LibraryQuery) -> tuple[Span, ...]:
-    return places_of(text, ((term.text, term.prefix) for term in query.terms))
 
 
 def _grouped(store: Store, found: Sequence[tuple[int, Hit]]) -> list[SessionHits]:

@@ -14,9 +14,9 @@ LONGEST_PROPOSAL: Final = 50
 _SENTENCE_END: Final = re.compile("[.!?](?=\\s|$)|[\u3002\uff01\uff1f]")
 
 _ABBREVIATION: Final = re.compile(
-    r"\b(?:[b-df-hj-np-tv-xz]+|[^\W\d_]|\d\d?|Prof|Rev|Gen|Col|Capt|Messrs|Mme|Mlle|Sra|etc|approx)$", re.IGNORECASE
+    r"\b(?:[b-df-hj-np-tv-xz]+|[^\W\d_]|Prof|Rev|Gen|Col|Capt|Messrs|Mme|Mlle|Sra|etc|approx)$", re.IGNORECASE
 )
-"""Before a point that ends no sentence: a word without vowels (`Mr`, `St`, `vs`), a letter, a day of the month."""
+"""Before a point that ends no sentence: a word without vowels (`Mr`, `St`, `vs`), or a letter."""
 
 
 def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:

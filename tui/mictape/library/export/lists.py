@@ -7,8 +7,8 @@ from typing import Literal
 import msgspec
 
 from mictape.library.export.objects import VERSION, in_seconds, to_json
+from mictape.library.hits import SessionHits
 from mictape.library.records import SessionRecord
-from mictape.library.search import SessionHits
 from mictape.units import Span
 
 

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Final, Protocol
 
 from mictape.library import folders, search
+from mictape.library.hits import Hit
 from mictape.library.library import Library, Store
 from mictape.library.listing import Order, SessionFilter
 from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
-from mictape.library.search import Hit
 from mictape.screens.library.rows import day_of, heading_row, hit_row, session_row
 from mictape.widgets.row_list import Row
 

@@ -5,8 +5,8 @@ from datetime import date, datetime
 
 from rich.cells import cell_len
 
+from mictape.library.hits import Hit
 from mictape.library.records import SessionRecord
-from mictape.library.search import Hit
 from mictape.library.titles import name_of
 from mictape.plain_text import one_line
 from mictape.units import clock
