@@ -90,8 +90,8 @@ class ReadingScreen(TranscriptScreen):
             self._searching.begin_at_cursor(*self._search.in_session())
 
     def go_back(self) -> None:
-        """Close the search; without one, leave the session."""
-        if self.search_bar.is_open:
+        """Close the search that was begun here; without one, leave the session."""
+        if self.search_bar.is_open and not self.search_bar.given:
             self._searching.end_search()
         else:
             self.go_to("recording")

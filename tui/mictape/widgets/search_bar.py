@@ -73,6 +73,8 @@ class SearchBar(SurvivesErrors, Vertical):
         super().__init__(id=id)
         self._toggles = Query()
         self._shown: tuple[str, str] | None = None
+        self.given = False
+        """Whether what is searched for was not typed here."""
 
     @property
     def is_open(self) -> bool:
@@ -96,6 +98,7 @@ class SearchBar(SurvivesErrors, Vertical):
     def open(self) -> None:
         """Show it with what was typed before, searched for again and selected: typing replaces it."""
         fresh = not self.is_open
+        self.given = False
         self.add_class("-open")
         self._input.focus()
         self._input.action_select_all()
@@ -109,6 +112,7 @@ class SearchBar(SurvivesErrors, Vertical):
         self._toggles = toggles
         self._show_toggles()
         self.add_class("-open")
+        self.given = True
 
     def close(self) -> None:
         """Hide it."""
