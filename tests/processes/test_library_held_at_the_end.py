@@ -37,7 +37,7 @@ def test_the_app_ends_with_code_3(leave: str, home: Path, speech: Speech) -> Non
     with screen_app("--input", str(speech.beckett), env=os.environ) as app:
         app.sees("REC", timeout_s=60)
         with held(home / "library.db"):
-            app.sees("no matter", timeout_s=60)
+            app.sees("Try again", timeout_s=60)
             if leave == "q q":
                 app.press("q", "q")
             else:

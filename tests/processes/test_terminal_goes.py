@@ -298,7 +298,7 @@ def test_where_the_app_must_end_the_session_is_closed_first(key: str, home: Path
 @pytest.mark.proof
 def test_a_path_that_cannot_be_looked_at_is_said_in_the_export_box(home: Path, speech: Speech) -> None:
     with screen_app("--input", str(speech.beckett), env=os.environ, columns=120) as app:
-        app.sees("no matter", timeout_s=60)  # by then there are final lines to export
+        app.sees("Try again", timeout_s=60)  # by then there are final lines to export
         for path, sentence in (
             ("~nosuchuser/notes.md", "There is no such user"),
             ("a" * 300 + ".md", "File name too long"),

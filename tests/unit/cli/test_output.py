@@ -43,8 +43,8 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("closed", "said"),
     [
-        pytest.param("2>&-", "no matter", marks=pytest.mark.proof),
-        pytest.param("<&-", "no matter", marks=pytest.mark.proof),
+        pytest.param("2>&-", "No matter", marks=pytest.mark.proof),
+        pytest.param("<&-", "No matter", marks=pytest.mark.proof),
         (">&- 2>&-", ""),
     ],
 )
@@ -54,7 +54,7 @@ def test_closed_streams_cost_nothing_else(closed: str, said: str, home: Path, sp
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert said in done.stdout
-    assert "no matter," in lines_of(home)
+    assert "No matter." in lines_of(home)
 
 
 def _to_full_disk(arguments: list[str], *, buffered: bool) -> tuple[int, str]:

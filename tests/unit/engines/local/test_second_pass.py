@@ -4,7 +4,7 @@ import pytest
 
 from mictape.engines.local.recognizer.lines import Line, bordered
 from mictape.engines.local.recognizer.model import RecognizedWord
-from mictape.engines.local.recognizer.second_pass import revised, split, trusted
+from mictape.engines.local.recognizer.second_pass import PAUSE, revised, split, trusted
 from mictape.units import RATE
 
 
@@ -12,13 +12,13 @@ def words(text: str, log_prob: float = -0.1) -> tuple[RecognizedWord, ...]:
     return tuple(RecognizedWord(word, log_prob, (3,), 0, 1) for word in text.split())
 
 
-def lines(*texts: str, cut: bool = False) -> list[Line]:
-    """Lines of a second, cut from one another or with a pause between."""
+def lines(*texts: str, cut: bool = False, apart: int = 0) -> list[Line]:
+    """Lines of a second, cut from one another or `apart` by so many samples."""
     return [
         Line(
             turn,
-            turn * RATE,
-            (turn + 1) * RATE,
+            turn * (RATE + apart),
+            turn * (RATE + apart) + RATE,
             words(text),
             cut=cut and turn < len(texts) - 1,
             continues=cut and turn > 0,
@@ -27,8 +27,8 @@ def lines(*texts: str, cut: bool = False) -> list[Line]:
     ]
 
 
-def texts(*args: str, joined: str, cut: bool = False) -> list[str]:
-    return [line.text for line in revised(lines(*args, cut=cut), words(joined))]
+def texts(*args: str, joined: str, cut: bool = False, apart: int = 0) -> list[str]:
+    return [line.text for line in revised(lines(*args, cut=cut, apart=apart), words(joined))]
 
 
 def test_joined_text_goes_back_to_its_lines() -> None:
@@ -67,6 +67,16 @@ def test_a_line_with_the_same_words_keeps_its_punctuation_and_case_but_for_its_b
     assert texts("Well, I Think.", "So do they.", joined="Well I think, so, do they!") == [
         "Well, I Think,",
         "so do they.",
+    ]
+
+
+def test_behind_a_pause_a_border_stays_unless_the_words_beside_it_change() -> None:
+    said, joined = ("To you in person.", "Eight of spades."), "to you in person, eight of spades."
+    assert texts(*said, joined=joined, apart=PAUSE) == list(said)
+    assert texts(*said, joined=joined, apart=PAUSE - 1) == ["To you in person,", "eight of spades."]
+    assert texts("My fellow Americans.", "As not.", joined="My fellow Americans, ask not", apart=PAUSE) == [
+        "My fellow Americans,",
+        "ask not",
     ]
 
 

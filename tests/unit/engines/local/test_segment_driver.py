@@ -22,7 +22,7 @@ from mictape.vad.onnx import Samples
 from mictape.vad.silero import FRAME, MOST_DB, level_db, raised
 from support.local_engine import pid_of, samples_of, send_all
 from support.recognizing import BLOCK, Recognized, floats_of, models, pcm_of, recognize, times, without_pauses
-from support.references import TWO_CITIES, words_in_order
+from support.references import BECKETT, TWO_CITIES, words_in_order
 
 SECOND = RATE // FRAME + 1
 """Frames of a good second."""
@@ -152,6 +152,10 @@ def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Recog
     ]
     assert twice.text != once.text
     assert words_in_order(TWO_CITIES, twice.text) >= words_in_order(TWO_CITIES, once.text)
+
+
+def test_the_second_pass_leaves_full_stops_behind_pauses(beckett: bytes) -> None:
+    assert recognize(beckett, second_pass="live").text == BECKETT
 
 
 class Hopeful:

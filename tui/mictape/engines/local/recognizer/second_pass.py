@@ -1,7 +1,9 @@
 """The second pass: neighbouring lines recognized again as one piece of sound, and split back onto the lines. Pure.
 
 Longer context helps the model, up to about half a minute: a tenth of the wrong words become right. A line changes only
-when its words do; else it keeps its text but for its borders to the lines beside it.
+when its words do; else it keeps its text but for its borders to the lines beside it. Where the words on both sides stay
+the same behind a pause, so does the border: the joined text puts a comma between two sentences as often as it puts one
+rightly, as sure of itself in both cases.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,9 @@ LONGEST: Final = 28 * RATE
 """The longest piece: beyond it nothing was measured, and memory grows (200 MB for this one)."""
 APART: Final = RATE * 3 // 2
 """A pause as long as this parts two pieces."""
+PAUSE: Final = RATE * 3 // 20
+"""Lines that are so far apart, or further, have a pause between them: 0.6 s of silence, which ends any line, less what
+each of the two keeps of it. Only long lines end in a shorter one, often in mid-sentence."""
 FEWEST, MOST = 0.9, 1.15
 """A joined text with fewer or more words than so many times the lines' own may have lost or repeated something: it is
 trusted when the model is surer of it."""
@@ -49,9 +54,14 @@ def revised(lines: Sequence[Line], joined: Sequence[RecognizedWord]) -> list[Lin
         return list(lines)
     parts = [tuple(joined[first:last]) for first, last in pairwise(borders)]
     # The outer borders are no better known than before; at the inner ones the joined text knows both sides.
+    same = [_same_words(line.words, part) for line, part in zip(lines, parts, strict=True)]
+    stays = [
+        same[at] and same[at + 1] and second.start - first.end >= PAUSE
+        for at, (first, second) in enumerate(pairwise(lines))
+    ]
     new = [
-        _kept(line, part, first=at > 0, last=at < len(lines) - 1)
-        if _same_words(line.words, part)
+        _kept(line, part, first=at > 0 and not stays[at - 1], last=at < len(lines) - 1 and not stays[at])
+        if same[at]
         else replace(line, words=timed(part, line.voiced, line.start, line.end))
         for at, (line, part) in enumerate(zip(lines, parts, strict=True))
     ]
