@@ -81,7 +81,7 @@ async def test_recovery_says_what_there_is(size: tuple[int, int]) -> None:
         await pilot.pause()
         for words in (
             "A session was cut off",
-            "“Budget”, Monday, 23 November 2026, 14:05",
+            '"Budget", Monday, 23 November 2026, 14:05',
             "00:12:34 recorded, 132 lines.",
             "12 s of it",
             "(Enter)",

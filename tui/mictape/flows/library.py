@@ -177,7 +177,7 @@ class LibraryFlow:
         library = await self._recording.stored()
         async with self._recording.readings.closed(record.id):
             await library.run(choose_version, record.id, number)
-        self._page.say(f"Version {number} of “{name_of(record)}” is shown.")
+        self._page.say(f'Version {number} of "{name_of(record)}" is shown.')
 
     def _report(self, record: SessionRecord, made: VersionRecord | Failure) -> None:
         if isinstance(made, Failure):

@@ -105,7 +105,7 @@ class LibraryQuery(msgspec.Struct, frozen=True):
         escape = re.escape if regex else str
         found = "|".join(r"\W+".join(map(escape, words)) for words in terms)
         if found and of_one.parse(found).text != found:
-            found = f'"{found}"'  # such as the word “marked”
+            found = f'"{found}"'  # such as the word "marked"
         times = (("after", self.after), ("before", self.before))
         parts = [
             found,

@@ -91,7 +91,7 @@ class RecoverScreen(Question[RecoverChoice | None]):
         """What there is of it, in a few sentences."""
         session = self._session
         began = f"{session.started.astimezone():%A, %d %B %Y, %H:%M}"
-        title = f"“{one_line(session.title)}”, " if session.title else ""
+        title = f'"{one_line(session.title)}", ' if session.title else ""
         lines = counted(session.lines, "line") if session.lines else "no lines yet"
         silent = (
             f" Up to {span(session.untranscribed_s)} of it, silence included, are still to be transcribed."
