@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from support.waiting import until_async
 
 def sees(app: MictapeApp, text: str) -> bool:
     """Whether this is on the screen, in one row."""
-    return text in app.export_screenshot().replace("&#160;", " ")
+    return text in unescape(app.export_screenshot()).replace("\xa0", " ")
 
 
 @asynccontextmanager
