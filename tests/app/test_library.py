@@ -158,7 +158,7 @@ async def test_renaming_tagging_deleting_and_undoing(home: Path) -> None:
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and "Standup" in rows(app)[0])
         await pilot.press("ctrl+t")
         await until_async(lambda: not isinstance(app.screen, LibraryScreen))
-        await pilot.press(*"team", "comma", *"daily", "enter")
+        await pilot.press(*"team", "space", "number_sign", *"daily", "enter")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and "#daily #team" in rows(app)[0])
         await pilot.press("ctrl+d")
         trashed = '"Standup" is in the trash; ctrl+z brings it back.'

@@ -84,6 +84,13 @@ def test_a_title_and_tags_are_given_and_found(mictape: Mictape) -> None:
     assert "#work" in mictape("sessions", "tag", "budget talk", "work", "old")[1]
     assert "#old" not in mictape("sessions", "tag", TALK, "--remove", "OLD")[1]
     assert ids(mictape("sessions", "list", "tag:work")) == [TALK]
+    assert (
+        '#c# #"opening hours" #q3'
+        in mictape("sessions", "tag", TALK, "#opening hours #q3, C#", "--remove", "x")[1].lower()
+    )
+    assert (
+        ids(mictape("sessions", "list", 'tag:"opening hours"')) == ids(mictape("sessions", "list", "tag:q3")) == [TALK]
+    )
     assert mictape("search", "tag:work", "budget")[1].splitlines()[0].startswith(TALK)
 
 

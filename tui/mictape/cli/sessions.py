@@ -129,13 +129,13 @@ def _filter_of(filters: Iterable[str]) -> "SessionFilter":
 
 def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
     """A session as one line of a list: id, weekday, length, lines, title, tags, marks, state."""
-    from mictape.library.titles import title_of
+    from mictape.library.titles import tags_of, title_of
     from mictape.units import clock
 
     state = "interrupted" if interrupted else "recording" if session.state == "open" else ""
     more = [
         one_line(title_of(session)),
-        " ".join(f"#{one_line(tag)}" for tag in session.tags),
+        tags_of(session),
         counted(session.marks, "mark") if session.marks else "",
         state,
         f"{session.without_text} without text" if session.without_text and not state else "",
@@ -169,10 +169,11 @@ def _rename(arguments: argparse.Namespace, where: Places) -> int:
 
 
 def _tag(arguments: argparse.Namespace, where: Places) -> int:
-    from mictape.library.labels import tag_session
+    from mictape.library.labels import tag_session, tags_in
 
     with writing(where) as store:
-        _print_one(store, tag_session(store, arguments.session, add=arguments.tags, remove=arguments.remove))
+        added = [tag for each in arguments.tags for tag in tags_in(each) or [each]]
+        _print_one(store, tag_session(store, arguments.session, add=added, remove=arguments.remove))
     return ExitCode.DONE
 
 

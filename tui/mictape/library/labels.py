@@ -1,5 +1,6 @@
 """Titles and tags that the person gives to sessions."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,6 +11,8 @@ from mictape.library.titles import proposed_title
 
 LONGEST_LABEL: Final = 200
 """Characters of a title or tag: more would be text."""
+
+_TAG_ENDS: Final = re.compile(r",|(?:^|(?<=\s))#")
 
 
 def rename_session(store: Store, which: str, title: str) -> str:
@@ -26,6 +29,11 @@ def rename_session(store: Store, which: str, title: str) -> str:
     with store.writing(id) as key:
         store.execute("UPDATE sessions SET title = ?, titled = ? WHERE key = ?", *storable(title, titled, key))
     return id
+
+
+def tags_in(text: str) -> list[str]:
+    """The tags that a person has typed: a comma ends one, and `#` begins one."""
+    return [tag for each in _TAG_ENDS.split(text) if (tag := each.strip())]
 
 
 def tag_session(store: Store, which: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> str:

@@ -45,6 +45,11 @@ def title_of(session: SessionRecord) -> str:
     return session.title or proposed_title((), [session.first_words])
 
 
+def tags_of(session: SessionRecord) -> str:
+    """The tags of a session in a list, as `#work #"opening hours"`."""
+    return " ".join(f'#"{tag}"' if " " in tag else f"#{tag}" for tag in map(one_line, session.tags))
+
+
 def name_of(session: SessionRecord) -> str:
     """What a session is called in a list or a sentence; never empty."""
     return one_line(title_of(session)) or (f"({counted(session.lines, 'line')})" if session.lines else "(no text)")

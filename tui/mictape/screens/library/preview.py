@@ -8,7 +8,7 @@ from mictape.audio.tape import TapeError
 from mictape.library.library import Library, Store
 from mictape.library.records import SessionRecord
 from mictape.library.sound_storage import weight_of
-from mictape.library.titles import name_of
+from mictape.library.titles import name_of, tags_of
 from mictape.library.versions import versions
 from mictape.plain_text import counted, one_line
 from mictape.screens.library.rows import state_of
@@ -41,7 +41,7 @@ class Preview:
         """All of it, for a pane beside the list."""
         session = self.session
         state, _ = state_of(session, live=self.live)
-        tags = " ".join(f"#{one_line(tag)}" for tag in session.tags)
+        tags = tags_of(session)
         heads = [(name_of(session), "$accent bold"), f"{session.started:%A, %d %B %Y, %H:%M}, {clock(session.samples)}"]
         rows: list[str | tuple[str, str]] = [*heads, self.facts(), tags, (state, "bold")]
         shown = [row for row in rows if (row if isinstance(row, str) else row[0])]

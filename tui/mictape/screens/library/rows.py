@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from mictape.library.hits import Hit
 from mictape.library.records import SessionRecord
-from mictape.library.titles import name_of
+from mictape.library.titles import name_of, tags_of
 from mictape.plain_text import one_line
 from mictape.units import clock
 from mictape.widgets.row_list import Part, fitted
@@ -58,7 +58,7 @@ def _facts(session: SessionRecord, *, live: bool) -> Sequence[Part]:
     return (
         state_of(session, live=live),
         (f"★{session.marks}" if session.marks else "", "text"),
-        (" ".join(f"#{one_line(tag)}" for tag in session.tags), "strong"),
+        (tags_of(session), "strong"),
         (one_line(" + ".join(session.devices)), "detail"),
     )
 

@@ -16,7 +16,7 @@ from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
 from mictape.library import trash
 from mictape.library.export import Style, format_of, write
-from mictape.library.labels import rename_session, tag_session
+from mictape.library.labels import rename_session, tag_session, tags_in
 from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
 from mictape.library.query import parse
@@ -321,9 +321,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._change(self._tag)
 
     async def _tag(self, session: SessionRecord) -> None:
-        question = Ask("Tags", hint="Words with commas between them.", value=", ".join(session.tags))
+        question = Ask("Tags", hint="Words with commas between them, or # before each.", value=", ".join(session.tags))
         if (answer := await self.app.push_screen_wait(question)) is not None:
-            tags = [tag for each in answer.split(",") if (tag := each.strip())]
+            tags = tags_in(answer)
             removed = [tag for tag in session.tags if tag not in tags]
             await self._library.run(tag_session, session.id, add=tags, remove=removed)
 
