@@ -26,7 +26,7 @@ from mictape.screens.leave import LeaveScreen
 from mictape.screens.library import listing
 from mictape.screens.library.listing import SessionListing
 from mictape.screens.library.rows import day_of
-from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.library.screen import LibraryScreen, Shown
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
@@ -113,7 +113,7 @@ async def test_a_session_is_opened_at_the_first_place_and_the_search_goes_on_the
         assert page.view.walk.rank == 1
         await pilot.press("escape")
         await until_async(lambda: isinstance(app.screen, LibraryScreen))
-        assert app.screen.typed == "next"  # type: ignore[attr-defined]
+        await until_async(lambda: app.screen.shown == Shown("next"))  # type: ignore[attr-defined]
 
 
 async def test_of_many_sessions_only_those_in_view_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +146,11 @@ async def test_a_filter_lists_sessions_and_sorting_turns_them_round(home: Path) 
         await pilot.press("ctrl+s")
         await until_async(lambda: sees(app, "3 sessions, oldest first"))
         await until_async(lambda: "Budget meeting" in rows(app)[0])
+        await pilot.press("down", "enter")
+        await reading(app)
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        assert app.screen.shown == Shown("", "oldest", 1)  # type: ignore[attr-defined]
 
 
 async def test_renaming_tagging_deleting_and_undoing(home: Path) -> None:

@@ -12,7 +12,7 @@ from mictape.library.titles import name_of
 from mictape.library.versions import choose_version
 from mictape.recording import Recording
 from mictape.screens.library.listing import SessionChoice
-from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.library.screen import LibraryScreen, Shown
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.reading import Next, ReadingScreen
@@ -31,8 +31,8 @@ class LibraryFlow:
         self._page = page
         self._engines = engines
         self._recording = recording
-        self._typed = ""
-        """What was searched for last."""
+        self._shown: Shown | None = None
+        """What the library has shown last."""
         self.commands: Commands = {"library": self.open}
 
     def open(self) -> None:
@@ -81,13 +81,13 @@ class LibraryFlow:
         screen = LibraryScreen(
             await self._recording.stored(),
             recorded=recorded.folder.session if recorded is not None else None,
-            typed=self._typed,
+            shown=self._shown,
             proposal=Proposal.of(self._recording.settings),
             versions=self._change_version,
             doing=lambda: str(self._recording.beside),
         )
         choice = await self._page.app.push_screen_wait(screen)
-        self._typed = screen.typed
+        self._shown = screen.shown
         if recorded is not None and not recorded.closed:
             await recorded.reread_title()  # it may have been renamed in the list
         return choice

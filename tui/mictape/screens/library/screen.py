@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Final, cast
@@ -65,6 +66,17 @@ class SearchField(Input, inherit_bindings=False):
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the library shows."""
+
+    typed: str = ""
+    """What is searched for."""
+    order: Order = "newest"
+    row: int = 0
+    """The one under the cursor."""
+
+
 class LibraryScreen(Question[SessionChoice | None]):
     """Choose a session, or a place in one. The result is the choice, or None when the screen was left."""
 
@@ -97,7 +109,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         library: Library,
         *,
         recorded: str | None = None,
-        typed: str = "",
+        shown: Shown | None = None,
         proposal: Proposal | None = None,
         versions: Callable[[SessionRecord], Awaitable[object]] | None = None,
         doing: Callable[[], str] = str,
@@ -108,7 +120,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         Args:
             library: What is listed.
             recorded: The id of the session that is being recorded, which cannot be read meanwhile.
-            typed: What is searched for at first.
+            shown: What is shown at first, as another one of these has left it.
             proposal: What is proposed for exports.
             versions: Shows the versions of a session's text and does what is chosen there.
             doing: Says what is done with sessions meanwhile; empty: nothing is.
@@ -118,7 +130,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
         self._status = StatusLine()
-        self._search = SearchField(typed, placeholder=HINT, id="search", compact=True, select_on_focus=False)
+        shown = shown or Shown()
+        self._search = SearchField(shown.typed, placeholder=HINT, id="search", compact=True, select_on_focus=False)
         self._note = Static(id="note", markup=False)
         self._list = RowList(self._row, id="rows")
         self._preview = Static(id="preview", markup=False)
@@ -131,7 +144,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._said_doing = ""
         """What `doing` said last."""
         self._now = now
-        self._order: Order = "newest"
+        self._order: Order = shown.order
+        self._first_row = shown.row
+        """The row that the cursor begins on."""
         self._listing: Listing | None = None
         self._deleted: list[tuple[str, int]] = []
         """What was moved to the trash here, the latest last: ids, and the rows they had."""
@@ -142,6 +157,11 @@ class LibraryScreen(Question[SessionChoice | None]):
     def typed(self) -> str:
         """What is searched for."""
         return self._search.value
+
+    @property
+    def shown(self) -> Shown:
+        """What is shown now."""
+        return Shown(self.typed, self._order, self._list.cursor)
 
     def compose(self) -> ComposeResult:
         """The state of the recording, what is searched for, the list, what is under the cursor."""
@@ -159,8 +179,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._list.can_focus = False
         self._status.display = False
         self.set_interval(LOOK_S, self._look)
-        if not self.typed:
-            self._begin()
+        if not self.typed:  # else the field reports it
+            self._begin_first()
 
     def show_recording(self, status: Status | None) -> None:
         """Show the state of what is recorded meanwhile; None: nothing is."""
@@ -180,6 +200,11 @@ class LibraryScreen(Question[SessionChoice | None]):
             await supervised(work(*arguments), "The library", self._say)
 
         self.run_worker(run, group=group, exclusive=True)
+
+    def _begin_first(self) -> None:
+        """List or search for something else, at first with the cursor where it was before."""
+        row, self._first_row = self._first_row, 0
+        self._begin(row)
 
     def _begin(self, cursor: int = 0) -> None:
         """List or search again, with the cursor on a row."""
@@ -230,7 +255,7 @@ class LibraryScreen(Question[SessionChoice | None]):
     @on(Input.Changed)
     def _on_typing(self) -> None:
         self._done = ""
-        self._begin()
+        self._begin_first()
 
     @on(RowList.Chosen)
     def _on_chosen(self) -> None:
