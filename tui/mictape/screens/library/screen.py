@@ -25,6 +25,7 @@ from mictape.library.records import SessionRecord
 from mictape.library.titles import name_of
 from mictape.plain_text import counted
 from mictape.screens.export import ExportScreen, ExportWish
+from mictape.screens.library.field import SearchField
 from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
 from mictape.screens.library.preview import Preview, preview_of
 from mictape.screens.main.exporting import Proposal
@@ -47,23 +48,6 @@ LOOK_S: Final = 0.5
 """How often it is looked how far it is with what is done with sessions meanwhile, seconds."""
 
 HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: engine: after: before: marked'
-
-
-class SearchField(Input, inherit_bindings=False):
-    """A line whose keys leave those of the library alone."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "cursor_left", show=False),
-        Binding("right", "cursor_right", show=False),
-        Binding("ctrl+left", "cursor_left_word", show=False),
-        Binding("ctrl+right", "cursor_right_word", show=False),
-        Binding("home,ctrl+a", "home", show=False),
-        Binding("end,ctrl+e", "end", show=False),
-        Binding("backspace", "delete_left", show=False),
-        Binding("delete", "delete_right", show=False),
-        Binding("ctrl+w", "delete_left_word", show=False),
-        Binding("ctrl+u", "delete_left_all", show=False),
-    ]
 
 
 @dataclass(frozen=True, slots=True)
