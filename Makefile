@@ -9,10 +9,10 @@ BESIDE := --numprocesses=4 --dist=worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format proof bench lock
+.PHONY: help run test check workflows format proof bench lock
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: ## start Mictape, installing what is missing first; ARGS="..." goes to it
 	@sh scripts/setup.sh run
@@ -28,6 +28,15 @@ check: ## look at style, types and who imports whom
 	@$(PY) -m ruff format --check $(CODE)
 	@.venv/bin/basedpyright --level error
 	@.venv/bin/lint-imports
+
+SCHEMA := check-jsonschema==0.39.0 --builtin-schema
+
+workflows: ## look at what GitHub runs, with tools that are fetched for it
+	@sh scripts/setup.sh dev
+	@.venv/bin/uvx --quiet $(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/uvx --quiet $(SCHEMA) vendor.dependabot .github/dependabot.yml
+	@.venv/bin/uvx --quiet $(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	@.venv/bin/uvx --quiet zizmor==1.32.0 --offline --no-progress --quiet --min-severity medium .github
 
 format: ## lay the code out and sort its imports
 	@sh scripts/setup.sh dev
