@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from textual._xterm_parser import XTermParser
@@ -38,6 +38,8 @@ FLUSH_S: Final = 0.3
 """How long closing waits for a terminal that does not read."""
 
 _POLL_S: Final = 0.1
+_POLLS: Final = 10
+"""Looks at the keys that follow the last one: it may have been the beginning of a sequence that never came."""
 _READ_BYTES: Final = 4096
 _QUEUE_LIMIT: Final = 30
 """No more keys are taken while so many messages wait for the app."""
@@ -207,6 +209,36 @@ def _with_latest_focus(messages: Sequence[Message]) -> Iterator[Message]:
     return (each for at, each in enumerate(messages) if at == latest or not isinstance(each, AppFocus | AppBlur))
 
 
+class _SelectableEvent(Event):
+    """An event that `select` can wait for, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read, self._write = os.pipe()
+
+    def fileno(self) -> int:
+        """What can be read from while the event is set."""
+        return self._read
+
+    def set(self) -> None:
+        """Set it, and wake who waits for it."""
+        if not self.is_set():
+            super().set()
+            os.write(self._write, b"!")
+
+    def clear(self) -> None:
+        """Make it as it was."""
+        if self.is_set():
+            super().clear()
+            os.read(self._read, 1)
+
+    def close(self) -> None:
+        """Close what it waits with; it is not used any more."""
+        os.close(self._read)
+        os.close(self._write)
+        self._read = self._write = -1
+
+
 class TerminalDriver(LinuxDriver):
     """Draws on the terminal and reads it, without waiting for it and without trusting it.
 
@@ -223,6 +255,7 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         # Textual gives no type arguments.
         super().__init__(app, debug=debug, mouse=mouse, size=size)  # pyright: ignore[reportUnknownMemberType]
+        self.exit_event = self._exit = _SelectableEvent()
         self._terminal = sys.__stderr__.fileno() if sys.__stderr__ is not None else self.fileno
         self._size = size or self._get_terminal_size()
         self._writer: TerminalWriter | None = None
@@ -270,6 +303,7 @@ class TerminalDriver(LinuxDriver):
     def close(self) -> None:
         """Write what is left, if the terminal takes it."""
         super().close()
+        self._exit.close()
         if self._writer is not None:
             self._writer.close()
 
@@ -312,9 +346,13 @@ class TerminalDriver(LinuxDriver):
         """Read keys until the input is closed or the terminal is gone."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         parser = XTermParser(self._debug)
+        polls = 0
         while not self.exit_event.is_set():
             data = b""
-            if select.select([self.fileno], [], [], _POLL_S)[0]:
+            polls += 1
+            # Each look while nobody types costs the thread a hundredth of a per cent of a core.
+            if self.fileno in select.select([self.fileno, self._exit], [], [], _POLL_S if polls <= _POLLS else None)[0]:
+                polls = 0
                 try:
                     data = os.read(self.fileno, _READ_BYTES)
                 except BlockingIOError:
