@@ -102,6 +102,8 @@ class ScriptedEngine:
     """How long each connection that was closed had been open."""
     sent: list[list[int]] = field(default_factory=list[list[int]])
     """The words each connection was sent."""
+    blocks: list[int] = field(default_factory=list[int])
+    """How many samples each connection was sent at a time."""
     labelled: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
     """For each connection what its labels stand for."""
     endpoints: int = 0
@@ -169,6 +171,7 @@ class ScriptedConnection:
 
     async def send(self, pcm: bytes) -> None:
         samples = array("h", pcm)
+        self._engine.blocks.append(len(samples))
         self._check_pace(len(samples))
         await asyncio.sleep(self._engine.slow_s)
         if self.breaks_after is not None and len(samples) >= self.breaks_after:

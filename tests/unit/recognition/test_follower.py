@@ -24,10 +24,31 @@ SCRIPT = [1, 2, 3, 1, 0, 2, 2, 1, 3, 3]
 
 
 def test_only_what_was_not_answered_is_sent_again(tmp_path: Path) -> None:
-    engine = ScriptedEngine(breaks=[5 * SLOT])
+    engine = ScriptedEngine(
+        Capabilities(fastest_pace=10.0), breaks=[5 * SLOT]
+    )  # each answer comes before the next block
     harness = recorded(tmp_path, SCRIPT, engine)
     assert harness.words == said(SCRIPT)
     assert sum(map(len, engine.sent)) == len(said(SCRIPT)), "every word was sent to one connection only"
+
+
+@pytest.mark.parametrize(
+    ("pace", "longest_ms", "sizes_ms"), [(None, 1000, {400}), (None, 250, {250}), (1.0, 1000, {100})]
+)
+def test_sound_that_is_there_goes_in_long_pieces_to_an_engine_that_takes_it_at_any_pace(
+    tmp_path: Path, pace: float | None, longest_ms: int, sizes_ms: set[int]
+) -> None:
+    engine = ScriptedEngine(Capabilities(fastest_pace=pace, block_ms=(20, longest_ms)))
+    harness = recorded(tmp_path, SCRIPT, engine)
+    assert harness.words == said(SCRIPT)
+    assert sum(engine.blocks) == harness.tape.samples
+    assert {size * 1000 // RATE for size in engine.blocks[:-1]} == sizes_ms
+
+
+def test_live_sound_is_sent_as_soon_as_there_is_a_block(tmp_path: Path) -> None:
+    harness = FollowerHarness(tmp_path, ScriptedEngine())
+    virtual_time.run(harness.live(SCRIPT))
+    assert set(harness.engine.blocks) == {RATE // 10}
 
 
 def test_a_stretch_that_kills_every_connection_becomes_a_gap_and_the_rest_is_recognized(tmp_path: Path) -> None:

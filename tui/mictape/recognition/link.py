@@ -27,6 +27,8 @@ from mictape.units import RATE, SAMPLE_BYTES
 
 BLOCK_MS: Final = 100
 """What is sent at a time when the engine allows it: short enough to be live, long enough to be cheap."""
+BURST_MS: Final = 400
+"""What is sent at a time, at most, of sound that is on the tape already, to an engine that takes it at any pace."""
 KEEP_ALIVE_S: Final = 4.0
 """Seconds without sound after which a keep-alive is sent (Deepgram wants one every 3 to 5 s)."""
 UNANSWERED_S: Final = 12.0
@@ -75,7 +77,9 @@ class SendingRules:
     """How an engine wants to be sent sound; lengths in samples of the tape."""
 
     block: int
-    """What is sent at a time."""
+    """What is sent at a time, at least while more may come."""
+    burst: int
+    """What is sent at a time, at most."""
     shortest: int
     """The shortest block that it takes; a shorter one is filled up with silence."""
     context: int
@@ -91,8 +95,11 @@ class SendingRules:
     def of(cls, able: Capabilities) -> "SendingRules":
         """Those that follow from what an engine can do."""
         shortest_ms, longest_ms = able.block_ms
+        block_ms = min(max(BLOCK_MS, shortest_ms), longest_ms)
+        bursts = able.fastest_pace is None and able.endpointing != "follower"  # whose ends are found block by block
         return cls(
-            block=min(max(BLOCK_MS, shortest_ms), longest_ms) * RATE // 1000,
+            block=block_ms * RATE // 1000,
+            burst=(min(max(BURST_MS, block_ms), longest_ms) if bursts else block_ms) * RATE // 1000,
             shortest=shortest_ms * RATE // 1000,
             context=CONTEXT if able.word_times else 0,
             pace=able.fastest_pace,
@@ -120,6 +127,7 @@ class Link:
         name: Callable[[EngineEvent], EngineEvent] = lambda event: event,
         activity: SpeechActivity | None = None,
         leave_out: Callable[[int, int], None] | None = None,
+        careful_until: int = 0,
     ) -> None:
         """Prepare to carry `[start, end)`.
 
@@ -133,6 +141,8 @@ class Link:
             name: Puts names in the place of speaker labels; is given the events of the context, too.
             activity: Where there may be speech: to detect a dead server, and to leave silence out.
             leave_out: Called with silence that is not sent, session time; None: everything is sent.
+            careful_until: What is before this is sent in small blocks only: something in it may have ended a
+                connection, and what was before that is to be answered.
         """
         self.start = start
         self.end = end
@@ -147,6 +157,7 @@ class Link:
         self._name = name
         self._activity = activity
         self._leave_out = leave_out
+        self._careful_until = careful_until
         self._wrote = False
         """Whether there is text since the engine last answered."""
         self._rules = rules = SendingRules.of(capabilities)
@@ -237,7 +248,7 @@ class Link:
                 if self._utterances is not None and self._utterances.over_after(pcm):
                     await self._connection.endpoint()
             else:
-                await self._wait_for(self._next - self._tape.origin + self._want() - 1)
+                await self._wait_for(self._next - self._tape.origin + self._want(self._rules.block) - 1)
         if self.end is None:
             self.end = self._next
         if self._resampler is not None:
@@ -314,17 +325,16 @@ class Link:
     def _has_more(self) -> bool:
         return self._next - self._tape.origin < self._tape.samples
 
-    def _want(self) -> int:
-        """The size of the next block, if the tape holds it: up to the end or the endpoint."""
+    def _want(self, most: int) -> int:
+        """The size of the next block, if the tape holds it: up to the end or the endpoint, and no more than `most`."""
         borders = [border for border in (self._stop(), self._endpoint) if border is not None and border > self._next]
-        return min([self._rules.block, *(border - self._next for border in borders)])
+        return min([most, *(border - self._next for border in borders)])
 
     def _ready(self) -> int:
         """How many samples can be sent now; 0 while the block is not on the tape yet."""
         held = self._tape.samples - (self._next - self._tape.origin)
-        want = self._want()
-        if held >= want:
-            return want
+        if held >= self._want(self._rules.block):
+            return self._want(min(held, self._rules.burst) if self._next >= self._careful_until else self._rules.block)
         return max(0, held) if self._tape.ended or (self.end is not None and not self._patient) else 0
 
     # Receiving.

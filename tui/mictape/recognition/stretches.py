@@ -132,6 +132,8 @@ class StretchQueue:
         """For each engine how long its connections were open, the closed ones."""
         self._notices: set[tuple[str, Notice]] = set()
         """What engines had the person know: a server that drops every connection says it each time."""
+        self._sent_in_vain = 0
+        """How far the connections came that ended early."""
         self._tries: tuple[int, int, bool] = (-1, 0, True)
         """Where connections ended in a row, how many, and whether all of them were alive and silent."""
         self._changed = asyncio.Event()
@@ -261,6 +263,7 @@ class StretchQueue:
             name=partial(self._named, labels),
             activity=self.activity,
             leave_out=None if self._send_all else self.coverage.left_out.add,
+            careful_until=self._sent_in_vain,
         )
         owner = self._owners[number] = Owner(number, engine, link)
         if live:
@@ -347,6 +350,7 @@ class StretchQueue:
     def _count_try(self, owner: Owner, lost: Lost) -> None:
         """Limit the tries of a stretch, so that what follows it is recognised, too."""
         link = owner.link
+        self._sent_in_vain = max(self._sent_in_vain, link.sent)
         unanswered = max(link.answered, link.turns.final_until)
         at, tries, silent = self._tries if self._tries[0] == unanswered else (unanswered, 0, True)
         silent = silent and isinstance(lost, Unanswered) and link.turns.unfinished is None
