@@ -44,7 +44,7 @@ def test_at_rest_there_is_a_frame_every_two_seconds() -> None:
         watched = Watched()
         await watched.run(60)
         assert 28 <= len(watched.frames) <= 34
-        assert watched.looks <= 620
+        assert watched.looks <= 320
 
     run(check())
 
@@ -77,6 +77,24 @@ def test_text_is_drawn_at_the_next_look_while_levels_move_more_slowly() -> None:
     run(check())
 
 
+def test_at_rest_a_nudge_shows_what_has_changed_at_once_and_many_do_not_show_it_more_often() -> None:
+    async def check() -> None:
+        watched = Watched()
+        loop = asyncio.get_running_loop()
+        running = asyncio.create_task(watched.clock.run())
+        await asyncio.sleep(5.01)
+        before, changed = watched.looks, loop.time()
+        watched.counted = lambda: "a word"
+        for _ in range(100):
+            watched.clock.nudge()
+            await asyncio.sleep(0.001)
+        running.cancel()
+        assert min(frame for frame in watched.frames if frame >= changed) - changed <= 1 / 30 + 0.001
+        assert watched.looks - before <= 4
+
+    run(check())
+
+
 def test_while_something_moves_every_frame_is_drawn() -> None:
     async def check() -> None:
         watched = Watched()
@@ -101,6 +119,7 @@ def test_what_begins_to_move_is_drawn_within_a_tenth_of_a_second() -> None:
         watched.frames.clear()
         began = loop.time()
         watched.value = lambda: "another"
+        watched.clock.nudge()
         await asyncio.sleep(1)
         running.cancel()
         assert watched.frames[0] - began <= 0.1

@@ -2,11 +2,14 @@
 
 import sys
 
-from mictape.cli.main import run
+from mictape import collector
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    collector.pause()
+    from mictape.cli.main import run
+
     sys.exit(run(sys.argv[1:]))
 
 

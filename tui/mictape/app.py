@@ -5,28 +5,29 @@ What the first frame needs is imported here; the recording and the dialogs are l
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.events import Event, InputEvent
 from textual.screen import Screen
 from textual.worker import Worker, WorkerError
 
+from mictape import collector
 from mictape.cli import output
 from mictape.commands import Command, Owner, bindings
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.keys import keymap_of
 from mictape.paths import Places
+from mictape.screens.chosen_theme import Themes
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import Commands
 from mictape.screens.main.screen import MainScreen
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.palette import CommandProvider
-from mictape.screens.theme_picker import Themes
 from mictape.session.state import State
 from mictape.settings import DEFAULT_THEME, Settings, recall, remember
 from mictape.signals import watched
@@ -113,6 +114,7 @@ class MictapeApp(TerminalApp):
             lambda: self.attempt(self._what_moves, None),
             lambda: self.attempt(self._what_counts, None),
         )
+        self.transcript.on_change = self._clock.nudge
         if not settings.animation:
             self.animation_level = "none"
         self._moving_hz = FOCUSED_HZ if self.animation_level == "full" else BLURRED_HZ
@@ -210,6 +212,12 @@ class MictapeApp(TerminalApp):
         """The terminal is in the foreground again."""
         self._clock.moving_hz = self._moving_hz
 
+    async def on_event(self, event: Event) -> None:
+        """What a key or the mouse changes is shown soon."""
+        await super().on_event(event)
+        if isinstance(event, InputEvent):
+            self._clock.nudge()
+
     def _what_moves(self) -> object:
         """What the screen shows that moves."""
         return self._flow and self._flow.what_moves()
@@ -244,9 +252,7 @@ class MictapeApp(TerminalApp):
             self._main.call_after_refresh(shown.set)
             await shown.wait()
             self._flow = self._load()
-            if not gc.isenabled():  # it is when another program runs the app
-                gc.freeze()
-                gc.enable()
+            collector.resume()
             if self._begins_with.reads:
                 self.typed_ahead.opening()
             loaded()
@@ -269,7 +275,7 @@ class MictapeApp(TerminalApp):
             recording = self._make(self.transcript)
         else:
             recording = Recording(self._where, self._settings, POLICY, transcript=self.transcript)
-        return RecordingFlow(self._main, recording, self._begins_with)
+        return RecordingFlow(self._main, recording, self._begins_with, nudge=self._clock.nudge)
 
     def leave(self, code: int) -> bool:
         """Close the session without waiting for the engine, and exit."""

@@ -5,10 +5,10 @@ checkout and for Mictape's own wheel. This module imports the standard library o
 installed.
 """
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 FOLDER: Final = Path(__file__).with_name("_models")
 """Where the files are, in a folder for each model, with its licence."""
@@ -17,8 +17,7 @@ DEMO: Final = Path(__file__).with_name("demo.ogg")
 """The recording of `mictape --demo`: half a minute of a synthetic voice, made by `scripts/make_demo.py`."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file of a bundled model."""
 
     name: str
@@ -33,6 +32,8 @@ class File:
 
     def is_whole(self) -> bool:
         """Return whether the file is there with the right content. Reads all of it."""
+        import hashlib  # with OpenSSL, which the first frame does not need
+
         try:
             with self.path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256

@@ -1,10 +1,10 @@
 """Every command once: bindings, footer, palette, help screen and docs/keys.md are made from this table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal, cast
 
+from msgspec import Struct
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.keys import format_key
@@ -19,8 +19,7 @@ KeyMap = Mapping[str, str]
 """Keys by command id, as Textual names them, separated by commas."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One thing the person can do."""
 
     id: str

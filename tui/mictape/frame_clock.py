@@ -9,8 +9,8 @@ BLURRED_HZ: Final = 5
 """Frames a second while something moves, and the terminal has the focus or not."""
 BUSY_LOOK_HZ: Final = 30
 """How often it looks, while something moves, for what is drawn at once: text waits for 33 ms at most."""
-LOOK_HZ: Final = 10
-"""How often it looks while nothing moves: the longest delay of what comes first, 100 ms."""
+LOOK_HZ: Final = 5
+"""How often it looks while nothing moves and nothing nudges it: each look wakes the process."""
 WHOLE_S: Final = 0.25
 """While something moves, all else is brought up to date so often: numbers that change faster cannot be read."""
 REST_S: Final = 2.0
@@ -25,8 +25,8 @@ class FrameClock:
     """Calls `draw` when the whole screen has to be brought up to date, and `move` for the frames between.
 
     What is on the screen is pulled, so the clock has to know by itself whether there is something new: `observe` and
-    `count` return values that are compared with the ones before. They are called ten times a second at least and have
-    to be cheap.
+    `count` return values that are compared with the ones before. They are called five times a second at least and have
+    to be cheap. What has to show sooner is made known by `nudge`.
     """
 
     def __init__(
@@ -49,6 +49,14 @@ class FrameClock:
         self._move = move
         self._observe = observe
         self._count = count
+        self._pause: asyncio.Future[None] | None = None
+        """Until the next look."""
+
+    def nudge(self) -> None:
+        """Something may have changed: look as soon as while something moves."""
+        if self._pause is not None:
+            asyncio.get_running_loop().call_later(1 / BUSY_LOOK_HZ, _end, self._pause)
+            self._pause = None
 
     async def run(self) -> None:
         """Draw until cancelled. Raises what `draw` and `move` raise."""
@@ -69,4 +77,13 @@ class FrameClock:
             elif due:
                 self._move()
                 drawn_at = now
-            await asyncio.sleep(1 / (BUSY_LOOK_HZ if moving else LOOK_HZ))
+            pause = loop.create_future()
+            self._pause = None if moving else pause
+            timer = loop.call_later(1 / (BUSY_LOOK_HZ if moving else LOOK_HZ), _end, pause)
+            await pause
+            timer.cancel()
+
+
+def _end(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)

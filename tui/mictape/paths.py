@@ -7,10 +7,10 @@ own folders are used, as platformdirs knows them.
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from platformdirs import PlatformDirs
 
 from mictape.failure import ExitCode, Failure, MictapeError
@@ -23,8 +23,7 @@ PRIVATE_FILE: Final = 0o600
 """What is said near a microphone is private on a shared machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """The three folders that everything else is in. Nothing is created by asking for a path."""
 
     data: Path

@@ -1,11 +1,11 @@
 """What the app begins with."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Start:
+
+class Start(Struct, frozen=True):
     """What the app begins with; without anything it records the usual device."""
 
     file: Path | None = None

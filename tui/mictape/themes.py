@@ -9,11 +9,11 @@ import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
 import msgspec
+from msgspec import Struct
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -79,8 +79,7 @@ _Fault = tuple[str, str]
 """What is wrong with a value, and the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What the theme files gave."""
 
     themes: tuple[Theme, ...]
@@ -95,15 +94,16 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "themes"
 
 
-def load_themes(*folders: Path) -> Loaded:
+def load_themes(*folders: Path, stem: str | None = None) -> Loaded:
     """Read every `*.toml` of the folders, in order of name; a later theme replaces one of the same name.
 
-    A folder that does not exist holds no themes. Never raises for what a file says.
+    A folder that does not exist holds no themes. Never raises for what a file says. With `stem` only the file of that
+    name is read from each.
     """
     themes: dict[str, Theme] = {}
     problems: list[Failure] = []
     for folder in folders:
-        for path in sorted(folder.glob("*.toml")):
+        for path in sorted(folder.glob("*.toml")) if stem is None else [folder / f"{stem}.toml"]:
             theme = _load(path, problems)
             if theme is not None:
                 themes[theme.name] = theme

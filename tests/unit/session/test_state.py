@@ -1,10 +1,10 @@
 """The state word: the worst that holds, and LISTENING only when all is well."""
 
 import itertools
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mictape.session.state import BEHIND_S, Situation, State, engine_trouble_of, state_of
 
@@ -33,14 +33,15 @@ def test_each_word_has_its_cause() -> None:
 
 
 @given(
-    st.builds(
-        Situation,
-        source=st.sampled_from(["opening", "open", "stalled", "lost", "disk full", "unwritable"]),
-        engine=st.sampled_from(["loading", "connecting", "offline", "answering", "stopped"]),
-        paused=st.booleans(),
-        no_signal=st.booleans(),
-        behind_s=st.floats(0, 10),
-    )
+    st.fixed_dictionaries(
+        {
+            "source": st.sampled_from(["opening", "open", "stalled", "lost", "disk full", "unwritable"]),
+            "engine": st.sampled_from(["loading", "connecting", "offline", "answering", "stopped"]),
+            "paused": st.booleans(),
+            "no_signal": st.booleans(),
+            "behind_s": st.floats(0, 10),
+        }
+    ).map(lambda now: Situation(**now))
 )
 def test_listening_is_said_only_when_sound_arrives_and_an_engine_answers(now: Situation) -> None:
     if state_of(now) is State.LISTENING:

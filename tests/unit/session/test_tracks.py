@@ -262,7 +262,7 @@ LISTENING = Status(State.LISTENING, "Blue Yeti", "local", 32_000, behind_s=0.4, 
 
 
 def test_the_state_line_names_the_worst_track() -> None:
-    lost = replace(
+    lost = msgspec.structs.replace(
         LISTENING, state=State.DEVICE_LOST, device="Speakers", hint=Advice("Look"), track="Computer", lost_ms=100
     )
     worst = worst_of([LISTENING, lost])
@@ -272,10 +272,10 @@ def test_the_state_line_names_the_worst_track() -> None:
 
 
 def test_a_state_that_all_share_names_nobody_and_one_that_has_ended_is_no_trouble() -> None:
-    ended = replace(LISTENING, state=State.ENDED, track="Computer")
-    assert worst_of([LISTENING, replace(LISTENING, track="Computer")]).track == ""
+    ended = msgspec.structs.replace(LISTENING, state=State.ENDED, track="Computer")
+    assert worst_of([LISTENING, msgspec.structs.replace(LISTENING, track="Computer")]).track == ""
     assert worst_of([LISTENING, ended]).state is State.LISTENING
-    assert worst_of([replace(ended), ended]).state is State.ENDED
+    assert worst_of([msgspec.structs.replace(ended), ended]).state is State.ENDED
     assert worst_of([LISTENING]).track == ""
 
 

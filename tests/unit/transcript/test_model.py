@@ -1,10 +1,11 @@
 """The transcript's lines: tape order, ids that stay, and the feed of changes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mictape.transcript.line import DIVIDER, GAP, SPEECH, Line, PartialText
 from mictape.transcript.model import FEED, Change, Transcript

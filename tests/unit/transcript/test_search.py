@@ -1,10 +1,9 @@
 """Searching text: what a query finds, and that a search of a growing transcript finds what a plain scan does."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mictape.transcript import search as module
 from mictape.transcript.model import Transcript

@@ -1,11 +1,11 @@
 """The state line: every state has its sign, the important things stay when it gets narrow."""
 
-from dataclasses import replace
 from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from textual.geometry import Region
 
 from mictape.failure import Advice

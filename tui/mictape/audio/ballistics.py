@@ -5,9 +5,11 @@ screen's frame rate: a reading depends on the cells that were fed and on nothing
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import exp, inf, log10
 from typing import Final
+
+from msgspec import Struct
 
 from mictape.audio.messages import GRID_MS, LevelCell
 
@@ -22,6 +24,9 @@ AES17_DB: Final = 10 * log10(2)
 FLOOR_DB: Final = -100.0
 """Readings below it are silence, -inf; the smallest 16-bit square wave has its peak at -90.3."""
 
+LOWEST_DB: Final = -60.0
+"""Meters on the screen begin here."""
+
 HISTORY_S: Final = 10
 """How far back a meter's history goes."""
 HISTORY_STEPS: Final = HISTORY_S * 1000 // GRID_MS
@@ -30,8 +35,7 @@ _STEP_S: Final = GRID_MS / 1000
 _HOLD_STEPS: Final = round(HOLD_S / _STEP_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What the meter shows, in dBFS; -inf is silence."""
 
     peak_db: float = -inf
@@ -52,6 +56,8 @@ class Meter:
     def __init__(self) -> None:
         self.steps = 0
         """Steps of 20 ms that were fed so far."""
+        self.on_rise: Callable[[], object] = lambda: None
+        """Called when the bar rises so that it can be seen."""
         self._past: deque[float] = deque(maxlen=2 * HISTORY_STEPS)
         """Peaks by step: ten seconds and the rest of their oldest column, which is never longer."""
         self._peak_db = -inf
@@ -67,6 +73,7 @@ class Meter:
         self.steps += cell.steps
         self._past.extend([peak_db] * min(cell.steps, 2 * HISTORY_STEPS))
         self._max_db = max(self._max_db, peak_db)
+        rises = peak_db > max(self._peak_db, LOWEST_DB)
         self._peak_db = max(peak_db, _floored(self._peak_db - FALL_DB_PER_S * _STEP_S * cell.steps))
         if self._peak_db >= self._hold_db or self._hold_steps < cell.steps:
             self._hold_db, self._hold_steps = self._peak_db, _HOLD_STEPS
@@ -75,6 +82,8 @@ class Meter:
         share = 1 - exp(-cell.steps * _STEP_S / RMS_TIME_S)
         self._square += share * (cell.square - self._square)
         self._clips += cell.clips
+        if rises:
+            self.on_rise()
 
     def rest(self) -> None:
         """Show silence: nothing arrives any more. What was loudest and the clip lamp stay."""

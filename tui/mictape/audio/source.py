@@ -29,7 +29,7 @@ STALL_S: Final = 1.0
 """Without a new sample for this long the source is stalled."""
 GIVE_UP_S: Final = 3.0
 """A stalled process is replaced after this long: one that only waits for the machine may still have the sound."""
-WATCH_S: Final = 0.25
+WATCH_S: Final = 0.5
 BACK_OFF_S: Final = (0.0, 0.5, 1.0, 2.0)
 """Waiting times before the first, second, … restart in a row; the last one repeats."""
 STEADY_S: Final = 10.0

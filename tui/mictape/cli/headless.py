@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
+from msgspec import structs
+
 from mictape.audio.devices import Device
 from mictape.audio.ports import SoundSystem
 from mictape.audio.source_spec import SourceSpec
@@ -121,7 +123,7 @@ def _writable(where: Places, *, keeps: bool) -> Generator[Places]:
             if keeps:
                 raise
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="mictape-")))
-            where = replace(where, data=folder, state=folder)
+            where = structs.replace(where, data=folder, state=folder)
             where.prepare()
         yield where
 
@@ -151,7 +153,7 @@ async def _do(job: "Job | _File", where: Places, settings: Settings, streams: St
         if job.job.target is not None:
             check(job.job.target, over=job.job.over)  # before the work, not after it
         job = replace(job.job, specs=await specs_of(job.name, job.pace, apart=job.apart))
-    recording = Recording(where, replace(settings, keep=job.keep), job.policy)
+    recording = Recording(where, structs.replace(settings, keep=job.keep), job.policy)
     try:
         return await _record(recording, job, streams)
     finally:

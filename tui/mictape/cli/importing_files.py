@@ -4,9 +4,11 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from mictape.audio.file_info import file_info
 from mictape.audio.source_spec import FileSource, is_pipe, source_of

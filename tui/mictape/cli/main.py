@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
+from mictape import collector
 from mictape.cli import output
 from mictape.cli.parser import parse
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
@@ -26,6 +27,7 @@ def _run(argv: Sequence[str]) -> int:
             verbose=getattr(arguments, "verbose", False),
             log_level=getattr(arguments, "log_level", None),
         )
+        collector.resume()
         return arguments.run(arguments, where)
     except MictapeError as error:
         return output.say(error.failure)

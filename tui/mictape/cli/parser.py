@@ -6,16 +6,16 @@ The full screen is started without any of these modules: it takes options only, 
 """
 
 import argparse
-import gc
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
-from mictape import __version__
+from msgspec.structs import replace
+
+from mictape import __version__, collector
 from mictape.bundled import DEMO
 from mictape.cli import output
 from mictape.cli.options import RECORDING, WHICH, Commands, add_settings, commands_of, settings_of
@@ -166,9 +166,7 @@ def _record(arguments: argparse.Namespace, where: Places) -> int:
 
 def full_screen(settings: Settings, where: Places, start: "Start") -> int:
     """Run the app; its exit code. Raises MictapeError."""
-    # What is imported and built for the first frame stays: to look for garbage meanwhile takes a tenth of the time.
-    # The app turns it on again.
-    gc.disable()
+    collector.pause()  # until the app has loaded what records
     from mictape.app import run_app
     from mictape.themes import check_theme
 

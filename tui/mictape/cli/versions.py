@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import os
 import sys
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from mictape.cli.live import GIVE_UP
 from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, amount, settings_of

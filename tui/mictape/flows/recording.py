@@ -1,8 +1,9 @@
 """Running the recording behind the main screen, from the first question to the last frame."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from mictape import __version__
 from mictape.commands import explained, keys_of, named
@@ -41,8 +42,11 @@ POLICY: Final = Policy(offline_drain_s=3.0)
 class RecordingFlow:
     """Runs a recording, shows what it does, and asks what the other flows need."""
 
-    def __init__(self, page: MainScreen, recording: Recording, start: Start) -> None:
-        """`start`: what the app begins with."""
+    def __init__(
+        self, page: MainScreen, recording: Recording, start: Start, *, nudge: Callable[[], object] = lambda: None
+    ) -> None:
+        """`start`: what the app begins with; `nudge` is called when the screen should look at the levels soon."""
+        self._nudge = nudge
         self._page = page
         self._reads = start.reads
         self.recording = recording
@@ -94,6 +98,8 @@ class RecordingFlow:
     def show(self) -> None:
         """Show what is true now."""
         recording, session = self.recording, self.recording.session
+        for track in recording.tracks:
+            track.meter.on_rise = self._nudge
         status = recording.status()
         for screen in self._page.app.screen_stack:
             if isinstance(screen, LibraryScreen | ReadingScreen) and screen.is_running:

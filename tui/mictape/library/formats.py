@@ -5,10 +5,11 @@ The functions that write them are imported when something is written: the names 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from msgspec import Struct
 
 from mictape.failure import ExitCode, Failure, MictapeError
 
@@ -19,8 +20,7 @@ FormatName = Literal["txt", "md", "srt", "vtt", "json", "csv", "html"]
 """The names, as a type for the settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """One format."""
 
     name: FormatName

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from msgspec import structs
+
 from mictape.credentials import engine_with_key, log_in
 from mictape.engines.base import Engine, Lost, Request
 from mictape.engines.readiness import in_thread
@@ -172,7 +174,7 @@ class Engines:
         """The settings with a model of the local engine, and a language unless it is None."""
         local = {**self.settings.engines.get(LOCAL, {}), "model": model}
         engines = {**self.settings.engines, LOCAL: local}
-        return replace(self.settings, language=language or self.settings.language, engines=engines)
+        return structs.replace(self.settings, language=language or self.settings.language, engines=engines)
 
 
 def _request(settings: Settings) -> Request:

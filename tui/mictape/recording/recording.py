@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
+
+from msgspec.structs import replace
 
 from mictape.audio.devices import Device
 from mictape.audio.ports import PlayerPort, SoundPort, SoundSystem

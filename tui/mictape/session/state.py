@@ -1,9 +1,11 @@
 """The state word: a pure function of the source, the engine and the person."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mictape.failure import Advice
 
@@ -38,8 +40,7 @@ class State(StrEnum):
     """A finished session is open; nothing is recorded in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """All that the state word depends on."""
 
     source: "SourceState"
@@ -90,8 +91,7 @@ def _states_of(now: Situation) -> list[State]:
     return [state for state in State if true.get(state)]
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """What the state line shows, as values."""
 
     state: State

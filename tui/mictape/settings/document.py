@@ -3,10 +3,11 @@
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
 from typing import Final, cast
+
+from msgspec import Struct, field
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.text_files import read_text, toml
@@ -15,8 +16,7 @@ LONGEST_SHOWN: Final = 60
 """Characters of a value that a message repeats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A TOML file; one that does not exist is empty."""
 
     path: Path = Path("config.toml")

@@ -8,11 +8,12 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mictape.engines import catalog
 from mictape.failure import MictapeError
@@ -60,8 +61,7 @@ class Given(NamedTuple):
     """Text as it was typed, or what `--set` made of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """A value, checked, and where it comes from."""
 
     value: object

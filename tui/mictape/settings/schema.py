@@ -6,11 +6,11 @@ docs/configuration.md all follow from the class `Settings`. A setting is added b
 
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from msgspec import Meta
+from msgspec import NODEFAULT, Meta, Struct, field
+from msgspec.structs import FieldInfo, fields
 
 from mictape.audio.messages import Backend
 from mictape.library.formats import FormatName
@@ -55,8 +55,7 @@ Send = Literal["sound", "all"]
 KeepAudio = Literal["wav", "flac", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What people read about a setting, beside its type and its default."""
 
     help: str
@@ -73,8 +72,7 @@ class Setting:
     """Whether the option takes a file with one value per line, and not a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(Struct, frozen=True):
     """How a device is recorded."""
 
     backend: Annotated[
@@ -89,8 +87,7 @@ class Audio:
     ] = MIX
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
+class Models(Struct, frozen=True):
     """Where models come from."""
 
     mirror: Annotated[
@@ -100,8 +97,7 @@ class Models:
     ] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """What the export dialog proposes."""
 
     folder: Annotated[
@@ -110,8 +106,7 @@ class Export:
     format: Annotated[FormatName, Setting("The format of exports")] = "md"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The values in force."""
 
     device: (
@@ -255,8 +250,7 @@ class Settings:
                 return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """One setting as it was declared."""
 
     keys: tuple[str, ...]
@@ -340,12 +334,12 @@ def _declared(table: type[Any], above: tuple[str, ...] = ()) -> list[Declaration
         if each.name in TABLES and not above:
             found += _declared(TABLES[each.name], (each.name,))
         elif (declared := _setting(each)) is not None:
-            default = each.default if each.default is not MISSING else None
+            default = each.default if each.default is not NODEFAULT else None
             found.append(Declaration((*above, each.name), declared[0], default, declared[1]))
     return found
 
 
-def _setting(each: Field[Any]) -> tuple[Any, Setting] | None:
+def _setting(each: FieldInfo) -> tuple[Any, Setting] | None:
     """The annotated type and the `Setting` of a field, also in a union with None."""
     for kind in (each.type, *_members(each.type)):
         for note in _notes(kind):

@@ -1,8 +1,9 @@
 """One line of a transcript, and the unfinished text behind the last one."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
 
 
 class Kind(IntEnum):
@@ -26,8 +27,7 @@ NOTE: Final = Kind.NOTE
 DIVIDER: Final = Kind.DIVIDER
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line, as it is now. Times are session time, samples at 16 kHz."""
 
     id: int
@@ -50,8 +50,7 @@ class Line:
         return voice_of(self.track_name, self.speaker)
 
 
-@dataclass(frozen=True, slots=True)
-class PartialText:
+class PartialText(Struct, frozen=True):
     """What a track's unfinished turn sounds like so far."""
 
     start: int

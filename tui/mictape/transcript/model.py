@@ -9,9 +9,10 @@ A line costs 16 bytes beyond its text.
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
 from mictape.transcript.voices import Voices
@@ -50,8 +51,7 @@ What = Literal["added", "revised", "removed", "partial", "named"]
 """The ways in which a transcript changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One step from a version to the next."""
 
     what: What
@@ -74,6 +74,8 @@ class Transcript:
     def __init__(self) -> None:
         self.version = 0
         """Grows by one with each change."""
+        self.on_change: Callable[[], None] = _nothing
+        """Called at each change."""
         self._order = array("I")
         """Slots sorted by (start, slot)."""
         self._starts = _Times()
@@ -442,3 +444,8 @@ class Transcript:
     def _changed(self, what: What, index: int, id: int) -> None:
         self.version += 1
         self._feed.append(Change(what, index, id))
+        self.on_change()
+
+
+def _nothing() -> None:
+    pass

@@ -8,8 +8,10 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.transcript import times
@@ -34,8 +36,7 @@ class QueryError(MictapeError):
         self.position = position
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """What is searched for. A line is found when the text is in it and every filter holds."""
 
     text: str = ""
@@ -81,7 +82,10 @@ class Query:
         )
 
 
-def parse(line: str, toggles: Query = Query()) -> Query:
+_PLAIN: Final = Query()
+
+
+def parse(line: str, toggles: Query = _PLAIN) -> Query:
     """Parse what was typed: `kettle speaker:You after:10:00 before:1:02:03 marked`.
 
     In quotes nothing is a filter: `"marked"` searches for the word. A filter without a value is not one yet.

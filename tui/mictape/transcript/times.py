@@ -1,8 +1,9 @@
 """The times a person types to go somewhere: on the tape, from here, or on the wall. Pure."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.units import RATE
@@ -13,8 +14,7 @@ _COLONS: Final = re.compile(r"(?P<how>[-+@]?)(?P<first>\d{1,4}):(?P<second>[0-5]
 _UNITS: Final = re.compile(r"(?P<how>[-+]?)(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s?)?")
 
 
-@dataclass(frozen=True, slots=True)
-class OnTape:
+class OnTape(Struct, frozen=True):
     """A session time."""
 
     samples: int
@@ -24,15 +24,13 @@ class OnTape:
     """Whether `wall_s` came without seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class FromHere:
+class FromHere(Struct, frozen=True):
     """An offset from the line under the cursor, negative for before."""
 
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class OnWall:
+class OnWall(Struct, frozen=True):
     """A time of the day."""
 
     second: int

@@ -1,13 +1,13 @@
 """Which row is the first on the screen: the end is followed, or the row that is being read stays."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mictape.transcript.layout import Layout
 from mictape.transcript.model import Change, Transcript
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A reading position to return to."""
 
     following: bool
@@ -15,8 +15,7 @@ class Place:
     anchor: "_Anchor"
 
 
-@dataclass(slots=True)
-class _Anchor:
+class _Anchor(Struct):
     """The first row of the screen, in terms that survive whatever happens above it."""
 
     id: int | None

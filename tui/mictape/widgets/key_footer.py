@@ -1,8 +1,8 @@
 """The footer with the keys that fit."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Final, cast
 
+from msgspec import Struct
 from rich.cells import cell_len
 from textual import events
 from textual.app import App
@@ -18,8 +18,7 @@ _RANKS: Final = {command.action: command.footer for command in COMMANDS}
 """Where each command's key stands in the footer."""
 
 
-@dataclass(frozen=True, slots=True)
-class FooterKey:
+class FooterKey(Struct, frozen=True):
     """A key as the footer shows it."""
 
     key: str

@@ -1,11 +1,11 @@
 """The level meter: a bar in dBFS with peak, hold mark, RMS, numbers and clip lamp, its scale, the last ten seconds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from math import inf
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -53,8 +53,7 @@ _WIDEST: Final = 100
 """Cells of a bar that is wide: movement that it would not show is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """What the first row shows, as far as cells can show."""
 
     rms: int = 0
@@ -78,8 +77,7 @@ def visible_steps(reading: Reading) -> tuple[int, ...]:
     return (*(eighths(level_db, _WIDEST) for level_db in levels), reading.clips)
 
 
-@dataclass(frozen=True, slots=True)
-class _Paints:
+class _Paints(Struct, frozen=True):
     """The styles of the meter's parts."""
 
     solid: dict[Zone, Style]

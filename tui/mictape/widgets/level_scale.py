@@ -5,12 +5,14 @@ from itertools import pairwise
 from math import isfinite
 from typing import Final, Literal
 
+from mictape.audio.ballistics import LOWEST_DB
+
 Zone = Literal["low", "good", "hot"]
 """Below good speech, good speech, above it."""
 
 ZONES: Final[tuple[Zone, ...]] = ("low", "good", "hot")
 
-FLOOR_DB: Final = -60.0
+FLOOR_DB: Final = LOWEST_DB
 """The left end of the bar."""
 GOOD_DB: Final = -18.0
 """Where good speech begins: the alignment level of EBU R68."""

@@ -1,10 +1,10 @@
 """The state line: the state word, what is recorded and by what it is recognised, and how far it is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar, Final
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.events import Resize
@@ -39,8 +39,7 @@ _SHORT_NAME: Final = 10
 """A device's name is not cut shorter than this many cells; it goes instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """What the line says of a status, in words."""
 
     state: State

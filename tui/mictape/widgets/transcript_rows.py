@@ -1,9 +1,10 @@
 """What each row of the screen shows: a row of a line, a row of unfinished text, or nothing."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.geometry import Size
 from textual.strip import Strip
 
@@ -19,8 +20,7 @@ LOOK_BACK: Final = 64
 """Lines that are looked through, from the end, for the newest speech or a track's speaker."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """What a row of the screen shows; a blank one shows nothing."""
 
     parts: tuple[Part, ...] = ()
@@ -28,8 +28,7 @@ class _Row:
     """When the first line begins that begins in it, as it is shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """The rows of a line, or of what is being said."""
 
     what: Line | Unfinished

@@ -4,11 +4,11 @@ Text goes into segments as it is, so nothing in it is ever read as markup.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -40,8 +40,7 @@ _WALL: Final = "@"
 """Before a time by the wall clock, as where one types a time to go to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inks:
+class Inks(Struct, frozen=True):
     """The styles of everything that is drawn."""
 
     text: Style
@@ -65,8 +64,7 @@ class Inks:
     pill: Style
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What is beside the text, and how much room the text has."""
 
     width: int
@@ -106,8 +104,7 @@ class Page:
         return max(1, self.width - self.gutter)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What is special about a line as it is shown now."""
 
     cursor: bool = False
@@ -137,8 +134,7 @@ class Look:
         return inked
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """The unfinished text of a track."""
 
     partial: PartialText
@@ -153,8 +149,7 @@ class Unfinished:
         return visible(self.partial.text) + _UNFINISHED
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What of a line, or of unfinished text, stands in a row."""
 
     what: Line | Unfinished

@@ -6,6 +6,7 @@ from typing import Final, Literal, Protocol, cast
 
 import numpy as np
 import soxr
+from msgspec import Struct
 
 from mictape.audio.capture.device_time import DeviceTime
 from mictape.audio.capture.levels import Levels, Samples
@@ -30,8 +31,7 @@ _SAME_S: Final = 0.05
 """One overflow is often reported with several blocks; what is later than this is another one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """A piece of sound as the source gave it."""
 
     samples: Samples

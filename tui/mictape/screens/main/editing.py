@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
-from mictape.screens.prompt import Ask
 from mictape.transcript.line import NOTE, SPEECH, Line
 from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_span
@@ -92,7 +91,7 @@ class Editing:
             self._page.ask(self._ask_for_mark(session, line), "The note")
 
     async def _ask_for_mark(self, session: "Session", line: Line) -> None:
-        note = await self._page.app.push_screen_wait(Ask("Note on this line", value=line.mark or ""))
+        note = await self._page.typed("Note on this line", value=line.mark or "")
         if note is not None:
             with suppress(KeyError):  # the line has gone meanwhile
                 self.did(_at(line, "mark with note"), session.writer.mark(line.id, note))
@@ -104,7 +103,7 @@ class Editing:
             self._page.ask(self._ask_for_note(session), "The note")
 
     async def _ask_for_note(self, session: "Session") -> None:
-        text = await self._page.app.push_screen_wait(Ask("Note at this moment", hint="It becomes a line of its own."))
+        text = await self._page.typed("Note at this moment", hint="It becomes a line of its own.")
         if text:
             _, undo = session.writer.note(session.tracks[0], text)
             self.did("note", undo)
@@ -242,7 +241,7 @@ class Editing:
     async def _ask_for_title(self, session: "Session") -> None:
         hint = "Empty: the title that Mictape proposes."
         before = session.title
-        title = await self._page.app.push_screen_wait(Ask("Title", hint=hint, value=before, replaces=True))
+        title = await self._page.typed("Title", hint=hint, value=before, replaces=True)
         if title is not None and title != before:
             await session.rename(title)
             self.did("title", self._titling(session, before, title))
@@ -266,8 +265,7 @@ class Editing:
 
     async def _ask_for_name(self, session: "Session", track: "Track") -> None:
         hint = f"Shown on every line of {track.device}."
-        question = Ask("Name of the track", hint=hint, value=track.name, replaces=True)
-        if name := await self._page.app.push_screen_wait(question):
+        if name := await self._page.typed("Name of the track", hint=hint, value=track.name, replaces=True):
             self.did("track's name", session.writer.rename_track(track, name))
 
     def complete_gap(self) -> None:

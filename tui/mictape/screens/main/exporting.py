@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from mictape.library.formats import FORMATS, FormatName, format_of, in_file_name
 from mictape.paths import named_path, working_folder
@@ -18,8 +19,7 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.session.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """What is proposed for exports."""
 
     folder: Path | None = None

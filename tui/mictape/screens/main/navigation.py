@@ -6,7 +6,6 @@ from typing import Final
 
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.screens.main.page import Commands, Page
-from mictape.screens.prompt import Ask
 from mictape.transcript.line import GAP, Line
 from mictape.transcript.times import FromHere, parse
 from mictape.units import RATE
@@ -46,6 +45,7 @@ class Navigation:
 
     def jump(self) -> None:
         """Go to a time that is asked for."""
+        from mictape.screens.prompt import Ask  # loaded after the first frame
 
         def go(answer: str | None) -> None:
             if answer:

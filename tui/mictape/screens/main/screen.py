@@ -1,9 +1,9 @@
 """The screen of a recording: state, level, text, keys."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from textual import events
 from textual.app import ComposeResult
@@ -23,8 +23,7 @@ TALL_ROWS: Final = 30
 """From so many rows on it shows the last ten seconds, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """What one track's meter shows."""
 
     meter: Meter

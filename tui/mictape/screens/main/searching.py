@@ -32,6 +32,14 @@ class Searching:
 
     def search(self) -> None:
         """Type what to search for."""
+        if self._bar.is_built:
+            self._bar.open()
+        else:
+            self._page.ask(self._build(), "The search", group="search bar")
+
+    async def _build(self) -> None:
+        if not self._bar.is_built:
+            await self._bar.build()
         self._bar.open()
 
     def begin_at_cursor(self, line: str, toggles: Query) -> None:

@@ -1,11 +1,11 @@
 """A transcript with all its commands: what the screens of a recording and of a finished session share."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 
@@ -53,7 +53,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         super().__init__()
         # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
         self.view = TranscriptView(transcript, grows=self.GROWS)
-        self.search_bar = SearchBar()
+        self.search_bar = SearchBar(deferred=self.GROWS)
         self.status = StatusLine()
         self.footer = KeyFooter()
         self.text = transcript
