@@ -110,3 +110,12 @@ def test_merged_silence_moves_the_meter_as_its_single_steps_do(cells: list[tuple
         assert one.reading.peak_db == pytest.approx(many.reading.peak_db)
         assert one.reading.rms_db == pytest.approx(many.reading.rms_db)
         assert (one.reading.clips, one.reading.max_db) == (many.reading.clips, many.reading.max_db)
+
+
+def test_a_bar_that_begins_to_be_seen_is_made_known_and_a_falling_one_is_not() -> None:
+    meter = Meter()
+    rises: list[float] = []
+    meter.on_rise = lambda: rises.append(meter.reading.peak_db)
+    for amplitude in (0.0, 0.0005, 0.1, 0.01, 0.5):  # -66 dBFS is below the scale
+        meter.feed(LevelCell(1, amplitude, amplitude**2 / 2, 0))
+    assert rises == pytest.approx([-20.0, -6.02], abs=0.01)

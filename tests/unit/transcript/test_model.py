@@ -41,6 +41,16 @@ def test_lines_stand_in_tape_order_and_ids_stay() -> None:
     assert transcript.voices.speakers == ("You",)
 
 
+def test_each_change_is_made_known() -> None:
+    transcript = Transcript()
+    versions: list[int] = []
+    transcript.on_change = lambda: versions.append(transcript.version)
+    transcript.add(1, 0, 10, "a word")
+    transcript.set_partial(1, PartialText(10, "an"))
+    assert versions == list(range(1, transcript.version + 1))
+    assert len(versions) >= 2
+
+
 def test_ids_of_the_library_are_kept() -> None:
     transcript = Transcript()
     assert transcript.add(0, 16000, 17000, "seven", id=7) == 7
