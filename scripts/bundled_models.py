@@ -49,7 +49,6 @@ def bundled() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["bundled"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 

@@ -6,9 +6,7 @@ installed.
 """
 
 from pathlib import Path
-from typing import Final
-
-from msgspec import Struct
+from typing import Final, NamedTuple
 
 FOLDER: Final = Path(__file__).with_name("_models")
 """Where the files are, in a folder for each model, with its licence."""
@@ -17,7 +15,7 @@ DEMO: Final = Path(__file__).with_name("demo.ogg")
 """The recording of `mictape --demo`: half a minute of a synthetic voice, made by `scripts/make_demo.py`."""
 
 
-class File(Struct, frozen=True):
+class File(NamedTuple):
     """A file of a bundled model."""
 
     name: str

@@ -94,16 +94,21 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "themes"
 
 
-def load_themes(*folders: Path, stem: str | None = None) -> Loaded:
+def shipped_theme(name: str) -> Theme | None:
+    """One theme that comes with Mictape; reads no other file. None when there is none of that name."""
+    theme = _load(shipped_folder() / f"{name}.toml", [])
+    return theme if theme is not None and theme.name == name else None
+
+
+def load_themes(*folders: Path) -> Loaded:
     """Read every `*.toml` of the folders, in order of name; a later theme replaces one of the same name.
 
-    A folder that does not exist holds no themes. Never raises for what a file says. With `stem` only the file of that
-    name is read from each.
+    A folder that does not exist holds no themes. Never raises for what a file says.
     """
     themes: dict[str, Theme] = {}
     problems: list[Failure] = []
     for folder in folders:
-        for path in sorted(folder.glob("*.toml")) if stem is None else [folder / f"{stem}.toml"]:
+        for path in sorted(folder.glob("*.toml")):
             theme = _load(path, problems)
             if theme is not None:
                 themes[theme.name] = theme

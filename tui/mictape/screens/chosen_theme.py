@@ -9,7 +9,7 @@ from typing import Any, Final
 from textual.app import App
 
 from mictape.failure import Failure
-from mictape.themes import FALLBACK_THEME, all_themes, load_themes, shipped_folder
+from mictape.themes import FALLBACK_THEME, all_themes, shipped_theme
 
 LOOK_S: Final = 2.0
 """Between two looks at the theme files."""
@@ -28,9 +28,9 @@ class Themes:
 
     def use(self, name: str, otherwise: str) -> None:
         """Use a theme, or another one when there is none of this name, and say so."""
-        first = () if self._seen else load_themes(shipped_folder(), stem=name).themes
-        if [theme.name for theme in first] == [name]:
-            self._app.register_theme(*first)  # the others are not needed before one chooses
+        theme = None if self._seen else shipped_theme(name)
+        if theme is not None:
+            self._app.register_theme(theme)  # the others are not needed before one chooses
         else:
             self._load()
         known = self._app.available_themes
