@@ -149,11 +149,18 @@ async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undo
         ]
         say("New year.")
         assert sorted(map(text.text_of, text.ids())) == ["new", "w1", "w2", "w3", "year"]
-        undo()
+        redo = undo()
         assert text.text_of(line) == "New year."
         assert second not in text
         stored = await session._writes.run(Store.lines)
         assert [each.text for each in stored if each.id in {line, second}] == ["New year."]
+        undo = redo()
+        undo()
+        assert text.text_of(line) == "New year.", "each time"
+        say("A new year.")
+        _, undo = await session.writer.split(line, 5)
+        undo()
+        assert text.text_of(line) == "A new year.", "the latest"
 
 
 async def test_a_line_of_another_track_or_none_cannot_be_joined(library: Library, tmp_path: Path) -> None:

@@ -213,9 +213,10 @@ class TranscriptWriter:
             self._report(LineAdded(self._store(track, line, said, turn)))
 
     def _revise(self, id: int, track: Track, said: FollowerEvent, turn: FinalTurn) -> None:
-        """Write what an engine says again of a line; of one that was joined or split, once that is undone."""
-        if id not in self._transcript:
+        """Write what an engine says again of a line; of one that was joined or split, each time that is undone."""
+        if id not in self._transcript or id in self._late:
             self._late[id] = (track, said, turn)
+        if id not in self._transcript:
             return
         start, end = (None if at is None else track.session_time(at) for at in (turn.start, turn.end))
         self._transcript.revise(id, turn.text, start=start, end=end, speaker=turn.speaker)
@@ -364,7 +365,7 @@ class TranscriptWriter:
         added = [structs.replace(record, id=show_line(self._transcript, record)) for record in new]
         self._writes.post(Store.replace_lines, tuple(record.id for record in old), tuple(added))
         for record in added:
-            if (late := self._late.pop(record.id, None)) is not None:
+            if (late := self._late.get(record.id)) is not None:
                 self._revise(record.id, *late)
         return [record.id for record in added], lambda: self._replace(added, old)[1]
 
