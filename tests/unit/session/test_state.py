@@ -41,7 +41,7 @@ def test_each_word_has_its_cause() -> None:
             "no_signal": st.booleans(),
             "behind_s": st.floats(0, 10),
         }
-    ).map(lambda now: Situation(**now))
+    ).map(lambda now: replace(WELL, **now))
 )
 def test_listening_is_said_only_when_sound_arrives_and_an_engine_answers(now: Situation) -> None:
     if state_of(now) is State.LISTENING:
