@@ -90,5 +90,6 @@ async def test_messages_cover_no_dialog(home: Path, make: Callable[[MictapeApp],
         assert any(widget.region.area for widget in others)
         for toast in toasts(app):
             assert not [widget for widget in others if widget.region.overlaps(toast.region)]
+            assert toast.region.y > app._main.status.region.y, "the clock stays in sight"
         screen.dismiss(None)
         await until_async(lambda: app.screen is app._main)

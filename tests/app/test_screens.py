@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 import mictape
 from mictape.audio.ballistics import Reading
+from mictape.audio.diagnostics import no_signal_hint
 from mictape.commands import COMMANDS, bindings
 from mictape.failure import Advice
 from mictape.screens.help import HelpScreen
@@ -20,6 +21,7 @@ from mictape.transcript.model import Transcript
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
+from support.still_app import StillApp, level, status
 from support.waiting import until_async
 from support.widget_app import WidgetApp
 
@@ -168,3 +170,18 @@ async def test_a_narrow_footer_still_shows_what_a_newcomer_needs(size: tuple[int
         await pilot.pause()
         await until_async(lambda: "pause" in app.rows[-1])
         assert app.rows[-1].strip() == footer, "and no part of a key that does not fit"
+
+
+async def test_a_notice_of_two_rows_takes_the_air_of_the_meter_and_moves_no_text() -> None:
+    async with StillApp("mictape-dark").run_test(size=(80, 24)) as pilot:
+        main = pilot.app.screen
+        assert isinstance(main, MainScreen)
+        begins: list[int] = []
+        for hint in (None, Advice("Wait"), no_signal_hint("linux"), None):
+            main.show(status(State.NO_SIGNAL, hint), [level()])
+            await pilot.pause()
+            begins.append(main.view.region.y)
+        assert len(set(begins)) == 1
+        main.show(status(State.NO_SIGNAL, no_signal_hint("linux")), [level()])
+        await pilot.pause()
+        assert main.status.size.height == 3

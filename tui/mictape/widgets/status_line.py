@@ -129,6 +129,12 @@ class StatusLine(SurvivesErrors, Widget):
         else:
             draw_rows(self, [0])
 
+    @property
+    def hint_rows(self) -> int:
+        """Rows that the hint takes; 0 without one."""
+        hint = self._shown.hint if self._shown is not None else ""
+        return len(_hint_rows(hint, self.content_size.width)) if hint else 0
+
     def on_resize(self, event: Resize) -> None:
         """Another width sheds other detail and wraps the hint elsewhere."""
         self.refresh(layout=True)

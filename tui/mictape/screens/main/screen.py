@@ -74,6 +74,8 @@ class MainScreen(TranscriptScreen):
             widget.paused = paused
         self.show_levels(levels)
         self.show_text(status)
+        self.meters.set_class(self.status.hint_rows == 1, "-below-notice")
+        self.meters.set_class(self.status.hint_rows > 1, "-below-long-notice")
 
     def show_levels(self, levels: Sequence[Level]) -> None:
         """Show the levels of the tracks that have meters."""
