@@ -13,13 +13,16 @@ import soundfile
 import soxr
 
 SCRIPT: Final = (
-    "Welcome to Mictape. This is a demonstration, and no microphone is needed.",
-    "While I speak, the words appear on the screen. They may still change, until the line is final.",
+    "Welcome. This is a demonstration. You do not need a microphone.",
+    "While I speak, the words appear on the screen. They can still change for a moment.",
     "The level meter at the top shows how loud I am.",
-    "Press the slash key to search the text, and the letter M to mark a line.",
-    "Everything is kept on this computer. Press the letter Q to stop.",
+    "You can search the text, mark a line, and correct a word.",
+    "Everything is kept on this computer.",
+    "When you have seen enough, press the letter Q.",
 )
-"""What is said, one paragraph a line."""
+"""What is said, one paragraph a line: sentences that the built-in model recognizes in this voice."""
+VOICE: Final = "en-us+f2"
+WORDS_A_MINUTE: Final = "145"
 PAUSE_S: Final = 1.2
 """After each line, so that each is a line of text."""
 PEAK: Final = 0.4
@@ -29,8 +32,8 @@ TARGET: Final = Path(__file__).parents[1] / "tui" / "mictape" / "demo.ogg"
 
 
 def spoken(text: str) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
-    """Text in espeak-ng's voice, at `RATE`, shape (samples,)."""
-    command = ["espeak-ng", "-v", "en-us", "-s", "150", "-a", "100", "--stdout", text]
+    """Text in `VOICE`, at `RATE`, shape (samples,)."""
+    command = ["espeak-ng", "-v", VOICE, "-s", WORDS_A_MINUTE, "-a", "100", "--stdout", text]
     sound, rate = soundfile.read(io.BytesIO(subprocess.run(command, check=True, capture_output=True).stdout))
     return np.asarray(soxr.resample(sound, rate, RATE), np.float32)
 
