@@ -217,6 +217,14 @@ async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: P
         await pilot.press("escape")
         await until_async(lambda: app.screen is app._main and texts(app) == ["w1", "w2"])
         assert app.session is not None and not app.session.sound.paused, "Space is not for what is not in sight"
+        await pilot.press("L")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "1 found"))
+        await pilot.press(*"w1")
+        await until_async(lambda: app.screen.shown.typed == "w1" and sees(app, "1 found"))  # type: ignore[attr-defined]
+        await pilot.press("down", "enter")
+        await until_async(lambda: app.screen is app._main and app._main.line is not None)
+        await until_async(lambda: app._main.line is not None and app._main.line.text == "w1")
+        assert app._main.view.walk.rank == 0 and not app._main.view.following, "what was found in the running session"
 
 
 async def test_a_session_is_recorded_on_in(home: Path) -> None:

@@ -14,7 +14,8 @@ from mictape.recording import Recording
 from mictape.screens.library.listing import SessionChoice
 from mictape.screens.library.screen import LibraryScreen, Shown
 from mictape.screens.main.exporting import Proposal
-from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.page import Commands
+from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.reading import Next, ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import StoredSession, load_to_continue
@@ -26,7 +27,7 @@ from mictape.start import Start
 class LibraryFlow:
     """Shows the library, and the sessions that are chosen there."""
 
-    def __init__(self, page: Page, recording: Recording, engines: EngineFlow) -> None:
+    def __init__(self, page: TranscriptScreen, recording: Recording, engines: EngineFlow) -> None:
         """`engines` asks for the engine that is to transcribe a session again."""
         self._page = page
         self._engines = engines
@@ -45,6 +46,11 @@ class LibraryFlow:
 
     async def _beside_recording(self) -> None:
         while (choice := await self._choose()) is not None:
+            recorded = self._recording.session
+            if recorded is not None and choice.session == recorded.folder.session:
+                if choice.line is not None and choice.search is not None:
+                    await self._page.go_to_found(choice.line, choice.search)
+                return
             with self._page.saying():
                 if await self._read(choice) != "library":
                     return

@@ -55,9 +55,9 @@ class ReadingScreen(TranscriptScreen):
             begin: Gives the screen its session and player, once it is there.
             versions: Shows the versions of its text, and asks which one is to be shown.
             doing: Says how far it is with another version that is being made; empty: none is.
-            line: The id of the line that the cursor begins on; None: the one at that time.
+            line: The id of the line that was found and that the cursor begins on; None: the one at that time.
             at: Session time.
-            search: What is searched for in it at first, from that line on.
+            search: What was searched for.
             before: The version of the text that undo shows again; None: this one was not chosen just now.
             proposal: What is proposed for exports.
         """
@@ -79,15 +79,13 @@ class ReadingScreen(TranscriptScreen):
         self._begin(self)
         self.call_after_refresh(self._go_to_first)
 
-    def _go_to_first(self) -> None:
+    async def _go_to_first(self) -> None:
         self.view.pull()
         self.view.to_start()
-        if self._line is not None and self._line in self.transcript:
-            self.view.go_to(self._line)
+        if self._line is not None and self._search is not None:
+            await self.go_to_found(self._line, self._search)
         elif self._at and (index := self.transcript.index_at(self._at)) is not None:
             self.view.go_to(self.transcript.id_at(index))
-        if self._search is not None:
-            self._searching.begin_at_cursor(*self._search.in_session())
 
     def go_back(self) -> None:
         """Close the search that was begun here; without one, leave the session."""

@@ -99,7 +99,9 @@ class SearchBar(SurvivesErrors, Vertical):
             self._begin()
 
     async def build(self) -> None:
-        """Compose what was deferred, which is needed before `open`."""
+        """Compose what was deferred, which is needed before `open` and `show_typed`."""
+        if self.is_built:
+            return
         await self.mount(*self._parts())
         self._begin()
 

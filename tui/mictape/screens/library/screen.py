@@ -163,6 +163,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._list.can_focus = False
         self._status.display = False
         self.set_interval(LOOK_S, self._look)
+        self._search.select_all()  # typing replaces what is left from before
         if not self.typed:  # else the field reports it
             self._begin_first()
 
@@ -284,10 +285,11 @@ class LibraryScreen(Question[SessionChoice | None]):
             self.dismiss(None)
 
     def action_open(self) -> None:
-        """Open the session at the cursor, or go back to the one that is being recorded."""
+        """Open the session at the cursor, or go back to the one that is being recorded, at what was found there."""
         choice = self._listing.choice(self._list.cursor) if self._listing is not None else None
         if choice is not None:
-            self.dismiss(None if choice.session == self._recorded else choice)
+            back = choice.session == self._recorded and choice.line is None
+            self.dismiss(None if back else choice)
 
     def action_record_on(self) -> None:
         """Record on in the session under the cursor."""

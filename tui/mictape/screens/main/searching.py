@@ -38,14 +38,14 @@ class Searching:
             self._page.ask(self._build(), "The search", group="search bar")
 
     async def _build(self) -> None:
-        if not self._bar.is_built:
-            await self._bar.build()
+        await self._bar.build()
         self._bar.open()
 
-    def begin_at_cursor(self, line: str, toggles: Query) -> None:
+    async def begin_at_cursor(self, line: str, toggles: Query) -> None:
         """Search for something that was not typed here; the keys stay with the text, and the cursor where it is."""
         matcher = Matcher(parse(line, toggles))
         if not matcher.query.empty:
+            await self._bar.build()
             self._bar.show_typed(line, toggles)
             self._page.view.search_from_cursor(matcher)
 

@@ -29,6 +29,7 @@ from mictape.widgets.transcript_view import TranscriptView
 
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.audio.ports import PlayerPort
+    from mictape.library.query import LibraryQuery
     from mictape.session.session import Session
 
 GAP_HINT: Final = Advice("This gap has no text yet", "Transcribe it", action="complete_gap")
@@ -141,6 +142,12 @@ class TranscriptScreen(SurvivesErrors, Page):
     def action_copy_text(self) -> None:
         """Textual's own way to copy what is selected, from the palette and Ctrl-C."""
         self._selection.copy()
+
+    async def go_to_found(self, line: int, query: "LibraryQuery") -> None:
+        """Put the cursor on a line, by its id, that a search of the library has found, and search on from there."""
+        if line in self.transcript:
+            self.view.go_to(line)
+            await self._searching.begin_at_cursor(*query.in_session())
 
     def show_text(self, status: Status) -> None:
         """Show what is true now; what has not changed is not drawn again."""
