@@ -9,7 +9,7 @@ from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
 from mictape.widgets.choice import Choice
 from mictape.widgets.line_field import LineField
 from mictape.widgets.transcript_selection import selection_of
-from support.app_driver import handled, texts
+from support.app_driver import handled, messages, texts
 from support.waiting import until_async
 
 
@@ -20,6 +20,20 @@ async def test_what_the_engine_said_can_be_restored(home: Path) -> None:
         await pilot.press("enter", "ctrl+r", "enter")
         await until_async(lambda: texts(app)[0] == "w1")
         assert app.transcript.line(0).original is None
+
+
+async def test_a_line_that_is_emptied_is_removed_and_undo_brings_it_back(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        before = texts(app)
+        await pilot.press("home", "down", "m", "enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        await pilot.press("ctrl+u", "enter")
+        await until_async(lambda: texts(app) == before[:1] + before[2:])
+        assert "The line is removed; u brings it back." in messages(app)
+        assert app._main.line is not None and app._main.line.text == before[0]
+        await pilot.press("u")
+        await until_async(lambda: texts(app) == before)
+        assert app._main.line is not None and (app._main.line.text, app._main.line.mark) == (before[1], "")
 
 
 async def test_escape_changes_nothing(home: Path) -> None:

@@ -17,6 +17,7 @@ from mictape.recognition.stretches import FollowerEvent
 from mictape.session.rearranging import joined_line, split_line, word_start
 from mictape.session.session import Session
 from mictape.session.track import Track
+from mictape.transcript.line import Kind
 from support.running_session import begun, recording, running
 from support.scripted import ScriptedEngine
 from support.waiting import until_async
@@ -161,6 +162,24 @@ async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undo
         _, undo = await session.writer.split(line, 5)
         undo()
         assert text.text_of(line) == "A new year.", "the latest"
+
+
+async def test_a_removed_line_is_nowhere_until_that_is_undone(library: Library, tmp_path: Path) -> None:
+    async with with_lines(library, tmp_path) as (session, track):
+        first = session.transcript.id_at(0)
+        before = await session._writes.run(Store.lines)
+        undo = await session.writer.remove(first)
+        assert [line.text for line in await session._writes.run(Store.lines)] == ["w2", "w3"]
+        assert not await found(library, "w1")
+        redo = undo()
+        assert await session._writes.run(Store.lines) == before
+        assert await found(library, "w1") == [first]
+        redo()
+        assert len(session.transcript) == 2
+        session.transcript.add(9, 0, 0, "7 s not transcribed", kind=Kind.GAP)
+        with pytest.raises(MictapeError, match="Only speech and notes"):
+            await session.writer.remove(session.transcript.id_at(0))
+        assert track.coverage.gaps == ()
 
 
 async def test_a_line_of_another_track_or_none_cannot_be_joined(library: Library, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class LineEdit:
     """What the person changed; None: left as it is."""
 
     text: str | None = None
+    """Empty: the line is to be removed."""
     speaker: SpeakerName | None = None
     key_term: str | None = None
     """A word that the engine is to expect."""
@@ -120,7 +121,7 @@ class EditLine(Question[LineEdit | None]):
         text, term = self._text.text.strip(), self._key_term.value.strip()
         self.dismiss(
             LineEdit(
-                text if text and text != self._line.text else None,
+                text if text != self._line.text else None,
                 _named(self, self._line.speaker) if self._line.kind is not NOTE else None,
                 term or None,
             )

@@ -255,6 +255,15 @@ class TranscriptWriter:
         record = self._store(track, line)
         return line.id, lambda: self._replace((record,), ())[1]
 
+    async def remove(self, id: int) -> Undo:
+        """Take a line away; its sound counts as transcribed. What an engine says again of it comes if that is undone.
+
+        Raises:
+            MictapeError: as `mark`, or the library cannot be read.
+        """
+        self._expect_text(id)
+        return self._replace(await self._stored_lines(id), ())[1]
+
     def edit(self, id: int, text: str) -> Undo:
         """Give a line another text; giving it the engine's text ends the edit.
 

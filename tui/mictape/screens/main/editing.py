@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from mictape.commands import keymap_in, shown_key
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.transcript.line import NOTE, SPEECH, Line
@@ -137,6 +138,9 @@ class Editing:
         return spans[0][0] if spans else None
 
     async def _change(self, session: "Session", line: Line, wish: "LineEdit") -> None:
+        if wish.text == "":
+            await self._remove(session, line)
+            return
         steps: dict[str, Undo] = {}
         if wish.text is not None:
             steps["edit"] = session.writer.edit(line.id, wish.text)
@@ -148,6 +152,16 @@ class Editing:
             self.did(_at(line, " and ".join(steps)), together(list(steps.values())))
         if wish.key_term is not None:
             await session.expect(wish.key_term)
+
+    async def _remove(self, session: "Session", line: Line) -> None:
+        """Take a line away, with the cursor on the one before it, or else the first."""
+        undo, transcript = await session.writer.remove(line.id), self._page.transcript
+        if len(transcript):
+            beside = transcript.id_at(transcript.index_at(line.start) or 0)
+            undo = self._moving(undo, line.id, beside)
+            self._page.view.go_to(beside)
+        self.did(_at(line, "removing the line"), undo)
+        self._page.say(f"The line is removed; {shown_key('undo', keymap_in(self._page))} brings it back.")
 
     def name_speaker(self) -> None:
         """Name who speaks the selected lines, or the one under the cursor; beside a note or divider, the nearest."""
