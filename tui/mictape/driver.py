@@ -215,6 +215,7 @@ class _SelectableEvent(Event):
     def __init__(self) -> None:
         super().__init__()
         self._read, self._write = os.pipe()
+        self.closed = False
 
     def fileno(self) -> int:
         """What can be read from while the event is set."""
@@ -237,6 +238,7 @@ class _SelectableEvent(Event):
         os.close(self._read)
         os.close(self._write)
         self._read = self._write = -1
+        self.closed = True
 
 
 class TerminalDriver(LinuxDriver):
@@ -282,7 +284,9 @@ class TerminalDriver(LinuxDriver):
             self._writer.write(data, frame=not (self._switching or data.startswith("\x1b]")))
 
     def start_application_mode(self) -> None:
-        """Take the terminal."""
+        """Take the terminal, perhaps once more: Textual closes the driver when the app is suspended."""
+        if self._exit.closed:
+            self.exit_event = self._exit = _SelectableEvent()
         self._writer = TerminalWriter(
             self._terminal, caught_up=self._repaint_from_thread, gone=partial(_hang_up, self._app)
         )
