@@ -163,6 +163,10 @@ async def test_renaming_tagging_exporting_deleting_and_undoing(home: Path) -> No
         await pilot.press("ctrl+d")
         trashed = '"Daily: a/b" is in the trash; ctrl+z brings it back.'
         await until_async(lambda: sees(app, "2 sessions") and sees(app, trashed))
+        await pilot.press("enter")
+        await reading(app)
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "2 sessions"))
         await pilot.press("ctrl+z")
         await until_async(lambda: sees(app, "3 sessions") and "Daily: a/b" in rows(app)[0])
 

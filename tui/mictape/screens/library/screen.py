@@ -59,6 +59,8 @@ class Shown:
     order: Order = "newest"
     row: int = 0
     """The one under the cursor."""
+    deleted: tuple[tuple[str, int], ...] = ()
+    """What was moved to the trash and not taken out again, the latest last: ids, and the rows they had."""
 
 
 class LibraryScreen(Question[SessionChoice | None]):
@@ -132,8 +134,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._first_row = shown.row
         """The row that the cursor begins on."""
         self._listing: Listing | None = None
-        self._deleted: list[tuple[str, int]] = []
-        """What was moved to the trash here, the latest last: ids, and the rows they had."""
+        self._deleted = list(shown.deleted)
         self._done = ""
         """What was done last, shown until something else is typed or done."""
 
@@ -145,7 +146,7 @@ class LibraryScreen(Question[SessionChoice | None]):
     @property
     def shown(self) -> Shown:
         """What is shown now."""
-        return Shown(self.typed, self._order, self._list.cursor)
+        return Shown(self.typed, self._order, self._list.cursor, tuple(self._deleted))
 
     def compose(self) -> ComposeResult:
         """The state of the recording, what is searched for, the list, what is under the cursor."""
