@@ -12,6 +12,7 @@ from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ
 from mictape.paths import places
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.main.playing import WORD_LEAD
+from mictape.screens.prompt import Ask
 from mictape.session.own_playback import TAIL
 from mictape.session.state import State
 from mictape.settings import Settings, load
@@ -220,3 +221,25 @@ async def test_reduced_motion_is_asked_for_by_the_setting_or_by_textuals_variabl
 async def test_motion_is_smooth_otherwise(home: Path) -> None:
     async with on_fake_sound(home, FakeSoundSystem()) as (app, _):
         assert (app.animation_level, app._clock.moving_hz) == ("full", FOCUSED_HZ)
+
+
+async def test_a_note_can_be_typed_before_anything_is_recorded_and_is_not_taken_for_commands(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("escape")
+        await until_async(lambda: app.screen is app._main)
+        await pilot.press("m")
+        assert "There is no line yet." in messages(app)
+        await pilot.press("t")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*"queue", "enter")
+        await until_async(lambda: "Nothing is recorded yet" in app.export_screenshot().replace("&#160;", " "))
+        await pilot.press("escape", "d")
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        await pilot.press("t")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*"queue", "enter")
+        await until_async(lambda: texts(app) == ["w1", "queue"])

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from mictape.commands import keymap_in, shown_key
+from mictape.failure import Failure, MictapeError
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.transcript.line import NOTE, SPEECH, Line
@@ -76,10 +77,19 @@ class Editing:
             rest = f"{len(steps)} more" if steps else f"Nothing more to {verb}"
             self._page.say(f"{done}: {what}. {rest}.")
 
+    @property
+    def _here(self) -> "tuple[Line, Session] | None":
+        """The line under the cursor, and the session; without a line a message says so."""
+        line, session = self._page.line, self._page.session
+        if line is None or session is None:
+            self._page.say("There is no line yet.")
+            return None
+        return line, session
+
     def mark(self) -> None:
         """Mark the line under the cursor, or remove its mark."""
-        line, session = self._page.line, self._page.session
-        if line is not None and session is not None:
+        if (here := self._here) is not None:
+            line, session = here
             marks = line.mark is None
             with self._page.saying():
                 undo = session.writer.mark(line.id, "" if marks else None)
@@ -87,8 +97,8 @@ class Editing:
 
     def mark_with_note(self) -> None:
         """Mark the line under the cursor, with a note."""
-        line, session = self._page.line, self._page.session
-        if line is not None and session is not None:
+        if (here := self._here) is not None:
+            line, session = here
             self._page.ask(self._ask_for_mark(session, line), "The note")
 
     async def _ask_for_mark(self, session: "Session", line: Line) -> None:
@@ -99,21 +109,27 @@ class Editing:
 
     def note(self) -> None:
         """Write a note at the present time of the recording."""
-        session = self._page.session
-        if session is not None and session.tracks:
-            self._page.ask(self._ask_for_note(session), "The note")
+        self._page.ask(self._ask_for_note(), "The note")
 
-    async def _ask_for_note(self, session: "Session") -> None:
-        text = await self._page.typed("Note at this moment", hint="It becomes a line of its own.")
-        if text:
+    async def _ask_for_note(self) -> None:
+        """Ask at once, also while the recording begins: it may have when the note is written."""
+
+        def check(_: str) -> None:
+            if self._page.session is None or not self._page.session.tracks:
+                raise MictapeError(Failure("Nothing is recorded yet", "Press Enter again once it is"))
+
+        hint = "It becomes a line of its own."
+        text = await self._page.typed("Note at this moment", hint=hint, check=check)
+        session = self._page.session
+        if text and session is not None:
             _, undo = session.writer.note(session.tracks[0], text)
             self.did("note", undo)
 
     def open_line(self) -> None:
         """Edit the line under the cursor: text, speaker, key term."""
-        line, session = self._page.line, self._page.session
-        if line is None or session is None:
+        if (here := self._here) is None:
             return
+        line, session = here
         if line.kind not in (SPEECH, NOTE):
             self._page.say("Only speech and notes can be edited.")
         else:
@@ -165,11 +181,12 @@ class Editing:
 
     def name_speaker(self) -> None:
         """Name who speaks the selected lines, or the one under the cursor; beside a note or divider, the nearest."""
-        session, near = self._page.session, self._page.line
-        line = None if near is None else self._speech_at(near)
-        if near is not None and line is None:
+        if (here := self._here) is None:
+            return
+        near, session = here
+        if (line := self._speech_at(near)) is None:
             self._page.say("Only speech has a speaker.")
-        if line is not None and session is not None:
+        else:
             if line != near and len(self._selecting.selected) <= 1:
                 self._page.view.go_to(line.id)
             self._page.ask(self._ask_for_speaker(session, line), "The name")
@@ -204,8 +221,8 @@ class Editing:
 
     def join_lines(self) -> None:
         """Make one line of the line under the cursor and the next one of its track."""
-        line, session = self._page.line, self._page.session
-        if line is not None and session is not None:
+        if (here := self._here) is not None:
+            line, session = here
             self._page.start(self._join(session, line), "Joining lines", group="rearrange")
 
     async def _join(self, session: "Session", line: Line) -> None:
@@ -214,9 +231,9 @@ class Editing:
 
     def split_line(self) -> None:
         """Make two lines of the line under the cursor: from the selected word on, or from one that is chosen."""
-        line, session = self._page.line, self._page.session
-        if line is None or session is None:
+        if (here := self._here) is None:
             return
+        line, session = here
         if line.kind is SPEECH:
             self._page.ask(self._split(session, line), "Splitting a line", group="rearrange")
         else:
@@ -284,8 +301,8 @@ class Editing:
 
     def complete_gap(self) -> None:
         """Transcribe the gap under the cursor."""
-        line, session = self._page.line, self._page.session
-        if line is not None and session is not None:
+        if (here := self._here) is not None:
+            line, session = here
             with self._page.saying():
                 session.complete_gap(line.id)
 

@@ -85,11 +85,19 @@ class Page(Layered[None]):
     def answered(self) -> None:
         """A dialog was answered, and what follows from that is done."""
 
-    async def typed(self, title: str, *, hint: str = "", value: str = "", replaces: bool = False) -> str | None:
+    async def typed(
+        self,
+        title: str,
+        *,
+        hint: str = "",
+        value: str = "",
+        check: Callable[[str], object] | None = None,
+        replaces: bool = False,
+    ) -> str | None:
         """Ask for a line of text, see `Ask`; None when the question was left."""
         from mictape.screens.prompt import Ask  # loaded after the first frame
 
-        return await self.app.push_screen_wait(Ask(title, hint=hint, value=value, replaces=replaces))
+        return await self.app.push_screen_wait(Ask(title, hint=hint, value=value, check=check, replaces=replaces))
 
     @contextmanager
     def saying(self) -> Generator[None]:
