@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -231,3 +232,29 @@ async def test_of_a_flood_of_focus_reports_the_latest_is_passed_on_and_every_key
     until(lambda: driver.keys == ["a", "b"], what="the keys behind the flood")
     assert driver.focus[-1] is AppBlur
     assert len(driver.focus) <= 600 // 100, "one of what was read at once"
+
+
+def _descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+async def test_after_a_suspension_keys_are_read_as_before_and_no_descriptor_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master, slave = pty.openpty()
+    open_before = _descriptors()
+    with os.fdopen(slave, "r", closefd=False) as keys, os.fdopen(slave, "w", closefd=False) as screen:
+        monkeypatch.setattr(sys, "__stdin__", keys)
+        monkeypatch.setattr(sys, "__stderr__", screen)
+        driver = Listening()
+        driver.start_application_mode()
+        for key in "ab":
+            os.write(master, key.encode())
+            until(lambda key=key: driver.keys[-1:] == [key], what=f"the key {key}")
+            driver.suspend_application_mode()
+            driver.resume_application_mode()
+        driver.suspend_application_mode()
+        assert driver.keys == ["a", "b"]
+    assert _descriptors() == open_before
+    os.close(master)
+    os.close(slave)
