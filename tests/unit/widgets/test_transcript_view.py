@@ -544,6 +544,17 @@ async def test_each_voice_has_a_name_and_a_colour_of_its_own_which_its_partial_s
     assert all(style.bold for style in styles)
 
 
+async def test_unfinished_text_has_no_name_that_was_given_to_the_line_before_alone() -> None:
+    transcript = Transcript()
+    line = transcript.add(0, 0, SECOND, "one")
+    transcript.name_speaker(line, "Zoe", own=True)
+    transcript.set_partial(0, PartialText(2 * SECOND, "two"))
+    async with shown(transcript) as (view, _):
+        assert ["Zoe" in row for row in screen(view)[:2]] == [True, False], "its line will not have it either"
+        view.show_paragraphs(True)
+        assert [row for row in screen(view) if "two" in row and "one" not in row], "nor goes it on with that paragraph"
+
+
 async def test_notes_and_dividers_have_no_speaker_and_look_unlike_speech() -> None:
     transcript = Transcript()
     transcript.name_track(1, "You")

@@ -181,7 +181,11 @@ class Rows:
         if not (self.port.flow.paragraphs and len(self._transcript)):
             return False
         last = self._transcript.line(-1)
-        return continues(replace(last, start=partial.start, track=track), last)
+        return continues(replace(self._nameless(last), start=partial.start, track=track), last)
+
+    def _nameless(self, line: Line) -> Line:
+        """A line without a speaker that the person has named for it alone: the next one will not have that name."""
+        return replace(line, speaker=None) if self._transcript.has_own_speaker(line.id) else line
 
     def _last_of(self, track: int) -> Line | None:
         """The newest line of speech on a track, if it is among the last ones and names are shown."""
@@ -190,7 +194,7 @@ class Rows:
         transcript = self._transcript
         count = len(transcript)
         lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - LOOK_BACK), -1))
-        return next((line for line in lines if line.track == track and line.kind == SPEECH), None)
+        return next((self._nameless(line) for line in lines if line.track == track and line.kind == SPEECH), None)
 
     def _time(self, start: int) -> str:
         """A session time as it is shown: by the wall clock where that is wanted and known."""

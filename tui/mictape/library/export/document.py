@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
+from mictape.library.titles import title_of
 from mictape.plain_text import one_line
 from mictape.transcript.line import SPEECH, voice_of
 from mictape.units import clock
@@ -72,7 +73,7 @@ class Document:
     @property
     def title(self) -> str:
         """What the session is called, as one visible line."""
-        return one_line(self.session.title if self.session else "") or "Recording"
+        return one_line(title_of(self.session) if self.session else "") or "Recording"
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """What the head of a page says: a name and a text each."""
