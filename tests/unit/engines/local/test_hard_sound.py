@@ -59,7 +59,7 @@ def test_a_second_voice_5_db_below_is_no_loop_and_hides_little_of_a_clear_one(
 
 
 def test_speech_played_backwards_is_no_loop(reading: Samples) -> None:
-    assert_no_loop(reading[::-1].copy())
+    assert_no_loop(reading[: 9 * RATE][::-1].copy())
 
 
 @pytest.mark.parametrize("at_s", [0.3, 0.6, 0.9, 2.2])

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,9 +23,13 @@ from support.recognizing import floats_of, pcm_of, recognize
 PAUSE = RATE * 3 // 10
 
 
-@pytest_asyncio.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    running = LocalEngine(LocalOptions(), tmp_path / "log")
+# One loop for the file, so that the tests share one process.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
+    running = LocalEngine(LocalOptions(), tmp_path_factory.mktemp("engine") / "log")
     yield running
     await running.close()
 

@@ -15,7 +15,7 @@ from mictape.engines.local.client import LocalConnection
 from mictape.engines.local.engine import LocalEngine, LocalOptions
 from mictape.engines.local.recognizer import second_pass as second
 from mictape.engines.local.recognizer.model import Decoded, Decoding
-from mictape.engines.local.recognizer.segment_driver import WAITING, Options, Report, SegmentDriver
+from mictape.engines.local.recognizer.segment_driver import Options, Report, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import Rules, Segment
 from mictape.units import RATE
 from mictape.vad.onnx import Samples
@@ -48,6 +48,12 @@ def reading(two_cities: bytes) -> bytes:
 def once(reading: bytes) -> Recognized:
     """It recognized without a second pass."""
     return recognize(reading)
+
+
+@pytest.fixture(scope="module")
+def twice(reading: bytes) -> Recognized:
+    """It recognized with a second pass."""
+    return recognize(reading, second_pass="live")
 
 
 def test_confidence_is_low_where_a_word_is_wrong(once: Recognized) -> None:
@@ -145,8 +151,7 @@ def test_a_key_term_is_found_and_spelled_as_the_person_spells_it(two_cities: byt
 # Looking again
 
 
-def test_the_second_pass_revises_lines_and_adds_none(reading: bytes, once: Recognized) -> None:
-    twice = recognize(reading, second_pass="live")
+def test_the_second_pass_revises_lines_and_adds_none(once: Recognized, twice: Recognized) -> None:
     assert [(turn.turn, turn.start, turn.end) for turn in twice.turns] == [
         (turn.turn, turn.start, turn.end) for turn in once.turns
     ]
@@ -188,23 +193,28 @@ def test_a_second_model_gives_the_final_text_of_single_lines_too(two_cities: byt
     assert [word.text for word in second.words] == second.text.split()
 
 
-def test_a_second_pass_after_the_session_revises_nothing_before_its_end(reading: bytes, once: Recognized) -> None:
+def test_a_second_pass_after_the_session_revises_nothing_before_its_end(
+    reading: bytes, once: Recognized, twice: Recognized
+) -> None:
     after = recognize(reading, second_pass="after")
     finals = [said for said in after.reports if isinstance(said, ipc.TurnReport) and said.final]
     assert [said.text for said in finals[: len(once.turns)]] == [turn.text for turn in once.turns]
     assert len(finals) > len(once.turns)
-    assert after.text == recognize(reading, second_pass="live").text
+    assert after.text == twice.text
 
 
-def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(two_cities: bytes) -> None:
+def test_sound_that_comes_faster_than_it_is_spoken_does_not_pile_up_work(
+    beckett: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mictape.engines.local.recognizer.segment_driver.WAITING", 1)
     model, voice = models()
     driver = SegmentDriver(1, model, voice, lambda _: None, Options())
+    parted = beckett + bytes(2 * second.APART)
     waiting: list[int] = []
-    for at in range(0, len(two_cities), 2 * BLOCK):
-        driver.feed(two_cities[at : at + 2 * BLOCK])
+    for _ in range(2):
+        driver.feed(parted)
         waiting.append(len(driver._deferred))
-    assert max(waiting) <= WAITING
-    assert waiting[-1] > 0, "some of it still waits"
+    assert waiting == [1, 1], "one piece waits each time: what waited before is done"
 
 
 def test_where_finals_alone_take_the_time_nothing_is_looked_at_again(

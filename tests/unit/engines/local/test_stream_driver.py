@@ -65,7 +65,7 @@ def mute(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fluent(speech: Speech) -> bytes:
     """Speech with pauses short enough for lines of more than three seconds."""
-    return samples_of(speech.two_cities)[: 2 * 20 * RATE]
+    return samples_of(speech.two_cities)[: 2 * 12 * RATE]
 
 
 def reports(
@@ -96,7 +96,7 @@ def final_texts(events: list[ipc.Report]) -> list[str]:
 
 def test_without_a_second_model_there_is_no_second_pass(file: Path, speech: Speech) -> None:
     # The model would be asked for two things at once: for lines before, and for the one that is spoken.
-    pcm = samples_of(speech.beckett) * 4
+    pcm = samples_of(speech.beckett) * 2
     once = final_texts(reports(StreamingCpp(file, "de"), pcm))
     assert final_texts(reports(StreamingCpp(file, "de"), pcm, second_pass="live")) == once
 
@@ -111,7 +111,7 @@ def test_the_text_does_not_depend_on_the_blocks(file: Path, fluent: bytes) -> No
 def test_no_word_is_in_two_lines_where_a_long_line_is_cut(file: Path, fluent: bytes) -> None:
     # The same second again and again has no pause in it.
     second = fluent[2 * 4 * RATE : 2 * 5 * RATE]
-    events = reports(StreamingCpp(file, "de"), second * 40)
+    events = reports(StreamingCpp(file, "de"), second * 28)
     turns = [report for report in events if isinstance(report, ipc.TurnReport) and report.final]
     assert len(turns) >= 2
     for before, after in pairwise(turns):
@@ -144,7 +144,7 @@ def test_speech_in_which_nothing_is_recognized_at_all_is_reported(mute: Path, fl
 
 
 def test_silence_is_never_reported(mute: Path) -> None:
-    events = reports(StreamingCpp(mute, "de"), bytes(2 * 20 * RATE))
+    events = reports(StreamingCpp(mute, "de"), bytes(2 * 10 * RATE))
     assert not [report for report in events if isinstance(report, ipc.UnrecognizedReport)]
 
 
