@@ -329,7 +329,10 @@ while True:
 """
 
 
-def test_those_who_read_a_session_share_it_and_nobody_else_has_it_meanwhile(path: Path) -> None:
+def test_those_who_read_a_session_share_it_and_nobody_else_has_it_meanwhile(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mictape.library.folders._PROBE_WAIT_S", 0)
     with Store(path) as store:
         with store.create_session() as folder:
             session = folder.session

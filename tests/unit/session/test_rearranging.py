@@ -151,11 +151,12 @@ async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undo
         say("New year.")
         assert sorted(map(text.text_of, text.ids())) == ["new", "w1", "w2", "w3", "year"]
         redo = undo()
-        assert text.text_of(line) == "New year."
+        assert redo is not None and text.text_of(line) == "New year."
         assert second not in text
         stored = await session._writes.run(Store.lines)
         assert [each.text for each in stored if each.id in {line, second}] == ["New year."]
         undo = redo()
+        assert undo is not None
         undo()
         assert text.text_of(line) == "New year.", "each time"
         say("A new year.")
@@ -172,6 +173,7 @@ async def test_a_removed_line_is_nowhere_until_that_is_undone(library: Library, 
         assert [line.text for line in await session._writes.run(Store.lines)] == ["w2", "w3"]
         assert not await found(library, "w1")
         redo = undo()
+        assert redo is not None
         assert await session._writes.run(Store.lines) == before
         assert await found(library, "w1") == [first]
         redo()
