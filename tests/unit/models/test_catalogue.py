@@ -88,9 +88,9 @@ def test_the_users_own_models_come_before_the_shipped_ones(tmp_path: Path) -> No
     [
         ("version = 1", "version = 2", "has version 2; this Mictape knows 1"),
         ("version = 1", "version = ", "is not TOML"),
-        ('"mine.gguf"', '"../mine.gguf"', "cannot be called '../mine.gguf'"),
-        ('"mine.gguf"', '"model.json"', "cannot be called 'model.json'"),
-        ('"mine"', '"My model"', "a model cannot be called 'My model'"),
+        ('"mine.gguf"', '"../mine.gguf"', 'cannot be called "../mine.gguf"'),
+        ('"mine.gguf"', '"model.json"', 'cannot be called "model.json"'),
+        ('"mine"', '"My model"', 'a model cannot be called "My model"'),
         ("bytes = 12", "bytes = 0", "cannot have 0 bytes"),
         ("bytes = 12", 'bytes = 12, sha256 = "abc"', "has to be 64 hexadecimal digits"),
         ("https://", "http://", "has to begin with https://"),
