@@ -41,7 +41,6 @@ DISTRACTORS: Final = 100
 """Rare words of other clips and of other text in a list of key terms, as in Le et al., Interspeech 2021."""
 KEY_TERMS: Final = (
     ("none", False, False),
-    ("said", True, False),
     ("said, and others", True, True),
     ("others only", False, True),
 )

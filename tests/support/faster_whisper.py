@@ -16,10 +16,10 @@ SCRIPT: Final = """
 import json, sys, time
 from faster_whisper import WhisperModel
 
-model = WhisperModel(sys.argv[1], device="cpu", compute_type=sys.argv[4], cpu_threads=1)
+model = WhisperModel(sys.argv[1], device="cpu", compute_type=sys.argv[3], cpu_threads=1)
 for path, language in json.loads(sys.argv[2]):
     begun = time.process_time()
-    segments, _ = model.transcribe(path, language=language, beam_size=int(sys.argv[3]))
+    segments, _ = model.transcribe(path, language=language, **json.loads(sys.argv[4]))
     text = " ".join(segment.text.strip() for segment in segments)
     print(json.dumps([text, time.process_time() - begun]))
 """
@@ -42,13 +42,16 @@ class FasterWhisper:
         return cls(python, join(Path(found.stdout.strip()), folder / "weights"))
 
     def transcribe(
-        self, clips: Sequence[tuple[Path, str]], beam_size: int, numbers: str = "int8"
+        self, clips: Sequence[tuple[Path, str]], numbers: str = "int8", **options: float
     ) -> list[tuple[str, float]]:
         """The text of each sound file in its language, and the CPU seconds that it took.
 
-        `numbers`: what it computes with: `int8`, as is usual, or `float32`, which changes none of the weights.
+        Args:
+            clips: The files, and the code of the language of each.
+            numbers: What it computes with: `int8`, as is usual, or `float32`, which changes none of the weights.
+            options: Its own: `beam_size`, `without_timestamps`, …
         """
         asked = json.dumps([(str(path), language) for path, language in clips])
-        command = [self.python, "-c", SCRIPT, self.weights, asked, str(beam_size), numbers]
+        command = [self.python, "-c", SCRIPT, self.weights, asked, numbers, json.dumps(options)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return [(text, cpu_s) for text, cpu_s in map(json.loads, done.stdout.splitlines())]

@@ -75,11 +75,13 @@ def convert(folder: Path, target: Path, *, rounded: bool = True) -> Path:
                 tensors |= _split(f"{ours}.cross_attn", "kv", f"{source}/attention/linear_1", weights)
                 tensors |= _pair(f"{ours}.cross_attn.out", f"{source}/attention/linear_2", weights)
                 tensors |= _norm(f"{ours}.norm_cross", f"{source}/attention/layer_norm", weights)
-    quantized = {
-        name: Quantized.of(tensor) if rounded and ".blocks." in name and tensor.ndim == MATRIX else tensor
-        for name, tensor in tensors.items()
-    }
-    write_gguf(target, "whisper", _values(folder), quantized)
+    if rounded:
+        large = {name for name, tensor in tensors.items() if ".blocks." in name and tensor.ndim == MATRIX}
+        written = {name: Quantized.of(tensor) if name in large else tensor for name, tensor in tensors.items()}
+    else:
+        # In half precision they would be the same numbers, but what they are multiplied with would be rounded to it.
+        written = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+    write_gguf(target, "whisper", _values(folder), written)
     return target
 
 

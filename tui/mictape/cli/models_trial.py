@@ -157,7 +157,7 @@ def _samples_of(path: Path) -> bytes:
     except soundfile.LibsndfileError as error:
         raise MictapeError(Failure(f"{path} cannot be read: {error.error_string}", "Give another file")) from error
     mono = soxr.resample(samples.mean(axis=1), rate, RATE, quality="HQ")
-    return np.clip(np.round(mono * 32767), -32768, 32767).astype("<i2").tobytes()
+    return np.clip(np.round(mono * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
 def _as_json(one: Tried) -> dict[str, object]:
