@@ -104,7 +104,8 @@ class ModelProcess:
         self._measuring[number] = answer
         try:
             self.write(ipc.Measure(number, pcm, tuple(words)))
-            await self.drain()
+            with suppress(Lost):  # the answer raises it, too
+                await self.drain()
             return await answer
         finally:
             del self._measuring[number]
