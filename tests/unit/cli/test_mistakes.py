@@ -16,6 +16,7 @@ from mictape.cli.main import run as mictape
         ("sessions show --jsn", "There is no option --jsn. Did you mean --json?"),
         ("listen --frobnicate", "There is no option --frobnicate. mictape --help shows those there are."),
         ("listn", 'There is no command "listn". Did you mean listen?'),
+        ("export last", 'There is no command "export". Type: mictape sessions export.'),
         ("sessions lst", 'There is no command "lst". Did you mean list?'),
         ("transcribe a.wav --format mdd", 'There is no value "mdd" for --format. Did you mean md?'),
         ("transcribe -x.wav", '"-x.wav" begins as an option does. If it is a file, write ./-x.wav.'),

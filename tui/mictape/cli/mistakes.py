@@ -54,7 +54,9 @@ class Parser(argparse.ArgumentParser):
         choices = cast("Iterable[str]", action.choices or ()) if action is not None else ()
         kind = "command" if of in {"COMMAND", "WHAT"} else "value"
         where = "" if kind == "command" else f" for {of}"
-        return Failure(f"There is no {kind} {shown(value)}{where}", nearest(value, choices), ExitCode.USAGE)
+        below = next((name for name, parser in self._commands() if value in dict(parser._commands())), None)
+        remedy = f"Type: {self.prog} {below} {value}" if below is not None else nearest(value, choices)
+        return Failure(f"There is no {kind} {shown(value)}{where}", remedy, ExitCode.USAGE)
 
     def _unknown_option(self, arguments: Sequence[str]) -> Failure | None:
         """What is wrong with the first of these that looks like an option and is none."""
@@ -74,8 +76,14 @@ class Parser(argparse.ArgumentParser):
     def _every_option(self) -> Iterable[str]:
         """The options of this parser, and of those of its commands that were typed."""
         yield from self._option_string_actions
+        for name, parser in self._commands():
+            if name in self._typed:
+                yield from parser._every_option()
+
+    def _commands(self) -> Iterable[tuple[str, "Parser"]]:
+        """The commands below this one, by name."""
         for action in self._actions:
             below = cast("object", action.choices)
             for name, parser in cast("Mapping[str, object]", below).items() if isinstance(below, Mapping) else ():
-                if isinstance(parser, Parser) and name in self._typed:
-                    yield from parser._every_option()
+                if isinstance(parser, Parser):
+                    yield name, parser

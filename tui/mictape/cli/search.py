@@ -14,7 +14,7 @@ from mictape.paths import Places
 from mictape.plain_text import one_line
 
 if TYPE_CHECKING:  # the library is loaded by the commands that use it
-    from mictape.library.search import Hit, SessionHits
+    from mictape.library.hits import Hit, SessionHits
 
 LIMIT: Final = 100
 """Lines that are printed unless more are asked for."""
@@ -42,8 +42,9 @@ def add(commands: Commands) -> None:
 
 def _search(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library import export
+    from mictape.library.hits import PAGE
     from mictape.library.query import parse
-    from mictape.library.search import PAGE, find
+    from mictape.library.search import find
 
     query = parse(" ".join(map(_quoted, arguments.words)))
     left = arguments.limit or sys.maxsize
