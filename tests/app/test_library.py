@@ -23,9 +23,11 @@ from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.export import ExportScreen
 from mictape.screens.leave import LeaveScreen
 from mictape.screens.library import listing
+from mictape.screens.library import screen as library_screen
 from mictape.screens.library.listing import SessionListing
 from mictape.screens.library.rows import day_of
 from mictape.screens.library.screen import LibraryScreen, Shown
+from mictape.screens.prompt import Ask
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
@@ -98,6 +100,24 @@ async def test_what_is_typed_is_searched_for_and_enter_opens_the_place_where_the
         await pilot.press("escape")
         await until_async(lambda: isinstance(app.screen, LibraryScreen))
         await until_async(lambda: app.screen.shown == Shown("next"))  # type: ignore[attr-defined]
+
+
+async def test_a_key_behind_what_is_typed_acts_on_what_that_finds(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_screen, "PAUSE_S", 0.5)  # the keys come before the search
+    ids = fill(home)
+    with Store(home / "library.db", home / "sessions") as store:
+        for id, title in zip(ids, ("Alpha", "Beta", "Gamma"), strict=True):
+            rename_session(store, id, title)
+    async with in_library(home) as (app, pilot):
+        await pilot.press(*"in:alpha", "ctrl+d")
+        await until_async(lambda: sees(app, '"Alpha" is in the trash; ctrl+z brings it back.'))
+        await pilot.press("ctrl+u", *"in:beta", "ctrl+r")
+        await until_async(lambda: isinstance(app.screen, Ask) and app.screen.query_one(Input).value == "Beta")
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen))
+        await pilot.press("ctrl+u", *"budget", "down", "down", "enter")  # the heading of Gamma, its hit, that of Beta
+        page = await reading(app)
+        assert page.session is not None and page.session.folder.session == ids[1]
 
 
 async def test_of_many_sessions_only_those_in_view_are_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
 from mictape.tasks import supervised
+from mictape.typed_ahead import LONGEST_S
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
 from mictape.widgets.status_line import StatusLine
@@ -134,6 +135,10 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._first_row = shown.row
         """The row that the cursor begins on."""
         self._listing: Listing | None = None
+        self._current = False
+        """Whether that is what is typed."""
+        self._read = asyncio.Event()
+        """Set when more of it was read."""
         self._deleted = list(shown.deleted)
         self._done = ""
         """What was done last, shown until something else is typed or done."""
@@ -194,6 +199,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     def _begin(self, cursor: int = 0) -> None:
         """List or search again, with the cursor on a row."""
+        self._current = False
         self._start("library", self._load, cursor)
 
     async def _load(self, cursor: int) -> None:
@@ -212,9 +218,30 @@ class LibraryScreen(Question[SessionChoice | None]):
             self._listing = listing
             self._list.show(len(listing), None if shown else cursor)
             shown.append(listing)
+            self._current = True
+            self._read.set()
             self._say_found()
 
-        await listing.load(changed)
+        try:
+            await listing.load(changed)
+        except Exception:  # nothing is known of what is typed
+            self._listing = None
+            self._list.show(0)
+            self._current = True
+            self._read.set()
+            raise
+
+    async def _listed(self) -> bool:
+        """Wait until what is typed is listed, and the row under the cursor read: a key acts on what it is meant for."""
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                while not self._current or (self._session is None and self._list.cursor < len(self._listing or ())):
+                    self._read.clear()
+                    await self._read.wait()
+        except TimeoutError:
+            self._say("The list is still being read.")
+            return False
+        return True
 
     def _say_found(self) -> None:
         if self._listing is not None:
@@ -245,11 +272,12 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     @on(RowList.Chosen)
     def _on_chosen(self) -> None:
-        self.action_open()
+        self._open()
 
-    def action_list(self, action: str, argument: int) -> None:
+    async def action_list(self, action: str, argument: int) -> None:
         """Move the cursor of the list while the typing goes on."""
-        getattr(self._list, f"action_{action}")(argument)
+        if await self._listed():
+            getattr(self._list, f"action_{action}")(argument)
 
     # What is under the cursor.
 
@@ -285,17 +313,20 @@ class LibraryScreen(Question[SessionChoice | None]):
         else:
             self.dismiss(None)
 
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         """Open the session at the cursor, or go back to the one that is being recorded, at what was found there."""
+        if await self._listed():
+            self._open()
+
+    def _open(self) -> None:
         choice = self._listing.choice(self._list.cursor) if self._listing is not None else None
         if choice is not None:
             back = choice.session == self._recorded and choice.line is None
             self.dismiss(None if back else choice)
 
-    def action_record_on(self) -> None:
+    async def action_record_on(self) -> None:
         """Record on in the session under the cursor."""
-        session = self._session
-        if session is None:
+        if not await self._listed() or (session := self._session) is None:
             return
         if self._recorded is not None:
             self._say(Failure("A session is being recorded", "Quit first, then continue the other one", action="stop"))
@@ -308,9 +339,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._order = orders[(orders.index(self._order) + 1) % len(orders)]
         self._begin()
 
-    def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
+    async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
         """Change the session under the cursor, and list again."""
-        if (session := self._session) is not None:
+        if await self._listed() and (session := self._session) is not None:
             self._start("change", self._changing, work, session)
 
     async def _changing(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]], what: SessionRecord) -> None:
@@ -318,9 +349,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         await work(what)
         self._begin(self._list.cursor)
 
-    def action_rename(self) -> None:
+    async def action_rename(self) -> None:
         """Give the session under the cursor a title."""
-        self._change(self._rename)
+        await self._change(self._rename)
 
     async def _rename(self, session: SessionRecord) -> None:
         hint = "Empty: the title that Mictape proposes."
@@ -328,9 +359,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         if title is not None:
             await self._library.run(rename_session, session.id, title)
 
-    def action_tag(self) -> None:
+    async def action_tag(self) -> None:
         """Change the tags of the session under the cursor."""
-        self._change(self._tag)
+        await self._change(self._tag)
 
     async def _tag(self, session: SessionRecord) -> None:
         question = Ask("Tags", hint="Words with commas between them, or # before each.", value=", ".join(session.tags))
@@ -339,9 +370,9 @@ class LibraryScreen(Question[SessionChoice | None]):
             removed = [tag for tag in session.tags if tag not in tags]
             await self._library.run(tag_session, session.id, add=tags, remove=removed)
 
-    def action_delete(self) -> None:
+    async def action_delete(self) -> None:
         """Move the session under the cursor to the trash."""
-        self._change(self._delete)
+        await self._change(self._delete)
 
     async def _delete(self, session: SessionRecord) -> None:
         await self._library.run(trash.delete, session.id)
@@ -360,9 +391,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._done = ""
         self._begin(row)
 
-    def action_versions(self) -> None:
+    async def action_versions(self) -> None:
         """Show the versions of the text of the session under the cursor."""
-        self._change(self._show_versions)
+        await self._change(self._show_versions)
 
     async def _show_versions(self, session: SessionRecord) -> None:
         if session.state == "open":
@@ -370,9 +401,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         elif self._versions is not None:
             await self._versions(session)
 
-    def action_export(self) -> None:
+    async def action_export(self) -> None:
         """Export the session under the cursor."""
-        if (session := self._session) is not None:
+        if await self._listed() and (session := self._session) is not None:
             self._start("change", self._export, session)
 
     async def _export(self, session: SessionRecord) -> None:
