@@ -10,6 +10,7 @@ import pysubs2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mictape.engines.base import Word
 from mictape.library.export import FORMATS, Document
@@ -93,6 +94,17 @@ def test_a_name_stands_where_the_voice_changes() -> None:
     ]
     texts = [text for *_, text in shown(*lines, tracks=(YOU, CLIENT), names_in_text=True)]
     assert texts == ["You: Hello there.", "How are you?", "Client: Fine.", "You: Good."]
+
+
+def test_a_voice_without_a_name_is_not_taken_for_the_one_before() -> None:
+    lines = [
+        spoken("Hello there.", id=1),
+        replace(spoken("How are you?", start_s=4, id=2), speaker="Bob"),
+        spoken("Fine.", start_s=8, id=3),
+        spoken("Good.", start_s=12, id=4),
+    ]
+    texts = [text for *_, text in shown(*lines, names_in_text=True)]
+    assert texts == ["Hello there.", "Bob: How are you?", "- Fine.", "Good."]
 
 
 def test_a_language_without_spaces_is_cut_between_its_words() -> None:

@@ -63,7 +63,10 @@ class Cue:
 
 
 def subrip(document: Document) -> Iterator[str]:
-    """SubRip, `.srt`. It knows no speakers: a name stands before the words where the voice changes."""
+    """SubRip, `.srt`. It knows no speakers: a name stands before the words where the voice changes.
+
+    A hyphen stands for a voice without a name behind one with a name, as is usual in subtitles.
+    """
     for number, cue in enumerate(cues(document, subrip_text, names_in_text=True), 1):
         rows = "\n".join(cue.rows)
         yield f"{number}\n{_time(cue.start, ',')} --> {_time(cue.end, ',')}\n{rows}\n\n"
@@ -100,7 +103,7 @@ def cues(document: Document, clean: Callable[[str], str], *, names_in_text: bool
     Args:
         document: What to cut.
         clean: Makes text harmless for the format.
-        names_in_text: Whether a name stands before the words where the voice changes.
+        names_in_text: Whether a name, or a hyphen, stands before the words where the voice changes.
     """
     runs: dict[tuple[int, str | None], list[list[_Token]]] = {}
     names: dict[tuple[int, str | None], str] = {}
@@ -113,8 +116,9 @@ def cues(document: Document, clean: Callable[[str], str], *, names_in_text: bool
         names[who] = clean(document.voice(line))
         if who != before:  # a change of the voice begins a cue, so that its name is where it begins to speak
             runs.setdefault(who, []).append([])
-            if names_in_text and names[who]:
-                runs[who][-1] += _fitting([_Token(f"{names[who]}:", tokens[0].start, tokens[0].start)])
+            sign = f"{names[who]}:" if names[who] else "-" if before is not None and names[before] else ""
+            if names_in_text and sign:
+                runs[who][-1] += _fitting([_Token(sign, tokens[0].start, tokens[0].start)])
         runs[who][-1] += tokens
         before = who
     found: list[Cue] = []
