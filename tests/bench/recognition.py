@@ -32,7 +32,7 @@ from mictape.vad.silero import SpeechFinder
 from support.faster_whisper import FasterWhisper
 from support.noises import clatter, hum, music
 from support.recognizing import BLOCK, floats_of, models, pcm_of, without_pauses
-from support.references import normal
+from support.references import normal, spelled
 
 OFFSETS: Final = tuple(range(0, 1310, 131))
 DRIVERS: Final = ("library", "first pass", "second pass")
@@ -296,7 +296,7 @@ def measure_times(report: Report) -> None:
     """Where words begin, guessed and measured, beside another recogniser that was given the text."""
     clips = _clips(report)
     try:
-        known = {clip.name: starts_of(clip.pcm(), _parts(clip.reference)) for clip in clips}
+        known = {clip.name: starts_of(clip.pcm(), spelled(clip.reference).split()) for clip in clips}
     except subprocess.CalledProcessError:
         report.add("word start", 0, "", "not measured: PocketSphinx cannot be installed here")
         return
@@ -314,12 +314,17 @@ def measure_times(report: Report) -> None:
 
 
 def _start_errors(clip: Clip, listened: Listened, starts: Sequence[int]) -> list[int]:
-    """By how many samples the words that were recognised begin too late."""
+    """By how many samples the words that were recognised begin too late; none of numbers that are digits."""
     if not starts:
         return []
     lines = {news.turn: news for _, news in listened.events if isinstance(news, FinalTurn)}
-    timed = [(part, word.start) for line in lines.values() for word in line.words or () for part in _parts(word.text)]
-    compared = jiwer.process_words(normal(clip.reference), " ".join(part for part, _ in timed))
+    timed = [
+        (part, word.start)
+        for line in lines.values()
+        for word in line.words or ()
+        for part in spelled(word.text).split()
+    ]
+    compared = jiwer.process_words(spelled(clip.reference), " ".join(part for part, _ in timed))
     return [
         said - starts[chunk.ref_start_idx + at]
         for chunk in compared.alignments[0]

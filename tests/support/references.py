@@ -28,11 +28,20 @@ _NAMES: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", 
 _DIGITS: Final = dict(zip("0123456789", _NAMES, strict=True))
 
 
+def spelled(text: str) -> str:
+    """Lower case, every digit as a word, no punctuation, single spaces."""
+    digits = re.sub(r"\d", lambda digit: f" {_DIGITS[digit[0]]} ", text.lower())
+    return " ".join(_without_punctuation(digits))
+
+
 def normal(text: str) -> str:
-    """Lower case, numbers in their written form with every digit as a word, no punctuation, single spaces."""
-    one_form = " ".join(word.text for word in written([RecognizedWord(word) for word in text.lower().split()]))
-    spoken = re.sub(r"\d", lambda digit: f" {_DIGITS[digit[0]]} ", one_form.lower())
-    return " ".join(re.sub(r"[^\w\s']", " ", spoken).split())
+    """The same, with numbers in their written form first, whichever way and with whatever commas they are written."""
+    words = written([RecognizedWord(word) for word in _without_punctuation(text.lower())])
+    return spelled(" ".join(word.text for word in words))
+
+
+def _without_punctuation(text: str) -> list[str]:
+    return re.sub(r"[^\w\s']", " ", text).split()
 
 
 def word_error_rate(reference: str, text: str) -> float:
