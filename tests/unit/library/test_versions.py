@@ -216,6 +216,23 @@ def test_speakers_keep_their_names() -> None:
     assert [each.speaker for each in with_speakers(unlabelled, old)] == ["Anna", "Ben", "Anna", None]
 
 
+def test_a_name_stays_with_the_words_that_it_was_given_to() -> None:
+    old = [line(0, "one two", 0, 2), line(1, "three", 2, 3, speaker="Bob"), line(2, "four five", 3, 5)]
+    words = tuple(
+        Word(text, at * RATE, (at + 1) * RATE) for at, text in enumerate(["One", "two", "three", "four", "five."])
+    )
+    new = [line(0, "One two three four five.", 0, 5, words=words), line(1, "Six", 6, 7)]
+    parts = with_speakers(new, old)
+    assert [(each.text, each.speaker) for each in parts] == [
+        ("One two", None),
+        ("three", "Bob"),
+        ("four five.", None),
+        ("Six", None),
+    ]
+    assert [(each.start // RATE, each.end // RATE) for each in parts] == [(0, 2), (2, 3), (3, 5), (6, 7)]
+    assert [len(each.words or ()) for each in parts] == [2, 1, 2, 0]
+
+
 def test_words_that_differ_are_reported_by_place() -> None:
     old = [line(0, "We talk about the budged.", 0, 3), line(1, "Right", 5, 6), line(2, "so", 0, 1, track=2)]
     new = [line(0, "we talk", 0, 1), line(1, "about the budget today", 1, 3), line(2, "right.", 5, 6)]

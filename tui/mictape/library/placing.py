@@ -6,6 +6,7 @@ Lines of two versions belong together by their times, never by their words.
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, pairwise
 from typing import Final
 
 from msgspec.structs import replace
@@ -45,7 +46,7 @@ def with_speakers(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[
     """A new version whose speakers have the names of those who speak at the same places in the old one.
 
     A speaker of the new version gets the name of the old one with which it shares the most time. A line without a
-    speaker gets the speaker of most of its time.
+    speaker is parted where the old one has another speaker, or none any more: a name stays with what it was given to.
     """
     places = Lines(old)
     shared = {id(line): _shared(line, places) for line in new}
@@ -57,7 +58,7 @@ def with_speakers(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[
     named: list[LineRecord] = []
     for line in new:
         if line.speaker is None:
-            named.append(replace(line, speaker=_first(shared[id(line)])))
+            named += _by_speaker(line, places)
             continue
         known = {name: to for (track, name), to in called.items() if track == line.track}
         words = None if line.words is None else tuple(_renamed(word, known) for word in line.words)
@@ -72,6 +73,24 @@ def _shared(line: LineRecord, places: Lines) -> Counter[str]:
         if other.speaker is not None:
             shared[other.speaker] += max(0, min(line.end, other.end) - max(line.start, other.start))
     return +shared
+
+
+def _by_speaker(line: LineRecord, places: Lines) -> list[LineRecord]:
+    """A line parted where the speaker of the other version changes, each part with its speaker."""
+    others = [other for other in places.near(line.track, line.start, line.end) if _overlap(line, other)]
+    changes = [after for before, after in pairwise(others) if before.speaker != after.speaker]
+    speakers = [each.speaker for each in (*others[:1], *changes)] or [None]
+    tokens, borders = line.text.split(), [change.start for change in changes]
+    # Of each word, how many changes are before it.
+    passed = [bisect_right(borders, middle) for middle in _middles(line, tokens)]
+    parts: list[LineRecord] = []
+    for speaker, words in groupby(range(len(tokens)), lambda at: speakers[passed[at]]):
+        at = list(words)
+        start = borders[passed[at[0]] - 1] if parts else line.start
+        parts[-1:] = [replace(each, end=max(each.start, start)) for each in parts[-1:]]
+        part = _piece(line, tokens, slice(at[0], at[-1] + 1), start, line.end)
+        parts.append(replace(part, speaker=speaker))
+    return parts or [replace(line, speaker=speakers[0])]
 
 
 def _first(counted: Counter[str]) -> str | None:
@@ -114,17 +133,18 @@ def _split(line: LineRecord, start: int, end: int) -> tuple[LineRecord | None, s
     last = max(first, sum(middle < end for middle in middles))
     if first == 0 and last == len(tokens):
         return None, line.text, None
-    matched = line.words is not None and len(line.words) == len(tokens)
-
-    def piece(place: slice, start: int, end: int) -> LineRecord | None:
-        text = " ".join(tokens[place])
-        words = line.words[place] if matched and line.words is not None else None
-        return replace(line, text=text, start=start, end=max(start, end), words=words) if text else None
-
     if first == last:  # none of its words is there: it stays as it is
         return line, "", None
-    before = piece(slice(0, first), line.start, min(line.end, start))
-    return before, " ".join(tokens[first:last]), piece(slice(last, None), max(line.start, end), line.end)
+    before = _piece(line, tokens, slice(0, first), line.start, min(line.end, start)) if first else None
+    after = _piece(line, tokens, slice(last, None), max(line.start, end), line.end) if last < len(tokens) else None
+    return before, " ".join(tokens[first:last]), after
+
+
+def _piece(line: LineRecord, tokens: Sequence[str], place: slice, start: int, end: int) -> LineRecord:
+    """Some tokens of a line as a line of their own."""
+    matched = line.words is not None and len(line.words) == len(tokens)
+    words = line.words[place] if matched and line.words is not None else None
+    return replace(line, text=" ".join(tokens[place]), start=start, end=max(start, end), words=words)
 
 
 def _middles(line: LineRecord, tokens: Sequence[str]) -> list[int]:
