@@ -12,9 +12,12 @@ from mictape.app import MictapeApp
 from mictape.screens.edit_line import EditLine
 from mictape.screens.help import HelpScreen
 from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.main.screen import MainScreen
 from mictape.screens.prompt import Ask
 from mictape.units import RATE
 from support.app_driver import handled, recording_of
+from support.layouts import counted_layouts
+from support.still_app import StillApp, level, status
 from support.waiting import until_async
 
 LONG = "The library cannot be written, and this sentence goes on for so long that it needs more than one row"
@@ -50,6 +53,32 @@ async def test_messages_are_below_a_short_text_and_at_the_top_of_a_long_one(home
             await until_async(lambda: all(view.region.contains_region(each.region) for each in toasts(app)))
             last = view.region.y + min(view.rows, view.size.height) - 1
             assert not any(each.region.y <= last < each.region.bottom for each in toasts(app))
+
+
+async def test_text_that_grows_without_messages_has_nothing_laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (app := StillApp("mictape-dark")).run_test(size=(120, 40), notifications=True) as pilot:
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+
+        async def say_more() -> None:
+            end = len(screen.transcript) * 100 * RATE
+            screen.transcript.add(1, end, end + RATE, "a line more")
+            screen.show(status(), [level()])
+            await pilot.pause()
+
+        for _ in range(2):
+            await say_more()
+        layouts = counted_layouts(monkeypatch)
+        for _ in range(3):
+            await say_more()
+        assert layouts == []
+        app.notify("below them", timeout=60, markup=False)
+        await until_async(lambda: any(toast.region.height for toast in screen.walk_children(Toast)))
+        toast = screen.query_one(Toast)
+        row = toast.region.y
+        assert row >= screen.view.region.y + screen.view.rows
+        await say_more()
+        await until_async(lambda: toast.region.y == row + 1)
 
 
 def _ask(_: MictapeApp) -> Screen[Any]:

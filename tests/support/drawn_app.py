@@ -19,6 +19,7 @@ class _DrawingDriver(HeadlessDriver):
 
     def write(self, data: str) -> None:
         assert isinstance(self._app, DrawnApp)
+        self._app.writes += 1
         self._app.stream.feed(data)
 
 
@@ -31,6 +32,8 @@ class DrawnApp(WidgetApp):
         self.stream = pyte.Stream(self.terminal)
         self.updates = 0
         """How often Textual has drawn."""
+        self.writes = 0
+        """How often something was written to the terminal."""
 
     def get_driver_class(self) -> type[Driver]:
         """The one that draws."""

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
-from mictape.frame_clock import BLURRED_HZ, FrameClock
+from mictape.frame_clock import BLURRED_HZ, NUDGED_S, FrameClock
 from support.virtual_time import run
 
 
@@ -60,7 +61,7 @@ def test_what_only_counts_is_drawn_once_for_each_value() -> None:
     run(check())
 
 
-def test_text_is_drawn_at_the_next_look_while_levels_move_more_slowly() -> None:
+def test_text_is_drawn_soon_while_levels_move_more_slowly() -> None:
     async def check() -> None:
         watched = Watched()
         loop = asyncio.get_running_loop()
@@ -69,6 +70,7 @@ def test_text_is_drawn_at_the_next_look_while_levels_move_more_slowly() -> None:
         await asyncio.sleep(5.01)
         changed = loop.time()
         watched.counted = lambda: "a word"
+        watched.clock.nudge()
         await asyncio.sleep(1)
         running.cancel()
         first = min(frame for frame in watched.frames if frame >= changed)
@@ -101,11 +103,49 @@ def test_while_something_moves_every_frame_is_drawn() -> None:
         watched.value = lambda: watched.looks
         await watched.run(10)
         assert 145 <= len(watched.frames) <= 152
+        assert watched.looks <= len(watched.frames) + 1, "nothing is looked for that no frame shows"
         assert 36 <= len(watched.whole) <= 41, "all of the screen nearly four times a second"
         watched.frames.clear()
         watched.clock.moving_hz = BLURRED_HZ
         await watched.run(10)
         assert 48 <= len(watched.frames) <= 52
+
+    run(check())
+
+
+def test_rising_levels_cost_no_look_and_text_delays_no_frame() -> None:
+    async def check() -> None:
+        watched = Watched()
+        watched.value = lambda: watched.looks
+        running = asyncio.create_task(watched.clock.run())
+        await asyncio.sleep(1)
+        before = watched.looks
+        for _ in range(50):
+            watched.clock.rise()
+            await asyncio.sleep(0.02)
+        assert watched.looks - before <= 16
+        watched.frames.clear()
+        for _ in range(50):
+            watched.clock.nudge()  # of which no text comes
+            await asyncio.sleep(0.02)
+        running.cancel()
+        assert max(later - frame for frame, later in pairwise(watched.frames)) <= 0.07
+
+    run(check())
+
+
+def test_a_key_is_looked_at_when_it_was_acted_on() -> None:
+    async def check() -> None:
+        watched = Watched()
+        running = asyncio.create_task(watched.clock.run())
+        await asyncio.sleep(5.05)
+        watched.clock.nudge(NUDGED_S)
+        await asyncio.sleep(0.03)
+        watched.counted = lambda: "acted on"
+        frames = len(watched.frames)
+        await asyncio.sleep(0.005)
+        running.cancel()
+        assert len(watched.frames) == frames + 1
 
     run(check())
 
@@ -119,7 +159,7 @@ def test_what_begins_to_move_is_drawn_within_a_tenth_of_a_second() -> None:
         watched.frames.clear()
         began = loop.time()
         watched.value = lambda: "another"
-        watched.clock.nudge()
+        watched.clock.rise()
         await asyncio.sleep(1)
         running.cancel()
         assert watched.frames[0] - began <= 0.1

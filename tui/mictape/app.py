@@ -19,7 +19,7 @@ from mictape import collector
 from mictape.cli import output
 from mictape.commands import Command, Owner, bindings
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
-from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
+from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, NUDGED_S, FrameClock
 from mictape.keys import keymap_of
 from mictape.paths import Places
 from mictape.screens.chosen_theme import Themes
@@ -36,6 +36,7 @@ from mictape.terminal import guarded, set_up_log, terminal_restorer
 from mictape.terminal_app import TerminalApp
 from mictape.themes import theme_variables
 from mictape.transcript.model import Transcript
+from mictape.widgets.direct_rows import written_at_once
 
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.flows.recording import RecordingFlow
@@ -109,8 +110,8 @@ class MictapeApp(TerminalApp):
         """What records, once it is loaded."""
         self._ticking = ticking
         self._clock = FrameClock(
-            lambda: self.attempt(self.tick, None),
-            lambda: self.attempt(self._move, None),
+            lambda: self._frame(self.tick),
+            lambda: self._frame(self._move),
             lambda: self.attempt(self._what_moves, None),
             lambda: self.attempt(self._what_counts, None),
         )
@@ -216,7 +217,7 @@ class MictapeApp(TerminalApp):
         """What a key or the mouse changes is shown soon."""
         await super().on_event(event)
         if isinstance(event, InputEvent):
-            self._clock.nudge()
+            self._clock.nudge(NUDGED_S)  # it is acted on by then
 
     def _what_moves(self) -> object:
         """What the screen shows that moves."""
@@ -228,6 +229,10 @@ class MictapeApp(TerminalApp):
         view, text = page.view, (self.transcript.version, page.transcript.version)
         read = view.cursor_id, view.walk.rank, len(view.walk.hits), view.walk.counting, self.screen
         return text, self._flow and self._flow.what_counts(), read
+
+    def _frame(self, show: Callable[[], None]) -> None:
+        with written_at_once():
+            self.attempt(show, None)
 
     def _move(self) -> None:
         """Show how loud it is now."""
@@ -275,7 +280,7 @@ class MictapeApp(TerminalApp):
             recording = self._make(self.transcript)
         else:
             recording = Recording(self._where, self._settings, POLICY, transcript=self.transcript)
-        return RecordingFlow(self._main, recording, self._begins_with, nudge=self._clock.nudge)
+        return RecordingFlow(self._main, recording, self._begins_with, rise=self._clock.rise)
 
     def leave(self, code: int) -> bool:
         """Close the session without waiting for the engine, and exit."""

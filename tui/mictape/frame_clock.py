@@ -7,15 +7,15 @@ from typing import Final
 FOCUSED_HZ: Final = 15
 BLURRED_HZ: Final = 5
 """Frames a second while something moves, and the terminal has the focus or not."""
-BUSY_LOOK_HZ: Final = 30
-"""How often it looks, while something moves, for what is drawn at once: text waits for 33 ms at most."""
+NUDGED_S: Final = 1 / 30
+"""So far apart are looks that are asked for: text waits so long at most."""
 LOOK_HZ: Final = 5
 """How often it looks while nothing moves and nothing nudges it: each look wakes the process."""
 WHOLE_S: Final = 0.25
 """While something moves, all else is brought up to date so often: numbers that change faster cannot be read."""
 REST_S: Final = 2.0
 """While nothing moves or counts, one frame in so many seconds, for what `observe` and `count` do not know of."""
-_EARLY_S: Final = 1 / (2 * BUSY_LOOK_HZ)
+_EARLY_S: Final = NUDGED_S / 2
 """A frame may be so much early: the looks do not meet its time exactly."""
 LINGER_S: Final = 0.3
 """So long after the last movement the frames go on at the full rate."""
@@ -26,7 +26,7 @@ class FrameClock:
 
     What is on the screen is pulled, so the clock has to know by itself whether there is something new: `observe` and
     `count` return values that are compared with the ones before. They are called five times a second at least and have
-    to be cheap. What has to show sooner is made known by `nudge`.
+    to be cheap; while something moves, with each frame. What has to show sooner is made known by `nudge` and `rise`.
     """
 
     def __init__(
@@ -50,13 +50,21 @@ class FrameClock:
         self._observe = observe
         self._count = count
         self._pause: asyncio.Future[None] | None = None
-        """Until the next look."""
+        """Until the next look, which nothing has brought forward."""
+        self._looked_at = float("-inf")
+        self._moving = False
 
-    def nudge(self) -> None:
-        """Something may have changed: look as soon as while something moves."""
+    def nudge(self, after_s: float = 0.0) -> None:
+        """Something has changed: look at once, or after some seconds, but not sooner than the looks' least distance."""
         if self._pause is not None:
-            asyncio.get_running_loop().call_later(1 / BUSY_LOOK_HZ, _end, self._pause)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(self._looked_at + NUDGED_S, loop.time() + after_s), _end, self._pause)
             self._pause = None
+
+    def rise(self) -> None:
+        """Something may have begun to move. While something does, its frames show it: no look is needed."""
+        if not self._moving:
+            self.nudge()
 
     async def run(self) -> None:
         """Draw until cancelled. Raises what `draw` and `move` raise."""
@@ -65,21 +73,22 @@ class FrameClock:
         counted: object = None
         moved_at = drawn_at = whole_at = float("-inf")
         while True:
-            now = loop.time()
+            now = self._looked_at = loop.time()
             if (observed := self._observe()) != seen:
                 seen, moved_at = observed, now
-            moving = now - moved_at < LINGER_S
+            self._moving = now - moved_at < LINGER_S
             before, counted = counted, self._count()
-            due = now - drawn_at >= (1 / self.moving_hz - _EARLY_S if moving else REST_S)
+            frame_s = 1 / self.moving_hz if self._moving else REST_S
+            due = now - drawn_at >= frame_s - _EARLY_S
             if counted != before or (due and now - whole_at >= WHOLE_S - _EARLY_S):
                 self._draw()
                 drawn_at = whole_at = now
             elif due:
                 self._move()
                 drawn_at = now
-            pause = loop.create_future()
-            self._pause = None if moving else pause
-            timer = loop.call_later(1 / (BUSY_LOOK_HZ if moving else LOOK_HZ), _end, pause)
+            self._pause = pause = loop.create_future()
+            next_at = max(drawn_at + frame_s, now + _EARLY_S) if self._moving else now + 1 / LOOK_HZ
+            timer = loop.call_at(next_at, _end, pause)
             await pause
             timer.cancel()
 

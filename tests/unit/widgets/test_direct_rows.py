@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mictape.widgets.direct_rows import draw_rows
+from mictape.widgets.direct_rows import draw_rows, written_at_once
 from support.drawn_app import COLUMNS, ROWS, DrawnApp
 from support.waiting import until_async
 
@@ -83,6 +83,28 @@ async def test_a_row_is_on_the_terminal_at_once_and_as_textual_draws_it() -> Non
         counter.number = 0
         counter.count(1)
         assert app.cells[0] == cells[0]
+        mine = app.cells
+        assert await drawn_by_textual(app) == mine
+
+
+async def test_rows_of_several_widgets_are_one_write_and_the_cursor_is_where_it_was() -> None:
+    counters = Counter(), Counter()
+    app = DrawnApp(*counters)
+    async with running(app):
+        cursor, writes = (app.terminal.cursor.x, app.terminal.cursor.y), app.writes
+        with pytest.raises(ValueError, match="a fault"), written_at_once():
+            for counter in counters:
+                with written_at_once():
+                    counter.count(0, 2)
+            raise ValueError("a fault")
+        assert app.writes == writes + 1
+        shown = [row.split() for row in app.terminal.display[:6]]
+        assert [number for *_, number in shown] == ["1", "0", "1", "1", "0", "1"]
+        assert (app.terminal.cursor.x, app.terminal.cursor.y) == cursor
+        for counter in counters:
+            counter.number = 0
+            counter.count(1)
+        assert app.writes == writes + 3
         mine = app.cells
         assert await drawn_by_textual(app) == mine
 

@@ -1,19 +1,21 @@
 """The level meter: the scale's values, the cells, and how seldom it draws."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 from math import inf
 from typing import Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.style import Style
 from textual.geometry import Region
+from textual.strip import Strip
 
 from mictape.audio.ballistics import HISTORY_STEPS, Meter, Reading, decibels
 from mictape.audio.messages import LevelCell
 from mictape.units import RATE
-from mictape.widgets.level_meter import LevelMeter
-from mictape.widgets.level_scale import deflection, eighths, good_cells, number, scale, zones
+from mictape.widgets.level_meter import LevelMeter, _Paints
+from mictape.widgets.level_scale import Zone, deflection, eighths, good_cells, number, scale, zones
 from support.waiting import until_async
 from support.widget_app import WidgetApp
 
@@ -85,6 +87,30 @@ async def test_rms_is_solid_peak_is_shaded_and_the_hold_mark_stands_alone() -> N
         assert cells.index("│") == eighths(-6, width) // 8
         assert "−24.0 dBFS   peak  −6.0" in row
         assert "CLIP" not in row
+
+
+async def test_a_bar_is_drawn_in_stretches_and_no_cell_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    cell = LevelMeter._cell
+
+    def counted(meter: LevelMeter, at: int, zone: Zone, paints: _Paints) -> tuple[str, Style]:
+        looked_at.append(at)
+        return cell(meter, at, zone, paints)
+
+    monkeypatch.setattr(LevelMeter, "_cell", counted)
+    levels_db = (-inf, -60.0, -40.0, -18.0, -17.9, -9.0, -3.0, 0.0)
+    async with WidgetApp(meter := LevelMeter()).run_test(size=(200, 24)):
+        width = meter._bar_width
+        for peak_db, hold_db, rms_db in product(levels_db, repeat=3):
+            meter.pull(Reading(peak_db=peak_db, hold_db=hold_db, rms_db=rms_db), 0)
+            meter._rows.clear()
+            looked_at.clear()
+            row = list(Strip(meter.render_line(0)).crop(1, 1 + width).divide(range(1, width + 1)))
+            assert len(looked_at) <= 9, "cells that look alike are drawn together"
+            paints = meter._paints
+            assert paints is not None
+            alone = [cell(meter, at, zone, paints) for at, zone in enumerate(zones(width))]
+            assert [(each.text, next(iter(each)).style) for each in row] == alone
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

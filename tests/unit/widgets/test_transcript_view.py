@@ -5,9 +5,8 @@ from datetime import datetime
 import pytest
 from rich.style import Style
 from textual import events
-from textual.geometry import Offset, Size
+from textual.geometry import Offset
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.selection import Selection
 from textual.widgets import Static
 
@@ -16,6 +15,7 @@ from mictape.transcript.line import DIVIDER, GAP, NOTE, PartialText
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, parse
 from mictape.widgets.transcript_view import TranscriptView
+from support.layouts import counted_layouts
 from support.transcript_app import SECOND, fill, shown
 
 
@@ -65,14 +65,7 @@ async def test_a_new_line_has_nothing_laid_out_again(monkeypatch: pytest.MonkeyP
     transcript = Transcript()
     fill(transcript, 100)
     async with shown(transcript) as (view, pilot):
-        layouts: list[Size] = []
-        lay_out = Screen._refresh_layout
-
-        def counted(screen: Screen[object], size: Size | None = None, scroll: bool = False) -> None:
-            layouts.append(screen.size)
-            lay_out(screen, size, scroll)
-
-        monkeypatch.setattr(Screen, "_refresh_layout", counted)
+        layouts = counted_layouts(monkeypatch)
         fill(transcript, 3, first=100)
         view.pull()
         await pilot.pause()

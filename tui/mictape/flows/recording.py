@@ -43,10 +43,10 @@ class RecordingFlow:
     """Runs a recording, shows what it does, and asks what the other flows need."""
 
     def __init__(
-        self, page: MainScreen, recording: Recording, start: Start, *, nudge: Callable[[], object] = lambda: None
+        self, page: MainScreen, recording: Recording, start: Start, *, rise: Callable[[], object] = lambda: None
     ) -> None:
-        """`start`: what the app begins with; `nudge` is called when the screen should look at the levels soon."""
-        self._nudge = nudge
+        """`start`: what the app begins with; `rise` is called when a level rises so that it can be seen."""
+        self._rise = rise
         self._page = page
         self._reads = start.reads
         self.recording = recording
@@ -99,7 +99,7 @@ class RecordingFlow:
         """Show what is true now."""
         recording, session = self.recording, self.recording.session
         for track in recording.tracks:
-            track.meter.on_rise = self._nudge
+            track.meter.on_rise = self._rise
         status = recording.status()
         for screen in self._page.app.screen_stack:
             if isinstance(screen, LibraryScreen | ReadingScreen) and screen.is_running:

@@ -4,7 +4,9 @@ Textual's own way costs 4 ms of CPU for a single row: three messages, a timer, a
 cross. Sixty changes in four seconds, as a level meter has during speech, were most of what the app cost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, NamedTuple, cast
 
 from rich.control import Control
@@ -17,14 +19,32 @@ MOST: Final = 4
 """More rows than these are Textual's: it draws them together with what else has changed."""
 
 
+_held: ContextVar[dict[App[object], list[str]] | None] = ContextVar("held", default=None)
+"""What `written_at_once` writes at its end."""
+
+
 class _Place(NamedTuple):
     """Where a widget can be drawn now."""
 
-    driver: Driver
     content: Region
     """Its content, on the screen."""
     top: int
     """Rows of padding above it."""
+
+
+@contextmanager
+def written_at_once() -> Generator[None]:
+    """Write all rows that are drawn within the block in one piece: each write wakes the thread that writes."""
+    if _held.get() is not None:
+        yield
+        return
+    token = _held.set(held := {})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        for app, written in held.items():
+            _write(app, written)
 
 
 def draw_rows(widget: Widget, rows: Sequence[int]) -> None:
@@ -39,14 +59,19 @@ def draw_rows(widget: Widget, rows: Sequence[int]) -> None:
         widget.refresh(*(Region(0, y, widget.content_size.width, 1) for y in rows))
         return
     app = cast("App[object]", widget.app)
+    filters = app.get_line_filters()
+    background = widget.background_colors[1] if filters else None
     written: list[str] = []
     for y in rows:
         strip = widget.render_line(y)
-        for each in app.get_line_filters():
-            strip = strip.apply_filter(each, widget.background_colors[1])
+        if background is not None:
+            for each in filters:
+                strip = strip.apply_filter(each, background)
         written += (_move_to(place.content.x, place.content.y + y), strip.render(app.console))
-    written.append(_move_to(*widget.screen.outer_size.clamp_offset(app.cursor_position)))
-    place.driver.write("".join(written))
+    if (held := _held.get()) is not None:
+        held.setdefault(app, []).extend(written)
+    else:
+        _write(app, written)
     # Textual keeps rows as it has drawn them: it is to render these again when it next draws them.
     stale = (Region(0, place.top + y, widget.size.width, 1) for y in rows)
     widget._styles_cache.set_dirty(*stale)  # pyright: ignore[reportPrivateUsage]  (there is no public way)
@@ -55,13 +80,12 @@ def draw_rows(widget: Widget, rows: Sequence[int]) -> None:
 def _place(widget: Widget, rows: Sequence[int]) -> _Place | None:
     """Where to draw these rows; None where something lies before them, or a test draws."""
     app = cast("App[object]", widget.app)
-    # There is no public way to ask for any of these.
-    driver, held = app._driver, app._batch_count  # pyright: ignore[reportPrivateUsage]
+    driver, held = _driver(app), app._batch_count  # pyright: ignore[reportPrivateUsage]  (there is no public way)
     if driver is None or driver.is_headless or held or not widget.is_attached:
         return None
-    screen = widget.screen
-    compositor = screen._compositor  # pyright: ignore[reportPrivateUsage]
-    if screen is not app.screen or widget not in compositor.visible_widgets:
+    # No public way either. A widget that can be seen here is on this screen.
+    compositor = app.screen._compositor  # pyright: ignore[reportPrivateUsage]
+    if widget not in compositor.visible_widgets:
         return None
     region, clip = compositor.visible_widgets[widget]
     content = region.shrink(widget.gutter).shrink((0, widget.scrollbar_size_vertical, 0, 0))
@@ -74,7 +98,18 @@ def _place(widget: Widget, rows: Sequence[int]) -> _Place | None:
                 break
             if shown.overlaps(row):
                 return None
-    return _Place(driver, content, widget.gutter.top)
+    return _Place(content, widget.gutter.top)
+
+
+def _write(app: App[object], rows: list[str]) -> None:
+    """Write rows, and put the cursor back."""
+    if (driver := _driver(app)) is not None:
+        cursor = app.screen.outer_size.clamp_offset(app.cursor_position)
+        driver.write("".join((*rows, _move_to(*cursor))))
+
+
+def _driver(app: App[object]) -> Driver | None:
+    return app._driver  # pyright: ignore[reportPrivateUsage]  (there is no public way to ask whether there is one)
 
 
 def _move_to(x: int, y: int) -> str:

@@ -1,7 +1,7 @@
 """The level meter: a bar in dBFS with peak, hold mark, RMS, numbers and clip lamp, its scale, the last ten seconds."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import inf
 from typing import ClassVar, Final
 
@@ -92,6 +92,8 @@ class _Paints(Struct, frozen=True):
     number: Style
     label: Style
     clip: Style
+    ground: Style
+    """Where a row has ended."""
 
 
 class LevelMeter(SurvivesErrors, Widget):
@@ -280,7 +282,7 @@ class LevelMeter(SurvivesErrors, Widget):
         paints = self._paints = self._paints or self._mix()
         rows = {0: self._bar, 1: self._scale, _HISTORY_ROW: self._history}
         segments = rows[y](paints) if y in rows else []
-        return Strip(segments).adjust_cell_length(self._content.width, self.rich_style)
+        return Strip(segments).adjust_cell_length(self._content.width, paints.ground)
 
     def _bar(self, paints: _Paints) -> list[Segment]:
         """The bar between its ends, and what stands behind it."""
@@ -289,12 +291,23 @@ class LevelMeter(SurvivesErrors, Widget):
             word = paints.number + Style(bgcolor=paints.track.bgcolor)
             cells = [Segment(f"{'PAUSED':^{width}}"[:width], word)]
         else:
-            painted = [self._cell(at, zone, paints) for at, zone in enumerate(zones(width))]
+            painted = (
+                (glyph * (right - left), style)
+                for left, right in pairwise(self._borders(width))
+                for glyph, style in (self._cell(left, zones(width)[left], paints),)
+            )
             runs = groupby(painted, key=lambda cell: cell[1])
             cells = [Segment("".join(glyph for glyph, _ in run), style) for style, run in runs]
         ends = [Segment(end, paints.label) for end in _ENDS]
         name = [Segment(self._label, paints.number)] if self._label else []
         return [*name, ends[0], *cells, ends[1], *self._readout(paints)]
+
+    def _borders(self, width: int) -> list[int]:
+        """Where cells that look alike begin, and the end of the bar."""
+        look = self._look
+        special = (look.rms // _FULL, look.peak // _FULL, look.hold)
+        borders = {0, width, *good_cells(width), *special, *(at + 1 for at in special)}
+        return sorted(at for at in borders if 0 <= at <= width)
 
     def _cell(self, at: int, zone: Zone, paints: _Paints) -> tuple[str, Style]:
         """The glyph and the style of one cell of the bar."""
@@ -366,6 +379,7 @@ class LevelMeter(SurvivesErrors, Widget):
             number=style("level-meter--number"),
             label=label,
             clip=style("level-meter--clip"),
+            ground=self.rich_style,
         )
 
 

@@ -150,8 +150,9 @@ class StatusLine(SurvivesErrors, Widget):
             return Strip.blank(width, self.rich_style)
         parts = _hint(self._shown.hint, y - 1, width) if y else _state_row(self._shown, width)
         style = self.get_component_rich_style
-        segments = [Segment(text, style(f"status-line--{tone}")) for text, tone in parts]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        strip = Strip([Segment(text, style(f"status-line--{tone}")) for text, tone in parts])
+        # Looking up the style costs as much as the rest, and the first row is as wide as the widget by itself.
+        return strip if strip.cell_length == width else strip.adjust_cell_length(width, self.rich_style)
 
 
 _INDENT: Final = "  "

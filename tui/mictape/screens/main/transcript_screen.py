@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
+from textual.css.scalar import ScalarOffset
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
@@ -165,8 +166,12 @@ class TranscriptScreen(SurvivesErrors, Page):
         row = view.region.bottom - empty if empty > MESSAGE_ROWS else view.region.y
         if row != self._messages_row:
             self._messages_row = row
+            offset = ScalarOffset.from_offset((0, row))
             for rack in self.query("ToastRack"):  # not there where messages are turned off
-                rack.styles.offset = (0, row)
+                if rack.children:
+                    rack.styles.offset = offset
+                else:  # the next message has the screen laid out; here nothing shows that it would be for
+                    rack.styles.set_rule("offset", offset)
 
     # What the search bar reports.
 
