@@ -79,6 +79,20 @@ def recorded(folder: Path) -> bytes:
 # The process.
 
 
+def test_the_last_word_is_the_last_also_when_it_comes_while_there_is_nothing_to_say() -> None:
+    reading, writing = os.pipe()
+    status = process_module.Status(writing, SimpleQueue())
+    status.say(Opened(RATE, 1, "sound.wav"))
+    with os.fdopen(reading, "rb") as pipe:
+        assert msgspec.json.decode(pipe.readline(), type=Message) == Opened(RATE, 1, "sound.wav")
+        pipe.readline()  # how far it is
+        until(lambda: status._news._waiters)  # type: ignore[attr-defined]
+        status.finish(Ended(0, "closed"))
+        assert not status._thread.is_alive()
+        os.close(writing)
+        assert msgspec.json.decode(pipe.readlines()[-1], type=Message) == Ended(0, "closed")
+
+
 def test_nothing_is_written_before_go(tmp_path: Path) -> None:
     sound = wav(tmp_path / "sound.wav", pcm(0, 1_000))
     with capture(tmp_path, "--source", "file", "--path", str(sound), "--pace", "fast") as process:

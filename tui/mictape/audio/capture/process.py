@@ -111,12 +111,11 @@ class Status:
         while True:
             self._last.wait(STATUS_S)
             with self._news:
-                finished = self._last.is_set()
-                if not self._messages and not self._changed and not finished:
+                if not self._messages and not self._changed and not self._last.is_set():
                     self._news.wait(HEARTBEAT_S)
-                if self._quiet and not finished:
+                if self._quiet and not self._last.is_set():
                     self._news.wait_for(lambda: self._messages or not self._quiet or self._last.is_set(), QUIET_S)
-                    finished = self._last.is_set()
+                finished = self._last.is_set()  # known only now: the last word may have come meanwhile
                 messages, self._messages = self._messages, []
                 opened = self._opened
                 last = [messages.pop()] if finished and messages else []
