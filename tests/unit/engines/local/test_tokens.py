@@ -32,6 +32,12 @@ def test_a_letter_inpieces_is_whole_again_and_words_are_parted() -> None:
     assert tokens.words([6, 7]) == [(0, 1)], "a space alone is no word"
 
 
+def test_a_comma_that_the_model_repeats_is_written_once() -> None:
+    tokens = models()[0].tokens
+    assert tokens.text([*tokens.encode("know,"), *tokens.encode("a,")[-1:]]) == "know,"
+    assert tokens.text(tokens.encode("4,242,")) == "4,242,"
+
+
 @pytest.mark.parametrize(
     "text", ["the", "Abigail Claflin", "Asterisk", "AntiBERTa", "naïve café", "it's 4,242", "東京", "\N{GRINNING FACE}"]
 )

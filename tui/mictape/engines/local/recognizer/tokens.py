@@ -1,5 +1,6 @@
 """Moonshine's tokens: from numbers to text, and which of them make a word."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -46,9 +47,12 @@ class Tokens:
         return cls(pieces)
 
     def text(self, tokens: Sequence[int]) -> str:
-        """The text of `tokens`; bytes that are no UTF-8 become the replacement character."""
+        """The text of `tokens`; bytes that are no UTF-8 become the replacement character.
+
+        Of several commas in a row one stays: for short pieces the model sometimes writes two.
+        """
         joined = b"".join(self.pieces[token] for token in tokens if token > END)
-        return joined.replace(SPACE, b" ").decode("utf-8", "replace").strip()
+        return re.sub(",{2,}", ",", joined.replace(SPACE, b" ").decode("utf-8", "replace").strip())
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text that begins a word, as the model writes it.
