@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mictape.audio.capture.device_input import Format, formats
-from mictape.audio.capture.rate_correction import Corrector, RateWatch
+from mictape.audio.capture.rate_correction import Corrector, RateWatch, _Mark
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.messages import Backend, Ended, Hole, Opened, Paused, Progress
 from mictape.audio.source import SourceChanged
@@ -270,6 +270,19 @@ _lateness = st.lists(st.floats(0, 0.15), max_size=10).map(lambda late: [0.0, *la
 def test_late_blocks_and_lost_ones_are_no_other_rate(rate: int, late: list[float], hole_s: float) -> None:
     assert verdicts(rate, rate * 1.0002, 20, late, hole_s) == []
     assert verdicts(rate, rate * 1.0002, 60, late[:5], hole_s, per_s=5) == []
+
+
+def test_a_device_that_keeps_its_rate_costs_a_step_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[_Mark] = []
+    speed = RateWatch._speed
+
+    def counted(watch: RateWatch, a: _Mark, b: _Mark) -> float:
+        steps.append(b)
+        return speed(watch, a, b)
+
+    monkeypatch.setattr(RateWatch, "_speed", counted)
+    assert verdicts(16_000, 16_000 * 1.0001, 60, [0.0, 0.004]) == []
+    assert 200 <= len(steps) <= 240, "all of half a minute is not worked out again four times a second"
 
 
 @given(st.sampled_from([(48_000, 24_000), (16_000, 8_000), (48_000, 44_100), (16_000, 24_000), (48_000, 46_500)]))

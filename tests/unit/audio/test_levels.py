@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mictape.audio.capture.levels import Levels, merge
+from mictape.audio.capture.levels import Levels, Samples, merge
 from mictape.audio.diagnostics import SignalWatch
 from mictape.audio.messages import LevelCell
 from support.sound import RATES, tone
@@ -52,6 +52,21 @@ def test_the_loudest_channel_counts() -> None:
     samples[:, 2] = -32_768
     samples[5, 0] = 16_384
     assert Levels(16_000, 3).feed(samples) == [LevelCell(1, 1.0, 1.0, 1)]
+
+
+def test_cells_that_are_alike_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[int] = []
+    measure = Levels._measure
+
+    def counted(levels: Levels, samples: Samples) -> list[LevelCell]:
+        measured.append(len(samples))
+        return measure(levels, samples)
+
+    monkeypatch.setattr(Levels, "_measure", counted)
+    levels = Levels(16_000, 1)
+    levels.feed(np.zeros((100, 1), dtype=np.int16))
+    levels.feed(np.zeros((1_280, 1), dtype=np.int16))
+    assert measured == [4]
 
 
 def test_floats_beyond_full_scale_are_reported() -> None:

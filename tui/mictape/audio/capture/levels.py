@@ -17,6 +17,7 @@ Samples = NDArray[Any]
 
 CLIP_RUN: Final = 3
 """This many full-scale samples in a row are a clip."""
+_PER_SECOND: Final = 1000 // GRID_MS
 _FULL_SCALE: Final = 32_768
 _CLIP_AT: Final = 32_767 / _FULL_SCALE
 
@@ -37,28 +38,35 @@ class Levels:
         cells: list[LevelCell] = []
         start = 0
         while start + (frames := self._next_frames()) <= len(samples):
-            cells.append(self._cell(samples[start : start + frames]))
-            start += frames
-            self._cells += 1
+            # Where all cells are alike they are worked out together: numpy's calls are what they cost.
+            count = 1 if self._rate % _PER_SECOND else (len(samples) - start) // frames
+            end = start + count * frames
+            cells += self._measure(samples[start:end].reshape(count, frames, -1))
+            self._cells += count
+            start = end
         self._rest = samples[start:].copy()
         return cells
 
     def _next_frames(self) -> int:
         """How many frames the next cell has: constant where the rate is a multiple of 50."""
-        per_second = 1000 // GRID_MS
-        return (self._cells + 1) * self._rate // per_second - self._cells * self._rate // per_second
+        return (self._cells + 1) * self._rate // _PER_SECOND - self._cells * self._rate // _PER_SECOND
 
-    def _cell(self, samples: Samples) -> LevelCell:
+    def _measure(self, samples: Samples) -> list[LevelCell]:
+        """The cells of `samples`, shape (cells, frames, channels)."""
         wide = samples.astype(np.float64)
         full_scale = _FULL_SCALE if samples.dtype == np.int16 else 1
-        peak = max(float(wide.max()), -float(wide.min())) / full_scale
-        squares = np.einsum("ij,ij->j", wide, wide)
-        return LevelCell(
-            steps=1,
-            peak=peak,
-            square=float(squares.max()) / (len(wide) * full_scale**2),
-            clips=self._clip_runs(np.abs(wide) >= _CLIP_AT * full_scale) if peak >= _CLIP_AT else self._no_clip(),
-        )
+        every = wide.reshape(len(wide), -1)
+        peaks = np.maximum(every.max(axis=1), -every.min(axis=1)) / full_scale
+        squares = np.einsum("nij,nij->nj", wide, wide).max(axis=1) / (wide.shape[1] * full_scale**2)
+        return [
+            LevelCell(
+                steps=1,
+                peak=peak,
+                square=square,
+                clips=self._clip_runs(np.abs(cell) >= _CLIP_AT * full_scale) if peak >= _CLIP_AT else self._no_clip(),
+            )
+            for cell, peak, square in zip(wide, peaks.tolist(), squares.tolist(), strict=True)
+        ]
 
     def _no_clip(self) -> int:
         """No sample of this cell is at full scale, so no run of them goes on."""

@@ -7,6 +7,7 @@ recorded at double speed.
 from collections import deque
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 from statistics import median
 from typing import Final, Protocol, cast
 
@@ -46,6 +47,8 @@ class _Mark:
     """How many came before it."""
     even: bool = True
     """Whether the machine kept up since the mark before: all blocks came at even intervals."""
+    as_claimed: bool = False
+    """Whether the frames since the mark before came at the rate that is known, within `TOLERANCE`."""
 
 
 class RateWatch:
@@ -103,7 +106,8 @@ class RateWatch:
             self._first = False
             return None
         even = bool(intervals) and max(intervals) <= _EVEN * median(intervals)
-        self._marks.append(replace(best, even=even))
+        as_claimed = bool(self._marks) and abs(self._speed(self._marks[-1], best) - 1) <= TOLERANCE
+        self._marks.append(replace(best, even=even, as_claimed=as_claimed))
         return self._verdict()
 
     def _verdict(self) -> int | None:
@@ -112,7 +116,9 @@ class RateWatch:
         steps = [(a, b) for a, b in pairwise(self._marks) if a.even and b.even and b.at > a.at]
         if len(steps) < _FEWEST:
             return None
-        speeds = [(b.frames - a.frames) / (b.at - a.at) / self.rate for a, b in steps]
+        if 2 * sum(b.as_claimed for _, b in steps) > len(steps):  # so is their median, and with nearly every device
+            return None
+        speeds = [self._speed(a, b) for a, b in steps]
         speed = median(speeds)
         spread = median(abs(each - speed) for each in speeds)
         span_s = sum(b.at - a.at for a, b in steps)
@@ -125,6 +131,10 @@ class RateWatch:
         if rate is None and len(steps) < _FEWEST_UNUSUAL:
             return None
         return self._settle(rate or round(whole * self.rate))
+
+    def _speed(self, a: _Mark, b: _Mark) -> float:
+        """The frames from one mark to a later one, against what they would be at the rate that is known."""
+        return (b.frames - a.frames) / (b.at - a.at) / self.rate if b.at > a.at else inf
 
     def _settle(self, rate: int) -> int:
         """Count on for the rate found."""
