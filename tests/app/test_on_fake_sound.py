@@ -9,8 +9,10 @@ import pytest
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ
+from mictape.library.library import Store
 from mictape.paths import places
 from mictape.screens.device_picker import DevicePicker
+from mictape.screens.edit_line import EditLine
 from mictape.screens.main.playing import WORD_LEAD
 from mictape.screens.prompt import Ask
 from mictape.session.own_playback import TAIL
@@ -42,6 +44,21 @@ async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> Non
     async with on_fake_sound(home, sound, settings=remembered) as (app, _):
         await until_async(lambda: texts(app) == ["w1", "w2", "w3"])
         assert sound.sources[-1].name == "Headset"
+
+
+async def test_a_recording_whose_last_line_was_removed_is_kept(home: Path) -> None:
+    sound = FakeSoundSystem(words=(*[0] * 20, 1))
+    async with on_fake_sound(home, sound) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"] and app._main.line is not None)
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        await pilot.press("ctrl+u", "enter")
+        await until_async(lambda: not texts(app))
+    assert (saved := recording_of(app).saved) is not None and not saved.in_trash
+    with Store(home / "library.db") as store:
+        assert [each.lines for each in store.sessions()] == [0]
 
 
 async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: Path) -> None:

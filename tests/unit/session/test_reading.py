@@ -187,6 +187,12 @@ def test_the_closing_line(title: str, minutes: int, lines: int, newest: bool, sa
     assert str(Saved(record, newest=newest)) == said
 
 
+def test_the_closing_line_says_that_a_silent_recording_is_in_the_trash() -> None:
+    record = SessionRecord("20261126-100000", 0.0, 1.0, "closed", "", "1", {}, samples=12 * RATE, lines=0)
+    said = "no words in 00:00:12: moved to the trash · mictape sessions restore 20261126-100000"
+    assert str(Saved(record, newest=False, in_trash=True)) == said
+
+
 def test_the_closing_line_says_what_has_no_text() -> None:
     record = SessionRecord("20261126-100000", 0.0, 1.0, "closed", "", "1", {}, 60 * RATE, lines=5, gaps=39 * RATE)
     assert str(Saved(record, newest=True)).splitlines() == [

@@ -26,6 +26,8 @@ class Saved:
         title = title_of(self.session)
         name = f'"{one_line(title)}" ' if title else ""
         length = clock(self.session.samples)
+        if self.in_trash:
+            return f"no words in {length}: moved to the trash · mictape sessions restore {self.session.id}"
         lines = counted(self.session.lines, "line")
         id = "last" if self.newest else self.session.id
         saved = f"saved {name}{length}, {lines} · mictape open {id}"

@@ -76,6 +76,8 @@ class TranscriptWriter:
         """What engines have said again of lines that the person has joined or split, by the id of the line."""
         self._stored: dict[int, list[CoverageRecord]] = {}
         """For each track the coverage as posted so far."""
+        self.removed = False
+        """Whether the person has taken a line away."""
 
     def track_of(self, id: int) -> Track:
         """The track that a line belongs to."""
@@ -262,6 +264,7 @@ class TranscriptWriter:
             MictapeError: as `mark`, or the library cannot be read.
         """
         self._expect_text(id)
+        self.removed = True
         return self._replace(await self._stored_lines(id), ())[1]
 
     def edit(self, id: int, text: str) -> Undo:

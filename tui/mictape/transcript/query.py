@@ -44,7 +44,7 @@ class Query(Struct, frozen=True):
     """Whether `text` is a regular expression."""
     whole: bool = False
     """Whether only whole words are found."""
-    accents: bool = True
+    accents: bool = False
     """Whether letters with accents differ from those without."""
     speaker: str | None = None
     """Part of the name that a line carries, its track's or its speaker's, in any case."""

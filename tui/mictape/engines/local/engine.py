@@ -136,7 +136,7 @@ class LocalEngine:
     @property
     def capabilities(self) -> Capabilities:
         """What the model can do that was chosen last, in all languages that are installed."""
-        chosen = self._chosen or self._first()
+        chosen = self._chosen or self._first() or self._without_language()
         # Word times come after the words or are guessed, so no connection may be cut by them: not `word_times`.
         return Capabilities(
             block_ms=(1, 1000),
@@ -208,6 +208,12 @@ class LocalEngine:
             return self._choose(request)
         except MictapeError as error:
             raise Lost(error.failure, retry=False) from error
+
+    def _without_language(self) -> Chosen | None:
+        """What would be chosen if no language was asked for; None when nothing can be."""
+        with contextlib.suppress(MictapeError):
+            return choose_model(self._where, None, self._options.model, self._options.second_model)
+        return None
 
     def _first(self) -> Chosen | None:
         """What is chosen before anything is asked for, or for what was asked for last; None when nothing can be."""
