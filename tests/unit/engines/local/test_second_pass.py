@@ -70,10 +70,12 @@ def test_a_line_with_the_same_words_keeps_its_punctuation_and_case_but_for_its_b
     ]
 
 
-def test_behind_a_pause_a_border_stays_unless_the_words_beside_it_change() -> None:
+def test_behind_a_pause_no_comma_takes_the_place_of_a_full_stop_unless_the_words_beside_it_change() -> None:
     said, joined = ("To you in person.", "Eight of spades."), "to you in person, eight of spades."
     assert texts(*said, joined=joined, apart=PAUSE) == list(said)
     assert texts(*said, joined=joined, apart=PAUSE - 1) == ["To you in person,", "eight of spades."]
+    stopped = ("The age of.", "Foolishness.")
+    assert texts(*stopped, joined="The age of foolishness.", apart=PAUSE) == ["The age of", "foolishness."]
     assert texts("My fellow Americans.", "As not.", joined="My fellow Americans, ask not", apart=PAUSE) == [
         "My fellow Americans,",
         "ask not",

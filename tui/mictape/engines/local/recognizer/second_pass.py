@@ -2,8 +2,8 @@
 
 Longer context helps the model, up to about half a minute: a tenth of the wrong words become right. A line changes only
 when its words do; else it keeps its text but for its borders to the lines beside it. Where the words on both sides stay
-the same behind a pause, so does the border: the joined text puts a comma between two sentences as often as it puts one
-rightly, as sure of itself in both cases.
+the same behind a pause, no comma takes the place of what ends a line: of six in the speech at hand five were wrong, and
+the model was as sure of them. Where the joined text has no mark at all, it was right each of eleven times.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def revised(lines: Sequence[Line], joined: Sequence[RecognizedWord]) -> list[Lin
     # The outer borders are no better known than before; at the inner ones the joined text knows both sides.
     same = [_same_words(line.words, part) for line, part in zip(lines, parts, strict=True)]
     stays = [
-        same[at] and same[at + 1] and second.start - first.end >= PAUSE
+        same[at] and same[at + 1] and second.start - first.end >= PAUSE and "," in _mark(parts[at][-1].text)
         for at, (first, second) in enumerate(pairwise(lines))
     ]
     new = [
@@ -108,8 +108,13 @@ def _kept(line: Line, part: Sequence[RecognizedWord], *, first: bool, last: bool
         new_begin, new_length = _letters(part[0].text)
         texts[0] = texts[0][:begin] + part[0].text[new_begin:new_length] + texts[0][length:]
     if last:
-        texts[-1] = texts[-1][: _letters(texts[-1])[1]] + part[-1].text[_letters(part[-1].text)[1] :]
+        texts[-1] = texts[-1].removesuffix(_mark(texts[-1])) + _mark(part[-1].text)
     return replace(line, words=tuple(replace(word, text=text) for word, text in zip(line.words, texts, strict=True)))
+
+
+def _mark(text: str) -> str:
+    """What stands behind a word: a comma, a full stop, nothing."""
+    return text[_letters(text)[1] :]
 
 
 def _letters(text: str) -> tuple[int, int]:
