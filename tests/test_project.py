@@ -326,6 +326,7 @@ def set_up(checkout: Path, programs: Path, for_what: str = "run", **variables: s
 posix_only = pytest.mark.skipif(os.name != "posix", reason="make and sh are for Linux and macOS")
 
 
+@pytest.mark.proof
 @posix_only
 def test_setting_up_is_done_once_and_again_only_when_something_changed(checkout: Path, tmp_path: Path) -> None:
     programs = path_with(tmp_path / "bin")

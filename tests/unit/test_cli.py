@@ -119,6 +119,7 @@ def test_a_reader_may_leave(speech: Speech, tmp_path: Path) -> None:
 # listen
 
 
+@pytest.mark.proof
 def test_listen_prints_finals_until_ctrl_c(pulse: PulseServer, speech: Speech, home: Path) -> None:
     room(pulse)
     running = starts("listen", "--json", "--device", "PulseAudio:vmic2", env=pulse.env)

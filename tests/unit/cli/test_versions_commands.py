@@ -14,6 +14,7 @@ from support.sessions import sessions_of
 from support.waiting import until
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_a_session_is_transcribed_again_or_stays_as_it_was(speech: Speech, home: Path) -> None:
     assert called("import", str(speech.beckett)).returncode == 0

@@ -17,6 +17,7 @@ from mictape.transcript.query import Matcher, parse
 from mictape.widgets.transcript_view import TranscriptView
 from support.layouts import counted_layouts
 from support.transcript_app import SECOND, fill, shown
+from support.waiting import until_async
 
 
 def screen(view: TranscriptView) -> list[str]:
@@ -180,16 +181,14 @@ async def test_rows_stay_where_they_are_when_a_notice_above_takes_some_and_leave
         await pilot.press("pageup", "up")
         before = screen(view)
         view.screen.mount(notice := Static("no signal\nat all"), before=view)
-        await pilot.pause()
-        assert screen(view)[:-1] == before[2:-1]
+        await until_async(lambda: screen(view)[:-1] == before[2:-1])
         await notice.remove()
-        await pilot.pause()
-        assert screen(view) == before
+        await until_async(lambda: screen(view) == before)
         assert view.first_id is not None
         view.go_to(view.first_id)
         at_top = screen(view)[0]
         view.screen.mount(notice := Static("no signal\nat all"), before=view)
-        await pilot.pause()
+        await until_async(lambda: len(screen(view)) == len(before) - 2)
         assert screen(view)[0] == at_top, "the line with the cursor is not covered"
 
 

@@ -151,7 +151,7 @@ def test_on_a_slower_machine_partials_thin_out_and_finals_keep_up(reading: bytes
     assert {said.state for said in slower.finals} == {State.LISTENING}
 
 
-@pytest.mark.parametrize("times", [8, 16])
+@pytest.mark.parametrize("times", [8, pytest.param(16, marks=pytest.mark.proof)])
 def test_finals_that_come_late_come_while_the_state_line_says_catching_up(times: int, reading: bytes) -> None:
     machine = slowed(times, reading)
     # A line is over when a silence has lasted; what comes within that and the rhythm of any engine is not late.
