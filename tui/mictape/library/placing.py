@@ -49,11 +49,10 @@ def with_speakers(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[
     speaker is parted where the old one has another speaker, or none any more: a name stays with what it was given to.
     """
     places = Lines(old)
-    shared = {id(line): _shared(line, places) for line in new}
     names: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
     for line in new:
         if line.speaker is not None:
-            names[line.track, line.speaker].update(shared[id(line)])
+            names[line.track, line.speaker].update(_shared(line, places))
     called = {key: _first(counted) or key[1] for key, counted in names.items()}
     named: list[LineRecord] = []
     for line in new:
