@@ -108,15 +108,16 @@ def row(model: "Model", store: "Store", language: str | None = None) -> list[str
         store: Those of this machine.
         language: The language that was asked for, which is named first.
     """
+    from mictape.models.languages import listed
     from mictape.models.runtimes import lacking
 
     installed, begun = store.find(model), store.begun(model)
     state = "installed" if installed else f"{begun / model.bytes:.0%} downloaded" if begun else ""
     if installed and not installed.writable:
         state += f" in {installed.folder}"
-    languages = _languages(model.languages, language)
+    languages = listed(model.languages, language, NAMED)
     if model.usable:
-        languages += f"; less well {_languages(model.usable, language)}"
+        languages += f"; less well {listed(model.usable, language, NAMED)}"
     needs = "" if lacking(model.runtime) is None else f"needs {model.runtime}"
     facts = [f"{model.bytes / 1e6:.0f} MB", f"memory {model.memory_mb} MB" if model.memory_mb else "", model.licence]
     measured = store.measured().get(model.name)
@@ -127,16 +128,6 @@ def row(model: "Model", store: "Store", language: str | None = None) -> list[str
         f"    {' · '.join(filter(None, (*facts, needs, 'streaming' if model.streaming else '', speed)))}",
         *([f"    {model.notes}"] if model.notes else []),
     ]
-
-
-def _languages(codes: Sequence[str], first: str | None) -> str:
-    """Some languages by name, the one that was asked for first, and how many more there are."""
-    from mictape.models.languages import knows, name_of
-
-    ordered = sorted(codes, key=lambda code: first is None or not knows((code,), first))
-    names = [name_of(code) for code in ordered]
-    more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
-    return ", ".join((*names[:NAMED], *more))
 
 
 def _as_json(model: "Model", store: "Store") -> dict[str, object]:

@@ -52,6 +52,14 @@ def knows(languages: Iterable[str], wanted: str) -> bool:
     return primary(wanted) in map(primary, languages)
 
 
+def listed(codes: Iterable[str], first: str | None, most: int) -> str:
+    """Languages by name, `first` before the others; of more than `most`, how many more there are."""
+    ordered = sorted(codes, key=lambda code: not first or not knows((code,), first))
+    names = [name_of(code) for code in ordered]
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return ", ".join((*names[:most], *more))
+
+
 def of_locale(name: str | None) -> str | None:
     """The language of a system's locale, `de_DE.UTF-8` or `German_Germany`; None of `C`, `POSIX` and unknown ones."""
     first = (name or "").partition("_")[0]

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 from mictape.failure import Failure, MictapeError
 from mictape.models.background import Downloads
 from mictape.models.catalogue import Catalogue, Model
-from mictape.models.languages import name_of, primary
+from mictape.models.languages import listed
 from mictape.models.runtimes import MODULES, lacking
 from mictape.models.store import Store
 from mictape.screens.modal import Question
@@ -184,12 +184,9 @@ class ModelsScreen(Question[str | None]):
         """Name, state; below them, languages, size, memory and speed."""
         sign = "● " if model.name == self._in_use else "  "
         state, colour = self._state(model)
-        known = sorted(model.languages, key=lambda code: not self._language or primary(code) != primary(self._language))
-        names = [name_of(code) for code in known]
-        more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
         measured = self._store.measured().get(model.name)
         facts = (
-            ", ".join((*names[:NAMED], *more)),
+            listed(model.languages, self._language, NAMED),
             _megabytes(model.bytes),
             f"memory {model.memory_mb} MB" if model.memory_mb else "",
             f"{measured:.2f} s for 1 s here" if measured else "",
