@@ -199,6 +199,15 @@ async def test_a_language_brings_its_best_model_and_another_one_a_sentence(engin
     assert {"de", "en"} <= set(engine.capabilities.languages)
 
 
+async def test_the_state_line_has_no_model_looked_for(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, looks = engines.make(), list[object]()
+    assert await engine.check(Request(language="fr")) is not None
+    monkeypatch.setattr("mictape.engines.local.engine.choose_model", lambda *asked: looks.append(asked))
+    assert [engine.title for _ in range(5)] == ["local"] * 5
+    assert {"de", "en"} <= set(engine.capabilities.languages)
+    assert not looks
+
+
 async def test_another_language_is_another_process_and_the_first_one_goes(engines: Engines) -> None:
     engine = engines.make()
     await recognize_all(engine, bytes(RATE), request=GERMAN)

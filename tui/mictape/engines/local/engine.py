@@ -116,6 +116,10 @@ class LocalEngine:
         self._where = places()
         self._chosen: Chosen | None = None
         """The model that was chosen last; None when none could be."""
+        self._asked = False
+        """Whether a model was asked for."""
+        self._otherwise: Chosen | None = None
+        """Where there is none for the language that was asked for last: what there would be without that."""
         self._language: str | None = None
         """What the latest request asks for."""
         self._processes: dict[ModelProcess, Chosen] = {}
@@ -136,7 +140,7 @@ class LocalEngine:
     @property
     def capabilities(self) -> Capabilities:
         """What the model can do that was chosen last, in all languages that are installed."""
-        chosen = self._chosen or self._first() or self._without_language()
+        chosen = self._chosen or self._first() or self._otherwise
         # Word times come after the words or are guessed, so no connection may be cut by them: not `word_times`.
         return Capabilities(
             block_ms=(1, 1000),
@@ -196,11 +200,20 @@ class LocalEngine:
 
     def _choose(self, request: Request) -> Chosen:
         """The model for a request. Raises `MictapeError`."""
+        self._asked = True
         if failure := obstacle():
             raise MictapeError(failure)
-        options, self._language, self._chosen = self._options, request.language, None
-        self._chosen = choose_model(self._where, request.language, options.model, options.second_model)
+        self._language, self._chosen, self._otherwise = request.language, None, None
+        try:
+            self._chosen = self._best(request.language)
+        except MictapeError:
+            with contextlib.suppress(MictapeError):
+                self._otherwise = self._best(None)
+            raise
         return self._chosen
+
+    def _best(self, language: str | None) -> Chosen:
+        return choose_model(self._where, language, self._options.model, self._options.second_model)
 
     def _chosen_for(self, request: Request) -> Chosen:
         """The model for a connection. Raises `Lost`."""
@@ -209,16 +222,11 @@ class LocalEngine:
         except MictapeError as error:
             raise Lost(error.failure, retry=False) from error
 
-    def _without_language(self) -> Chosen | None:
-        """What would be chosen if no language was asked for; None when nothing can be."""
-        with contextlib.suppress(MictapeError):
-            return choose_model(self._where, None, self._options.model, self._options.second_model)
-        return None
-
     def _first(self) -> Chosen | None:
-        """What is chosen before anything is asked for, or for what was asked for last; None when nothing can be."""
-        with contextlib.suppress(MictapeError):
-            return self._choose(Request(self._language))
+        """What is chosen before anything is asked for; None when nothing can be, which is not looked for again."""
+        if not self._asked:
+            with contextlib.suppress(MictapeError):
+                return self._choose(Request())
         return None
 
     async def _free_process(self, chosen: Chosen) -> ModelProcess:
