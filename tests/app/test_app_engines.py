@@ -1,15 +1,13 @@
 """The whole app with a streaming engine: a real terminal, real sound, a server that speaks AssemblyAI's protocol."""
 
-import asyncio
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from servers.assemblyai import V3Server
 from servers.base import Server, serve
+from support.background import in_background
 from support.pulse import PulseServer
 from support.screen_app import screen_app
 from support.sessions import lines_of, room
@@ -18,29 +16,9 @@ from support.utterances import talk
 KEY = "planted-key-0123456789"
 
 
-@contextmanager
-def serving(handler: V3Server, port: int = 0) -> Generator[Server]:
-    """Serve on a loop of its own, in a thread, while a test waits for the screen."""
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    opened = threading.Event()
-    servers: list[Server] = []
-
-    async def run() -> None:
-        async with serve(handler, admit=handler.admit, port=port) as server:
-            servers.append(server)
-            opened.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert opened.wait(10)
-        yield servers[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
-        loop.close()
+def serving(handler: V3Server, port: int = 0) -> AbstractContextManager[Server]:
+    """Serve while a test waits for the screen."""
+    return in_background(serve(handler, admit=handler.admit, port=port))
 
 
 def configure(home: Path, url: str) -> None:

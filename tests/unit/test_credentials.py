@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
@@ -15,25 +15,24 @@ from keyring.backends import fail
 from mictape import credentials
 from mictape.failure import ExitCode, MictapeError
 from support import file_keyring
-from support.example_service import Done, Parrot, environment, installed, mictape, sound
+from support.background import in_background
+from support.command_line import called
+from support.example_service import Parrot, environment, sound
 from support.file_keyring import FileKeyring, keyring_env
 from support.screen_app import ScreenApp
-from support.waiting import until, until_async
+from support.waiting import until
 
 KEY = "pk-0123456789abcdef"
 ANOTHER = "pk-fedcba9876543210"
 
 
 @pytest.fixture
-def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def ring(parrot_installed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a keyring that this process uses, with the example engine installed."""
     path = tmp_path / "keyring.json"
     monkeypatch.setenv(file_keyring.VARIABLE, str(path))
-    monkeypatch.syspath_prepend(str(installed()))
-    before = keyring.get_keyring()
     keyring.set_keyring(FileKeyring())
-    yield path
-    keyring.set_keyring(before)
+    return path
 
 
 def failure_text(caught: pytest.ExceptionInfo[MictapeError], code: ExitCode) -> str:
@@ -127,76 +126,74 @@ def test_what_was_pasted_along_is_left_out() -> None:
 # The commands.
 
 
-@pytest.fixture
-def ring_env(tmp_path: Path) -> dict[str, str]:
-    """The environment of a process with a keyring."""
-    return environment(**keyring_env(tmp_path / "keyring.json"))
+def stored(ring: Path) -> dict[str, str]:
+    return json.loads(ring.read_text()) if ring.exists() else {}
 
 
-def stored(tmp_path: Path) -> dict[str, str]:
-    path = tmp_path / "keyring.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-async def login(url: str, env: dict[str, str], key: str = KEY) -> Done:
-    done = await mictape("login", "parrot", "--set", f"url={url}", env=env, stdin=f"{key}\n".encode())
-    assert key not in done.out + done.err
+def login(url: str) -> subprocess.CompletedProcess[str]:
+    done = called("login", "parrot", "--set", f"url={url}", stdin=f"{KEY}\n")
+    assert KEY not in done.stdout + done.stderr
     return done
 
 
-async def test_login_tries_the_key_and_keeps_it(tmp_path: Path, ring_env: dict[str, str]) -> None:
-    async with Parrot(KEY).serve() as server:
-        done = await login(server.url, ring_env)
-        assert (done.code, done.err) == (0, "")
-        assert done.out == "parrot takes the key. It is kept in a file for tests.\n"
-        assert stored(tmp_path) == {"mictape PARROT_API_KEY": KEY}
+def test_login_tries_the_key_and_keeps_it(tmp_path: Path, ring: Path) -> None:
+    with in_background(Parrot(KEY).serve()) as server:
+        done = login(server.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "parrot takes the key. It is kept in a file for tests.\n"
+        assert stored(ring) == {"mictape PARROT_API_KEY": KEY}
         assert len(server.asked) == 1
         file = str(sound(tmp_path / "x.wav"))
-        set_url = f"url={server.url}"
-        said = await mictape("transcribe", "--engine", "parrot", "--set", set_url, file, env=ring_env)
-        assert said.code == 0, said.err
-        assert "second 2" in said.out
-    assert (await mictape("logout", "parrot", env=ring_env)).out == "The key for parrot is forgotten.\n"
-    assert (await mictape("logout", "parrot", env=ring_env)).out == "No key for parrot was kept.\n"
-    assert stored(tmp_path) == {}
+        said = called("transcribe", "--engine", "parrot", "--set", f"url={server.url}", file)
+        assert said.returncode == 0, said.stderr
+        assert "second 2" in said.stdout
+    assert called("logout", "parrot").stdout == "The key for parrot is forgotten.\n"
+    assert called("logout", "parrot").stdout == "No key for parrot was kept.\n"
+    assert stored(ring) == {}
 
 
 @pytest.mark.parametrize("refuses", ["upgrade", "close"])
-async def test_a_key_that_the_service_refuses_is_not_kept(
-    tmp_path: Path, ring_env: dict[str, str], refuses: str
-) -> None:
-    async with Parrot(ANOTHER, "close" if refuses == "close" else "upgrade").serve() as server:
-        done = await login(server.url, ring_env)
-    assert (done.code, done.out) == (4, "")
-    assert "does not accept the key" in done.err
-    assert stored(tmp_path) == {}
+def test_a_key_that_the_service_refuses_is_not_kept(ring: Path, refuses: str) -> None:
+    with in_background(Parrot(ANOTHER, "close" if refuses == "close" else "upgrade").serve()) as server:
+        done = login(server.url)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "does not accept the key" in done.stderr
+    assert stored(ring) == {}
 
 
-async def test_a_key_that_cannot_be_tried_is_kept_and_that_is_said(tmp_path: Path, ring_env: dict[str, str]) -> None:
-    async with Parrot(KEY).serve() as server:
+def test_a_key_that_cannot_be_tried_is_kept_and_that_is_said(ring: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_background(Parrot(KEY).serve()) as server:
         url = server.url
-    done = await login(url, {**ring_env, "PARROT_API_KEY": ANOTHER})
-    assert (done.code, done.err) == (0, "")
-    assert "could not be tried" in done.out
-    assert "PARROT_API_KEY is set in the environment to another key" in done.out
-    assert stored(tmp_path) == {"mictape PARROT_API_KEY": KEY}
+    monkeypatch.setenv("PARROT_API_KEY", ANOTHER)
+    done = login(url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "could not be tried" in done.stdout
+    assert "PARROT_API_KEY is set in the environment to another key" in done.stdout
+    assert stored(ring) == {"mictape PARROT_API_KEY": KEY}
 
 
-async def test_login_without_a_keyring_says_so_before_it_asks() -> None:
-    done = await mictape("login", "parrot", env=environment())
-    assert done.code == 4
-    assert "PARROT_API_KEY" in done.err
+@pytest.mark.usefixtures("parrot_installed")
+def test_login_without_a_keyring_says_so_before_it_asks() -> None:
+    done = called("login", "parrot")
+    assert done.returncode == 4
+    assert "PARROT_API_KEY" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("name", "key", "words"),
     [("local", KEY, "needs no key"), ("parot", KEY, "Did you mean parrot?"), ("parrot", "", "No key was given")],
 )
-async def test_login_misused(tmp_path: Path, ring_env: dict[str, str], name: str, key: str, words: str) -> None:
-    done = await mictape("login", name, env=ring_env, stdin=key.encode())
-    assert (done.code, done.out) == (2, "")
-    assert words in done.err
-    assert stored(tmp_path) == {}
+def test_login_misused(ring: Path, name: str, key: str, words: str) -> None:
+    done = called("login", name, stdin=key)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert stored(ring) == {}
+
+
+@pytest.fixture
+def ring_env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process with a keyring."""
+    return environment(**keyring_env(tmp_path / "keyring.json"))
 
 
 async def test_in_a_terminal_the_key_is_asked_for_and_not_shown(tmp_path: Path, ring_env: dict[str, str]) -> None:
@@ -211,7 +208,7 @@ async def test_in_a_terminal_the_key_is_asked_for_and_not_shown(tmp_path: Path, 
             assert KEY not in screen
         finally:
             app.close()
-    assert stored(tmp_path) == {"mictape PARROT_API_KEY": KEY}
+    assert stored(tmp_path / "keyring.json") == {"mictape PARROT_API_KEY": KEY}
 
 
 async def test_ctrl_c_instead_of_a_key_changes_nothing(tmp_path: Path, ring_env: dict[str, str]) -> None:
@@ -228,32 +225,34 @@ async def test_ctrl_c_instead_of_a_key_changes_nothing(tmp_path: Path, ring_env:
         assert app.modes() == app.before
     finally:
         app.close()
-    assert stored(tmp_path) == {}
+    assert stored(tmp_path / "keyring.json") == {}
 
 
 # What the engines need.
 
 
-async def test_engines_says_what_each_needs_what_leaves_and_what_it_costs(ring_env: dict[str, str]) -> None:
-    listed = (await mictape("engines", env=ring_env)).out
+@pytest.mark.usefixtures("ring")
+def test_engines_says_what_each_needs_what_leaves_and_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = called("engines").stdout
     assert "local           ready                nothing leaves this machine\n" in listed
     assert "parrot          needs a key          sound goes to parrot.invalid; $0.12 an hour\n" in listed
     assert "Set one with mictape login parrot" in listed
     assert "assemblyai-v2   retired " in listed, "trying again would not help"
-    keyed = {**ring_env, "PARROT_API_KEY": KEY}
-    assert "parrot          not reachable " in (await mictape("engines", env=keyed)).out
+    monkeypatch.setenv("PARROT_API_KEY", KEY)
+    assert "parrot          not reachable " in called("engines").stdout
 
 
-async def test_engines_for_programs_follow_the_service(home: Path, ring_env: dict[str, str]) -> None:
-    env = {**ring_env, "PARROT_API_KEY": KEY}
+@pytest.mark.usefixtures("ring")
+def test_engines_for_programs_follow_the_service(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARROT_API_KEY", KEY)
 
-    async def parrot() -> dict[str, object]:
-        listed = json.loads((await mictape("engines", "--json", env=env)).out)
+    def parrot() -> dict[str, object]:
+        listed = json.loads(called("engines", "--json").stdout)
         return next(one for one in listed if one["name"] == "parrot")
 
-    async with Parrot(KEY).serve() as server:
-        await asyncio.to_thread(configure, home, f'[engines.parrot]\nurl = "{server.url}/v1?token=4711"\n')
-        assert await parrot() == {
+    with in_background(Parrot(KEY).serve()) as server:
+        configure(home, f'[engines.parrot]\nurl = "{server.url}/v1?token=4711"\n')
+        assert parrot() == {
             "name": "parrot",
             "title": f"parrot · plain · {server.url.removeprefix('ws://')}",
             "state": "ready",
@@ -263,11 +262,11 @@ async def test_engines_for_programs_follow_the_service(home: Path, ring_env: dic
             "usd_per_hour": None,
         }
         assert server.peers == [], "to look costs nothing"
-    gone = await parrot()
+    gone = parrot()
     assert gone["state"] == "not reachable"
     assert "cannot be reached" in str(gone["why"])
-    await asyncio.to_thread(configure, home, "[engines.parrot]\npause_ms = 'x'\n")
-    broken = await parrot()
+    configure(home, "[engines.parrot]\npause_ms = 'x'\n")
+    broken = parrot()
     assert broken["state"] == "cannot be used"
     assert f"{home / 'config.toml'}, line 2" in str(broken["remedy"])
 
@@ -280,24 +279,25 @@ def configure(home: Path, text: str) -> None:
 # A session without a key, or with a wrong one.
 
 
-async def test_transcribe_without_a_key_says_how_to_give_one(tmp_path: Path) -> None:
-    file = str(sound(tmp_path / "x.wav"))
-    done = await mictape("transcribe", "--engine", "parrot", file, env=environment())
-    assert (done.code, done.out) == (4, "")
-    assert "PARROT_API_KEY" in done.err
-    assert "mictape login parrot" in done.err
+@pytest.mark.usefixtures("parrot_installed")
+def test_transcribe_without_a_key_says_how_to_give_one(tmp_path: Path) -> None:
+    done = called("transcribe", "--engine", "parrot", str(sound(tmp_path / "x.wav")))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "PARROT_API_KEY" in done.stderr
+    assert "mictape login parrot" in done.stderr
 
 
 @pytest.mark.parametrize("refuses", ["upgrade", "close"])
-async def test_transcribe_with_a_wrong_key_ends_at_once(tmp_path: Path, refuses: str) -> None:
+@pytest.mark.usefixtures("parrot_installed")
+def test_transcribe_with_a_wrong_key_ends_at_once(
+    tmp_path: Path, refuses: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARROT_API_KEY", KEY)
     file = str(sound(tmp_path / "x.wav"))
-    async with Parrot(ANOTHER, "close" if refuses == "close" else "upgrade").serve() as server:
-        done = await mictape(
-            *("transcribe", "--engine", "parrot", "--set", f"url={server.url}", file),
-            env=environment(PARROT_API_KEY=KEY),
-        )
-        await until_async(lambda: server.open == 0)
-    assert (done.code, done.out) == (4, "")
-    assert "does not accept the key" in done.err
-    assert "mictape login" in done.err
+    with in_background(Parrot(ANOTHER, "close" if refuses == "close" else "upgrade").serve()) as server:
+        done = called("transcribe", "--engine", "parrot", "--set", f"url={server.url}", file)
+        until(lambda: server.open == 0)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "does not accept the key" in done.stderr
+    assert "mictape login" in done.stderr
     assert len(server.asked) == 1

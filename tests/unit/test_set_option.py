@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from mictape.failure import ExitCode, MictapeError
 from mictape.paths import Places
 from mictape.settings import Given, Origin, assignment, load
-from support.example_service import ROOT, Parrot, environment, mictape, sound
+from support.background import in_background
+from support.command_line import called
+from support.example_service import ROOT, Parrot, environment, sound
 from support.pulse import PulseServer
 from support.screen_app import screen_app
 from support.sessions import room
@@ -89,6 +91,12 @@ def test_it_goes_before_the_configuration(where: Places) -> None:
 # The command line.
 
 
+@pytest.fixture
+def key(parrot_installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example engine is installed, and this process has a key for it."""
+    monkeypatch.setenv("PARROT_API_KEY", KEY)
+
+
 def configure(home: Path, text: str) -> None:
     home.mkdir()
     (home / "config.toml").write_text(text)
@@ -105,31 +113,31 @@ def configure(home: Path, text: str) -> None:
         ("nonsense", ["--set NAME=VALUE"]),
     ],
 )
-async def test_a_mistake_is_a_sentence_and_exit_2(tmp_path: Path, assignment: str, words: list[str]) -> None:
-    env = environment(PARROT_API_KEY=KEY)
-    done = await mictape("transcribe", "--engine", "parrot", "--set", assignment, str(tmp_path / "x.wav"), env=env)
-    assert (done.code, done.out) == (2, "")
-    assert [word for word in words if word not in done.err] == []
-    assert "4711" not in done.err
+@pytest.mark.usefixtures("key")
+def test_a_mistake_is_a_sentence_and_exit_2(tmp_path: Path, assignment: str, words: list[str]) -> None:
+    done = called("transcribe", "--engine", "parrot", "--set", assignment, str(tmp_path / "x.wav"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [word for word in words if word not in done.stderr] == []
+    assert "4711" not in done.stderr
 
 
-async def test_a_mistake_in_the_configuration_is_reported_with_its_line(tmp_path: Path, home: Path) -> None:
+@pytest.mark.usefixtures("key")
+def test_a_mistake_in_the_configuration_is_reported_with_its_line(tmp_path: Path, home: Path) -> None:
     configure(home, "[engines.parrot]\n\npause_ms = 'soon'\n")
-    env = environment(PARROT_API_KEY=KEY)
-    done = await mictape("transcribe", "--engine", "parrot", str(tmp_path / "x.wav"), env=env)
-    assert done.code == 2
-    assert done.err.endswith(f"Correct it in {home / 'config.toml'}, line 3.\n")
+    done = called("transcribe", "--engine", "parrot", str(tmp_path / "x.wav"))
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"Correct it in {home / 'config.toml'}, line 3.\n")
 
 
-async def test_transcribe_takes_settings_before_and_behind_its_name(tmp_path: Path) -> None:
-    async with Parrot(KEY).serve() as server:
-        done = await mictape(
+@pytest.mark.usefixtures("key")
+def test_transcribe_takes_settings_before_and_behind_its_name(tmp_path: Path) -> None:
+    with in_background(Parrot(KEY).serve()) as server:
+        done = called(
             *("--engine", "parrot", "--set", "url=nowhere", "--set", 'phrases=["tea time"]'),
             *("transcribe", "--set", f"url={server.url}/v1", "--set", "pause_ms=300", str(sound(tmp_path / "x.wav"))),
-            env=environment(PARROT_API_KEY=KEY),
         )
-    assert done.code == 0, done.err
-    assert "second 1" in done.out and "second 2" in done.out
+    assert done.returncode == 0, done.stderr
+    assert "second 1" in done.stdout and "second 2" in done.stdout
     assert server.asked[0].path == "/v1"
     assert server.asked[0].query["pause_ms"] == "300"
     assert server.asked[0].query["phrases"] == "tea time"

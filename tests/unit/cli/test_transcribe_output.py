@@ -1,37 +1,45 @@
 """`mictape transcribe` into files and with times: the real engine on real speech."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pysubs2
 import pytest
 
 from mictape.cli.main import run as mictape
-from support.example_service import Parrot, environment, sound
-from support.example_service import mictape as started
+from servers.base import Server
+from support.background import in_background
+from support.command_line import called
+from support.example_service import Parrot, sound
 
 KEY = "key-of-the-parrot"
 
 
-async def test_a_file_gets_the_format_of_its_ending_and_stdout_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def server(parrot_installed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The example engine's service, and the key for it."""
+    monkeypatch.setenv("PARROT_API_KEY", KEY)
+    with in_background(Parrot(KEY).serve()) as running:
+        yield running
+
+
+def parrot(server: Server) -> tuple[str, ...]:
+    """The options that lead to it."""
+    return "--engine", "parrot", "--set", f"url={server.url}"
+
+
+def test_a_file_gets_the_format_of_its_ending_and_stdout_nothing(server: Server, tmp_path: Path) -> None:
     target = tmp_path / "talk.srt"
     target.write_text("what was there")
-    async with Parrot(KEY).serve() as server:
-        options = ("--engine", "parrot", "--set", f"url={server.url}", "-o", str(target), "--force")
-        done = await started(
-            "transcribe", *options, str(sound(tmp_path / "x.wav")), env=environment(PARROT_API_KEY=KEY)
-        )
-    assert (done.code, done.out) == (0, ""), done.err
+    done = called("transcribe", *parrot(server), "-o", str(target), "--force", str(sound(tmp_path / "x.wav")))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "second 1" in pysubs2.load(str(target))[0].plaintext
 
 
-async def test_lines_begin_with_their_times_when_that_is_wanted(tmp_path: Path) -> None:
-    async with Parrot(KEY).serve() as server:
-        options = ("--engine", "parrot", "--set", f"url={server.url}", "--times")
-        done = await started(
-            "transcribe", *options, str(sound(tmp_path / "x.wav")), env=environment(PARROT_API_KEY=KEY)
-        )
-    assert done.code == 0, done.err
-    assert done.out.startswith("00:00:00  second 1\n00:00:0")
+def test_lines_begin_with_their_times_when_that_is_wanted(server: Server, tmp_path: Path) -> None:
+    done = called("transcribe", *parrot(server), "--times", str(sound(tmp_path / "x.wav")))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("00:00:00  second 1\n00:00:0")
 
 
 @pytest.mark.parametrize(
@@ -62,27 +70,23 @@ def test_a_file_that_exists_is_not_replaced_and_nothing_is_transcribed_for_it(
     assert not list(home.glob("sessions/*")), "no session was begun"
 
 
-async def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(tmp_path: Path) -> None:
+def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(server: Server, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "texts"
     for name in ("a.wav", "b.wav", "b.WAVE"):
         sound(tmp_path / name)
     files = [str(tmp_path / name) for name in ("a.wav", "gone.wav", "b.wav", "b.WAVE")]
-    async with Parrot(KEY).serve() as server:
-        options = ("--engine", "parrot", "--set", f"url={server.url}", "-o", str(folder), "--format", "srt")
-        done = await started("transcribe", *options, *files, env=environment(PARROT_API_KEY=KEY))
-    assert (done.code, done.out) == (3, "")
-    assert "gone.wav cannot be opened" in done.err
+    done = called("transcribe", *parrot(server), "-o", str(folder), "--format", "srt", *files)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "gone.wav cannot be opened" in done.stderr
     assert sorted(each.name for each in folder.iterdir()) == ["a.srt", "b.WAVE.srt", "b.wav.srt"]
     assert all("second 1" in each.read_text() for each in folder.iterdir())
 
 
-async def test_several_files_are_printed_under_their_names_with_who_speaks(tmp_path: Path) -> None:
+def test_several_files_are_printed_under_their_names_with_who_speaks(server: Server, tmp_path: Path) -> None:
     files = [str(sound(tmp_path / name)) for name in ("a.wav", "b.wav")]
-    async with Parrot(KEY).serve() as server:
-        options = ("--engine", "parrot", "--set", f"url={server.url}", "--speakers")
-        done = await started("transcribe", *options, *files, env=environment(PARROT_API_KEY=KEY))
-    assert done.code == 0, done.err
-    first, second = done.out.split("\n\n")[:2]
+    done = called("transcribe", *parrot(server), "--speakers", *files)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split("\n\n")[:2]
     assert first.splitlines()[:2] == [f"==> {files[0]} <==", "File: second 1"]
     assert second.splitlines()[0] == f"==> {files[1]} <=="
 
@@ -103,18 +107,19 @@ def test_an_output_that_does_not_fit_several_files_is_refused(
     assert words in capsys.readouterr().err
 
 
-async def test_what_is_not_to_be_kept_needs_no_place_to_keep_it(tmp_path: Path) -> None:
+def test_what_is_not_to_be_kept_needs_no_place_to_keep_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = tmp_path / "file"
     place.touch()
-    async with Parrot(KEY).serve() as server:
-        options = ("--engine", "parrot", "--set", f"url={server.url}", str(sound(tmp_path / "x.wav")))
-        env = environment(PARROT_API_KEY=KEY, MICTAPE_HOME=str(place))
-        done = await started("transcribe", *options, env=env)
-        kept = await started("transcribe", "--keep", *options, env=env)
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("second 1")
-    assert kept.code == 3
-    assert f"Nothing can be kept in {place}" in kept.err
+    monkeypatch.setenv("MICTAPE_HOME", str(place))
+    options = (*parrot(server), str(sound(tmp_path / "x.wav")))
+    done = called("transcribe", *options)
+    kept = called("transcribe", "--keep", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("second 1")
+    assert kept.returncode == 3
+    assert f"Nothing can be kept in {place}" in kept.stderr
 
 
 def test_a_library_in_what_is_no_folder_is_not_an_empty_one(
@@ -127,11 +132,8 @@ def test_a_library_in_what_is_no_folder_is_not_an_empty_one(
     assert f"{place} is not a folder" in capsys.readouterr().err
 
 
-async def test_completing_what_is_complete_says_so(tmp_path: Path) -> None:
-    async with Parrot(KEY).serve() as server:
-        engine = ("--engine", "parrot", "--set", f"url={server.url}")
-        env = environment(PARROT_API_KEY=KEY, MICTAPE_HOME=str(tmp_path / "home"))
-        await started("transcribe", "--keep", *engine, str(sound(tmp_path / "x.wav")), env=env)
-        done = await started("sessions", "complete", *engine, "last", env=env)
-    assert done.code == 0
-    assert "There is nothing to complete" in done.err
+def test_completing_what_is_complete_says_so(server: Server, tmp_path: Path) -> None:
+    called("transcribe", "--keep", *parrot(server), str(sound(tmp_path / "x.wav")))
+    done = called("sessions", "complete", *parrot(server), "last")
+    assert done.returncode == 0
+    assert "There is nothing to complete" in done.stderr
