@@ -1,5 +1,7 @@
 """What is typed faster than the screen follows reaches what it was typed for."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,13 @@ from textual.keys import _character_to_key
 from textual.widgets import Input
 
 from mictape.app import MictapeApp
+from mictape.commands import OPENING
+from mictape.screens.device_picker import DevicePicker
 from mictape.screens.export import ExportScreen
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.prompt import Ask
 from mictape.start import Start
+from mictape.typed_ahead import PAUSE_S
 from support.app_driver import handled, messages, on_fake_sound
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import fill
@@ -24,11 +29,13 @@ def typed(app: MictapeApp) -> str:
     return app.focused.value if isinstance(app.focused, Input) else ""
 
 
-def burst(app: MictapeApp, *keys: str) -> None:
-    """All of these keys at once, as a terminal gives them that was read late."""
+def burst(app: MictapeApp, *keys: str, after_s: float = 0) -> None:
+    """All of these keys at once, as a terminal gives them that was read late; `after_s`: as if typed so much later."""
     for key in keys:
         name = key if len(key) > 1 or key.isalnum() else _character_to_key(key)
-        app.post_message(Key(name, key if len(key) == 1 else None))
+        event = Key(name, key if len(key) == 1 else None)
+        event.time += after_s
+        app.post_message(event)
 
 
 @pytest.mark.parametrize(("key", "dialog"), [("x", ExportScreen), ("t", Ask), ("g", Ask), ("i", Ask)])
@@ -68,3 +75,60 @@ async def test_keys_do_not_wait_for_ever_for_what_hangs(home: Path, monkeypatch:
         app.typed_ahead.opening()
         burst(app, "m")
         await until_async(lambda: app.transcript.marks)
+
+
+@asynccontextmanager
+async def without_a_device(home: Path) -> AsyncGenerator[MictapeApp]:
+    """The app before a device was chosen: there is neither a session nor a line."""
+    async with on_fake_sound(home, FakeSoundSystem()) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("escape")
+        await until_async(lambda: "d" in [key.shown for key in app._main.footer.keys] and app.screen is app._main)
+        yield app
+
+
+async def test_what_is_typed_behind_a_key_that_opens_no_dialog_is_ignored(home: Path) -> None:
+    async with without_a_device(home) as app:
+        for key in ("s", "S", "M", "enter", "x", "i", "R", "o"):
+            app.clear_notifications()
+            burst(app, key, *"Qd qTt", "delete", "enter", *"q")
+            burst(app, *"dq", after_s=PAUSE_S / 2)
+            await until_async(lambda: "What was typed after that is ignored." in messages(app))
+            await until_async(lambda: not app.typed_ahead._waiting)
+            assert app.screen is app._main and not app._exit, key
+            burst(app, "z", after_s=PAUSE_S * 2)
+            await until_async(lambda: app._main.meters_folded)
+            burst(app, "z", after_s=PAUSE_S * 2)
+            await until_async(lambda: not app._main.meters_folded)
+
+
+async def test_keys_that_move_act_behind_a_key_that_opens_no_dialog(home: Path) -> None:
+    async with handled(home) as (app, _):
+        first = app.transcript.id_at(0)
+        burst(app, "o", "home", *"mm")
+        await until_async(lambda: app._main.view.cursor_id == first)
+        assert not app.transcript.marks
+
+
+async def test_the_key_of_the_device_picker_is_waited_for_without_a_session(home: Path) -> None:
+    async with without_a_device(home) as app:
+        burst(app, *"dheadq")
+        await until_async(lambda: isinstance(app.screen, DevicePicker) and typed(app) == "headq")
+
+
+@pytest.mark.proof
+async def test_the_commands_that_open_a_dialog_are_named_as_such(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        opened = set[str]()
+        commands = {**app.commands, **app._main.commands}
+        others = commands.keys() - OPENING - {"stop", "copy_or_stop", "suspend_process", "search"}
+        for id in (*OPENING, *others):
+            before = app.screen, app.typed_ahead._opened
+            commands[id]()
+            if before != (app.screen, app.typed_ahead._opened):
+                opened.add(id)
+                await until_async(lambda: app.screen is not app._main)
+                burst(app, "escape")
+                await until_async(lambda: app.screen is app._main and not app._main.asks)
+            await pilot.pause()
+        assert opened == OPENING - {"versions"}, "what is being recorded has one version"

@@ -24,7 +24,7 @@ from mictape.keys import keymap_of
 from mictape.paths import Places
 from mictape.screens.chosen_theme import Themes
 from mictape.screens.main.exporting import Proposal
-from mictape.screens.main.page import Commands
+from mictape.screens.main.page import STARTING, Commands
 from mictape.screens.main.screen import MainScreen
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.palette import CommandProvider
@@ -306,9 +306,9 @@ class MictapeApp(TerminalApp):
     def action_command(self, id: str) -> None:
         """Carry out one of the app's commands."""
         if (command := self.commands.get(id)) is not None:
-            command()
+            self.carry_out(id, command)
         else:
-            self._main.say("Mictape is still starting.")
+            self._main.say(STARTING)
 
     def fold_meters(self) -> None:
         """Show one row for each meter, or as many as there is room for again."""

@@ -132,6 +132,15 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
 
 COMMANDS: Final = tuple(chain(*GROUPS.values()))
 
+OPENING: Final = frozenset(
+    {
+        *("choose_device", "choose_engine", "choose_theme", "command_palette", "library", "show_help", "versions"),
+        *("export", "jump", "mark_with_note", "name_speaker", "note", "open_line", "split_line"),
+        *("rename_session", "rename_track"),
+    }
+)
+"""The commands that open a dialog, by id: what is typed behind one of them is for its dialog."""
+
 _STEPS: Final[Mapping[Action, tuple[str, ...]]] = {
     "add_device": ("choose_device", "+"),
     "remove_device": ("choose_device", "+"),

@@ -26,6 +26,7 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed
 from textual.worker import active_worker as _active_worker  # pyright: ignore[reportUnknownVariableType]
 
+from mictape.commands import OPENING
 from mictape.failure import Failure, unexpected
 from mictape.signals import SignalWatch
 from mictape.typed_ahead import TypedAhead
@@ -113,6 +114,13 @@ class TerminalApp(SurvivesErrors, App[None]):
 
     async def _pass_on(self, event: Key | Paste) -> None:
         await super().on_event(event)
+
+    def carry_out(self, id: str, command: Callable[[], object]) -> None:
+        """Carry out the command of this id, and see that what is typed behind it goes where it is meant to."""
+        if id in OPENING:
+            self.typed_ahead.open(command)
+        else:
+            command()
 
     def hang_up(self) -> None:
         """The terminal is gone. For any thread."""

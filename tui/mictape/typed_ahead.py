@@ -1,7 +1,7 @@
 """Keys that are typed faster than the screen follows: each acts on what the one before it has opened.
 
 Textual gives a key to the widget that has the focus when it is read. What is typed right behind the key of a dialog
-would go to the screen below it, and be taken for commands.
+would go to the screen below it, and be taken for commands. Where no dialog opens, it is ignored.
 """
 
 import time
@@ -18,6 +18,12 @@ from textual.screen import Screen
 LONGEST_S: Final = 3.0
 """A key waits no longer for the one before it, or for a dialog: what hangs must not take the keys with it."""
 
+PAUSE_S: Final = 1.0
+"""What is typed for a dialog that has not opened ends with a pause of this length."""
+
+_OF_TEXT: Final = frozenset({"enter", "escape", "delete"})
+"""The keys that are pressed in a field, are commands elsewhere, and have no character."""
+
 _LOOK_AGAIN_S: Final = 0.02
 
 
@@ -33,6 +39,10 @@ class TypedAhead:
         """When the key was passed on that is still being acted on."""
         self._opening: dict[object, tuple[Screen[object], float]] = {}
         """Dialogs that are about to open: above which screen, and since when."""
+        self._opened = 0
+        """How many dialogs were about to open so far."""
+        self._refused: tuple[Screen[object], float] | None = None
+        """The screen on which a dialog did not open, and when that was or a key behind it came."""
         self._ready: WeakSet[Screen[object]] = WeakSet()
         """Screens that have taken keys."""
         self._seen: tuple[Screen[object], float] | None = None
@@ -46,8 +56,16 @@ class TypedAhead:
             To be called when no dialog is to come any more.
         """
         token = object()
+        self._opened += 1
         self._opening[token] = self._app.screen, time.monotonic()
         return lambda: self._opening.pop(token, None)
+
+    def open(self, dialog: Callable[[], object]) -> None:
+        """Carry out a command that opens a dialog. If it opens none, what is typed right behind it is ignored."""
+        before = self._app.screen, self._opened
+        dialog()
+        if before == (self._app.screen, self._opened):
+            self._refused = self._app.screen, time.monotonic()
 
     async def take(self, event: Key | Paste) -> None:
         """Pass an event on, now or when its turn has come."""
@@ -57,6 +75,8 @@ class TypedAhead:
     async def _go_on(self) -> None:
         while self._waiting and not self._must_wait():
             event = self._waiting.popleft()
+            if self._is_for_refused(event):
+                continue
             self._acting_s = time.monotonic()
             target = self._app.focused or self._app.screen
             await self._pass_on(event)
@@ -83,6 +103,17 @@ class TypedAhead:
     async def _acted(self) -> None:
         self._acting_s = None
         await self._go_on()
+
+    def _is_for_refused(self, event: Key | Paste) -> bool:
+        """Whether it was typed for a dialog that has not opened. Keys that move are not."""
+        if self._refused is None or self._refused[0] is not self._app.screen or event.time - self._refused[1] > PAUSE_S:
+            self._refused = None
+            return False
+        if isinstance(event, Key) and not event.is_printable and event.key not in _OF_TEXT:
+            return False
+        self._refused = self._app.screen, max(event.time, self._refused[1])
+        self._app.notify("What was typed after that is ignored.", severity="warning", markup=False)
+        return True
 
     def _must_wait(self) -> bool:
         now, screen = time.monotonic(), self._app.screen

@@ -1,6 +1,7 @@
 """Choosing what is recorded, at the start and later."""
 
 import asyncio
+from collections.abc import Callable
 
 from mictape.audio.devices import Device
 from mictape.audio.source_spec import SourceSpec
@@ -9,7 +10,7 @@ from mictape.recording import Recording
 from mictape.recording.devices import chosen_device, present, source_for
 from mictape.recording.recorded_devices import devices_of
 from mictape.screens.device_picker import Choice, DevicePicker
-from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.page import STARTING, Commands, Page
 from mictape.session.recovery import StoredSession
 from mictape.settings import ChosenDevice
 from mictape.widgets.device_list import key_of
@@ -23,14 +24,19 @@ class DeviceFlow:
         self._recording = recording
         self._wanted = asyncio.Event()
         """The device picker was asked for while there was no session."""
+        self._opened: Callable[[], object] = lambda: None
+        """Called when that picker was left."""
         self.waiting = False
         """Whether the device picker was left without a choice, before there was a session."""
         self.commands: Commands = {"choose_device": self.choose}
 
     def choose(self) -> None:
         """Open the device picker."""
-        if self._recording.session is None:
+        if self.waiting:
+            self._opened = self._page.opening()
             self._wanted.set()
+        elif self._recording.session is None:
+            self._page.say(STARTING)
         elif not isinstance(self._page.app.screen, DevicePicker) and not self._recording.stopping:
             self._page.ask(self._change(), "Choosing a device", group="picker")
 
@@ -59,6 +65,7 @@ class DeviceFlow:
             self._page.say(error.failure)
         while device is None and not recording.stopping:
             choice = await self._pick()
+            self._opened()
             device = choice.device if choice else None
             if device is None:
                 self.waiting = True

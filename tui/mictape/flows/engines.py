@@ -17,7 +17,7 @@ from mictape.recording import Recording
 from mictape.recording.engines import LOCAL, EngineChoice
 from mictape.screens.engine_picker import MODELS, EnginePicker
 from mictape.screens.language import LanguageScreen
-from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.page import STARTING, Commands, Page
 from mictape.screens.models import ModelsScreen
 from mictape.screens.reading import ReadingScreen
 from mictape.settings import remember
@@ -70,8 +70,12 @@ class EngineFlow:
         """Open the engine picker."""
         recording, screen = self._recording, self._page.app.screen
         ready = recording.session is not None or isinstance(screen, ReadingScreen)
-        if ready and not isinstance(screen, ModalScreen) and not recording.stopping:
+        if isinstance(screen, ModalScreen) or recording.stopping:
+            return
+        if ready:
             self._page.ask(self._change(), "Choosing an engine", group="picker")
+        else:
+            self._page.say(STARTING)
 
     async def _change(self) -> None:
         recording, choice = self._recording, await self.ask()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import Failure, MictapeError
-from mictape.screens.main.page import Commands, Page
+from mictape.screens.main.page import NOTHING_YET, Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.transcript.line import NOTE, SPEECH, Line
 from mictape.units import clock
@@ -266,7 +266,9 @@ class Editing:
 
     def rename_session(self) -> None:
         """Give the session a title."""
-        if (session := self._page.session) is not None:
+        if (session := self._page.session) is None:
+            self._page.say(NOTHING_YET)
+        else:
             self._page.ask(self._ask_for_title(session), "The title")
 
     async def _ask_for_title(self, session: "Session") -> None:
@@ -289,7 +291,9 @@ class Editing:
     def rename_track(self) -> None:
         """Rename the track of the line under the cursor."""
         line, session = self._page.line, self._page.session
-        if session is not None and session.tracks:
+        if session is None or not session.tracks:
+            self._page.say(NOTHING_YET)
+        else:
             tracks = session.tracks
             track = next((each for each in tracks if line is not None and each.number == line.track), tracks[0])
             self._page.ask(self._ask_for_name(session, track), "Renaming a track")

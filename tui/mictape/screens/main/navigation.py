@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from mictape.failure import Advice, Failure, MictapeError
-from mictape.screens.main.page import Commands, Page
+from mictape.failure import Advice, MictapeError
+from mictape.screens.main.page import NOTHING_YET, Commands, Page
 from mictape.transcript.line import GAP, Line
 from mictape.transcript.times import FromHere, parse
 from mictape.units import RATE
@@ -20,9 +20,6 @@ _Finder = Callable[[list[Line]], Awaitable[Line | None]]
 """Gives the first of some lines that is looked for; None when it is none of them."""
 
 TIMES: Final = "12:30 or 1:02:03 in the recording · -5m or +30s from here · @14:05 by the clock"
-
-
-NOTHING_YET: Final = Failure("Nothing is recorded yet", "Choose a device", action="choose_device")
 
 
 class Navigation:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual import getters
 from textual.app import App
@@ -24,6 +24,11 @@ if TYPE_CHECKING:  # loaded after the first frame
 
 Commands = Mapping[str, Callable[[], object]]
 """What carries out the commands of a controller, by their ids in `mictape.commands`."""
+
+
+STARTING: Final = "Mictape is still starting."
+
+NOTHING_YET: Final = Failure("Nothing is recorded yet", "Wait until it is, or choose a device", action="choose_device")
 
 
 class Page(Layered[None]):
@@ -68,7 +73,7 @@ class Page(Layered[None]):
 
     def ask(self, work: Coroutine[Any, Any, None], what: str, *, group: str = "default") -> Worker[None]:
         """As `start`, for work that opens a dialog: what is typed before it is there waits for it."""
-        opened = self.app.typed_ahead.opening() if isinstance(self.app, TerminalApp) else None
+        opened = self.opening()
         self.asks += 1
 
         async def asking() -> None:
@@ -77,10 +82,13 @@ class Page(Layered[None]):
             finally:
                 self.asks -= 1
                 self.answered()
-                if opened is not None:
-                    opened()
+                opened()
 
         return self.start(asking(), what, group=group)
+
+    def opening(self) -> Callable[[], object]:
+        """A dialog is about to open, see `TypedAhead.opening`."""
+        return self.app.typed_ahead.opening() if isinstance(self.app, TerminalApp) else lambda: None
 
     def answered(self) -> None:
         """A dialog was answered, and what follows from that is done."""

@@ -20,6 +20,7 @@ from mictape.screens.main.playing import Playing
 from mictape.screens.main.searching import Searching
 from mictape.screens.main.selecting import Selecting
 from mictape.session.state import Status
+from mictape.terminal_app import TerminalApp
 from mictape.transcript.line import GAP
 from mictape.transcript.model import Transcript
 from mictape.widgets.key_footer import KeyFooter
@@ -98,7 +99,8 @@ class TranscriptScreen(SurvivesErrors, Page):
 
     def action_command(self, id: str) -> None:
         """Carry out one of the screen's commands."""
-        self.commands[id]()
+        if isinstance(self.app, TerminalApp):
+            self.app.carry_out(id, self.commands[id])
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
