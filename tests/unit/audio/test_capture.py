@@ -9,7 +9,7 @@ import wave
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty
 from typing import IO
 
 import msgspec
@@ -21,20 +21,21 @@ from hypothesis import strategies as st
 
 from mictape.audio.capture import process as process_module
 from mictape.audio.capture import recorder as recorder_module
+from mictape.audio.capture.device_input import QUIET_S, DeviceInput, Format
 from mictape.audio.capture.device_time import DeviceTime
+from mictape.audio.capture.inputs import Inbox
 from mictape.audio.capture.recorder import Block, Mixer, Recorder
 from mictape.audio.clock import Clock, Clocks, jump_between
+from mictape.audio.devices import Device
 from mictape.audio.messages import (
     ClocksJumped,
     Ended,
     Failed,
     Hole,
-    LevelCell,
     Message,
     Oddity,
     Opened,
     Paused,
-    Progress,
 )
 from mictape.audio.tape import Tape, TapeWriter, find_parts, read_journal
 from support.sound import pcm, wav
@@ -81,7 +82,7 @@ def recorded(folder: Path) -> bytes:
 
 def test_the_last_word_is_the_last_also_when_it_comes_while_there_is_nothing_to_say() -> None:
     reading, writing = os.pipe()
-    status = process_module.Status(writing, SimpleQueue())
+    status = process_module.Status(writing, Inbox())
     status.say(Opened(RATE, 1, "sound.wav"))
     with os.fdopen(reading, "rb") as pipe:
         assert msgspec.json.decode(pipe.readline(), type=Message) == Opened(RATE, 1, "sound.wav")
@@ -101,25 +102,6 @@ def test_nothing_is_written_before_go(tmp_path: Path) -> None:
         say(process, "close")
         assert list(says)[-1] == Ended(0, "closed")
     assert find_parts(tmp_path, 1) == []
-
-
-def test_quiet_sound_is_reported_seldom_and_loud_sound_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "QUIET_S", 600.0)
-    reading, writing = os.pipe()
-    status = process_module.Status(writing, SimpleQueue())
-    status.say(Opened(RATE, 1, "a microphone"))
-    quiet, loud = LevelCell(1, 0.0001, 0.0, 0), LevelCell(1, 0.5, 0.1, 0)
-    with os.fdopen(reading, "rb") as pipe:
-        received = [msgspec.json.decode(pipe.readline(), type=Message)]
-        for at in range(10):
-            status.progress(Progress(at, cells=(quiet,)), quiet=True)
-        status.progress(Progress(10, cells=(loud,)))
-        while not isinstance(received[-1], Progress) or received[-1].samples < 10:
-            received.append(msgspec.json.decode(pipe.readline(), type=Message))
-        reported = [message for message in received if isinstance(message, Progress)]
-        assert sum(len(message.cells) for message in reported) == 11
-        assert len(reported) <= 3, "with what is said first, what was quiet, and what was loud"
-        status.finish(Ended(10, "closed"))
 
 
 @pytest.mark.parametrize(("pace", "size"), [("real", 16_000), ("fast", 150 * 65_536)])
@@ -333,6 +315,100 @@ def test_files_that_are_no_sound_are_reported(tmp_path: Path) -> None:
         assert isinstance(failed, Failed)
         assert words in failed.what
         assert (failed.kind, bool(failed.remedy)) == ("file", True)
+
+
+# What is taken at a time.
+
+
+class Fed(DeviceInput):
+    """A device that delivers what the test gives it, in blocks of 40 ms."""
+
+    def __init__(self) -> None:
+        super().__init__(Device("ALSA:fed", "fed", "ALSA", 1, RATE, False, "microphone", "fed"), None)
+        self.inbox = Inbox()
+        self.blocks = 0
+
+    def deliver(self, value: int, *, late_s: float = 0.0, overflow: bool = False) -> None:
+        """One block, all samples alike."""
+        sound = np.full(640, value, dtype=np.int16).tobytes()
+        self._deliver(sound, 100 + self.blocks * 0.04 + late_s, overflow=overflow)
+        self.blocks += 1
+
+    def close(self) -> None: ...
+
+    def _request(self, wanted: Format) -> None: ...
+
+    def _begin(self) -> int:
+        return os.getpid()
+
+
+@pytest.fixture
+def fed() -> Fed:
+    device = Fed()
+    device.start(device.inbox)
+    return device
+
+
+def taken(fed: Fed) -> Block:
+    """All the sound that there is to take, without waiting."""
+    block = fed.inbox.get(timeout=0)
+    assert isinstance(block, Block)
+    return fed.inbox.with_following(block, RATE)
+
+
+def test_quiet_sound_is_taken_seldom_and_loud_sound_at_once_with_what_was_before_it(fed: Fed) -> None:
+    fed.inbox.quiet = True
+    for _ in range(round(QUIET_S / 0.04) - 1):
+        fed.deliver(-100)
+        with pytest.raises(Empty):
+            fed.inbox.get(timeout=0)
+    fed.deliver(100)
+    assert len(taken(fed).samples) == QUIET_S * RATE
+    fed.deliver(5)
+    fed.deliver(-32_768)
+    assert taken(fed).samples[:, 0].tolist() == [5] * 640 + [-32_768] * 640
+    fed.deliver(5)
+    fed.inbox.put("pause")
+    assert len(taken(fed).samples) == 640, "before the command that came behind it"
+    assert fed.inbox.get(timeout=0) == "pause"
+
+
+def test_lost_sound_is_said_at_once_and_keeps_its_place(fed: Fed) -> None:
+    fed.inbox.quiet = True
+    fed.deliver(0)
+    fed.deliver(0, overflow=True)
+    before, behind = taken(fed), taken(fed)
+    assert (before.overflow, len(before.samples)) == (False, 640)
+    assert (behind.overflow, len(behind.samples)) == (True, 640)
+
+
+def test_sound_is_left_only_once_it_has_been_quiet_for_a_while(fed: Fed, tmp_path: Path) -> None:
+    writer = TapeWriter(tmp_path, 1)
+    recorder = Recorder(writer, rate=RATE, channels=1, after="start", live=True, say=lambda _: None)
+    reading, writing = os.pipe()
+    status = process_module.Status(writing, fed.inbox)
+    run = process_module.Capture(fed, recorder, writer, status)
+    for value, blocks, quiet in ((1_000, 200, False), (3, 50, False), (3, 60, True), (1_000, 1, False)):
+        for _ in range(blocks):
+            fed.deliver(value)
+        run._take(taken(fed), fed.inbox)
+        assert fed.inbox.quiet == quiet, (value, blocks)
+    status.finish(Ended(0, "closed"))
+    os.close(writing)
+    os.close(reading)
+
+
+@given(late=st.lists(st.floats(0, 0.03), min_size=2, max_size=40))
+def test_blocks_taken_as_one_began_when_the_earliest_of_them_says(late: list[float]) -> None:
+    fed, time = Fed(), DeviceTime(RATE)
+    fed.start(fed.inbox)
+    for late_s in late:
+        fed.deliver(0, late_s=late_s)
+        time.count(100 + (fed.blocks - 1) * 0.04 + late_s, 640)
+    block, at_once = taken(fed), DeviceTime(RATE)
+    at_once.count(block.monotonic, len(block.samples))
+    assert block.monotonic == pytest.approx(100 + min(late))
+    assert at_once.moment(0) == pytest.approx(time.moment(0), abs=1e-3)
 
 
 # What is done with blocks.

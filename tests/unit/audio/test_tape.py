@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import wave
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -80,6 +81,31 @@ def test_every_append_leaves_a_whole_file(tmp_path: Path) -> None:
             assert file.getnframes() == 320 * n
     writer.sync()
     writer.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has to seek")
+def test_an_append_looks_at_the_file_once_and_writes_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    class Counted(FileIO):
+        def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
+            calls.append("write")
+            return super().write(data)
+
+        def seek(self, *where: int) -> int:
+            calls.append("seek")
+            return super().seek(*where)
+
+    monkeypatch.setattr("mictape.audio.tape.writer.FileIO", Counted)
+    writer = TapeWriter(tmp_path, 1)
+    writer.append(pcm(0, 320))
+    fstat, pwrite = os.fstat, os.pwrite
+    monkeypatch.setattr(os, "fstat", lambda file: calls.append("fstat") or fstat(file))
+    monkeypatch.setattr(os, "pwrite", lambda *call: calls.append("pwrite") or pwrite(*call))
+    calls.clear()
+    writer.append(pcm(320, 320))
+    writer.close()
+    assert calls == ["fstat", "write", "pwrite"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")

@@ -27,6 +27,12 @@ SOUND_SERVERS: Final = frozenset({"PulseAudio", "PipeWire"})
 
 BLOCK_MS: Final = 40
 """What devices are asked for at a time, and status leaves as often: each block wakes three threads."""
+QUIET_PEAK: Final = 10 ** (-50 / 20)
+"""Sound is quiet below this, full scale = 1.0: 50 dB below it, 20 dB below a whisper at a well-set microphone."""
+QUIET_S: Final = 0.24
+"""While sound is quiet, so much is taken at a time: nothing that is shown or recognised is waiting for it. It is
+silence, and so much of it is lost when the process is killed."""
+_QUIET_SAMPLE: Final = int(QUIET_PEAK * 32_768)
 
 CHOOSE: Final = "Plug it in again, or choose another device"
 MOST_CHANNELS: Final = 32
@@ -81,6 +87,8 @@ class DeviceInput(ABC):
         self.rate = opened.rate
         self.channels = opened.channels if channel is None else 1
         self._opened = opened.channels
+        self._left = 0
+        """Frames in the inbox that wait for more."""
         self._corrector = Corrector(self.rate, self.channels)
 
     def start(self, inbox: Inbox) -> None:
@@ -139,7 +147,18 @@ class DeviceInput(ABC):
         samples, found = self._corrector.feed(samples, monotonic)
         if found is not None:
             self._inbox.put(TrueRate(self.rate, found))
-        self._inbox.put(Block(samples, monotonic, overflow))
+        block = Block(samples, monotonic, overflow)
+        if self._inbox.quiet and self._can_wait(block):
+            self._inbox.leave(block)
+        else:
+            self._left = 0
+            self._inbox.put(block)
+
+    def _can_wait(self, block: Block) -> bool:
+        """Whether it is quiet and not much waits already."""
+        self._left += len(block.samples)
+        loud = block.overflow or not len(block.samples) or self._left >= QUIET_S * self.rate
+        return not loud and max(int(block.samples.max()), -int(block.samples.min())) < _QUIET_SAMPLE
 
     def _open(self) -> Format:
         refusal = RefusedError("format")

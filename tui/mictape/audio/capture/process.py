@@ -15,14 +15,16 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Final, get_args
 
 import msgspec
 
+from mictape.audio.capture.device_input import QUIET_PEAK
 from mictape.audio.capture.inputs import Exhausted, Inbox, Input, InputError, Item, open_file, open_stdin
 from mictape.audio.capture.levels import merge
 from mictape.audio.capture.recorder import Block, Recorder
@@ -30,12 +32,8 @@ from mictape.audio.devices import Device
 from mictape.audio.messages import Backend, Ended, Failed, LevelCell, Message, Opened, Paused, Progress, TrueRate
 from mictape.audio.tape import DiskFullError, TapeError, TapeWriter, count_samples
 
-STATUS_S: Final = 0.04
-"""Status leaves at most this often, since every message wakes the app."""
-QUIET_S: Final = 0.2
-"""While a live source is quiet, status leaves so often: nothing that is shown or recognised is waiting for it."""
-QUIET_PEAK: Final = 10 ** (-50 / 20)
-"""Sound is quiet below this, full scale = 1.0: 50 dB below it, 20 dB below a whisper at a well-set microphone."""
+STATUS_S: Final = 0.03
+"""Status leaves at most this often, since every message wakes the app; a device's blocks come less often."""
 QUIET_AFTER_S: Final = 4.0
 """A source is quiet when its sound has been so for this long: by then the meter's bar has fallen to its end."""
 HEARTBEAT_S: Final = 1.0
@@ -68,7 +66,6 @@ class Status:
         self._progress = Progress(0)
         self._cells: list[LevelCell] = []
         self._changed = False
-        self._quiet = False
         self._opened = False
         self._last = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
@@ -81,16 +78,15 @@ class Status:
             self._opened = self._opened or isinstance(message, Opened)
             self._news.notify()
 
-    def progress(self, progress: Progress, *, quiet: bool = False) -> None:
-        """Say where the tape is; its cells are added to the ones that wait. While it is `quiet`, there is no hurry."""
+    def progress(self, progress: Progress) -> None:
+        """Say where the tape is; its cells are added to the ones that wait."""
         with self._news:
             self._cells.extend(progress.cells)
             if len(self._cells) > _MOST_CELLS:
                 self._cells = [merge(self._cells)]
             self._progress = progress
-            if not (quiet and self._quiet and self._changed):
-                self._news.notify()
-            self._changed, self._quiet = True, quiet
+            self._changed = True
+            self._news.notify()
 
     def finish(self, message: Message) -> None:
         """Say the last word; waits for it as long as a reader may take, but not for one that sleeps."""
@@ -108,13 +104,15 @@ class Status:
 
     def _run(self) -> None:
         encoder = msgspec.json.Encoder()
+        said_at = float("-inf")
         while True:
-            self._last.wait(STATUS_S)
             with self._news:
                 if not self._messages and not self._changed and not self._last.is_set():
                     self._news.wait(HEARTBEAT_S)
-                if self._quiet and not self._last.is_set():
-                    self._news.wait_for(lambda: self._messages or not self._quiet or self._last.is_set(), QUIET_S)
+            if (early_s := said_at + STATUS_S - time.monotonic()) > 0:
+                self._last.wait(early_s)
+            said_at = time.monotonic()
+            with self._news:
                 finished = self._last.is_set()  # known only now: the last word may have come meanwhile
                 messages, self._messages = self._messages, []
                 opened = self._opened
@@ -155,11 +153,11 @@ class Capture:
             if first is not None:  # in its place: a block that came later than it did would shift the device's time
                 item, first = first, None
             else:
-                item = self._held.popleft() if running and self._held else inbox.get()
+                item = self._held.popleft() if running and self._held else self._next(inbox)
             if isinstance(item, Block | Exhausted) and not running and not self._source.live:
                 self._held.append(item)
             elif isinstance(item, Block):
-                self._take(item)
+                self._take(item, inbox)
             elif isinstance(item, Exhausted):
                 return self._end(Ended(0, "exhausted", str(item)))
             elif isinstance(item, TrueRate):
@@ -187,12 +185,20 @@ class Capture:
         self._status.say(Opened(source.rate, source.channels, source.name, tuple(source.twins)))
         return first
 
-    def _take(self, block: Block) -> None:
+    def _next(self, inbox: Inbox) -> Item:
+        """What came next: of a live source all the sound that lies there."""
+        item = inbox.get()
+        if isinstance(item, Block) and self._source.live:
+            return inbox.with_following(item, self._source.rate)
+        return item
+
+    def _take(self, block: Block, inbox: Inbox) -> None:
         cells = self._recorder.take(block)
         self._source.taken()
         recorder = self._recorder
         loud = not self._source.live or any(cell.peak >= QUIET_PEAK for cell in cells)
         self._quiet_s = 0.0 if loud else self._quiet_s + len(block.samples) / self._source.rate
+        inbox.quiet = self._quiet_s >= QUIET_AFTER_S
         self._status.progress(
             Progress(
                 self._writer.samples,
@@ -201,8 +207,7 @@ class Capture:
                 expected=recorder.expected,
                 overflows=recorder.overflows,
                 cells=tuple(cells),
-            ),
-            quiet=self._quiet_s >= QUIET_AFTER_S,
+            )
         )
 
     def _obey(self, word: str) -> None:
@@ -224,7 +229,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run the capture process. Does not return."""
     options = _parse(arguments)
     words = options.source != "stdin"
-    inbox: Inbox = SimpleQueue()
+    inbox = Inbox()
     signal.signal(signal.SIGTERM, lambda _number, _frame: inbox.put(_CLOSE))
     status = Status(_take_stdout(), inbox)
     try:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import threading
 from io import FileIO
 from pathlib import Path
@@ -98,10 +99,20 @@ class TapeWriter:
         assert self._file
         self._write(self._file, pcm)
         samples = self._samples + len(pcm) // SAMPLE_BYTES
-        self._file.seek(0)
-        self._write(self._file, wav_header(samples - self._first))
-        self._file.seek(0, os.SEEK_END)
+        self._write_header(self._file, wav_header(samples - self._first))
         self._samples = samples
+
+    def _write_header(self, file: FileIO, header: bytes) -> None:
+        if sys.platform == "win32":
+            file.seek(0)
+            self._write(file, header)
+            file.seek(0, os.SEEK_END)
+            return
+        try:
+            os.pwrite(file.fileno(), header, 0)  # over the one that is there: no disk is too full for it
+        except OSError as error:
+            self.close()
+            raise cannot_write(self.folder, error) from error
 
     def _open(self, path: Path, flags: int) -> FileIO:
         binary = getattr(os, "O_BINARY", 0)  # on Windows a file is text by default
