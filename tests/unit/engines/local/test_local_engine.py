@@ -29,7 +29,7 @@ from mictape.recognition.follower import Follower
 from mictape.recognition.stretches import FollowedTrack, FollowerEvent
 from mictape.units import RATE
 from support.local_engine import BLOCK, pid_of, samples_of, send_all, tape_of
-from support.references import BECKETT, TWO_CITIES, word_error_rate, words_in_order
+from support.references import BECKETT, TWO_CITIES, words_in_order
 from support.waiting import until_async
 
 # One loop for the file, so that most tests can share one warm process.
@@ -52,9 +52,23 @@ async def fresh(tmp_path: Path) -> AsyncIterator[LocalEngine]:
     await engine.close()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def replaced(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
+    """An engine for tests that end its process: each begins with the process that the one before it has left."""
+    engine = LocalEngine(LocalOptions(), tmp_path_factory.mktemp("replaced") / "engine.log")
+    yield engine
+    await engine.close()
+
+
 @pytest.fixture(scope="module")
 def beckett(speech: Speech) -> bytes:
     return samples_of(speech.beckett)
+
+
+@pytest.fixture(scope="module")
+def three_lines(beckett: bytes) -> bytes:
+    """The first half of the short recording, for tests that need speech and not much of it."""
+    return beckett[: 2 * 9 * RATE // 2]
 
 
 @pytest.fixture(scope="module")
@@ -150,22 +164,28 @@ def assert_well_formed(events: list[EngineEvent], samples: int) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def alone(warm: LocalEngine, beckett: bytes) -> list[EngineEvent]:
+async def alone(warm: LocalEngine, three_lines: bytes) -> list[EngineEvent]:
+    """Everything that is said about three lines while nothing else goes on."""
+    return await recognize_all(warm, three_lines)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(warm: LocalEngine, beckett: bytes) -> list[EngineEvent]:
     """Everything that is said about the short recording while nothing else goes on."""
     return await recognize_all(warm, beckett)
 
 
-async def test_speech_is_recognised(alone: list[EngineEvent], beckett: bytes) -> None:
-    events = alone
+async def test_speech_is_recognised(whole: list[EngineEvent], beckett: bytes) -> None:
+    events = whole
     assert words_in_order(BECKETT, text_of(events)) >= 9
     assert_well_formed(events, len(beckett) // 2)
     assert len(finals(events)) == 6
 
 
 async def test_a_long_recording_is_recognised_with_partials_on_the_way(warm: LocalEngine, two_cities: bytes) -> None:
-    sound = two_cities[: 2 * 15 * RATE]
+    sound = two_cities[: 2 * 9 * RATE]
     events = await recognize_all(warm, sound)
-    assert words_in_order(TWO_CITIES, text_of(events)) >= 30
+    assert words_in_order(TWO_CITIES, text_of(events)) >= 18
     assert_well_formed(events, len(sound) // 2)
     assert sum(isinstance(news, Partial) for news in events) >= 5
 
@@ -195,57 +215,59 @@ async def test_noise_and_a_tone_give_no_text(warm: LocalEngine) -> None:
 
 
 async def test_one_process_serves_connection_after_connection_with_the_same_words(
-    warm: LocalEngine, fresh: LocalEngine, alone: list[EngineEvent], beckett: bytes
+    warm: LocalEngine, replaced: LocalEngine, alone: list[EngineEvent], three_lines: bytes
 ) -> None:
     before = pid_of(warm)
-    second = await recognize_all(warm, beckett)
+    second = await recognize_all(warm, three_lines)
     assert pid_of(warm) == before
-    elsewhere = await recognize_all(fresh, beckett)
+    elsewhere = await recognize_all(replaced, three_lines)
     assert_same(second, alone)
     assert_same(elsewhere, alone)
 
 
 async def test_a_connection_closed_half_way_does_not_harm_the_next(
-    warm: LocalEngine, alone: list[EngineEvent], beckett: bytes
+    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes
 ) -> None:
     cut = await warm.connect(Request())
-    await cut.send(beckett[: 2 * RATE])
+    await cut.send(three_lines[: 2 * RATE])
     await cut.close()
     with pytest.raises(Lost):
-        await cut.send(beckett[: 2 * BLOCK])
+        await cut.send(three_lines[: 2 * BLOCK])
     with pytest.raises(Lost):
         async for _ in cut:
             pass
     before = pid_of(warm)
-    assert_same(await recognize_all(warm, beckett), alone)
+    assert_same(await recognize_all(warm, three_lines), alone)
     assert pid_of(warm) == before
 
 
 async def test_a_closed_connection_that_cannot_be_forgotten_gets_its_process_replaced(
-    fresh: LocalEngine, beckett: bytes
+    replaced: LocalEngine, alone: list[EngineEvent], three_lines: bytes
 ) -> None:
-    stuck = await fresh.connect(Request())
-    before = pid_of(fresh)
+    stuck = await replaced.connect(Request())
+    before = pid_of(replaced)
     os.kill(before, signal.SIGSTOP)
     await stuck.close()
-    assert words_in_order(BECKETT, text_of(await recognize_all(fresh, beckett))) >= 9
-    assert pid_of(fresh) != before
+    assert_same(await recognize_all(replaced, three_lines), alone)
+    assert pid_of(replaced) != before
     assert not alive(before)
 
 
 async def test_two_connections_at_once_share_a_process_and_do_not_disturb_each_other(
-    warm: LocalEngine, alone: list[EngineEvent], beckett: bytes, two_cities: bytes
+    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes, two_cities: bytes
 ) -> None:
-    beside = asyncio.create_task(recognize_all(warm, two_cities[: 2 * 12 * RATE]))
-    assert_same(await recognize_all(warm, beckett), alone)
-    assert words_in_order(TWO_CITIES, text_of(await beside)) >= 20
+    beside = asyncio.create_task(recognize_all(warm, two_cities[: 2 * 6 * RATE]))
+    assert_same(await recognize_all(warm, three_lines), alone)
+    assert words_in_order(TWO_CITIES, text_of(await beside)) >= 10
     assert len(warm._processes) == 1
 
 
-async def test_a_killed_process_is_lost_and_the_next_connection_works(fresh: LocalEngine, beckett: bytes) -> None:
-    connection = await fresh.connect(Request())
-    await connection.send(beckett[: 2 * RATE])
-    os.kill(pid_of(fresh), signal.SIGKILL)
+async def test_a_killed_process_is_lost_and_the_next_connection_works(
+    replaced: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+) -> None:
+    connection = await replaced.connect(Request())
+    await connection.send(three_lines[: 2 * RATE])
+    os.kill(pid_of(replaced), signal.SIGKILL)
     with pytest.raises(Lost) as lost:
         async for _ in connection:
             pass
@@ -256,32 +278,34 @@ async def test_a_killed_process_is_lost_and_the_next_connection_works(fresh: Loc
         await connection.send(bytes(2 * BLOCK))
     with pytest.raises(Lost):
         await connection.finish()
-    assert words_in_order(BECKETT, text_of(await recognize_all(fresh, beckett))) >= 9
+    assert_same(await recognize_all(replaced, three_lines), alone)
 
 
-async def test_a_process_killed_between_two_connections_is_replaced(fresh: LocalEngine) -> None:
-    await recognize_all(fresh, bytes(2 * RATE))
-    before = pid_of(fresh)
+async def test_a_process_killed_between_two_connections_is_replaced(replaced: LocalEngine) -> None:
+    await recognize_all(replaced, bytes(2 * RATE))
+    before = pid_of(replaced)
     os.kill(before, signal.SIGKILL)
-    await until_async(lambda: next(iter(fresh._processes)).lost)
-    assert marks(await recognize_all(fresh, bytes(2 * RATE)), Answered)[-1] == RATE
-    assert pid_of(fresh) != before
+    await until_async(lambda: next(iter(replaced._processes)).lost)
+    assert marks(await recognize_all(replaced, bytes(2 * RATE)), Answered)[-1] == RATE
+    assert pid_of(replaced) != before
 
 
-async def test_send_waits_while_the_process_takes_nothing(fresh: LocalEngine) -> None:
-    connection = await fresh.connect(Request())
-    os.kill(pid_of(fresh), signal.SIGSTOP)
+async def test_send_waits_while_the_process_takes_nothing(warm: LocalEngine) -> None:
     seconds = 6
-    sending = asyncio.create_task(send_all(connection, bytes(2 * seconds * RATE)))
-    await until_async(lambda: connection._sent >= AHEAD)
-    for _ in range(100):  # the loop goes round, and the task stays where it is
-        await asyncio.sleep(0)
-    assert connection._sent == AHEAD
-    assert not sending.done()
-    os.kill(pid_of(fresh), signal.SIGCONT)
-    await sending
-    await connection.finish()
-    assert marks([news async for news in connection], Answered)[-1] == seconds * RATE
+    async with connected(warm) as connection:
+        os.kill(pid_of(warm), signal.SIGSTOP)
+        try:
+            sending = asyncio.create_task(send_all(connection, bytes(2 * seconds * RATE)))
+            await until_async(lambda: connection._sent >= AHEAD)
+            for _ in range(100):  # the loop goes round, and the task stays where it is
+                await asyncio.sleep(0)
+            assert connection._sent == AHEAD
+            assert not sending.done()
+        finally:
+            os.kill(pid_of(warm), signal.SIGCONT)
+        await sending
+        await connection.finish()
+        assert marks([news async for news in connection], Answered)[-1] == seconds * RATE
 
 
 async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: LocalEngine, beckett: bytes) -> None:
@@ -308,8 +332,8 @@ async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: Loc
         assert end > 8 * RATE, "times go on across the endpoint: the last words are said near the end"
 
 
-async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, beckett: bytes) -> None:
-    await recognize_all(warm, beckett)
+async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, three_lines: bytes) -> None:
+    await recognize_all(warm, three_lines)
     assert threads_of(pid_of(warm)) == 2, "one that recognises and one that reads orders; none of the runtime's own"
 
 
@@ -325,33 +349,35 @@ async def test_the_runtime_sends_nothing_about_the_machine(
     assert left == ["engine.log"], "no identifier, no queue of things to tell"
 
 
-async def test_a_process_is_out_of_reach_of_the_terminal(warm: LocalEngine, beckett: bytes) -> None:
+async def test_a_process_is_out_of_reach_of_the_terminal(
+    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+) -> None:
     async with connected(warm) as connection:
         pid = pid_of(warm)
         assert os.getsid(pid) == os.getpgid(pid) == pid
         os.kill(pid, signal.SIGINT)
-        await send_all(connection, beckett)
+        await send_all(connection, three_lines)
         await connection.finish()
-        assert words_in_order(BECKETT, text_of([news async for news in connection])) >= 9
+        assert_same([news async for news in connection], alone)
 
 
-async def test_closing_the_engine_ends_its_process_and_what_is_open(fresh: LocalEngine) -> None:
-    connection = await fresh.connect(Request())
-    pid = pid_of(fresh)
-    await fresh.close()
+async def test_closing_the_engine_ends_its_process_and_what_is_open(replaced: LocalEngine) -> None:
+    connection = await replaced.connect(Request())
+    pid = pid_of(replaced)
+    await replaced.close()
     assert not alive(pid)
     with pytest.raises(Lost):
         async for _ in connection:
             pass
-    again = await fresh.connect(Request())  # an engine that was closed can be used again
+    again = await replaced.connect(Request())  # an engine that was closed can be used again
     assert isinstance(again, LocalConnection)
 
 
-async def test_closing_the_engine_ends_a_process_that_hangs(fresh: LocalEngine) -> None:
-    await fresh.connect(Request())
-    pid = pid_of(fresh)
+async def test_closing_the_engine_ends_a_process_that_hangs(replaced: LocalEngine) -> None:
+    await replaced.connect(Request())
+    pid = pid_of(replaced)
     os.kill(pid, signal.SIGSTOP)
-    await fresh.close()
+    await replaced.close()
     assert not alive(pid)
 
 
@@ -421,9 +447,9 @@ async def test_a_log_that_cannot_be_written_does_not_stop_recognition(tmp_path: 
 # The process by itself
 
 
-async def test_the_process_ends_when_its_stdin_closes(fresh: LocalEngine) -> None:
-    await fresh.connect(Request())
-    (process,) = fresh._processes
+async def test_the_process_ends_when_its_stdin_closes(replaced: LocalEngine) -> None:
+    await replaced.connect(Request())
+    (process,) = replaced._processes
     stdin = process._process.stdin
     assert stdin is not None
     stdin.close()
@@ -478,9 +504,9 @@ reports.flush()
 
 
 async def test_two_tracks_are_followed_by_one_process(
-    warm: LocalEngine, beckett: bytes, two_cities: bytes, tmp_path: Path
+    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes, two_cities: bytes, tmp_path: Path
 ) -> None:
-    sounds = (beckett, two_cities[: 2 * 12 * RATE])
+    sounds = (three_lines, two_cities[: 2 * 6 * RATE])
     tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
     reported, coverages = (list[FollowerEvent](), list[FollowerEvent]()), (Coverage(), Coverage())
     tracks = [
@@ -489,30 +515,29 @@ async def test_two_tracks_are_followed_by_one_process(
     ]
     await asyncio.wait_for(asyncio.gather(*(track.run() for track in tracks)), 60)
     texts = [text_of([each.event for each in events if isinstance(each.event, FinalTurn)]) for events in reported]
-    assert words_in_order(BECKETT, texts[0]) >= 9
-    assert words_in_order(TWO_CITIES, texts[1]) >= 20
+    assert texts[0] == text_of(alone)
+    assert words_in_order(TWO_CITIES, texts[1]) >= 10
     for coverage, sound in zip(coverages, sounds, strict=True):
         assert (coverage.open(len(sound) // 2), coverage.gaps) == ([], ())
     assert len(warm._processes) == 1
 
 
 async def test_a_process_killed_in_mid_speech_loses_and_doubles_no_word(
-    fresh: LocalEngine, two_cities: bytes, tmp_path: Path
+    replaced: LocalEngine, whole: list[EngineEvent], beckett: bytes, tmp_path: Path
 ) -> None:
-    sound = two_cities[: 2 * 12 * RATE]
-    tape, coverage, reported = tape_of(tmp_path, 1, sound), Coverage(), list[FollowerEvent]()
+    tape, coverage, reported = tape_of(tmp_path, 1, beckett), Coverage(), list[FollowerEvent]()
     track = FollowedTrack(tape, coverage, reported.append, count())
-    following = asyncio.create_task(Follower(track, cast("Engine", fresh), Request()).run())
+    following = asyncio.create_task(Follower(track, cast("Engine", replaced), Request()).run())
     await until_async(lambda: [each for each in reported if isinstance(each.event, FinalTurn)])
-    os.kill(pid_of(fresh), signal.SIGKILL)
+    os.kill(pid_of(replaced), signal.SIGKILL)
     await asyncio.wait_for(following, 60)
-    assert coverage.open(len(sound) // 2) == []
+    assert coverage.open(len(beckett) // 2) == []
     assert coverage.gaps == ()
     lines = {(each.connection, each.event.turn): each.event for each in reported if isinstance(each.event, FinalTurn)}
     assert len({connection for connection, _ in lines}) == 2
     starts = [line.start or 0 for line in lines.values()]
     assert starts == sorted(starts)
     text = " ".join(line.text for line in lines.values())
-    whole = text_of(await recognize_all(fresh, sound))
-    assert len(text.split()) == len(whole.split()), "no word is missing, none is there twice"
-    assert word_error_rate(whole, text) <= 0.08, "what is cut elsewhere may be heard a little differently"
+    assert len(text.split()) == len(text_of(whole).split()), "no word is missing, none is there twice"
+    same = words_in_order(text_of(whole), text)
+    assert same >= len(text.split()) - 2, "what is cut elsewhere may be heard a little differently"
