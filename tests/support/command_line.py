@@ -3,8 +3,10 @@
 import contextlib
 import io
 import logging
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Mapping
 from typing import Final
 
@@ -27,16 +29,36 @@ def starts(*args: str, env: Mapping[str, str] | None = None, stdin: int | None =
     return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
 
 
-def called(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def called(*args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
     """Run it in this process, which takes a third of a second less. A server for it runs `in_background`."""
     out, err = io.StringIO(), io.StringIO()
-    usual, sys.stdin = sys.stdin, io.StringIO(stdin)
+    with own_logging(), _piped(stdin), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(args)
+    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _piped(data: bytes) -> Generator[None]:
+    """Give this process, and the children that it starts, standard input from a pipe."""
+    reads, writes = os.pipe()
+    usual, usual_descriptor = sys.stdin, os.dup(0)
+    os.dup2(reads, 0)
+    os.close(reads)
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(writes, "wb") as pipe:
+            pipe.write(data)
+
+    writing = threading.Thread(target=write)
+    writing.start()
     try:
-        with own_logging(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run(args)
+        with os.fdopen(os.dup(0)) as sys.stdin:
+            yield
     finally:
         sys.stdin = usual
-    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
+        os.dup2(usual_descriptor, 0)  # which closes the pipe: what nobody has read is not waited for
+        os.close(usual_descriptor)
+        writing.join()
 
 
 @contextlib.contextmanager

@@ -121,6 +121,11 @@ async def mictape(*arguments: str, env: Mapping[str, str], stdin: bytes = b"") -
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
+def leading_to(server: Server) -> tuple[str, ...]:
+    """The options of a command that make it use the example engine with this service."""
+    return "--engine", "parrot", "--set", f"url={server.url}"
+
+
 def sound(path: Path, seconds: int = 2) -> Path:
     """A WAV of a tone: Parrot does not care what it hears."""
     with wave.open(str(path), "wb") as file:

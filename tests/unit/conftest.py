@@ -7,7 +7,11 @@ import keyring
 import pytest
 from keyring.backends import fail
 
-from support.example_service import installed
+from servers.base import Server
+from support.background import in_background
+from support.example_service import Parrot, installed
+
+KEY = "pk-of-any-test"
 
 
 @pytest.fixture
@@ -20,3 +24,11 @@ def parrot_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     keyring.set_keyring(fail.Keyring())
     yield
     keyring.set_keyring(before)
+
+
+@pytest.fixture
+def parrot(parrot_installed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The example engine's service, and its key in the environment: for a test to which any engine will do."""
+    monkeypatch.setenv("PARROT_API_KEY", KEY)
+    with in_background(Parrot(KEY).serve()) as server:
+        yield server

@@ -131,7 +131,7 @@ def stored(ring: Path) -> dict[str, str]:
 
 
 def login(url: str) -> subprocess.CompletedProcess[str]:
-    done = called("login", "parrot", "--set", f"url={url}", stdin=f"{KEY}\n")
+    done = called("login", "parrot", "--set", f"url={url}", stdin=f"{KEY}\n".encode())
     assert KEY not in done.stdout + done.stderr
     return done
 
@@ -184,7 +184,7 @@ def test_login_without_a_keyring_says_so_before_it_asks() -> None:
     [("local", KEY, "needs no key"), ("parot", KEY, "Did you mean parrot?"), ("parrot", "", "No key was given")],
 )
 def test_login_misused(ring: Path, name: str, key: str, words: str) -> None:
-    done = called("login", name, stdin=key)
+    done = called("login", name, stdin=key.encode())
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert stored(ring) == {}

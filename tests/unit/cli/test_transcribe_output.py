@@ -1,6 +1,5 @@
 """`mictape transcribe` into files and with times: the real engine on real speech."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pysubs2
@@ -8,36 +7,20 @@ import pytest
 
 from mictape.cli.main import run as mictape
 from servers.base import Server
-from support.background import in_background
 from support.command_line import called
-from support.example_service import Parrot, sound
-
-KEY = "key-of-the-parrot"
+from support.example_service import leading_to, sound
 
 
-@pytest.fixture
-def server(parrot_installed: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """The example engine's service, and the key for it."""
-    monkeypatch.setenv("PARROT_API_KEY", KEY)
-    with in_background(Parrot(KEY).serve()) as running:
-        yield running
-
-
-def parrot(server: Server) -> tuple[str, ...]:
-    """The options that lead to it."""
-    return "--engine", "parrot", "--set", f"url={server.url}"
-
-
-def test_a_file_gets_the_format_of_its_ending_and_stdout_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_file_gets_the_format_of_its_ending_and_stdout_nothing(parrot: Server, tmp_path: Path) -> None:
     target = tmp_path / "talk.srt"
     target.write_text("what was there")
-    done = called("transcribe", *parrot(server), "-o", str(target), "--force", str(sound(tmp_path / "x.wav")))
+    done = called("transcribe", *leading_to(parrot), "-o", str(target), "--force", str(sound(tmp_path / "x.wav")))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "second 1" in pysubs2.load(str(target))[0].plaintext
 
 
-def test_lines_begin_with_their_times_when_that_is_wanted(server: Server, tmp_path: Path) -> None:
-    done = called("transcribe", *parrot(server), "--times", str(sound(tmp_path / "x.wav")))
+def test_lines_begin_with_their_times_when_that_is_wanted(parrot: Server, tmp_path: Path) -> None:
+    done = called("transcribe", *leading_to(parrot), "--times", str(sound(tmp_path / "x.wav")))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("00:00:00  second 1\n00:00:0")
 
@@ -70,21 +53,21 @@ def test_a_file_that_exists_is_not_replaced_and_nothing_is_transcribed_for_it(
     assert not list(home.glob("sessions/*")), "no session was begun"
 
 
-def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(server: Server, tmp_path: Path) -> None:
+def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(parrot: Server, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "texts"
     for name in ("a.wav", "b.wav", "b.WAVE"):
         sound(tmp_path / name)
     files = [str(tmp_path / name) for name in ("a.wav", "gone.wav", "b.wav", "b.WAVE")]
-    done = called("transcribe", *parrot(server), "-o", str(folder), "--format", "srt", *files)
+    done = called("transcribe", *leading_to(parrot), "-o", str(folder), "--format", "srt", *files)
     assert (done.returncode, done.stdout) == (3, "")
     assert "gone.wav cannot be opened" in done.stderr
     assert sorted(each.name for each in folder.iterdir()) == ["a.srt", "b.WAVE.srt", "b.wav.srt"]
     assert all("second 1" in each.read_text() for each in folder.iterdir())
 
 
-def test_several_files_are_printed_under_their_names_with_who_speaks(server: Server, tmp_path: Path) -> None:
+def test_several_files_are_printed_under_their_names_with_who_speaks(parrot: Server, tmp_path: Path) -> None:
     files = [str(sound(tmp_path / name)) for name in ("a.wav", "b.wav")]
-    done = called("transcribe", *parrot(server), "--speakers", *files)
+    done = called("transcribe", *leading_to(parrot), "--speakers", *files)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("\n\n")[:2]
     assert first.splitlines()[:2] == [f"==> {files[0]} <==", "File: second 1"]
@@ -108,12 +91,12 @@ def test_an_output_that_does_not_fit_several_files_is_refused(
 
 
 def test_what_is_not_to_be_kept_needs_no_place_to_keep_it(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parrot: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "file"
     place.touch()
     monkeypatch.setenv("MICTAPE_HOME", str(place))
-    options = (*parrot(server), str(sound(tmp_path / "x.wav")))
+    options = (*leading_to(parrot), str(sound(tmp_path / "x.wav")))
     done = called("transcribe", *options)
     kept = called("transcribe", "--keep", *options)
     assert (done.returncode, done.stderr) == (0, "")
@@ -132,8 +115,8 @@ def test_a_library_in_what_is_no_folder_is_not_an_empty_one(
     assert f"{place} is not a folder" in capsys.readouterr().err
 
 
-def test_completing_what_is_complete_says_so(server: Server, tmp_path: Path) -> None:
-    called("transcribe", "--keep", *parrot(server), str(sound(tmp_path / "x.wav")))
-    done = called("sessions", "complete", *parrot(server), "last")
+def test_completing_what_is_complete_says_so(parrot: Server, tmp_path: Path) -> None:
+    called("transcribe", "--keep", *leading_to(parrot), str(sound(tmp_path / "x.wav")))
+    done = called("sessions", "complete", *leading_to(parrot), "last")
     assert done.returncode == 0
     assert "There is nothing to complete" in done.stderr

@@ -9,7 +9,9 @@ import pytest
 from conftest import Speech
 from mictape.library.folders import is_alive
 from mictape.library.library import Store
+from servers.base import Server
 from support.command_line import called, starts
+from support.example_service import leading_to
 from support.sessions import sessions_of
 from support.waiting import until
 
@@ -48,8 +50,9 @@ def test_a_session_is_transcribed_again_or_stays_as_it_was(speech: Speech, home:
     assert called("sessions", "versions", "last", "--use", "1").stdout.splitlines()[0].endswith("shown")
 
 
-def test_what_cannot_be_transcribed_again_is_a_sentence(short_room: Path, home: Path) -> None:
-    assert called("--set", "keep_audio=none", "import", str(short_room)).returncode == 0
+def test_what_cannot_be_transcribed_again_is_a_sentence(parrot: Server, short_room: Path, home: Path) -> None:
+    imported = called("--set", "keep_audio=none", "import", *leading_to(parrot), str(short_room))
+    assert imported.returncode == 0, imported.stderr
     refused = called("sessions", "transcribe", "last")
     assert refused.returncode == 2
     assert "The sound of session" in refused.stderr and "was removed" in refused.stderr
