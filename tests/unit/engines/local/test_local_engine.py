@@ -183,11 +183,11 @@ async def test_speech_is_recognised(whole: list[EngineEvent], beckett: bytes) ->
 
 
 async def test_a_long_recording_is_recognised_with_partials_on_the_way(warm: LocalEngine, two_cities: bytes) -> None:
-    sound = two_cities[: 2 * 9 * RATE]
+    sound = two_cities[: 2 * 12 * RATE]
     events = await recognize_all(warm, sound)
-    assert words_in_order(TWO_CITIES, text_of(events)) >= 18
+    assert words_in_order(TWO_CITIES, text_of(events)) >= 24
     assert_well_formed(events, len(sound) // 2)
-    assert sum(isinstance(news, Partial) for news in events) >= 5
+    assert sum(isinstance(news, Partial) for news in events) >= 4
 
 
 async def test_silence_gives_no_text_and_is_answered_while_it_lasts(warm: LocalEngine) -> None:
