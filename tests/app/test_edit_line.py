@@ -30,10 +30,24 @@ async def test_a_line_that_is_emptied_is_removed_and_undo_brings_it_back(home: P
         await pilot.press("ctrl+u", "enter")
         await until_async(lambda: texts(app) == before[:1] + before[2:])
         assert "The line is removed; u brings it back." in messages(app)
-        assert app._main.line is not None and app._main.line.text == before[0]
+        assert app._main.line is not None and app._main.line.text == before[2]
         await pilot.press("u")
         await until_async(lambda: texts(app) == before)
         assert app._main.line is not None and (app._main.line.text, app._main.line.mark) == (before[1], "")
+
+
+async def test_lines_are_removed_one_after_the_other(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        before = texts(app)
+        await pilot.press("home", "down", "delete")
+        await until_async(lambda: texts(app) == before[:1] + before[2:])
+        await pilot.press("delete")
+        await until_async(lambda: texts(app) == before[:1] + before[3:])
+        await pilot.press("end", "delete")
+        await until_async(lambda: texts(app) == [before[0], *before[3:-1]])
+        assert app._main.line is not None and app._main.line.text == before[-2], "no line follows the last one"
+        await pilot.press("u", "u", "u")
+        await until_async(lambda: texts(app) == before)
 
 
 async def test_escape_changes_nothing(home: Path) -> None:

@@ -33,7 +33,7 @@ from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
 from mictape.start import Start
 from mictape.units import RATE
-from support.app_driver import messages, on_fake_sound, recording_of, texts
+from support.app_driver import messages, on_fake_sound, paste, recording_of, texts
 from support.scripted import ScriptedEngine
 from support.sound_system import FakeSoundSystem, device
 from support.stored_sessions import BEGAN, fill
@@ -302,6 +302,23 @@ async def test_what_is_not_kept_is_said_and_not_thrown_away_without_a_question(h
         await until_async(lambda: isinstance(app.screen, LeaveScreen))
         found = str(app.screen.query_one("#found").render())
         assert "None of it is kept. Export the text first if you want it (x)." in found
+        await pilot.press("x")
+        await until_async(lambda: isinstance(app.screen, ExportScreen))
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LeaveScreen))
+        file = home / "said.txt"
+        await pilot.press("x", "ctrl+u")
+        await paste(pilot, str(file))
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, LeaveScreen))
+        assert "w1" in file.read_text()
+        found = str(app.screen.query_one("#found").render())
+        assert f"All of its text is in {file}. The sound is not kept." in found
+        await pilot.press("escape", "m", "q")
+        assert recording_of(app).tracks[0].end < 60 * RATE
+        await until_async(lambda: isinstance(app.screen, LeaveScreen))
+        found = str(app.screen.query_one("#found").render())
+        assert f"1 line is new or changed since the export to {file}. Export again to keep it (x)." in found
         await pilot.press("enter")
         await until_async(lambda: recording_of(app).stopping)
 
@@ -481,7 +498,8 @@ async def test_the_first_escape_drops_the_selection_and_the_second_leaves(home: 
 
 async def test_a_gap_is_transcribed_by_the_engine_that_is_chosen_while_reading(home: Path) -> None:
     fill(home, 1, said=(4,), gap=True)
-    first, second = ScriptedEngine(name="scripted"), ScriptedEngine(name="local", title="local")
+    ready = asyncio.Event()
+    first, second = ScriptedEngine(name="scripted"), ScriptedEngine(name="local", title="local", ready=ready)
     engines = {"local": second, "scripted": first}
     async with in_library(home, engines=engines, settings=Settings(engine="scripted")) as (app, pilot):
         await pilot.press("enter")
@@ -489,7 +507,11 @@ async def test_a_gap_is_transcribed_by_the_engine_that_is_chosen_while_reading(h
         await pilot.press("e")
         await choose_engine(app, pilot, "local")
         await until_async(lambda: recording_of(app).engines.in_use is second and app.screen is page)
-        await pilot.press("greater_than_sign", "c")
+        await pilot.press("greater_than_sign")
+        await until_async(lambda: sees(app, "This gap has no text yet. Transcribe it (c)."))
+        await pilot.press("c")
+        await until_async(lambda: sees(app, "This gap is being transcribed."))
+        ready.set()
         await until_async(lambda: "w4" in texts_of(page))
     assert (first.opened, second.opened) == (0, 1)
 

@@ -71,6 +71,14 @@ async def test_wide_says_everything() -> None:
     assert right.lstrip() == "00:12:41   0.4 s behind   lost 0"
 
 
+@pytest.mark.parametrize("device", ["Blue Yeti", "Monitor of Built-in Audio Analog Stereo of this computer"])
+async def test_a_wide_line_says_that_nothing_is_lost_whatever_else_there_is(device: str) -> None:
+    status = replace(LISTENING, device=device, kept=False, title="Standup", latency_s=0.6)
+    for columns in (100, 120):
+        (row,) = await rows_at(columns, status)
+        assert row.endswith("lost 0"), row
+
+
 async def test_eighty_columns_keep_the_model() -> None:
     (row,) = await rows_at(80, LISTENING)
     assert row.startswith(" ● LISTENING  REC   Blue Yeti   moonshine tiny-en")

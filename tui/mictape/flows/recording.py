@@ -6,17 +6,18 @@ from typing import Final
 from msgspec.structs import replace
 
 from mictape import __version__
-from mictape.commands import explained, keys_of, named
+from mictape.commands import KeyMap, explained, keys_of, named
 from mictape.failure import Advice, Failure
 from mictape.flows.devices import DeviceFlow
 from mictape.flows.engines import EngineFlow
 from mictape.flows.library import LibraryFlow
 from mictape.flows.start import StartFlow
 from mictape.keys import keymap_of
+from mictape.plain_text import counted
 from mictape.recording import Policy, Recording
 from mictape.recording.recorded_devices import devices_of
 from mictape.screens.help import HelpScreen
-from mictape.screens.leave import FINISHED, LeaveScreen
+from mictape.screens.leave import FINISHED, Answer, LeaveScreen
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.main.page import Commands
 from mictape.screens.main.screen import Level, MainScreen
@@ -157,17 +158,50 @@ class RecordingFlow:
         is called on a yes.
         """
         recording, screen = self.recording, self._page.app.screen
-        tracks, keymap = recording.tracks, keymap_of(recording.settings)
+        tracks = recording.tracks
         if isinstance(screen, ReadingScreen) and tracks:
             screen.go_to("recording")
             return True
         if isinstance(screen, LeaveScreen):  # the key that asked, once more
             screen.action_answer(True)
             return True
-        lost = not recording.settings.keep and len(recording.transcript) > 0
+        lost = not recording.settings.keep and self._page.exporting.unexported > 0
         if tracks and devices_of(tracks) and (lost or tracks[0].end > ASK_FROM) and not recording.stopping:
-            what_comes = explained(NOT_KEPT, keymap) if lost else LATER if recording.unreachable else FINISHED
-            question = LeaveScreen(clock(tracks[0].end), keys_of(named("stop"), keymap), what_comes)
-            self._page.app.push_screen(question, lambda answer: stop() if answer else None)
+            self._ask_to_stop(stop)
             return True
         return False
+
+    def _ask_to_stop(self, stop: Callable[[], None]) -> None:
+        recording, keymap = self.recording, keymap_of(self.recording.settings)
+        keys, export_keys = (keys_of(named(id), keymap) for id in ("stop", "export"))
+        offered = () if recording.settings.keep or not len(recording.transcript) else export_keys
+
+        def answered(answer: Answer | None) -> None:
+            if answer == "export":
+                self._page.ask(self._export_and_ask(stop), "The export")
+            elif answer:
+                stop()
+
+        length = clock(recording.tracks[0].end)
+        self._page.app.push_screen(LeaveScreen(length, keys, self._what_comes(keymap), offered), answered)
+
+    async def _export_and_ask(self, stop: Callable[[], None]) -> None:
+        if self.recording.session is not None:
+            await self._page.exporting.ask(self.recording.session)
+        self._ask_to_stop(stop)
+
+    def _what_comes(self, keymap: KeyMap) -> str:
+        """What becomes of the recording when the app is left now."""
+        if self.recording.settings.keep:
+            return LATER if self.recording.unreachable else FINISHED
+        file, missing = self._page.exporting.file, self._page.exporting.unexported
+        if not len(self.recording.transcript):
+            return "None of it is kept."
+        if file is None:
+            return explained(NOT_KEPT, keymap)
+        if not missing:
+            return f"All of its text is in {file}. The sound is not kept."
+        what = f"{counted(missing, 'line')} {'is' if missing == 1 else 'are'} new or changed since the export to {file}"
+        return explained(
+            Advice(what, f"Export again to keep {'it' if missing == 1 else 'them'}", action="export"), keymap
+        )

@@ -92,7 +92,7 @@ class EditLine(Question[LineEdit | None]):
         line = self._line
         with Vertical(id="box") as box:
             box.border_title = f"Line at {clock(line.start)}"
-            box.border_subtitle = "enter: save · ↑↓: fields · esc: cancel"
+            box.border_subtitle = "enter: save · empty: remove · ↑↓: fields · esc: cancel"
             yield _field("text", LineField(line.text, self._place, id="text"))
             if line.kind is not NOTE:
                 yield from _speaker_fields(line.speaker or "", self._speakers, scopes_of(line))

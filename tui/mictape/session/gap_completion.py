@@ -72,6 +72,10 @@ class GapCompletion:
         task = asyncio.create_task(self._complete(track, id, engine, request), name=f"gap {id}")
         self._running[id] = engine, task
 
+    def completes(self, id: int) -> bool:
+        """Whether the gap whose line has this id is being completed."""
+        return id in self._running
+
     async def close(self) -> None:
         """End what is running; what is not answered stays a gap."""
         tasks = [task for _, task in self._running.values()]

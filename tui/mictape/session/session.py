@@ -291,6 +291,10 @@ class Session:
         """
         self._completion.begin(self.writer.track_of(id), id, self.engine, self._request)
 
+    def completes(self, id: int) -> bool:
+        """Whether the gap whose line has this id is being turned into text."""
+        return self._completion.completes(id)
+
     async def rename(self, title: str) -> None:
         """Give it a title; an empty one takes the person's away. Raises MictapeError when it is too long."""
         await self._writes.run(rename_session, title)

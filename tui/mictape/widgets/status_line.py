@@ -35,6 +35,8 @@ _TROUBLE: Final = ("!", "trouble")
 _QUARTER: Final = RATE // 4
 """While the tape grows, numbers change at most every quarter of a second of it (samples)."""
 _GAP: Final = "   "
+_WIDE: Final = 98
+"""From so many cells on, in a terminal of 100 columns, it is also said that nothing is lost."""
 _SHORT_NAME: Final = 10
 """A device's name is not cut shorter than this many cells; it goes instead."""
 
@@ -208,14 +210,14 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     now = take(shown.clock, "device")
     behind = take(shown.behind, "detail")
     cost = take(shown.cost, "detail")
-    lost = take(shown.lost, "trouble") if shown.lost else []
+    lost = take(shown.lost, "trouble")
+    if width >= _WIDE and shown.state is not State.READING:
+        lost = lost or take("lost 0", "detail")
     device = take(_cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
     title = take(_cut(shown.title, max(room // 2, _SHORT_NAME)), "device")
     engine = take(" · ".join(shown.engine[:2]), "detail")
     model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
     latency = take(shown.latency, "detail")
-    if shown.state is not State.READING:
-        lost = lost or take("lost 0", "detail")
     language = take(" · ".join(shown.engine[2:]), "detail") if engine else []
     if language:
         engine = [(_GAP + " · ".join(shown.engine), "detail")]

@@ -47,6 +47,7 @@ class Editing:
             "name_speaker": self.name_speaker,
             "join_lines": self.join_lines,
             "split_line": self.split_line,
+            "remove_line": self.remove_line,
             "rename_session": self.rename_session,
             "rename_track": self.rename_track,
             "complete_gap": self.complete_gap,
@@ -169,13 +170,25 @@ class Editing:
         if wish.key_term is not None:
             await session.expect(wish.key_term)
 
+    def remove_line(self) -> None:
+        """Take the line under the cursor away."""
+        if (here := self._here) is not None:
+            line, session = here
+            self._page.start(self._remove(session, line), "Removing a line", group="rearrange")
+
     async def _remove(self, session: "Session", line: Line) -> None:
-        """Take a line away, with the cursor on the one before it, or else the first."""
-        undo, transcript = await session.writer.remove(line.id), self._page.transcript
-        if len(transcript):
-            beside = transcript.id_at(transcript.index_at(line.start) or 0)
-            undo = self._moving(undo, line.id, beside)
-            self._page.view.go_to(beside)
+        """Take a line away, with the cursor on the next one, or else the one before."""
+        transcript = self._page.transcript
+        with suppress(KeyError):  # the line has gone meanwhile
+            ids, at = transcript.ids(), transcript.index_of(line.id)
+            beside = next(iter((*ids[at + 1 : at + 2], *ids[max(at - 1, 0) : at])), None)
+            undo = await session.writer.remove(line.id)
+            if beside is not None and beside in transcript:
+                undo = self._moving(undo, line.id, beside)
+                self._page.view.go_to(beside)
+            self._removed(line, undo)
+
+    def _removed(self, line: Line, undo: "Undo") -> None:
         self.did(_at(line, "removing the line"), undo)
         self._page.say(f"The line is removed; {shown_key('undo', keymap_in(self._page))} brings it back.")
 

@@ -12,6 +12,7 @@ from mictape.paths import named_path, working_folder
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.settings import Settings
+from mictape.transcript.line import Line
 
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.library.records import SessionRecord
@@ -46,7 +47,17 @@ class Exporting:
         self._page = page
         self._selecting = selecting
         self._proposal = proposal
+        self._exported: dict[int, Line] = {}
+        """Lines as they were exported last, by id."""
+        self.file: Path | None = None
+        """The file that was written last."""
         self.commands: Commands = {"export": self.export}
+
+    @property
+    def unexported(self) -> int:
+        """How many lines are in no file as they are now."""
+        transcript = self._page.transcript
+        return sum(transcript.line_of(id) != self._exported.get(id) for id in transcript.ids())
 
     def export(self) -> None:
         """Export the text, or a part of it, to a file."""
@@ -54,7 +65,7 @@ class Exporting:
         if session is None or not len(self._page.transcript):
             self._page.say("There is nothing to export yet.")
         else:
-            self._page.ask(self._export(session), "The export")
+            self._page.ask(self.ask(session), "The export")
 
     def _parts(self) -> Mapping[str, Sequence[int]]:
         """What can be exported: ids of lines by the name of the part."""
@@ -66,18 +77,22 @@ class Exporting:
             "the selection": self._selecting.selected,
         }
 
-    async def _export(self, session: "Session") -> None:
+    async def ask(self, session: "Session") -> None:
+        """Ask what to export and where to, and do it. Raises MictapeError."""
         from mictape.library.export import Style, write
         from mictape.screens.export import ExportScreen
 
-        parts = self._parts()
+        parts, transcript = self._parts(), self._page.transcript
 
         async def export(wish: "ExportWish") -> None:
-            document = await session.document(Style(times=True), set(parts[wish.part]))
+            lines = {id: transcript.line_of(id) for id in parts[wish.part] if id in transcript}
+            document = await session.document(Style(times=True), set(lines))
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
+            self._exported |= lines
 
         proposed = self._proposal.path(await session.record())
         question = ExportScreen({part: len(ids) for part, ids in parts.items()}, proposed, export)
         path = await self._page.app.push_screen_wait(question)
         if path is not None:
+            self.file = path
             self._page.say(f"Exported to {path}.")

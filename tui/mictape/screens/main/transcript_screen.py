@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # loaded after the first frame
 
 GAP_HINT: Final = Advice("This gap has no text yet", "Transcribe it", action="complete_gap")
 
+GAP_BEING_COMPLETED: Final = Advice("This gap is being transcribed")
+
 MESSAGE_ROWS: Final = 4
 """So many empty rows below the text have room for messages."""
 
@@ -67,14 +69,14 @@ class TranscriptScreen(SurvivesErrors, Page):
         self._selection = Selecting(self)
         self._editing = Editing(self, self._selection)
         self._playing = Playing(self)
-        self._exporting = Exporting(self, self._selection, proposal or Proposal())
+        self.exporting = Exporting(self, self._selection, proposal or Proposal())
         self._searching = Searching(self)
         self.commands: Commands = {
             **self._navigation.commands,
             **self._selection.commands,
             **self._editing.commands,
             **self._playing.commands,
-            **self._exporting.commands,
+            **self.exporting.commands,
             **self._searching.commands,
             "versions": self.show_versions,
         }
@@ -154,8 +156,10 @@ class TranscriptScreen(SurvivesErrors, Page):
 
     def show_text(self, status: Status) -> None:
         """Show what is true now; what has not changed is not drawn again."""
-        if status.hint is None and self.line is not None and self.line.kind is GAP:
-            status = replace(status, hint=GAP_HINT)
+        line, session = self.line, self.session
+        if status.hint is None and line is not None and line.kind is GAP:
+            completes = session is not None and session.completes(line.id)
+            status = replace(status, hint=GAP_BEING_COMPLETED if completes else GAP_HINT)
         self.status.show(status, partial(explained, keymap=keymap_in(self)))
         self.view.pull()
         self._searching.show_count()
