@@ -17,6 +17,7 @@ from mictape.engines.readiness import Readiness
 from mictape.library import versions
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Store
+from mictape.library.records import CoverageRecord, LineRecord
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import NameSpeaker
 from mictape.screens.engine_picker import EnginePicker
@@ -372,19 +373,43 @@ async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_
         page = await reading(app)
         assert page.transcript.text(1) == "Good morning everybody."
         assert page.transcript.line(3).mark == "", "a mark is in every version at its place"
-        await pilot.press("u")
-        await until_async(lambda: app.screen is not page)
-        page = await reading(app)
-        assert texts_of(page) == ["w1", "w2", "w3"], "the choice is taken back"
-        await pilot.press("u")
-        await until_async(lambda: app.screen is not page)
-        page = await reading(app)
-        assert page.transcript.text(1) == "Good morning everybody.", "so is the new version's being shown"
-        await pilot.press("u")
-        assert app.screen is page and "There is nothing to undo." in messages(app)
     with Store(home / "library.db", home / "sessions") as store:
         assert [version.number for version in versions.versions(store, id)] == [1, 2]
         assert store.session(id).version == 1
+
+
+async def test_undo_and_redo_go_through_all_that_was_done_in_each_version_of_a_text(home: Path) -> None:
+    [id] = fill(home, 1, said=(1, 2, 3))
+    with Store(home / "library.db", home / "sessions") as store:
+        covered = {1: (CoverageRecord(0, 30 * RATE, "covered"),)}
+        versions.add_version(store, id, [LineRecord(0, 1, 0, 4 * RATE, "better")], covered, engine="a", title="a")
+        versions.choose_version(store, id, 1)
+
+    async def page_with(text: str) -> ReadingScreen:
+        await until_async(lambda: isinstance(app.screen, ReadingScreen) and text in texts_of(app.screen))
+        return await reading(app)
+
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        page = await reading(app)
+        await pilot.press("home", "m", "o")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen) and sees(app, "words differ"))
+        await pilot.press("down", "enter")
+        page = await page_with("better")
+        await pilot.press("m")  # takes the mark away, which is in this version, too
+        assert not page.transcript.marks
+        await pilot.press("u", "u", "u", "u")
+        page = await page_with("Good morning everybody.")
+        await until_async(lambda: "There is nothing to undo." in messages(app))
+        assert not page.transcript.marks
+        app.clear_notifications()
+        await pilot.press("U", "U", "U", "U")
+        page = await page_with("better")
+        await until_async(lambda: "There is nothing to redo." in messages(app))
+        assert not page.transcript.marks
+        await pilot.press("u", "u")
+        page = await page_with("Good morning everybody.")
+        assert len(page.transcript.marks) == 1
 
 
 async def test_a_new_version_waits_for_what_is_typed_in_the_session(home: Path) -> None:

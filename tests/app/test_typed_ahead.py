@@ -12,15 +12,21 @@ from textual.widgets import Input
 
 from mictape.app import MictapeApp
 from mictape.commands import OPENING
+from mictape.library import versions
+from mictape.library.library import Store
+from mictape.library.records import CoverageRecord, LineRecord
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.export import ExportScreen
 from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.prompt import Ask
+from mictape.screens.reading import ReadingScreen
+from mictape.screens.versions import VersionsScreen
 from mictape.start import Start
 from mictape.typed_ahead import PAUSE_S
+from mictape.units import RATE
 from support.app_driver import handled, messages, on_fake_sound
 from support.sound_system import FakeSoundSystem
-from support.stored_sessions import fill
+from support.stored_sessions import LENGTH, fill
 from support.waiting import until_async
 
 
@@ -67,6 +73,31 @@ async def test_what_is_typed_while_the_library_is_opened_is_searched_there(home:
         await until_async(lambda: isinstance(app.screen, LibraryScreen))
         await until_async(lambda: typed(app) == "budget")
         assert messages(app) == []
+
+
+async def test_what_is_typed_while_a_session_or_another_version_is_opened_is_done_there(home: Path) -> None:
+    [id] = fill(home, 1)
+    covered = {1: (CoverageRecord(0, LENGTH, "covered"),)}
+    with Store(home / "library.db", home / "sessions") as store:
+        versions.add_version(store, id, [LineRecord(0, 1, 0, RATE, "better")], covered, engine="a", title="a")
+    async with on_fake_sound(home, FakeSoundSystem(), start=Start(library=True)) as (app, _):
+
+        def shows(lines: int, marks: int) -> bool:
+            text = app.screen.transcript if isinstance(app.screen, ReadingScreen) else None
+            return text is not None and (len(text), len(text.marks)) == (lines, marks)
+
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        burst(app, "enter", "m")
+        await until_async(lambda: shows(1, 1))
+        burst(app, "o")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen) and app.screen._list.option_count == 2)
+        burst(app, "up", "enter", "m")
+        await until_async(lambda: shows(4, 0))
+        burst(app, "u", "u", "u")
+        await until_async(lambda: shows(1, 0))
+        burst(app, "U", "U")
+        await until_async(lambda: shows(4, 1))
+        assert not [each for each in messages(app) if "nothing" in each]
 
 
 async def test_keys_do_not_wait_for_ever_for_what_hangs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

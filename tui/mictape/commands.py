@@ -63,7 +63,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("join_lines", "J", "join lines", "Join the line with the next one of its track."),
         Command("split_line", "S", "split line", "Split the line before the selected word, or a word that is chosen."),
         Command("remove_line", "delete", "remove line", "Remove the line under the cursor; undo brings it back."),
-        Command("undo", "u", "undo", "Undo the last mark, edit, name, join, split or removal, or a version.", 17),
+        Command("undo", "u", "undo", "Undo the last mark, edit, name, join, split, removal or version.", 17),
         Command("redo", "U", "redo", "Do again what was undone last, one step at a time."),
     ),
     "Moving": (

@@ -48,6 +48,9 @@ HEAD: Final = """\
     copy = ["y", "ctrl+y"]
 
 `?` in the app shows the keys in force, and every command is in the palette.
+
+`u` and `U` go back and forth through the last hundred steps of a session, until it is left. Showing another version of
+the text is one of them: a change is undone in the version in which it was made.
 """
 
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from rich.console import RenderableType
 from textual._context import active_message_pump
@@ -200,3 +200,9 @@ def _place_of(error: Exception) -> MessagePump | None:
 
 def _is_dialog(node: DOMNode) -> bool:
     return isinstance(node, ModalScreen)
+
+
+def announce_next(app: App[Any]) -> None:
+    """The present screen is about to go and another one to come: what is typed waits for that one."""
+    if isinstance(app, TerminalApp):
+        app.typed_ahead.replacing()

@@ -6,7 +6,7 @@ would go to the screen below it, and be taken for commands. Where no dialog open
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from weakref import WeakSet
 
@@ -43,6 +43,8 @@ class TypedAhead:
         """How many dialogs were about to open so far."""
         self._refused: tuple[Screen[object], float] | None = None
         """The screen on which a dialog did not open, and when that was or a key behind it came."""
+        self._replaced: tuple[Sequence[Screen[object]], float] | None = None
+        """The screens of which one is about to be replaced, and since when."""
         self._ready: WeakSet[Screen[object]] = WeakSet()
         """Screens that have taken keys."""
         self._seen: tuple[Screen[object], float] | None = None
@@ -66,6 +68,10 @@ class TypedAhead:
         dialog()
         if before == (self._app.screen, self._opened):
             self._refused = self._app.screen, time.monotonic()
+
+    def replacing(self) -> None:
+        """The present screen is about to go and another one to come: what is typed waits for that one."""
+        self._replaced = tuple(self._app.screen_stack), time.monotonic()
 
     async def take(self, event: Key | Paste) -> None:
         """Pass an event on, now or when its turn has come."""
@@ -121,6 +127,11 @@ class TypedAhead:
             return True
         if any(below is screen and now - since < LONGEST_S for below, since in self._opening.values()):
             return True
+        if self._replaced is not None:
+            before, since = self._replaced
+            if screen in before and now - since < LONGEST_S:
+                return True
+            self._replaced = None
         if screen in self._ready:
             return False
         if self._seen is None or self._seen[0] is not screen:

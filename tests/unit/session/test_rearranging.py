@@ -120,7 +120,7 @@ async def test_a_joined_line_is_one_in_library_search_and_exports_until_it_is_un
         assert await found(library, '"w1 w2"') == [joined]
         document = await session.document(Style())
         assert "w1 w2" in "".join(FORMATS["txt"].write(document))
-        undo()
+        undo(session.writer)
         again = await session._writes.run(Store.lines)
         assert [(line.id, line.text, line.mark) for line in again] == [
             (before[0].id, "w1", None),
@@ -150,18 +150,18 @@ async def test_what_an_engine_says_again_of_a_split_line_comes_when_that_is_undo
         ]
         say("New year.")
         assert sorted(map(text.text_of, text.ids())) == ["new", "w1", "w2", "w3", "year"]
-        redo = undo()
+        redo = undo(session.writer)
         assert redo is not None and text.text_of(line) == "New year."
         assert second not in text
         stored = await session._writes.run(Store.lines)
         assert [each.text for each in stored if each.id in {line, second}] == ["New year."]
-        undo = redo()
+        undo = redo(session.writer)
         assert undo is not None
-        undo()
+        undo(session.writer)
         assert text.text_of(line) == "New year.", "each time"
         say("A new year.")
         _, undo = await session.writer.split(line, 5)
-        undo()
+        undo(session.writer)
         assert text.text_of(line) == "A new year.", "the latest"
 
 
@@ -172,11 +172,11 @@ async def test_a_removed_line_is_nowhere_until_that_is_undone(library: Library, 
         undo = await session.writer.remove(first)
         assert [line.text for line in await session._writes.run(Store.lines)] == ["w2", "w3"]
         assert not await found(library, "w1")
-        redo = undo()
+        redo = undo(session.writer)
         assert redo is not None
         assert await session._writes.run(Store.lines) == before
         assert await found(library, "w1") == [first]
-        redo()
+        redo(session.writer)
         assert len(session.transcript) == 2
         session.transcript.add(9, 0, 0, "7 s not transcribed", kind=Kind.GAP)
         with pytest.raises(MictapeError, match="Only speech and notes"):
@@ -224,7 +224,7 @@ async def test_this_line_the_following_or_all_of_a_speaker_are_named_and_that_is
             [None, "A", "A", "A"],
             [None, None, None, None],
         ):
-            undos.pop()()
+            undos.pop()(writer)
             assert await speakers() == expected
         session.transcript.revise(first, speaker="engine's")
         assert session.transcript.line_of(first).speaker == "engine's"
@@ -233,7 +233,7 @@ async def test_this_line_the_following_or_all_of_a_speaker_are_named_and_that_is
 async def test_a_note_is_taken_away_again(library: Library, tmp_path: Path) -> None:
     async with with_lines(library, tmp_path) as (session, track):
         note, undo = session.writer.note(track, "a note")
-        undo()
+        undo(session.writer)
         assert note not in session.transcript
         assert note not in [line.id for line in await session._writes.run(Store.lines)]
         assert not await found(library, "note")

@@ -14,9 +14,10 @@ from mictape.recording import Recording
 from mictape.screens.library.listing import SessionChoice
 from mictape.screens.library.screen import LibraryScreen, Shown
 from mictape.screens.main.exporting import Proposal
+from mictape.screens.main.history import History
 from mictape.screens.main.page import Commands
 from mictape.screens.main.transcript_screen import TranscriptScreen
-from mictape.screens.reading import Next, ReadingScreen
+from mictape.screens.reading import Next, ReadingScreen, showing
 from mictape.screens.versions import VersionsScreen
 from mictape.session.recovery import StoredSession, load_to_continue
 from mictape.session.session import Session
@@ -102,30 +103,28 @@ class LibraryFlow:
         """Show a finished session until it is left, and say where to go next. Raises MictapeError."""
         readings, library = self._recording.readings, await self._recording.stored()
         shown: int | None = None
-        before: list[int] = []  # the versions of its text that undo goes back to
+        history = History()
         while True:
             session = await readings.open(library, choice.session)
             id = session.folder.session
             try:
                 record = await library.run(Store.session, id)
-                if shown is not None and shown != record.version:
-                    before.append(shown)
-                page = await self._show(session, record, choice, before[-1] if before else None)
+                if shown is not None and record.version != shown:
+                    history.did(f"showing the new version {record.version}", showing(shown, record.version))
+                page = await self._show(session, record, choice, history)
             finally:
                 await readings.close(session)
             if page.wish is not None:
                 await self._show_version(record, page.wish)
             elif not page.reopens:
                 return page.next
-            shown = record.version
-            if page.takes_back:
-                shown = before.pop()
+            shown = page.wish or record.version
             choice = SessionChoice(id, at=page.line.start if page.line is not None else 0)
 
     async def _show(
-        self, session: Session, record: SessionRecord, choice: SessionChoice, before: int | None
+        self, session: Session, record: SessionRecord, choice: SessionChoice, history: History
     ) -> ReadingScreen:
-        """Show an open session until it is left; `before`: as `ReadingScreen` takes it."""
+        """Show an open session until it is left."""
         recording = self._recording
         page = ReadingScreen(
             session,
@@ -136,8 +135,8 @@ class LibraryFlow:
             line=choice.line,
             at=choice.at,
             search=choice.search,
-            before=before,
             proposal=Proposal.of(recording.settings),
+            history=history,
         )
         await self._page.app.push_screen_wait(page)
         return page

@@ -1,7 +1,6 @@
 """A finished session on the screen: the same text and the same commands, without a source."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import ClassVar, Literal
 
 from mictape.commands import keymap_in, shown_key
@@ -10,9 +9,12 @@ from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
 from mictape.library.titles import title_of
 from mictape.screens.main.exporting import Proposal
+from mictape.screens.main.history import History, Step
+from mictape.screens.main.page import Page
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.session.session import Session
 from mictape.session.state import State, Status
+from mictape.terminal_app import announce_next
 from mictape.units import clock
 
 Next = Literal["recording", "library"]
@@ -28,8 +30,6 @@ class ReadingScreen(TranscriptScreen):
     """Where the person wants to go from here; None when the app is left instead."""
     wish: int | None = None
     """The number of the version that is to be shown once the session is closed here."""
-    takes_back: bool = False
-    """Whether the wish takes back the choice of a version."""
     reopens: bool = False
     """Whether it is left to be opened once more: a new version of the text is ready."""
 
@@ -44,8 +44,8 @@ class ReadingScreen(TranscriptScreen):
         line: int | None = None,
         at: int = 0,
         search: LibraryQuery | None = None,
-        before: int | None = None,
         proposal: Proposal | None = None,
+        history: History | None = None,
     ) -> None:
         """Prepare.
 
@@ -58,10 +58,11 @@ class ReadingScreen(TranscriptScreen):
             line: The id of the line that was found and that the cursor begins on; None: the one at that time.
             at: Session time.
             search: What was searched for.
-            before: The version of the text that undo shows again; None: this one was not chosen just now.
             proposal: What is proposed for exports.
+            history: What was done in the session before; None: nothing.
         """
-        super().__init__(session.transcript, proposal)
+        self._history = history or History()
+        super().__init__(session.transcript, proposal, self._history)
         self._record = record
         self._begin = begin
         self._line = line
@@ -69,23 +70,23 @@ class ReadingScreen(TranscriptScreen):
         self._search = search
         self._versions = versions
         self._doing = doing
-        if before is not None:
-            self._editing.did("choosing a version", partial(self._take_back, before))
         self.commands = {**self.commands, "end_search": self.go_back}
 
     def on_mount(self) -> None:
         """The cursor begins on the line that was asked for."""
         super().on_mount()
         self._begin(self)
-        self.call_after_refresh(self._go_to_first)
+        self.call_after_refresh(self._go_to_first, self.opening())
 
-    async def _go_to_first(self) -> None:
+    async def _go_to_first(self, opened: Callable[[], object]) -> None:
+        """Put the cursor where it begins; then what was typed may act on the line there."""
         self.view.pull()
         self.view.to_start()
         if self._line is not None and self._search is not None:
             await self.go_to_found(self._line, self._search)
         elif self._at and (index := self.transcript.index_at(self._at)) is not None:
             self.view.go_to(self.transcript.id_at(index))
+        opened()
 
     def go_back(self) -> None:
         """Close the search that was begun here; without one, leave the session."""
@@ -99,12 +100,21 @@ class ReadingScreen(TranscriptScreen):
         self.ask(self._ask_for_version(), "The versions")
 
     async def _ask_for_version(self) -> None:
-        self.wish = await self._versions(self._record)
-        if self.wish is not None:
-            self.dismiss()
+        number, shown = await self._versions(self._record), self._record.version
+        if number is not None and number != shown:
+            self.show_version(number)
+            self._history.did(f"choosing version {number}", showing(shown, number))
 
-    def _take_back(self, version: int) -> None:
-        self.wish, self.takes_back = version, True
+    def show_version(self, number: int) -> None:
+        """Leave the session, to show another version of its text. Raises KeyError when it is being left already."""
+        if self.wish is not None or self.next is not None:
+            raise KeyError(number)
+        self.wish = number
+        self._replace()
+
+    def _replace(self) -> None:
+        """Leave, and have what is typed wait for the screen that comes."""
+        announce_next(self.app)
         self.dismiss()
 
     def reopen(self) -> None:
@@ -114,8 +124,8 @@ class ReadingScreen(TranscriptScreen):
 
     def answered(self) -> None:
         """If it is to be opened once more, now it can be."""
-        if self.reopens and self.is_current and not self.asks:
-            self.dismiss()
+        if self.reopens and self.is_current and not self.asks and self.wish is None and self.next is None:
+            self._replace()
 
     def on_screen_resume(self) -> None:
         """No dialog is above it any more."""
@@ -147,3 +157,15 @@ class ReadingScreen(TranscriptScreen):
             hint=hint,
         )
         self.show_text(status)
+
+
+def showing(number: int, back: int) -> Step:
+    """Shows a version of the text; what does it again shows the other one."""
+
+    def step(page: Page) -> Step:
+        if not isinstance(page, ReadingScreen):
+            raise KeyError(number)
+        page.show_version(number)
+        return showing(back, number)
+
+    return step

@@ -5,7 +5,6 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Final, Literal
 
 from msgspec import structs
@@ -81,7 +80,9 @@ class TranscriptWriter:
 
     def track_of(self, id: int) -> Track:
         """The track that a line belongs to."""
-        number = self._transcript.line_of(id).track
+        return self._track(self._transcript.line_of(id).track)
+
+    def _track(self, number: int) -> Track:
         return next(track for track in self._tracks if track.number == number)
 
     # Tracks.
@@ -92,11 +93,11 @@ class TranscriptWriter:
 
     def rename_track(self, track: Track, name: str) -> Undo:
         """Rename a track, in every line of it, there and to come."""
-        undo = partial(self.rename_track, track, track.name)
+        number, before = track.number, track.name
         track.name = name
         self.show_track_names()
-        self._writes.post(Store.rename_track, track.number, name)
-        return undo
+        self._writes.post(Store.rename_track, number, name)
+        return lambda writer: writer.rename_track(writer._track(number), before)
 
     def show_track_names(self) -> None:
         """Lines carry the name of their track when there are several, or when it was given by the person."""
@@ -246,16 +247,16 @@ class TranscriptWriter:
             MictapeError: the line is a gap, a hole, or a change of device or engine: these are not stored as lines.
         """
         self._expect_text(id)
-        undo = partial(self.mark, id, self._transcript.line_of(id).mark)
+        before = self._transcript.line_of(id).mark
         self._transcript.set_mark(id, note)
         self._writes.post(Store.set_mark, id, note)
-        return undo
+        return lambda writer: writer.mark(id, before)
 
     def note(self, track: Track, text: str) -> tuple[int, Undo]:
         """Add a line of one's own where the track's tape is now; its id, and what takes it away again."""
         line = self._add(track, track.end, track.end, text, kind=NOTE)
         record = self._store(track, line)
-        return line.id, lambda: self._replace((record,), ())[1]
+        return line.id, lambda writer: writer._replace((record,), ())[1]
 
     async def remove(self, id: int) -> Undo:
         """Take a line away; its sound counts as transcribed. What an engine says again of it comes if that is undone.
@@ -279,9 +280,9 @@ class TranscriptWriter:
         line = self._transcript.line_of(id)
         self._writes.post(Store.edit_line, id, line.text, line.original)
 
-        def undo() -> Undo:
-            now = self._transcript.line_of(id)  # the engine may have revised its own text
-            return self.edit(id, before.text if before.original is not None else now.original or now.text)
+        def undo(writer: TranscriptWriter) -> Undo:
+            now = writer._transcript.line_of(id)  # the engine may have revised its own text
+            return writer.edit(id, before.text if before.original is not None else now.original or now.text)
 
         return undo
 
@@ -315,7 +316,7 @@ class TranscriptWriter:
             raise MictapeError(Failure("Only speech has a speaker", "Move to a line of speech first"))
         for number in {line.track for line in lines}:
             # An engine that makes the same name up means another person.
-            next(track for track in self._tracks if track.number == number).speakers.reserve([name])
+            self._track(number).speakers.reserve([name])
         return self._set_speakers({line.id: (name, True) for line in lines})
 
     def _set_speakers(self, speakers: Mapping[int, tuple[str | None, bool]]) -> Undo:
@@ -326,12 +327,12 @@ class TranscriptWriter:
         for id, (name, own) in there.items():
             self._transcript.name_speaker(id, name, own=own)
         self._writes.post(Store.set_speakers, {id: name for id, (name, _) in there.items()})
-        return partial(self._set_speakers, before)
+        return lambda writer: writer._set_speakers(before)
 
     def _rename_speaker(self, track: Track, old: str, new: str) -> Undo:
         self._transcript.rename_speaker(track.number, old, new)
         self._writes.post(Store.rename_speaker, track.number, old, new)
-        return partial(self._rename_speaker, track, new, old)
+        return lambda writer: writer._rename_speaker(writer._track(track.number), new, old)
 
     async def join(self, id: int) -> tuple[int, Undo]:
         """Make one line of this one and the next one of its track; the new line's id, and what takes it back.
@@ -379,7 +380,7 @@ class TranscriptWriter:
         for record in added:
             if (late := self._late.get(record.id)) is not None:
                 self._revise(record.id, *late)
-        return [record.id for record in added], lambda: self._replace(added, old)[1]
+        return [record.id for record in added], lambda writer: writer._replace(added, old)[1]
 
     def _expect_speech(self, id: int) -> Line:
         line = self._transcript.line_of(id)
@@ -444,5 +445,5 @@ def _as_shown(record: LineRecord, line: Line) -> LineRecord:
     )
 
 
-def _not_separable() -> None:
+def _not_separable(_: TranscriptWriter) -> None:
     raise MictapeError(Failure("Two speakers have one name now, and cannot be separated again"))

@@ -34,6 +34,7 @@ from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
 from mictape.tasks import supervised
+from mictape.terminal_app import announce_next
 from mictape.typed_ahead import LONGEST_S
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
@@ -321,8 +322,10 @@ class LibraryScreen(Question[SessionChoice | None]):
     def _open(self) -> None:
         choice = self._listing.choice(self._list.cursor) if self._listing is not None else None
         if choice is not None:
-            back = choice.session == self._recorded and choice.line is None
-            self.dismiss(None if back else choice)
+            recorded = choice.session == self._recorded
+            if not recorded:
+                announce_next(self.app)
+            self.dismiss(None if recorded and choice.line is None else choice)
 
     async def action_record_on(self) -> None:
         """Record on in the session under the cursor."""

@@ -1,12 +1,12 @@
 """Changing the text: marks, notes, edits, names, gaps."""
 
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import Failure, MictapeError
+from mictape.screens.main.history import History, Step, written
 from mictape.screens.main.page import NOTHING_YET, Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.transcript.line import NOTE, SPEECH, Line
@@ -20,23 +20,14 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.session.transcript_writer import Scope
     from mictape.session.undo import Undo
 
-UNDONE: Final = 100
-"""Steps that can be undone."""
-
-Step = tuple[str, "Undo"]
-"""What was done, for people, and what takes it back."""
-
 
 class Editing:
     """The commands that change the text."""
 
-    def __init__(self, page: Page, selecting: Selecting) -> None:
+    def __init__(self, page: Page, selecting: Selecting, history: History) -> None:
         self._page = page
         self._selecting = selecting
-        self._done: deque[Step] = deque(maxlen=UNDONE)
-        """What was done, and what takes it back; the newest last."""
-        self._undone: deque[Step] = deque(maxlen=UNDONE)
-        """What was undone, and what does it again; the newest last."""
+        self._history = history
         self.commands: Commands = {
             "mark": self.mark,
             "mark_with_note": self.mark_with_note,
@@ -54,29 +45,16 @@ class Editing:
         }
 
     def did(self, what: str, undo: "Undo") -> None:
-        """Remember what was done, so that it can be undone; what was undone before cannot be done again any more."""
-        self._done.append((what, undo))
-        self._undone.clear()
+        """Remember what was done to the text, so that it can be undone."""
+        self._history.did(what, written(undo))
 
     def undo(self) -> None:
         """Take back what was done last."""
-        self._step(self._done, self._undone, "undo", "Undone")
+        self._history.undo(self._page)
 
     def redo(self) -> None:
         """Do again what was undone last."""
-        self._step(self._undone, self._done, "redo", "Redone")
-
-    def _step(self, steps: "deque[Step]", back: "deque[Step]", verb: str, done: str) -> None:
-        """Take the last of some steps; what takes it back goes to the other ones."""
-        if not steps:
-            self._page.say(f"There is nothing to {verb}.")
-            return
-        what, step = steps.pop()
-        with self._page.saying(), suppress(KeyError):  # the line has gone meanwhile
-            if (again := step()) is not None:
-                back.append((what, again))
-            rest = f"{len(steps)} more" if steps else f"Nothing more to {verb}"
-            self._page.say(f"{done}: {what}. {rest}.")
+        self._history.redo(self._page)
 
     @property
     def _here(self) -> "tuple[Line, Session] | None":
@@ -183,13 +161,14 @@ class Editing:
             ids, at = transcript.ids(), transcript.index_of(line.id)
             beside = next(iter((*ids[at + 1 : at + 2], *ids[max(at - 1, 0) : at])), None)
             undo = await session.writer.remove(line.id)
+            step = written(undo)
             if beside is not None and beside in transcript:
-                undo = self._moving(undo, line.id, beside)
+                step = written(undo, to=line.id, back=beside)
                 self._page.view.go_to(beside)
-            self._removed(line, undo)
+            self._removed(line, step)
 
-    def _removed(self, line: Line, undo: "Undo") -> None:
-        self.did(_at(line, "removing the line"), undo)
+    def _removed(self, line: Line, step: Step) -> None:
+        self._history.did(_at(line, "removing the line"), step)
         self._page.say(f"The line is removed; {shown_key('undo', keymap_in(self._page))} brings it back.")
 
     def name_speaker(self) -> None:
@@ -263,19 +242,9 @@ class Editing:
 
     def _rearranged(self, what: str, line: Line, id: int, undo: "Undo") -> None:
         """Put the cursor on a line that stands in the place of another; undoing puts it back."""
-        self.did(_at(line, what), self._moving(undo, line.id, id))
+        self._history.did(_at(line, what), written(undo, to=line.id, back=id))
         self._page.selections = {}
         self._page.view.go_to(id)
-
-    def _moving(self, undo: "Undo", to: int, back: int) -> "Undo":
-        """The same, which then puts the cursor on the line `to`; what does it again, on `back`."""
-
-        def step() -> "Undo | None":
-            again = undo()
-            self._page.view.go_to(to)
-            return None if again is None else self._moving(again, back, to)
-
-        return step
 
     def rename_session(self) -> None:
         """Give the session a title."""
@@ -290,16 +259,7 @@ class Editing:
         title = await self._page.typed("Title", hint=hint, value=before, replaces=True)
         if title is not None and title != before:
             await session.rename(title)
-            self.did("title", self._titling(session, before, title))
-
-    def _titling(self, session: "Session", title: str, before: str) -> "Undo":
-        """Gives the session this title, where it has the one before."""
-
-        def step() -> "Undo":
-            self._page.start(session.rename(title), "The title")
-            return self._titling(session, before, title)
-
-        return step
+            self._history.did("title", _titling(before, title))
 
     def rename_track(self) -> None:
         """Rename the track of the line under the cursor."""
@@ -327,3 +287,14 @@ class Editing:
 def _at(line: Line, what: str) -> str:
     """What was done to a line, for people."""
     return f"{what} at {clock(line.start)}"
+
+
+def _titling(title: str, before: str) -> Step:
+    """Gives the session this title, where it has the one before."""
+
+    def step(page: Page) -> Step:
+        if page.session is not None:
+            page.start(page.session.rename(title), "The title")
+        return _titling(before, title)
+
+    return step

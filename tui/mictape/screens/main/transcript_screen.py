@@ -14,6 +14,7 @@ from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
 from mictape.screens.main.editing import Editing
 from mictape.screens.main.exporting import Exporting, Proposal
+from mictape.screens.main.history import History
 from mictape.screens.main.navigation import Navigation
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.playing import Playing
@@ -48,12 +49,15 @@ class TranscriptScreen(SurvivesErrors, Page):
     GROWS: ClassVar[bool] = True
     """Whether text is still coming."""
 
-    def __init__(self, transcript: Transcript, proposal: Proposal | None = None) -> None:
+    def __init__(
+        self, transcript: Transcript, proposal: Proposal | None = None, history: History | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             transcript: The text.
             proposal: What is proposed for exports.
+            history: What was done in the session before; None: nothing.
         """
         super().__init__()
         # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
@@ -67,7 +71,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         """The row of the screen on which messages begin."""
         self._navigation = Navigation(self)
         self._selection = Selecting(self)
-        self._editing = Editing(self, self._selection)
+        self._editing = Editing(self, self._selection, history or History())
         self._playing = Playing(self)
         self.exporting = Exporting(self, self._selection, proposal or Proposal())
         self._searching = Searching(self)
