@@ -6,9 +6,9 @@ The follower with the adapter of protocol v3 against the conformance server, whi
 
 import asyncio
 import json
-import os
 import re
 import socket
+import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -33,10 +33,12 @@ from servers.assemblyai import KEY, Said, Script, Utterance, V3Server, V3Session
 from servers.assemblyai import Speech as ScriptedSpeech
 from servers.base import Asked, Refusal, Server, serve
 from servers.proxy import socks_proxy
+from support.background import in_background
+from support.command_line import called
 from support.conversation import ADDRESS
-from support.example_service import Done, mictape, sound
+from support.example_service import sound
 from support.faulty_proxy import Line, proxy
-from support.file_keyring import NO_KEYRING
+from support.file_keyring import without_keys
 from support.judges import free_port
 from support.scripted import LOUD, SLOT, SOUND, STEP, spoken
 from support.waiting import TIMEOUT_S, until_async
@@ -469,119 +471,116 @@ async def test_a_line_that_breaks_unseen_is_found_out(
 # Through the command.
 
 
-async def transcribe(tmp_path: Path, *arguments: str, **environment: str) -> Done:
+def transcribe(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Transcribe a second of a tone, without anybody's keys but these."""
-    own = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     file = str(sound(tmp_path / "tone.wav", seconds=1))
-    async with asyncio.timeout(3 * TIMEOUT_S):
-        return await mictape(
-            *("transcribe", "--engine", "assemblyai", *arguments, file), env={**own, **NO_KEYRING, **environment}
-        )
+    with without_keys(), pytest.MonkeyPatch.context() as variables:
+        for name, value in environment.items():
+            variables.setenv(name, value)
+        return called("transcribe", "--engine", "assemblyai", *arguments, file)
 
 
-def refused_with_a_sentence(done: Done) -> bool:
-    return done.code == ExitCode.ENGINE and "Traceback" not in done.err and done.out == ""
+def refused_with_a_sentence(done: subprocess.CompletedProcess[str]) -> bool:
+    return done.returncode == ExitCode.ENGINE and "Traceback" not in done.stderr and done.stdout == ""
 
 
-async def test_without_a_key_the_command_says_which_and_how(tmp_path: Path) -> None:
-    done = await transcribe(tmp_path)
+def test_without_a_key_the_command_says_which_and_how(tmp_path: Path) -> None:
+    done = transcribe(tmp_path)
     assert refused_with_a_sentence(done)
-    assert "ASSEMBLYAI_API_KEY" in done.err
-    assert "mictape login assemblyai" in done.err
+    assert "ASSEMBLYAI_API_KEY" in done.stderr
+    assert "mictape login assemblyai" in done.stderr
 
 
-async def test_without_the_key_that_a_server_of_ones_own_wants(tmp_path: Path) -> None:
+def test_without_the_key_that_a_server_of_ones_own_wants(tmp_path: Path) -> None:
     v3 = V3Server()
-    async with serve(v3, admit=v3.admit) as server:
-        done = await transcribe(tmp_path, "--set", f"url={server.url}")
+    with in_background(serve(v3, admit=v3.admit)) as server:
+        done = transcribe(tmp_path, "--set", f"url={server.url}")
     assert refused_with_a_sentence(done)
-    assert "ASSEMBLYAI_API_KEY" in done.err
+    assert "ASSEMBLYAI_API_KEY" in done.stderr
     assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("refusal", ["http", "close"])
-async def test_a_wrong_key_ends_the_command_at_once(tmp_path: Path, refusal: Literal["http", "close"]) -> None:
+def test_a_wrong_key_ends_the_command_at_once(tmp_path: Path, refusal: Literal["http", "close"]) -> None:
     v3 = V3Server(refusal=refusal)
-    async with serve(v3, admit=v3.admit) as server:
-        done = await transcribe(tmp_path, "--set", f"url={server.url}", ASSEMBLYAI_API_KEY="a-wrong-key")
+    with in_background(serve(v3, admit=v3.admit)) as server:
+        done = transcribe(tmp_path, "--set", f"url={server.url}", ASSEMBLYAI_API_KEY="a-wrong-key")
     assert refused_with_a_sentence(done)
-    assert "does not accept the key" in done.err
-    assert "mictape login assemblyai" in done.err
+    assert "does not accept the key" in done.stderr
+    assert "mictape login assemblyai" in done.stderr
     assert len(server.asked) == 1
 
 
-async def test_the_command_says_that_nobody_listens_while_it_tries_and_gives_up(tmp_path: Path) -> None:
+def test_the_command_says_that_nobody_listens_while_it_tries_and_gives_up(tmp_path: Path) -> None:
     url = f"ws://127.0.0.1:{free_port()}"
-    done = await transcribe(tmp_path, "--set", f"url={url}", "--give-up", "2", ASSEMBLYAI_API_KEY=KEY)
+    done = transcribe(tmp_path, "--set", f"url={url}", "--give-up", "2", ASSEMBLYAI_API_KEY=KEY)
     assert refused_with_a_sentence(done)
-    first, *_, last = done.err.splitlines()
+    first, *_, last = done.stderr.splitlines()
     assert first.endswith("Trying again …")
     assert "cannot be reached" in first
     assert "cannot be reached" in last
     assert not last.endswith("Trying again …")
-    assert "Connected." not in done.err
+    assert "Connected." not in done.stderr
 
 
 @pytest.mark.parametrize(
     ("url", "part"), [("http://127.0.0.1/", "url"), ("ws://no-such-host.invalid/v3/ws", "cannot be reached")]
 )
-async def test_the_command_given_an_address_that_leads_nowhere(tmp_path: Path, url: str, part: str) -> None:
-    done = await transcribe(tmp_path, "--set", f"url={url}", "--give-up", "0", ASSEMBLYAI_API_KEY=KEY)
+def test_the_command_given_an_address_that_leads_nowhere(tmp_path: Path, url: str, part: str) -> None:
+    done = transcribe(tmp_path, "--set", f"url={url}", "--give-up", "0", ASSEMBLYAI_API_KEY=KEY)
     assert refused_with_a_sentence(done)
-    assert part in done.err
+    assert part in done.stderr
 
 
-async def test_the_command_says_that_nobody_vouches_for_a_certificate(tmp_path: Path) -> None:
+def test_the_command_says_that_nobody_vouches_for_a_certificate(tmp_path: Path) -> None:
     v3 = V3Server()
-    async with serve(v3, admit=v3.admit, tls=True) as server:
-        done = await transcribe(tmp_path, "--set", f"url={server.url}", "--give-up", "0", ASSEMBLYAI_API_KEY=KEY)
+    with in_background(serve(v3, admit=v3.admit, tls=True)) as server:
+        done = transcribe(tmp_path, "--set", f"url={server.url}", "--give-up", "0", ASSEMBLYAI_API_KEY=KEY)
     assert refused_with_a_sentence(done)
-    assert "is not accepted: self-signed certificate" in done.err
+    assert "is not accepted: self-signed certificate" in done.stderr
     assert server.peers == []
 
 
-async def test_the_command_says_which_sound_has_no_text_and_fails(tmp_path: Path) -> None:
+def test_the_command_says_which_sound_has_no_text_and_fails(tmp_path: Path) -> None:
     async def goes_away(session: V3Session) -> None:
         await session.received_ms(1000)
         session.peer.drop()
 
-    async with serving(goes_away) as server:
-        done = await transcribe(tmp_path, "--set", f"url={server.url}", ASSEMBLYAI_API_KEY=KEY)
+    with in_background(serving(goes_away)) as server:
+        done = transcribe(tmp_path, "--set", f"url={server.url}", ASSEMBLYAI_API_KEY=KEY)
     assert refused_with_a_sentence(done)
     assert (
         f"00:00:01 of 00:00:01 has no text: The connection to {host_and_port(server.url)} broke. Transcribe it again"
-        in done.err
+        in done.stderr
     )
 
 
-async def test_the_command_reaches_a_service_through_a_socks_proxy_and_says_when_it_may_not(tmp_path: Path) -> None:
+def test_the_command_reaches_a_service_through_a_socks_proxy_and_says_when_it_may_not(tmp_path: Path) -> None:
     arguments = ("--set", "url=ws://asr.example.com:81/v3/ws")
     v3 = V3Server(ScriptedSpeech(Utterance(Said("hello", 100, 500), formatted="Hello.")))
-    async with serve(v3, admit=v3.admit) as server:
+    with in_background(serve(v3, admit=v3.admit)) as server:
         target = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        async with socks_proxy(login="me:secret", target=target) as proxies:
+        with in_background(socks_proxy(login="me:secret", target=target)) as proxies:
             way = f"socks5h://me:secret@{proxies.address}"
-            done = await transcribe(tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY, ALL_PROXY=way, NO_PROXY="")
-            refused = await transcribe(
+            done = transcribe(tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY, ALL_PROXY=way, NO_PROXY="")
+            refused = transcribe(
                 tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY, ALL_PROXY=way.replace("secret", "wrong"), NO_PROXY=""
             )
-    assert (done.code, done.out, done.err) == (0, "Hello.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Hello.\n", "")
     assert proxies.asked == ["asr.example.com:81"]
     assert refused_with_a_sentence(refused)
-    assert "The proxy asks for a user name and a password on the way to asr.example.com" in refused.err
-    assert "wrong" not in refused.err
+    assert "The proxy asks for a user name and a password on the way to asr.example.com" in refused.stderr
+    assert "wrong" not in refused.stderr
 
 
-async def test_markup_and_escape_codes_are_kept_as_they_were_said(tmp_path: Path) -> None:
+def test_markup_and_escape_codes_are_kept_as_they_were_said(tmp_path: Path) -> None:
     v3 = V3Server(ScriptedSpeech(Utterance(Said(NASTY, 100, 500), formatted=NASTY)))
-    async with serve(v3, admit=v3.admit) as server:
+    with in_background(serve(v3, admit=v3.admit)) as server:
         arguments = ("--set", f"url={server.url}")
-        document, text = await asyncio.gather(
-            transcribe(tmp_path, *arguments, "--format", "json", ASSEMBLYAI_API_KEY=KEY),
-            transcribe(tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY),
-        )
-    assert (document.code, text.code, document.err, text.err) == (0, 0, "", "")
-    assert [line["text"] for line in json.loads(document.out)["lines"]] == [NASTY]
-    assert "[red][/etc/hosts]" in text.out
-    assert "<b> &" in text.out
-    assert "\x1b" not in text.out, "a terminal would obey it"
+        document = transcribe(tmp_path, *arguments, "--format", "json", ASSEMBLYAI_API_KEY=KEY)
+        text = transcribe(tmp_path, *arguments, ASSEMBLYAI_API_KEY=KEY)
+    assert (document.returncode, text.returncode, document.stderr, text.stderr) == (0, 0, "", "")
+    assert [line["text"] for line in json.loads(document.stdout)["lines"]] == [NASTY]
+    assert "[red][/etc/hosts]" in text.stdout
+    assert "<b> &" in text.stdout
+    assert "\x1b" not in text.stdout, "a terminal would obey it"

@@ -2,10 +2,15 @@
 
 import json
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import keyring
+import pytest
 from keyring.backend import KeyringBackend
+from keyring.backends import fail
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
 from support.waiting import until
@@ -51,6 +56,18 @@ class FileKeyring(KeyringBackend):
 def keyring_env(path: Path) -> dict[str, str]:
     """What makes the keyring library of a process use this file."""
     return {"PYTHON_KEYRING_BACKEND": "support.file_keyring.FileKeyring", VARIABLE: str(path)}
+
+
+@contextmanager
+def without_keys() -> Generator[None]:
+    """This process has nobody's keys while the block runs: none in its environment, and no keyring."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(fail.Keyring())
+    with pytest.MonkeyPatch.context() as environment:
+        for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+            environment.delenv(name)
+        yield
+    keyring.set_keyring(before)
 
 
 NO_KEYRING: Final = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}

@@ -1,15 +1,13 @@
 """Fixtures of the tests that run in their own process."""
 
-import os
 from collections.abc import Iterator
 
-import keyring
 import pytest
-from keyring.backends import fail
 
 from servers.base import Server
 from support.background import in_background
 from support.example_service import Parrot, installed
+from support.file_keyring import without_keys
 
 KEY = "pk-of-any-test"
 
@@ -18,12 +16,8 @@ KEY = "pk-of-any-test"
 def parrot_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The example engine is installed in this process, which has no keyring and nobody's keys."""
     monkeypatch.syspath_prepend(str(installed()))
-    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
-        monkeypatch.delenv(name)
-    before = keyring.get_keyring()
-    keyring.set_keyring(fail.Keyring())
-    yield
-    keyring.set_keyring(before)
+    with without_keys():
+        yield
 
 
 @pytest.fixture
