@@ -127,6 +127,15 @@ def speaking_mic(clocked_mics: clocked_mic.ClockedMics, speech: Speech, tmp_path
 
 
 @pytest.fixture
+def nobodys_keys() -> Iterator[None]:
+    """This process has no keys of anybody: none in its environment, and no keyring."""
+    from support.file_keyring import without_keys
+
+    with without_keys():
+        yield
+
+
+@pytest.fixture
 def own_logging() -> Iterator[None]:
     """Put logging back as the other tests expect it."""
     with command_line.own_logging():

@@ -4,7 +4,6 @@ import contextlib
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pytest
 
 from conftest import Speech
 from mictape.library.store import Store
+from support.command_line import MICTAPE, called
 from support.pulse import PulseServer
 from support.screen_app import screen_app
 from support.sessions import lines_of, room, sessions_of, tape_seconds
+from support.soundfiles import beginning
 from support.waiting import until
-
-MICTAPE = [sys.executable, "-m", "mictape"]
 
 
 def _kept(home: Path) -> list[object]:
@@ -35,10 +34,11 @@ def _home(folder: Path, env: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def test_both_keep_the_same_of_the_same_file(speech: Speech, tmp_path: Path) -> None:
     plain, screen = tmp_path / "plain", tmp_path / "screen"
-    command = [*MICTAPE, "transcribe", "--keep", "--pace", "real", str(speech.beckett)]
+    recording = str(beginning(speech.beckett, 5, tmp_path / "beginning.wav"))
+    command = [*MICTAPE, "transcribe", "--keep", "--pace", "real", recording]
     with (
         subprocess.Popen(command, env=_home(plain), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as done,
-        screen_app("--input", str(speech.beckett), env=_home(screen)) as app,
+        screen_app("--input", recording, env=_home(screen)) as app,
     ):
         app.sees("ENDED", timeout_s=120)
         app.press("q")
@@ -50,10 +50,12 @@ def test_both_keep_the_same_of_the_same_file(speech: Speech, tmp_path: Path) -> 
     assert [tape_seconds(each) for each in sessions_of(plain)] == [tape_seconds(each) for each in sessions_of(screen)]
 
 
-def test_a_proxy_that_cannot_be_used_is_said_and_ends_the_command(speech: Speech) -> None:
-    command = [*MICTAPE, "transcribe", "--engine", "assemblyai", "--give-up", "0", str(speech.beckett)]
-    env = {**os.environ, "HTTPS_PROXY": "socks5h://127.0.0.1:9", "ASSEMBLYAI_API_KEY": "0" * 32}
-    done = subprocess.run(command, env=env, capture_output=True, check=False, timeout=120, text=True)
+def test_a_proxy_that_cannot_be_used_is_said_and_ends_the_command(
+    speech: Speech, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5h://127.0.0.1:9")
+    monkeypatch.setenv("ASSEMBLYAI_API_KEY", "0" * 32)
+    done = called("transcribe", "--engine", "assemblyai", "--give-up", "0", str(speech.beckett))
     assert done.returncode == 4
     assert done.stdout == ""
     assert "proxy" in done.stderr.lower()

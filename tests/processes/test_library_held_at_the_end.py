@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SpeakingMic, Speech
+from support.command_line import MICTAPE, called
 from support.screen_app import screen_app
 from support.sessions import held, lines_of
 
@@ -21,11 +22,8 @@ HELD = "is held by another program"
 def is_completed(home: Path) -> None:
     """The session is listed as interrupted, and completing it brings the text of its sound back."""
     assert lines_of(home) == []
-    listed = subprocess.run([sys.executable, "-m", "mictape", "sessions"], capture_output=True, text=True, check=True)
-    assert "interrupted" in listed.stdout
-    completed = subprocess.run(
-        [sys.executable, "-m", "mictape", "sessions", "complete", "last"], capture_output=True, text=True, check=False
-    )
+    assert "interrupted" in called("sessions").stdout
+    completed = called("sessions", "complete", "last")
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout.split()
     assert " ".join(completed.stdout.split()) == " ".join(" ".join(lines_of(home)).split())
@@ -49,7 +47,7 @@ def test_the_app_ends_with_code_3(leave: str, home: Path, speech: Speech) -> Non
 
 
 def test_listen_ends_with_code_3(home: Path, speaking_mic: SpeakingMic) -> None:
-    command = [sys.executable, "-m", "mictape", "listen", "--device", "ALSA:speaking"]
+    command = [*MICTAPE, "listen", "--device", "ALSA:speaking"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=speaking_mic.env
     ) as listen:

@@ -7,7 +7,8 @@ import pytest
 from conftest import Speech
 from mictape.failure import ExitCode
 from servers.vllm import MODEL, vllm_server
-from support.example_service import environment, mictape
+from support.background import in_background
+from support.command_line import called
 
 LOUD = 1_000
 
@@ -17,17 +18,18 @@ def loud(sound: "array[int]") -> str:
 
 
 @pytest.mark.parametrize(("stuck", "lines"), [(1, True), (99, False)])
-async def test_speech_that_is_answered_with_blanks_is_tried_again_and_then_said_to_have_no_text(
+@pytest.mark.usefixtures("nobodys_keys")
+def test_speech_that_is_answered_with_blanks_is_tried_again_and_then_said_to_have_no_text(
     stuck: int, lines: bool, speech: Speech
 ) -> None:
-    async with vllm_server(loud, stuck=stuck) as server:
+    with in_background(vllm_server(loud, stuck=stuck)) as server:
         command = ("transcribe", str(speech.beckett), "--engine", "vllm", "--set", f"model={MODEL}")
-        done = await mictape(*command, "--set", f"url={server.url}", env=environment())
+        done = called(*command, "--set", f"url={server.url}")
     assert server.violations == []
-    assert ("there was speech" in done.out) is lines
+    assert ("there was speech" in done.stdout) is lines
     if lines:
-        assert (done.code, len(server.talks)) == (ExitCode.DONE, 2), done.err
+        assert (done.returncode, len(server.talks)) == (ExitCode.DONE, 2), done.stderr
     else:
-        assert done.code == ExitCode.ENGINE
-        assert "has no text: The engine wrote nothing for" in done.err
-        assert "Transcribe it again, or with another engine" in done.err
+        assert done.returncode == ExitCode.ENGINE
+        assert "has no text: The engine wrote nothing for" in done.stderr
+        assert "Transcribe it again, or with another engine" in done.stderr

@@ -54,6 +54,7 @@ def test_a_signal_closes_the_session_and_the_terminal(
     assert states_of(home) == {session.name: "closed"}
 
 
+@pytest.mark.proof
 def test_ctrl_c_leaves_as_q_does(pulse: PulseServer) -> None:
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
@@ -67,7 +68,7 @@ def test_a_killed_session_is_offered_back_and_completed(pulse: PulseServer, home
     room(pulse)
     with screen_app("--device", "PulseAudio:vmic2", env=pulse.env) as app:
         app.sees(LISTENING, timeout_s=60)
-        pulse.play(speech.two_cities, sink="vmic2_sink")
+        pulse.play(speech.beckett, sink="vmic2_sink")
         app.until(lambda _: lines_of(home), timeout_s=60)
         first = lines_of(home)[0]
         children = children_of(app.process.pid, "mictape.audio.capture.process")
@@ -113,6 +114,7 @@ def test_a_killed_session_may_be_left_as_it_is(pulse: PulseServer, home: Path) -
         assert app.ends() == 0
 
 
+@pytest.mark.proof
 def test_a_killed_capture_process_is_restarted_and_the_hole_is_reported(
     pulse: PulseServer, home: Path, speech: Speech
 ) -> None:

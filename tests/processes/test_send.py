@@ -7,7 +7,8 @@ import pytest
 
 from servers.assemblyai import KEY, V3Server, silence
 from servers.base import serve
-from support.example_service import environment, mictape
+from support.background import in_background
+from support.command_line import called
 
 TONE_S, PAUSE_S = 1, 8
 
@@ -22,25 +23,23 @@ def recording(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("send", ["sound", "all"])
-async def test_what_is_not_sent_is_silence_and_is_said(send: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("nobodys_keys")
+def test_what_is_not_sent_is_silence_and_is_said(send: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSEMBLYAI_API_KEY", KEY)
     assemblyai = V3Server(silence)
-    home = {
-        name: str(tmp_path) for name in ("HOME", "MICTAPE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
-    }
-    async with serve(assemblyai, admit=assemblyai.admit) as server:
-        done = await mictape(
+    with in_background(serve(assemblyai, admit=assemblyai.admit)) as server:
+        done = called(
             *("transcribe", str(recording(tmp_path / "tones.wav")), "--engine", "assemblyai", "--send", send),
             *("--set", f"url={server.url}"),
-            env=environment(ASSEMBLYAI_API_KEY=KEY, **home),
         )
-    assert done.code == 0, done.err
+    assert done.returncode == 0, done.stderr
     assert server.violations == []
     (peer,) = server.peers
     sent_s = sum(len(frame.payload) for frame in peer.received if isinstance(frame.payload, bytes)) / 32_000
     assert sent_s >= 2 * TONE_S, "tones are no speech, and are sent all the same"
     if send == "all":
         assert sent_s >= 2 * TONE_S + PAUSE_S
-        assert "silence" not in done.err
+        assert "silence" not in done.stderr
     else:
         assert sent_s < 2 * TONE_S + PAUSE_S - 1
-        assert "of 00:00:10 was silence and was not sent." in done.err
+        assert "of 00:00:10 was silence and was not sent." in done.stderr

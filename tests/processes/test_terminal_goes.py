@@ -185,7 +185,7 @@ def cut_off(home: Path, speech: Speech) -> Path:
     return home
 
 
-@leaving("q", ways=(*LEAVING, Q))
+@leaving(ways=(*LEAVING, Q))
 def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(
     leave: Callable[[ScreenApp], None], code: int, cut_off: Path, speech: Speech
 ) -> None:

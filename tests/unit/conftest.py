@@ -7,17 +7,14 @@ import pytest
 from servers.base import Server
 from support.background import in_background
 from support.example_service import Parrot, installed
-from support.file_keyring import without_keys
 
 KEY = "pk-of-any-test"
 
 
 @pytest.fixture
-def parrot_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def parrot_installed(nobodys_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example engine is installed in this process, which has no keyring and nobody's keys."""
     monkeypatch.syspath_prepend(str(installed()))
-    with without_keys():
-        yield
 
 
 @pytest.fixture
