@@ -152,9 +152,10 @@ async def test_sessions_are_listed_by_day_filtered_and_sorted_and_nothing_is_rec
         assert "Budget meeting" in rows(app)[0] and "#work" in rows(app)[0]
         await pilot.press("escape")
         await until_async(lambda: sees(app, "3 sessions, newest first"))
-        await pilot.press("ctrl+s")
+        await pilot.press("down", "down", "ctrl+s")
         await until_async(lambda: sees(app, "3 sessions, oldest first"))
         await until_async(lambda: "Budget meeting" in rows(app)[0])
+        assert app.screen.shown == Shown("", "oldest", 0), "the cursor stays on its session"  # type: ignore[attr-defined]
         await pilot.press("down", "enter")
         await reading(app)
         await pilot.press("escape")

@@ -86,6 +86,7 @@ def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
         (["last", "-o", "talk.srt", "--format", "md"], "--format says md"),
         (["nothing", "-o", "talk.srt"], "nothing"),
         (["last", "-o", "no/talk.srt"], "cannot be written"),
+        (["last", "last", "-o", "both.VTT"], "one file, both.VTT. Name a folder: -o FOLDER --format vtt."),
     ],
 )
 def test_what_is_refused_is_a_sentence(

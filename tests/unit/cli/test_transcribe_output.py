@@ -79,6 +79,7 @@ def test_several_files_are_printed_under_their_names_with_who_speaks(parrot: Ser
     [
         (["-o", __file__], "is not a folder. Name a folder."),
         (["--json"], "Several files cannot be printed as json. Add -o FOLDER."),
+        (["-o", "both.srt"], "one file, both.srt. Name a folder: -o FOLDER --format srt."),
         (["-"], "Give - alone"),
     ],
 )

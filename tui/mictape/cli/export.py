@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from mictape.cli.options import Commands
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
 from mictape.library.formats import in_file_name
-from mictape.paths import Places, named_path, output_folder
+from mictape.paths import Places, is_folder, named_path, output_folder
 
 STDOUT: Final = "-"
 
@@ -64,7 +65,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
 
     to_files = arguments.output != STDOUT
     output = named_path(arguments.output)
-    folder = output_folder(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
+    folder = folder_for(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
     format = format_for(output if to_files and folder is None else None, arguments.format)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
@@ -81,6 +82,21 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
             write(format.write(document), path, over=arguments.force)
             print(path)
     return ExitCode.DONE
+
+
+def folder_for(text: str, *, several: bool) -> Path | None:
+    """The folder that is meant as an output, as `output_folder`; one that is named as a file is not made.
+
+    Raises:
+        MictapeError: As `output_folder`; (`ExitCode.USAGE`) several files are written, and one is named.
+    """
+    named = named_path(text)
+    ending = named.suffix.lower()
+    format = next((each for each in FORMATS.values() if ending in each.endings), None)
+    if several and format is not None and not text.endswith(("/", os.sep)) and not is_folder(named):
+        what = f"Several files cannot be written to one file, {named.name}"
+        raise MictapeError(Failure(what, f"Name a folder: -o FOLDER --format {format.name}", ExitCode.USAGE))
+    return output_folder(text, several=several)
 
 
 def format_for(file: Path | None, name: FormatName | None) -> Format:

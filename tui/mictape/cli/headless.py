@@ -20,14 +20,14 @@ from mictape.audio.devices import Device
 from mictape.audio.ports import SoundSystem
 from mictape.audio.source_spec import SourceSpec
 from mictape.cli import output
-from mictape.cli.export import STDOUT, format_for, style_of
+from mictape.cli.export import STDOUT, folder_for, format_for, style_of
 from mictape.cli.line_command import LineCommand
 from mictape.cli.printing import Printer, printer_for
 from mictape.cli.several import each_of
 from mictape.cli.unblocked import Streams, unblocked
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Format, FormatName, Style, check, json_line, write
-from mictape.paths import Places, named_path, output_folder
+from mictape.paths import Places, is_folder, named_path
 from mictape.recognition.live import EngineState
 from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
@@ -204,7 +204,8 @@ def _transcriptions(arguments: argparse.Namespace) -> list[_File]:
         raise MictapeError(Failure("Standard input is one file", "Give - alone", ExitCode.USAGE))
     style, policy = style_of(arguments), _give_up(arguments)
     output = None if arguments.output == STDOUT else named_path(arguments.output)
-    folder = None if output is None else output_folder(arguments.output, several=len(names) > 1)
+    several = len(names) > 1 or any(is_folder(named_path(name)) for name in arguments.files)
+    folder = None if output is None else folder_for(arguments.output, several=several)
     format = format_for(output if folder is None else None, arguments.format)
     if output is None and len(names) > 1 and format.name != "txt":
         what = f"Several files cannot be printed as {format.name}"

@@ -105,6 +105,14 @@ class Reader:
         [(count,)] = self.rows(f"SELECT count(*) FROM sessions WHERE {condition}", *values)
         return count
 
+    def place(self, session: str, which: SessionFilter = KEPT, *, order: Order = "newest") -> int:
+        """The place of a session, by its id, among those that a filter lets through; 0 where it is not one of them."""
+        condition, values = which.where()
+        ids = [
+            id for (id,) in self.rows(f"SELECT id FROM sessions WHERE {condition} ORDER BY {ORDERS[order]}", *values)
+        ]
+        return ids.index(session) if session in ids else 0
+
     def session(self, which: str, *, trash: bool = False) -> SessionRecord:
         """The session with this id or title, the only one whose id begins so, or the newest (`last`).
 

@@ -101,6 +101,15 @@ def test_the_head_says_what_it_is(name: str) -> None:
     assert ("00:00:02" in text) or '"duration_s": 2.062' in text
 
 
+@pytest.mark.parametrize("name", ["md", "html", "json"])
+def test_what_is_not_kept_has_its_length_and_the_title_that_is_proposed(name: str) -> None:
+    file = TrackRecord(2, "File", "talk.wav", kind="file", origin=RATE, samples=33_000)
+    text = written(name, Document(None, [TRACK, file], [HELLO]))
+    assert ("00:00:03" in text) or '"duration_s": 3.062' in text
+    assert (name == "json") or "talk" in text.splitlines()[0] + text[text.find("<title>") :]
+    assert (name == "json") or "Hello there" in written(name, Document(None, [TRACK], [HELLO])).split("00:00")[0]
+
+
 def test_times_and_wall_clock() -> None:
     def of(name: str, style: Style) -> str:
         return written(name, Document(SESSION, [TRACK], [HELLO], style, utc_of=lambda at: 1795460658.5 + at / RATE))

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
-from mictape.library.titles import title_of
+from mictape.library.titles import proposed_title, title_of
 from mictape.plain_text import one_line
 from mictape.transcript.line import SPEECH, voice_of
 from mictape.units import clock
@@ -71,16 +71,27 @@ class Document:
         return otherwise if self.style.times is None else self.style.times
 
     @property
+    def samples(self) -> int:
+        """Its length, session time."""
+        if self.session is not None:
+            return self.session.samples
+        return max((track.origin + track.samples for track in self.tracks), default=0)
+
+    @property
     def title(self) -> str:
         """What the session is called, as one visible line."""
-        return one_line(title_of(self.session) if self.session else "") or "Recording"
+        if self.session is not None:
+            title = title_of(self.session)
+        else:
+            title = proposed_title(self.tracks, [line.text for line in self.lines if line.kind == SPEECH])
+        return one_line(title) or "Recording"
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """What the head of a page says: a name and a text each."""
         if self.session is not None:
             started = self.session.started
             yield "Date", f"{started:%A}, {started.day} {started:%B %Y, %H:%M}"
-            yield "Length", clock(self.session.samples)
+        yield "Length", clock(self.samples)
         if self.tracks:
             yield "Recorded from", ", ".join(dict.fromkeys(one_line(_source(track)) for track in self.tracks))
         if self.engines:

@@ -179,7 +179,7 @@ def json_document(document: Document) -> Iterator[str]:
         id=session.id if session else None,
         title=session.title if session else "",
         started=datetime.fromtimestamp(session.started_utc_s, UTC).isoformat() if session else None,
-        duration_s=in_seconds(session.samples) if session else 0.0,
+        duration_s=in_seconds(document.samples),
         engines=document.engines,
         tracks=tuple(map(_track, document.tracks)),
         lines=tuple(_line(line, names.get(line.track)) for line in document.lines if line.kind == SPEECH),

@@ -198,18 +198,20 @@ class LibraryScreen(Question[SessionChoice | None]):
         row, self._first_row = self._first_row, 0
         self._begin(row)
 
-    def _begin(self, cursor: int = 0) -> None:
-        """List or search again, with the cursor on a row."""
+    def _begin(self, cursor: int = 0, session: str | None = None) -> None:
+        """List or search again, with the cursor on a row, or on a session where sessions are listed."""
         self._current = False
-        self._start("library", self._load, cursor)
+        self._start("library", self._load, cursor, session)
 
-    async def _load(self, cursor: int) -> None:
+    async def _load(self, cursor: int, session: str | None) -> None:
         if self._listing is not None:
             await asyncio.sleep(PAUSE_S)
         query = parse(self.typed, typing=True, now=self._now)
         which = query.sessions
         listing: Listing
         if which is not None:
+            if session is not None:
+                cursor = await self._library.run(Store.place, session, which, order=self._order)
             listing = SessionListing(self._library, which, self._order, self._now().date())
         else:
             listing = HitListing(self._library, query)
@@ -336,11 +338,12 @@ class LibraryScreen(Question[SessionChoice | None]):
         else:
             self.dismiss(SessionChoice(session.id, record_on=True))
 
-    def action_sort(self) -> None:
-        """Sort by the next order."""
-        orders = list(ORDERS)
-        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
-        self._begin()
+    async def action_sort(self) -> None:
+        """Sort by the next order; the cursor stays on its session."""
+        if await self._listed():
+            orders = list(ORDERS)
+            self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+            self._begin(self._list.cursor, self._session.id if self._session is not None else None)
 
     async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
         """Change the session under the cursor, and list again."""
