@@ -1,5 +1,6 @@
 """A line opened: its text, its speaker, a word to expect; and what the engine said restored."""
 
+import threading
 from pathlib import Path
 
 from textual import events
@@ -34,6 +35,20 @@ async def test_a_line_that_is_emptied_is_removed_and_undo_brings_it_back(home: P
         await pilot.press("u")
         await until_async(lambda: texts(app) == before)
         assert app._main.line is not None and (app._main.line.text, app._main.line.mark) == (before[1], "")
+
+
+async def test_a_line_is_opened_while_the_library_waits_for_a_full_disk(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert app.session is not None
+        disk = threading.Event()
+        app.session._writes._thread.submit(disk.wait)
+        try:
+            await pilot.press("home", "enter")
+            await until_async(lambda: isinstance(app.screen, EditLine))
+            await pilot.press(*" q", "enter")
+            await until_async(lambda: texts(app)[0] == "w1 q")
+        finally:
+            disk.set()
 
 
 async def test_lines_are_removed_one_after_the_other(home: Path) -> None:

@@ -199,26 +199,26 @@ async def test_moving_on_takes_back_a_choice_that_waits() -> None:
         assert seen.result is NOT_ASKED
 
 
-async def test_r_looks_again() -> None:
+async def test_ctrl_r_looks_again() -> None:
     async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CLOUD, in_use="local")
         seen.answers.statuses[CLOUD.name] = EngineStatus(CLOUD.name, Readiness.READY)
-        await pilot.press("r")
+        await pilot.press("ctrl+r")
         await until_async(lambda: len(seen.answers.asked) == 4)
         await until_async(lambda: not seen.sees("needs a key") and not seen.sees("looking …"))
         assert seen.cursor == "local"
 
 
-async def test_letters_go_to_the_engine_that_begins_so_and_tab_to_the_models() -> None:
+async def test_typing_filters_the_engines_and_tab_goes_to_the_models() -> None:
     async with WidgetApp().run_test(size=(100, 30)) as pilot:
         seen = await opened(pilot, LOCAL, CLOUD, CELLAR, in_use="local")
-        await pilot.press(*"ce")
-        assert seen.cursor == CELLAR.name
-        await pilot.press(*"lx", "l")
-        assert seen.cursor == LOCAL.name
-        await pilot.press(*"cl")
-        assert seen.cursor == CLOUD.name
+        await pilot.press(*"cell")
+        assert seen.cursor == CELLAR.name and not seen.sees("local")
+        await pilot.press("x", "enter")
+        assert seen.cursor is None and seen.sees('Nothing fits "cellx".')
         assert seen.result is NOT_ASKED
+        await pilot.press(*["backspace"] * 5)
+        assert seen.cursor == CELLAR.name and seen.sees("cloud [b]9[/b]", "local")
         await pilot.press("tab")
         await until_async(lambda: seen.result == MODELS)
 

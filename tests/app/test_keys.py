@@ -45,7 +45,7 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         rows = [row for rows in text.shown.values() for row in rows]
         assert ("f6", "Mark the line under the cursor, or remove its mark.") in rows
         assert any(key.startswith("j  ↓") for key, _ in rows)
-        await pilot.press("slash", *"remove mark")
+        await pilot.press(*"remove mark")
         await until_async(lambda: [row for row in rows_of(app) if "remove its mark" in row])
         assert [len(rows) for rows in text.shown.values()] == [1]
         assert not [row for row in rows_of(app) if "Privacy" in row]

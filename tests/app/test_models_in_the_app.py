@@ -127,7 +127,7 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         app.press("enter")
         app.sees("% of 1 MB")
         until(lambda: any(part.stat().st_size for part in (home / "models" / NAME).glob("*.part")))
-        app.press("c")
+        app.press("\x18")
         app.sees("% downloaded")
         app.press("enter", "enter")
         app.sees("installed", timeout_s=60)
@@ -138,7 +138,7 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         app.press("\t")
         app.sees("enter install or use", f"● {NAME}")
         # Again until it is answered: a key before the list has its cursor does nothing.
-        app.until(lambda screen: f"{NAME} is in use" in screen or app.press("x"))
+        app.until(lambda screen: f"{NAME} is in use" in screen or app.press("\x04"))
     metadata = json.loads((home / "models" / NAME / "model.json").read_bytes())
     assert metadata["model"]["name"] == NAME
     assert remembered(home)["model"] == NAME

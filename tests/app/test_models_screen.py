@@ -23,7 +23,7 @@ async def test_why_a_model_cannot_be_removed_is_said_until_the_cursor_moves(tmp_
         await app.push_screen(screen)
         await pilot.pause()
         note = screen.query_one("#note", Static)
-        await pilot.press("x")
+        await pilot.press("ctrl+d")
         screen.refresh_rows()  # as the timer does
         await pilot.pause()
         assert app.sees("sample is in use. Choose another model first.")

@@ -10,6 +10,7 @@ from mictape.settings import Settings
 from mictape.settings.remembered import recall
 from support.app_driver import handled
 from support.waiting import until_async
+from support.widget_app import rows_of
 
 MINE = 'primary = "#ff0000"\nbackground = "{}"\n'
 
@@ -34,6 +35,17 @@ async def test_going_through_the_list_shows_each_theme_and_enter_keeps_it(home: 
         await pilot.press("enter")
         await until_async(lambda: recall(home / "state.toml").theme == shown)
         assert app.theme == shown
+
+
+async def test_typing_filters_the_themes_and_enter_keeps_the_one_that_is_left(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        before = app.theme
+        await pilot.press("T", *"nordx")
+        await until_async(lambda: any('Nothing fits "nordx".' in row for row in rows_of(app)))
+        assert app.theme == before
+        await pilot.press("backspace", "enter")
+        await until_async(lambda: recall(home / "state.toml").theme == "nord")
+        assert app.theme == "nord" and app.screen is app._main
 
 
 async def test_without_the_themes_that_come_with_it_the_app_says_so_and_goes_on(

@@ -104,7 +104,10 @@ async def test_keys_do_not_wait_for_ever_for_what_hangs(home: Path, monkeypatch:
     monkeypatch.setattr("mictape.typed_ahead.LONGEST_S", 0.1)
     async with handled(home) as (app, _):
         app.typed_ahead.opening()
-        burst(app, "m")
+        burst(app, *"mq")
+        await until_async(lambda: "What was typed after that is ignored." in messages(app))
+        assert not app._exit
+        burst(app, "m", after_s=PAUSE_S * 2)
         await until_async(lambda: app.transcript.marks)
 
 

@@ -16,7 +16,7 @@ from textual.events import Key, Paste
 from textual.screen import Screen
 
 LONGEST_S: Final = 3.0
-"""A key waits no longer for the one before it, or for a dialog: what hangs must not take the keys with it."""
+"""A key waits no longer for the one before it, or for a dialog. What was typed for the dialog is ignored then."""
 
 PAUSE_S: Final = 1.0
 """What is typed for a dialog that has not opened ends with a pause of this length."""
@@ -125,8 +125,13 @@ class TypedAhead:
         now, screen = time.monotonic(), self._app.screen
         if self._acting_s is not None and now - self._acting_s < LONGEST_S:
             return True
-        if any(below is screen and now - since < LONGEST_S for below, since in self._opening.values()):
+        opening = {token: since for token, (below, since) in self._opening.items() if below is screen}
+        if any(now - since < LONGEST_S for since in opening.values()):
             return True
+        if opening:  # it hangs: what was typed for it is not to be taken for commands
+            for token in opening:
+                del self._opening[token]
+            self._refused = screen, now
         if self._replaced is not None:
             before, since = self._replaced
             if screen in before and now - since < LONGEST_S:

@@ -10,15 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.events import Key
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Failure
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
-from mictape.widgets.options import Options
+from mictape.widgets.filtered_options import FilteredOptions
 
 CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""
@@ -32,14 +30,6 @@ _COLOURS: Final = {
     Readiness.UNREACHABLE: "$warning",
     Readiness.NEEDS_KEY: "$warning",
 }
-
-
-class _Engines(Options):
-    """Keeps the row under the cursor in view when a longer note leaves it fewer rows."""
-
-    def on_resize(self) -> None:
-        """Scroll there."""
-        self.scroll_to_highlight()
 
 
 class Keys(Protocol):
@@ -66,12 +56,12 @@ class EnginePicker(Question[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "cancel"),
-        Binding("r,ctrl+r,f5", "look_again", "look again"),
-        # Letters go to an engine by its name.
+        Binding("ctrl+r,f5", "look_again", "look again"),
+        # Before the filter, which would leave the field.
         Binding("tab", "models", "models", priority=True),
     ]
 
-    _list = getters.query_one("#engines", OptionList)
+    _list = getters.query_one(FilteredOptions)
     _note = getters.query_one("#note", Static)
     _keys = getters.query_one("#keys", Static)
 
@@ -90,43 +80,22 @@ class EnginePicker(Question[str | None]):
         self._in_use = in_use
         self._wish = ""
         """An engine that was chosen before it was known whether it is ready."""
-        self._typed = ""
-        """The beginning of an engine's name, as far as it was typed."""
 
     def compose(self) -> ComposeResult:
         """A title, the list, what stands in the way of the engine under the cursor, the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Engine"
-            yield _Engines(
-                *(Option(self._row(one), id=name) for name, one in self._known.items()),
-                id="engines",
-                markup=False,
-                compact=True,
-            )
+            rows = {name: self._row(one) for name, one in self._known.items()}
+            yield FilteredOptions(rows, first=self._in_use, id="engines")
             yield Static(id="note", markup=False)
             yield Static(id="keys", markup=False)
 
     def on_mount(self) -> None:
         """Look at all of them at once."""
-        if self._in_use in self._known:
-            self._list.highlighted = self._list.get_option_index(self._in_use)
-        keys = (("enter", "use"), ("tab", "models"), ("r", "look again"), ("esc", "cancel"))
+        keys = (("enter", "use"), ("tab", "models"), ("^r", "look again"), ("esc", "cancel"))
         parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
         self._keys.update(Content("  ").join(parts))
-        self._list.focus()
         self._look_at_all()
-
-    def on_key(self, event: Key) -> None:
-        """Go to the engine whose name begins with what is typed; what begins none is a command, or nothing."""
-        letter = (event.character or "").casefold()
-        for typed in (self._typed + letter, letter) if letter.isprintable() and letter else ():
-            name = next((name for name in self._known if name.casefold().startswith(typed)), None)
-            if name is not None:
-                self._typed = typed
-                self._list.highlighted = self._list.get_option_index(name)
-                event.stop()
-                return
-        self._typed = ""
 
     def action_look_again(self) -> None:
         """Find out about all of them afresh."""
@@ -151,16 +120,14 @@ class EnginePicker(Question[str | None]):
 
     def _learn(self, status: EngineStatus) -> None:
         self._known[status.name] = status
-        self._list.replace_option_prompt(status.name, self._row(status))
+        self._list.replace(status.name, self._row(status))
         self._explain()
         if self._wish == status.name and status.readiness is not Readiness.LOOKING:
             self._choose(status.name)
 
-    @on(OptionList.OptionSelected)
-    def _on_choice(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        if event.option_id is not None:
-            self._choose(event.option_id)
+    @on(FilteredOptions.Chosen)
+    def _on_choice(self, event: FilteredOptions.Chosen) -> None:
+        self._choose(event.name)
 
     def _choose(self, name: str) -> None:
         """Leave with this engine, once it is known that it can be used; otherwise the note says why not."""
@@ -183,17 +150,15 @@ class EnginePicker(Question[str | None]):
             self._learn(EngineStatus(name))
             self.run_worker(self._look_at(name), group=f"look at {name}", exclusive=True)
 
-    @on(OptionList.OptionHighlighted)
-    def _on_move(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        if event.option_id != self._wish:
+    @on(FilteredOptions.Moved)
+    def _on_move(self, event: FilteredOptions.Moved) -> None:
+        if event.name != self._wish:
             self._wish = ""
         self._explain()
 
     def _explain(self, *, refused: bool = False) -> None:
         """Say what stands in the way of the engine under the cursor."""
-        option = self._list.highlighted_option
-        status = self._known.get(option.id or "") if option is not None else None
+        status = self._known.get(self._list.chosen or "")
         failure = status.failure if status is not None else None
         needs_key = status is not None and status.readiness is Readiness.NEEDS_KEY
         if failure is not None and needs_key and self._given is not None:

@@ -20,6 +20,7 @@ from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.modal import Question
+from mictape.widgets.filtered_options import fits
 
 _Row: TypeAlias = tuple[str, str]
 """A key and what it does, or a sentence without a key."""
@@ -44,8 +45,8 @@ class HelpText(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"help--heading", "help--key"}
 
-    words: reactive[tuple[str, ...]] = reactive((), layout=True)
-    """Only rows that have all of these, case-folded, are shown; a title counts for each row below it."""
+    typed: reactive[str] = reactive("", layout=True)
+    """Only rows that have all of these words are shown; a title counts for each row below it."""
 
     def __init__(self, groups: Mapping[str, Sequence[_Row]]) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class HelpText(Widget):
     def shown(self) -> dict[str, list[_Row]]:
         """The rows that have all the words, by the titles above them."""
         groups = {
-            title: [row for row in rows if all(word in " ".join((title, *row)).casefold() for word in self.words)]
+            title: [row for row in rows if fits(" ".join((title, *row)), self.typed)]
             for title, rows in self._groups.items()
         }
         return {title: rows for title, rows in groups.items() if rows}
@@ -82,8 +83,17 @@ class HelpText(Widget):
         return lines
 
 
+class _Filter(Input):
+    """Leaves the keys that close the screen, or that search elsewhere, to it as long as nothing is typed."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether the key is text."""
+        is_text = bool(self.value) or key not in {"question_mark", "slash"}
+        return is_text and super().check_consume_key(key, character)
+
+
 class HelpScreen(Question[None]):
-    """Everything a person can look up without leaving the screen; `/` filters it.
+    """Everything a person can look up without leaving the screen, filtered while one types.
 
     `kept` says where things are kept: what, and the path. `engine` is the engine's title and `offline`
     whether no sound leaves the machine with it. All of it is shown as it is, never read as markup.
@@ -93,8 +103,15 @@ class HelpScreen(Question[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "close"),
-        Binding("question_mark,f1,q", "dismiss", "close"),
-        Binding("slash", "filter", "filter"),
+        # Before the filter, which has a use for some of them.
+        Binding("question_mark,f1", "dismiss", "close", priority=True),
+        Binding("slash", "filter", show=False, priority=True),
+        Binding("up", "scroll('up')", show=False),
+        Binding("down", "scroll('down')", show=False),
+        Binding("pageup", "scroll('page_up')", show=False),
+        Binding("pagedown", "scroll('page_down')", show=False),
+        Binding("home,ctrl+home", "scroll('home')", show=False, priority=True),
+        Binding("end,ctrl+end", "scroll('end')", show=False, priority=True),
     ]
 
     _box = getters.query_one("#box", VerticalScroll)
@@ -109,12 +126,13 @@ class HelpScreen(Question[None]):
         self._version = version
 
     def compose(self) -> ComposeResult:
-        """One scrolling box: keys by group, places, privacy; below it what is typed to filter them."""
+        """What is typed to filter; a scrolling box with keys by group, places, privacy."""
         keymap = keymap_in(self)
         keys = {title: [(shown_keys(each, keymap), each.help) for each in of] for title, of in GROUPS.items()}
         with Vertical(id="frame") as frame:
             frame.border_title = f"Mictape {self._version}".rstrip()
-            frame.border_subtitle = "/ to filter · esc to close"
+            frame.border_subtitle = "type to filter · ↑↓ scroll · esc close"
+            yield _Filter(placeholder="type to filter", compact=True, select_on_focus=False)
             with VerticalScroll(id="box"):
                 yield HelpText(
                     {
@@ -125,36 +143,30 @@ class HelpScreen(Question[None]):
                         "Privacy": [("", self._privacy())],
                     }
                 )
-            yield Input(placeholder="filter", compact=True, select_on_focus=False)
 
     def on_mount(self) -> None:
-        """The keys scroll until a filter is typed."""
-        self._filter.display = False
-        self._box.focus()
-
-    def action_filter(self) -> None:
-        """Type what to look for."""
-        self._filter.display = True
+        """Type at once."""
+        self._box.can_focus = False
         self._filter.focus()
 
+    def action_filter(self) -> None:
+        """The key that searches elsewhere: one types at once here."""
+
+    def action_scroll(self, where: str) -> None:
+        """Scroll while the typing goes on."""
+        getattr(self._box, f"scroll_{where}")(animate=False)
+
     def action_leave(self) -> None:
-        """End the filter, or close."""
-        if not self._filter.display:
+        """Empty the filter, or close."""
+        if self._filter.value:
+            self._filter.value = ""
+        else:
             self.dismiss(None)
-            return
-        self._filter.value = ""
-        self._filter.display = False
-        self._box.focus()
 
     @on(Input.Changed)
     def _on_typing(self, event: Input.Changed) -> None:
         """Show the rows that have all the words, and the titles above them."""
-        self._text.words = tuple(event.value.casefold().split())
-
-    @on(Input.Submitted)
-    def _on_submitted(self) -> None:
-        """Scroll in what was found."""
-        self._box.focus()
+        self._text.typed = event.value
 
     def _privacy(self) -> str:
         """What leaves the machine with this engine."""

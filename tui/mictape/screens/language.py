@@ -52,7 +52,7 @@ class LanguageScreen(Question[LanguageChoice | None]):
                 compact=True,
             )
             key = shown_key("choose_engine", keymap_in(self))
-            note = f"It can be changed later: {key}, then m. Recording goes on meanwhile."
+            note = f"It can be changed later: {key}, then Tab. Recording goes on meanwhile."
             yield Static(note, id="note", markup=False)
 
     def on_mount(self) -> None:

@@ -7,8 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from mictape.failure import Failure, MictapeError
 from mictape.models.background import Downloads
@@ -17,7 +16,7 @@ from mictape.models.languages import listed
 from mictape.models.runtimes import MODULES, lacking
 from mictape.models.store import Store
 from mictape.screens.modal import Question
-from mictape.widgets.options import Options
+from mictape.widgets.filtered_options import FilteredOptions
 
 NAMED: Final = 4
 """Languages of a model that are named."""
@@ -35,11 +34,12 @@ class ModelsScreen(Question[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back"),
-        Binding("c", "cancel", "cancel"),
-        Binding("x,delete", "remove", "remove"),
+        # Before the filter, which has keys of its own.
+        Binding("ctrl+x", "cancel", "cancel", priority=True),
+        Binding("ctrl+d", "remove", "remove", priority=True),
     ]
 
-    _list = getters.query_one("#models", OptionList)
+    _list = getters.query_one(FilteredOptions)
     _note = getters.query_one("#note", Static)
 
     def __init__(
@@ -78,20 +78,13 @@ class ModelsScreen(Question[str | None]):
         """A title, the list, what there is to say of the model under the cursor, the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Models"
-            box.border_subtitle = "enter install or use · c cancel · x remove · esc back"
-            yield Options(
-                *(Option(self._row(model), id=name) for name, model in self._models.items()),
-                id="models",
-                markup=False,
-                compact=True,
-            )
+            box.border_subtitle = "enter install or use · ^x cancel · ^d remove · esc back"
+            rows = {name: self._row(model) for name, model in self._models.items()}
+            yield FilteredOptions(rows, first=self._in_use, id="models")
             yield Static(id="note", markup=False)
 
     def on_mount(self) -> None:
         """Follow the downloads."""
-        self._list.focus()
-        if self._in_use in self._models:
-            self._list.highlighted = self._list.get_option_index(self._in_use)
         self.set_interval(1 / LOOK_HZ, self.refresh_rows)
 
     def refresh_rows(self) -> None:
@@ -99,21 +92,19 @@ class ModelsScreen(Question[str | None]):
         if not self.query("#models"):
             return
         for name, model in self._models.items():
-            self._list.replace_option_prompt(name, self._row(model))
+            self._list.replace(name, self._row(model))
         self._explain()
 
     @property
     def _chosen(self) -> Model | None:
         # A key may come before the list is there, and after it has gone.
-        lists = self.query("#models").results(OptionList)
-        option = next((each.highlighted_option for each in lists), None)
-        return self._models.get(option.id or "") if option is not None else None
+        name = next((each.chosen for each in self.query(FilteredOptions)), None)
+        return self._models.get(name or "")
 
-    @on(OptionList.OptionSelected)
-    def _on_choice(self, event: OptionList.OptionSelected) -> None:
+    @on(FilteredOptions.Chosen)
+    def _on_choice(self, event: FilteredOptions.Chosen) -> None:
         """Use a model that is installed; of another one show the licence first, and then install it."""
-        event.stop()
-        model = self._models[event.option_id or ""]
+        model = self._models[event.name]
         if self._store.find(model) is not None:
             self.dismiss(model.name)
         elif self._asked == model.name:
@@ -124,10 +115,9 @@ class ModelsScreen(Question[str | None]):
             self._asked = model.name
             self._explain()
 
-    @on(OptionList.OptionHighlighted)
-    def _on_move(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        if event.option_id != self._asked:
+    @on(FilteredOptions.Moved)
+    def _on_move(self, event: FilteredOptions.Moved) -> None:
+        if event.name != self._asked:
             self._asked = None
         self._kept = None
         self._explain()

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from mictape.screens.modal import Question
-from mictape.widgets.options import Options
+from mictape.widgets.filtered_options import FilteredOptions
 
 PRESENT: Final = "●"
 """Before the theme that is in use."""
@@ -35,27 +35,14 @@ class ThemePicker(Question[str]):
         """The list, with the present theme marked, and the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Theme"
-            yield Options(
-                *(
-                    Option(Content(f"{PRESENT if name == self._present else ' '} {name}"), id=name)
-                    for name in self._names
-                ),
-                compact=True,
-            )
+            rows = {name: Content(f"{PRESENT if name == self._present else ' '} {name}") for name in self._names}
+            yield FilteredOptions(rows, first=self._present)
             yield Static("Enter: use   Esc: cancel", id="note", markup=False)
 
-    def on_mount(self) -> None:
-        """Begin with the present theme."""
-        themes = self.query_one(OptionList)
-        themes.highlighted = self._names.index(self._present)
-        themes.focus()
+    @on(FilteredOptions.Moved)
+    def _show(self, event: FilteredOptions.Moved) -> None:
+        self._preview(event.name or self._present)
 
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Show it."""
-        if event.option_id is not None:
-            self._preview(event.option_id)
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Leave with it."""
-        event.stop()
-        self.dismiss(event.option_id)
+    @on(FilteredOptions.Chosen)
+    def _choose(self, event: FilteredOptions.Chosen) -> None:
+        self.dismiss(event.name)

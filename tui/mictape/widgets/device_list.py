@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from mictape.audio.ballistics import Meter
 from mictape.audio.devices import Device
 from mictape.audio.messages import LevelCell
+from mictape.widgets.filtered_options import fits
 from mictape.widgets.options import Options
 
 DeviceKey = tuple[str, str]
@@ -41,13 +42,8 @@ def key_of(device: Device) -> DeviceKey:
 
 
 def matching(devices: Iterable[Device], typed: str) -> list[Device]:
-    """The devices that hold every typed word, in any case, in name, host API or kind."""
-    words = typed.casefold().split()
-    return [
-        device
-        for device in devices
-        if all(word in f"{device.name} {device.host_api} {device.kind}".casefold() for word in words)
-    ]
+    """The devices that have every typed word, in any case, in name, host API or kind."""
+    return [device for device in devices if fits(f"{device.name} {device.host_api} {device.kind}", typed)]
 
 
 def in_groups(
@@ -123,6 +119,7 @@ class DeviceList(Options):
 
     def on_resize(self, event: Resize) -> None:
         """Another width has another column of names."""
+        super().on_resize(event)
         if event.size.width != self._width:
             self._width = event.size.width
             self.show(self._shown)

@@ -2,6 +2,7 @@
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.events import Resize
 from textual.strip import Strip
 from textual.widgets import OptionList
 
@@ -26,6 +27,10 @@ class Options(OptionList):
         }
     }
     """
+
+    def on_resize(self, event: Resize) -> None:
+        """The row under the cursor stays in view where a longer note below leaves it fewer rows."""
+        self.scroll_to_highlight()
 
     def render_line(self, y: int) -> Strip:
         """A row of the screen."""

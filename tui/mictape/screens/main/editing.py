@@ -1,8 +1,9 @@
 """Changing the text: marks, notes, edits, names, gaps."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import Failure, MictapeError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.session.track import Track
     from mictape.session.transcript_writer import Scope
     from mictape.session.undo import Undo
+
+UNSURE_S: Final = 0.3
+"""So long the panel of a line waits for the words that the engine was unsure of."""
 
 
 class Editing:
@@ -124,12 +128,19 @@ class Editing:
                 await self._change(session, line, wish)
 
     async def _word_of(self, session: "Session", line: Line) -> int | None:
-        """Where the word stands that one has come to: a selected, a found or an unsure one."""
+        """Where the word stands that one has come to: a selected, a found or an unsure one.
+
+        The panel does not need a library that hangs or cannot be read.
+        """
         view = self._page.view
         selected = selected_span(self._page.transcript, view.text_selection, line.id)
         matcher = view.walk.matcher
         found = matcher.spans(line.text) if matcher is not None else []
-        spans = [selected] if selected is not None else found or (await session.unsure([line.id])).get(line.id, ())
+        spans = [selected] if selected is not None else found
+        if not spans:
+            with suppress(TimeoutError, MictapeError):
+                async with asyncio.timeout(UNSURE_S):
+                    spans = (await session.unsure([line.id])).get(line.id, ())
         return spans[0][0] if spans else None
 
     async def _change(self, session: "Session", line: Line, wish: "LineEdit") -> None:
