@@ -8,7 +8,7 @@ import pytest
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
-from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ
+from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.library.library import Store
 from mictape.paths import places
 from mictape.screens.device_picker import DevicePicker
@@ -260,3 +260,18 @@ async def test_a_note_can_be_typed_before_anything_is_recorded_and_is_not_taken_
         await until_async(lambda: isinstance(app.screen, Ask))
         await pilot.press(*"queue", "enter")
         await until_async(lambda: texts(app) == ["w1", "queue"])
+
+
+async def test_each_report_of_the_microphone_reaches_the_clock_of_the_screen(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[int] = []
+    monkeypatch.setattr(FrameClock, "reported", lambda _: reports.append(1))
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    async with on_fake_sound(home, sound, settings=Settings(device="Blue Yeti")) as (app, _):
+        await until_async(lambda: texts(app) == ["w1"])
+        await until_async(lambda: recording_of(app).tracks[0].on_source() is None and reports)  # the first frame has it
+        reports.clear()
+        for _ in range(3):
+            sound.sources[0].receive((0,))
+        await until_async(lambda: len(reports) >= 3)

@@ -50,6 +50,48 @@ def test_at_rest_there_is_a_frame_every_two_seconds() -> None:
     run(check())
 
 
+def test_at_rest_looks_come_with_what_wakes_the_process_anyway() -> None:
+    async def check() -> None:
+        watched = Watched()
+        running = asyncio.create_task(watched.clock.run())
+        loop = asyncio.get_running_loop()
+        seen: list[float] = []
+        watched.counted = lambda: seen.append(loop.time())
+        reports: list[float] = []
+        await asyncio.sleep(0.19)
+        for at in range(100):
+            await asyncio.sleep(0.29 if at % 2 else 0.19)
+            reports.append(loop.time())
+            watched.clock.reported()
+        await asyncio.sleep(0.01)
+        running.cancel()
+        assert seen[2:] == reports, "a look at each report, and no other"
+
+    run(check())
+
+
+def test_frequent_reports_cost_few_looks() -> None:
+    async def check() -> None:
+        watched = Watched()
+        running = asyncio.create_task(watched.clock.run())
+        for _ in range(1_000):
+            await asyncio.sleep(0.04)
+            watched.clock.reported()
+        running.cancel()
+        assert watched.looks <= 260, "in 40 s"
+        before = watched.looks
+        watched.clock.moving_hz = BLURRED_HZ
+        watched.value = lambda: watched.looks
+        running = asyncio.create_task(watched.clock.run())
+        for _ in range(100):
+            await asyncio.sleep(0.04)
+            watched.clock.reported()
+        running.cancel()
+        assert watched.looks - before <= 22, "in 4 s in which the frames look anyway"
+
+    run(check())
+
+
 def test_what_only_counts_is_drawn_once_for_each_value() -> None:
     async def check() -> None:
         watched = Watched()

@@ -280,7 +280,9 @@ class MictapeApp(TerminalApp):
             recording = self._make(self.transcript)
         else:
             recording = Recording(self._where, self._settings, POLICY, transcript=self.transcript)
-        return RecordingFlow(self._main, recording, self._begins_with, rise=self._clock.rise)
+        return RecordingFlow(
+            self._main, recording, self._begins_with, rise=self._clock.rise, reported=self._clock.reported
+        )
 
     def leave(self, code: int) -> bool:
         """Close the session without waiting for the engine, and exit."""

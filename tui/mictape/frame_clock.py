@@ -9,8 +9,12 @@ BLURRED_HZ: Final = 5
 """Frames a second while something moves, and the terminal has the focus or not."""
 NUDGED_S: Final = 1 / 30
 """So far apart are looks that are asked for: text waits so long at most."""
-LOOK_HZ: Final = 5
-"""How often it looks while nothing moves and nothing nudges it: each look wakes the process."""
+LOOK_S: Final = 0.2
+"""How long after a look the next one comes while nothing moves and nothing nudges it: each wakes the process."""
+WITH_REPORT_S: Final = 0.15
+"""So long after a look, a report of a source brings the next one with it: it wakes the process anyway."""
+REPORT_DUE_S: Final = 0.3
+"""After such a look the next report is waited for so long; in a quiet room one comes every 0.24 s."""
 WHOLE_S: Final = 0.25
 """While something moves, all else is brought up to date so often: numbers that change faster cannot be read."""
 REST_S: Final = 2.0
@@ -25,7 +29,7 @@ class FrameClock:
     """Calls `draw` when the whole screen has to be brought up to date, and `move` for the frames between.
 
     What is on the screen is pulled, so the clock has to know by itself whether there is something new: `observe` and
-    `count` return values that are compared with the ones before. They are called five times a second at least and have
+    `count` return values that are compared with the ones before. They are called three times a second at least and have
     to be cheap; while something moves, with each frame. What has to show sooner is made known by `nudge` and `rise`.
     """
 
@@ -52,18 +56,30 @@ class FrameClock:
         self._pause: asyncio.Future[None] | None = None
         """Until the next look, which nothing has brought forward."""
         self._looked_at = float("-inf")
+        self._with_report = False
+        """Whether the next look comes with a report."""
         self._moving = False
 
     def nudge(self, after_s: float = 0.0) -> None:
         """Something has changed: look at once, or after some seconds, but not sooner than the looks' least distance."""
         if self._pause is not None:
             loop = asyncio.get_running_loop()
-            loop.call_at(max(self._looked_at + NUDGED_S, loop.time() + after_s), _end, self._pause)
+            now = loop.time()
+            if (at := max(self._looked_at + NUDGED_S, now + after_s)) > now:
+                loop.call_at(at, _end, self._pause)
+            else:
+                _end(self._pause)
             self._pause = None
 
     def rise(self) -> None:
         """Something may have begun to move. While something does, its frames show it: no look is needed."""
         if not self._moving:
+            self.nudge()
+
+    def reported(self) -> None:
+        """A source has reported something: look now, if there would soon be a look."""
+        if not self._moving and asyncio.get_running_loop().time() - self._looked_at >= WITH_REPORT_S:
+            self._with_report = True
             self.nudge()
 
     async def run(self) -> None:
@@ -87,7 +103,8 @@ class FrameClock:
                 self._move()
                 drawn_at = now
             self._pause = pause = loop.create_future()
-            next_at = max(drawn_at + frame_s, now + _EARLY_S) if self._moving else now + 1 / LOOK_HZ
+            look_s, self._with_report = REPORT_DUE_S if self._with_report else LOOK_S, False
+            next_at = max(drawn_at + frame_s, now + _EARLY_S) if self._moving else now + look_s
             timer = loop.call_at(next_at, _end, pause)
             await pause
             timer.cancel()

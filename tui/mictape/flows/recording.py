@@ -44,10 +44,25 @@ class RecordingFlow:
     """Runs a recording, shows what it does, and asks what the other flows need."""
 
     def __init__(
-        self, page: MainScreen, recording: Recording, start: Start, *, rise: Callable[[], object] = lambda: None
+        self,
+        page: MainScreen,
+        recording: Recording,
+        start: Start,
+        *,
+        rise: Callable[[], object] = lambda: None,
+        reported: Callable[[], object] = lambda: None,
     ) -> None:
-        """`start`: what the app begins with; `rise` is called when a level rises so that it can be seen."""
+        """Prepare it.
+
+        Args:
+            page: Where it is shown.
+            recording: What it runs.
+            start: What the app begins with.
+            rise: Called when a level rises so that it can be seen.
+            reported: Called when a source has reported something.
+        """
         self._rise = rise
+        self._reported = reported
         self._page = page
         self._reads = start.reads
         self.recording = recording
@@ -100,7 +115,7 @@ class RecordingFlow:
         """Show what is true now."""
         recording, session = self.recording, self.recording.session
         for track in recording.tracks:
-            track.meter.on_rise = self._rise
+            track.meter.on_rise, track.on_source = self._rise, self._reported
         status = recording.status()
         for screen in self._page.app.screen_stack:
             if isinstance(screen, LibraryScreen | ReadingScreen) and screen.is_running:

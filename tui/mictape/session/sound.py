@@ -163,6 +163,7 @@ class SessionSound:
                 source = track.source
                 async for event in source:
                     self._on_source(track, event)
+                    track.on_source()
         finally:
             track.capturing = False
             await track.source.close()

@@ -1,7 +1,7 @@
 """A track: a source, its tape and the engine that follows it, with what is known of each."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import chain, count
 from typing import Final, Literal
@@ -109,6 +109,8 @@ class Track:
         self.follower: Follower | None = None
         self.speakers = SpeakerRegistry()
         """Its speakers, across engines."""
+        self.on_source: Callable[[], object] = lambda: None
+        """Called when its source has reported something."""
         self.meter = Meter()
         self.metered = 0
         """Sound that went into the meter, samples at 16 kHz; it goes on while the tape is paused."""

@@ -28,6 +28,8 @@ _TICKS: Final = (0, -60, -20, -12, -40, -6, -3, -30)
 
 def deflection(level_db: float) -> float:
     """How much of the bar a level fills: 0 at `FLOOR_DB`, 1 at full scale, more room for the loud end."""
+    if level_db <= FLOOR_DB:  # most of the time, as at a silent microphone
+        return 0.0
     lowest, whole = _CURVE[0][1], _CURVE[-1][1]
     for (low_db, low), (high_db, high) in pairwise(_CURVE):
         if level_db <= high_db:
