@@ -74,6 +74,12 @@ def test_the_apps_side_of_sound_needs_no_sound_library() -> None:
     assert of(HEAVY, loaded) == []
 
 
+def test_the_capture_process_loads_no_event_loop_and_no_cryptography() -> None:
+    loaded = loaded_by("import mictape.audio.capture.process, mictape.audio.listing")
+    assert of(["numpy", "soxr"], loaded) == ["numpy", "soxr"]
+    assert of(["asyncio", "_ssl", "_hashlib"], loaded) == []
+
+
 def test_a_session_is_made_of_values_not_of_settings() -> None:
     packages = [name for package in BELOW_THE_WIDGETS for name in modules_in(package)]
     assert of(["mictape.settings"], loaded_by(f"import {', '.join(packages)}")) == []

@@ -5,7 +5,6 @@ streams, because native libraries scribble on stderr, and because a driver that 
 neither numpy nor PortAudio for it.
 """
 
-import asyncio
 import logging
 import re
 import subprocess
@@ -96,6 +95,8 @@ async def _answer(timeout_s: float) -> tuple[int, bytes, bytes]:
 
 def list_devices_now(timeout_s: float = TIMEOUT_S) -> list[Device]:
     """`list_devices` for the command line, where no loop runs."""
+    import asyncio  # not every process that imports this has a loop
+
     return asyncio.run(list_devices(timeout_s))
 
 

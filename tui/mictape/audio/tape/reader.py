@@ -1,13 +1,16 @@
 """A tape as every other process reads it, while it grows and afterwards."""
 
-import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mictape.audio.tape.files import HEADER, Part, TapeError, cannot_read, count_samples, find_parts
 from mictape.audio.tape.unpacking import Unpacker
 from mictape.failure import Failure
 from mictape.intervals import Intervals
 from mictape.units import SAMPLE_BYTES
+
+if TYPE_CHECKING:
+    import asyncio  # not at run time: the capture process imports this module and has no event loop
 
 
 class Tape:
@@ -29,7 +32,8 @@ class Tape:
         self._samples = 0
         self._ended = False
         self._nudges = 0
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """What readers wait for; None while none waits."""
 
     @classmethod
     def finished(cls, folder: Path, track: int, origin: int = 0) -> "Tape":
@@ -86,8 +90,12 @@ class Tape:
         """
         if not self._parts:
             self._parts = find_parts(self.folder, self.track)
-        packed = any(part.packed for part in self._parts)
-        pcm = await asyncio.to_thread(self.read, start, count) if packed else self.read(start, count)
+        if any(part.packed for part in self._parts):
+            import asyncio
+
+            pcm = await asyncio.to_thread(self.read, start, count)
+        else:
+            pcm = self.read(start, count)
         return self._without_own_sound(start, pcm) if len(self.own_sound) else pcm
 
     def _without_own_sound(self, start: int, pcm: bytes) -> bytes:
@@ -100,8 +108,11 @@ class Tape:
 
     async def wait(self, beyond: int) -> int:
         """Return the length as soon as it is more than `beyond`, when the tape has ended, or when nudged."""
+        import asyncio
+
         nudges = self._nudges
         while self._samples <= beyond and not self._ended and self._nudges == nudges:
+            self._changed = self._changed or asyncio.Event()
             await self._changed.wait()
         return self._samples
 
@@ -115,8 +126,9 @@ class Tape:
         self.end()
 
     def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     def _read_at(self, start: int, end: int) -> bytes:
         """Whole samples from the last known part that begins no later than `start`, as far as its file goes."""
