@@ -5,6 +5,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from textual.css.stylesheet import Stylesheet
 
 from mictape.audio.tape import Tape
 from mictape.engines.base import Capabilities
@@ -13,6 +14,7 @@ from mictape.library.library import Store
 from mictape.paths import places
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
+from mictape.screens.help import HelpScreen
 from mictape.screens.main.playing import WORD_LEAD
 from mictape.screens.prompt import Ask
 from mictape.session.own_playback import TAIL
@@ -44,6 +46,17 @@ async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> Non
     async with on_fake_sound(home, sound, settings=remembered) as (app, _):
         await until_async(lambda: texts(app) == ["w1", "w2", "w3"])
         assert sound.sources[-1].name == "Headset"
+
+
+async def test_a_dialog_that_is_opened_has_its_own_style_sheet_parsed_and_no_other(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_fake_sound(home, FakeSoundSystem()) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        monkeypatch.setattr(Stylesheet, "reparse", lambda _: pytest.fail("every style sheet was parsed"))
+        await pilot.press("escape", "question_mark")
+        await until_async(lambda: isinstance(app.screen, HelpScreen) and app.screen.query("#frame"))
+        assert app.screen.query_one("#frame").styles.border_top[0] == "round"
 
 
 async def test_a_recording_whose_last_line_was_removed_is_kept(home: Path) -> None:
