@@ -413,6 +413,26 @@ async def test_undo_and_redo_go_through_all_that_was_done_in_each_version_of_a_t
         assert len(page.transcript.marks) == 1
 
 
+async def test_a_line_that_was_removed_is_brought_back_also_when_the_session_is_opened_again(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        before = texts_of(await reading(app))
+        await pilot.press("home", "down", "m", "delete")
+        await until_async(lambda: isinstance(app.screen, ReadingScreen) and len(app.screen.transcript) == 3)
+        await pilot.press("escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        await pilot.press("enter")
+        page = await reading(app)
+        assert texts_of(page) == [before[0], *before[2:]]
+        await pilot.press("u")
+        assert texts_of(page) == before
+        assert page.line is not None and (page.line.text, page.line.mark) == (before[1], "")
+        await pilot.press("U", "u")
+        assert texts_of(page) == before
+        assert "Undone: removing the line at 00:00:05. Nothing more to undo." in messages(app)
+
+
 async def test_a_new_version_waits_for_what_is_typed_in_the_session(home: Path) -> None:
     [id] = fill(home, 1, said=(1, 2, 3))
     ready = asyncio.Event()

@@ -50,7 +50,8 @@ HEAD: Final = """\
 `?` in the app shows the keys in force, and every command is in the palette.
 
 `u` and `U` go back and forth through the last hundred steps of a session, until it is left. Showing another version of
-the text is one of them: a change is undone in the version in which it was made.
+the text is one of them: a change is undone in the version in which it was made. Lines that were removed earlier can be
+brought back, too: the last one first.
 """
 
 

@@ -17,7 +17,7 @@ from mictape.failure import ExitCode, MictapeError
 from mictape.library import versions
 from mictape.library.comparing import compare
 from mictape.library.library import Store
-from mictape.library.placing import with_edits, with_speakers
+from mictape.library.placing import with_edits, with_speakers, without_removed
 from mictape.library.query import parse
 from mictape.library.records import CoverageRecord, LineRecord, TrackRecord
 from mictape.library.search import find
@@ -107,6 +107,32 @@ def test_a_new_version_keeps_what_the_person_did(store: Store) -> None:
         versions.choose_version(store, id, 3)
 
 
+def test_what_was_removed_is_in_no_later_version_until_it_is_brought_back(store: Store) -> None:
+    cough = line(1, "huff", 2, 3)
+    id = session(store, line(0, "one", 0, 2), cough, line(2, "two", 3, 5), line(3, "a note", 5, 5, kind=Kind.NOTE))
+    store.set_mark(id, 1, "here")
+    [_, marked, _, note] = store.lines(id)
+    store.remove_lines(id, [marked, note])
+    assert [each.text for each in store.lines(id)] == ["one", "two"]
+    assert (store.session(id).lines, store.session(id).marks) == (2, 0)
+    assert not find(store, parse("huff")).sessions
+    assert store.next_line(id) == 4, "its id is free for no other line"
+    for version in (2, 3):
+        added(
+            store, id, line(0, "One", 0, 2), line(1, "Half", 2.1, 3), line(2, "two", 3, 5), line(7, "Ha", 2, 3, track=2)
+        )
+        assert [each.text for each in store.lines(id)] == ["One", "Ha", "two"], "and its place is of its own track only"
+        assert store.session(id).version == version
+    assert len({each.id for version in (1, 2, 3) for each in store.lines(id, version=version)}) == 8
+    note, back = store.removed_lines(id)
+    store.restore_lines(id, [back, note])
+    assert shown(store, id) == [("One", None), ("Half", "here"), ("Ha", None), ("two", None), ("a note", None)]
+    assert store.removed_lines(id) == []
+    versions.choose_version(store, id, 1)
+    store.restore_lines(id, store.removed_lines(id))
+    assert [each.text for each in store.lines(id)] == ["one", "huff", "two", "a note"]
+
+
 def test_a_mark_stays_on_its_track(store: Store) -> None:
     id = session(store, line(0, "one", 0, 4), line(1, "two", 3, 5, track=2), tracks=2)
     store.set_mark(id, 0, "mine")
@@ -193,6 +219,20 @@ def test_an_edit_takes_its_time_out_of_a_longer_line(words: bool) -> None:
     ]
     assert all(one.end <= other.start for one, other in itertools.pairwise(new))
     assert [len(each.words or ()) for each in new] == ([1, 0, 3] if words else [0, 0, 0])
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_a_removed_line_takes_its_words_out_of_a_longer_one_only_if_it_is_known_when_they_were_said(
+    words: bool,
+) -> None:
+    text = "one two three four"
+    times = [Word(word, round((at + 0.1) * RATE), round((at + 0.9) * RATE)) for at, word in enumerate(text.split())]
+    long = line(0, text, 0, 4, words=tuple(times) if words else None)
+    left, out = without_removed([long], [line(7, "tree", 2, 3, speaker="Anna")])
+    assert [each.text for each in left] == (["one two", "four"] if words else [text])
+    assert [(each.text, each.speaker) for each in out] == [("three" if words else "tree", "Anna")]
+    edited = line(0, text, 0, 4, original="one")
+    assert without_removed([edited], [line(7, "tree", 0, 4)])[0] == [edited], "the person's own text stays"
 
 
 def test_an_edit_where_the_new_version_has_nothing_stays() -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from mictape.engines.base import Word
 from mictape.library.records import LineRecord
 from mictape.transcript.line import SPEECH
+from mictape.units import Span
 
 _NEAR: Final = 4
 """Lines before a place that may reach into it: lines of one track hardly overlap."""
@@ -107,17 +108,43 @@ def with_edits(new: Sequence[LineRecord], old: Iterable[LineRecord]) -> list[Lin
     """
     lines = list(new)
     for edited in (line for line in old if line.kind is SPEECH and line.original is not None):
-        kept: list[LineRecord] = []
-        inside: list[str] = []
-        for line in lines:
-            if line.original is None and line.track == edited.track and _overlap(line, edited):
-                before, within, after = _split(line, edited.start, edited.end)
-                kept += filter(None, (before, after))
-                inside += [within] if within else []
-            else:
-                kept.append(line)
-        lines = [*kept, replace(edited, original=" ".join(inside), words=None)]
+        lines, inside = _cut(lines, edited)
+        lines.append(replace(edited, original=" ".join(inside), words=None))
     return sorted(lines, key=lambda line: line.start)
+
+
+def without_removed(
+    new: Iterable[LineRecord], removed: Iterable[LineRecord]
+) -> tuple[list[LineRecord], list[LineRecord]]:
+    """A new version, in tape order, without what stands where a line was removed from the old one; and that.
+
+    A line that is there with a part only is parted if it is known when its words were said; else it stays whole.
+    """
+    lines, left_out = list(new), list[LineRecord]()
+    for gone in (line for line in removed if line.kind is SPEECH):
+        lines, inside = _cut(lines, gone, guesses=False)
+        left_out.append(replace(gone, text=" ".join(inside) or gone.text, original=None, words=None, turn=None))
+    return lines, left_out
+
+
+def _cut(lines: Iterable[LineRecord], place: LineRecord, *, guesses: bool = True) -> tuple[list[LineRecord], list[str]]:
+    """Lines without what they have where another line is, which is returned beside them; edited ones are left whole.
+
+    With `guesses` they are parted, too, where it is not known when their words were said.
+    """
+    kept: list[LineRecord] = []
+    inside: list[str] = []
+    for line in lines:
+        if line.original is not None or line.track != place.track or not _overlap(line, place):
+            kept.append(line)
+            continue
+        before, within, after = _split(line, place.start, place.end)
+        if (before or after) and not guesses and _word_times(line, line.text.split()) is None:
+            kept.append(line)
+            continue
+        kept += filter(None, (before, after))
+        inside += [within] if within else []
+    return kept, inside
 
 
 def _overlap(line: LineRecord, place: LineRecord) -> bool:
@@ -148,13 +175,16 @@ def _piece(line: LineRecord, tokens: Sequence[str], place: slice, start: int, en
 
 def _middles(line: LineRecord, tokens: Sequence[str]) -> list[int]:
     """The middle of each word of a line in time: as the engine says, else as far as it stands into the text."""
-    words = line.words or ()
-    if len(words) == len(tokens):
-        times = [(word.start, word.end) for word in words]
-        if all(start is not None and end is not None for start, end in times):
-            return [((start or 0) + (end or 0)) // 2 for start, end in times]
+    if (times := _word_times(line, tokens)) is not None:
+        return [(start + end) // 2 for start, end in times]
     length, at, middles = max(1, sum(map(len, tokens))), 0, list[int]()
     for token in tokens:
         middles.append(line.start + (2 * at + len(token)) * (line.end - line.start) // (2 * length))
         at += len(token)
     return middles
+
+
+def _word_times(line: LineRecord, tokens: Sequence[str]) -> list[Span] | None:
+    """When each word of a line was said, as the engine says; None where it does not of all."""
+    times = [(word.start, word.end) for word in line.words or () if word.start is not None and word.end is not None]
+    return times if len(times) == len(tokens) == len(line.words or ()) else None

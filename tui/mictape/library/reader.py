@@ -217,8 +217,27 @@ class Reader:
 
     def next_line(self, session: str) -> int:
         """The first id that no line of the session has, in any version of its text."""
-        [(id,)] = self.rows("SELECT 1 + coalesce(max(id), -1) FROM lines WHERE session = ?", self._key(session))
+        return self.next_line_of(self._key(session))
+
+    def next_line_of(self, key: int) -> int:
+        """The same by the session's key. Those of removed lines are taken: they may come back."""
+        [(id,)] = self.rows(
+            "SELECT 1 + max(coalesce((SELECT max(id) FROM lines WHERE session = ?1), -1),"
+            " coalesce((SELECT max(id) FROM removed_lines WHERE session = ?1), -1))",
+            key,
+        )
         return id
+
+    def removed_lines(self, session: str) -> list[LineRecord]:
+        """The lines that the person has removed from the version that is shown, with their marks, the last one last."""
+        key = self._key(session)
+        return [
+            msgspec.msgpack.decode(line, type=LineRecord)
+            for (line,) in self.rows(
+                "SELECT line FROM removed_lines WHERE session = ? AND version IN (0, ?) ORDER BY key",
+                *(key, self.version(key)),
+            )
+        ]
 
     def notes(self, session: str) -> int:
         """How many notes of the person's it has."""

@@ -22,6 +22,14 @@ def line_row(key: int, line: LineRecord) -> tuple[SQLValue, ...]:
     )
 
 
+def packed_line(line: LineRecord) -> bytes:
+    """A line as a removed one is kept, MessagePack."""
+    text, original, speaker, mark = storable(line.text, line.original, line.speaker, line.mark)
+    return msgspec.msgpack.encode(
+        msgspec.structs.replace(line, text=text, original=original, speaker=speaker, mark=mark)
+    )
+
+
 def packed_words(words: tuple[Word, ...] | None) -> bytes | None:
     """Words as a row has them, MessagePack."""
     return None if words is None else msgspec.msgpack.encode(words)

@@ -203,6 +203,19 @@ _LINE_COUNTS: Final = (
     "DROP INDEX lines_by_kind",
 )
 
+_REMOVED_LINES: Final = (
+    """
+    CREATE TABLE removed_lines (
+        key     INTEGER PRIMARY KEY,            -- in the order in which they were removed
+        session INTEGER NOT NULL REFERENCES sessions (key) ON DELETE CASCADE,
+        id      INTEGER NOT NULL,               -- the line's; no other one gets it
+        version INTEGER NOT NULL,               -- of the text, as in `lines`
+        line    BLOB NOT NULL,                  -- MessagePack, see library.records.LineRecord
+        UNIQUE (session, id)
+    )
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ONE_MARK_A_LINE,
@@ -210,6 +223,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _VERSIONS,
     _SPEAKERS,
     _LINE_COUNTS,
+    _REMOVED_LINES,
 )
 """Step n takes a library from version n to n + 1. A step that was ever released is never changed again."""
 

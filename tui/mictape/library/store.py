@@ -19,7 +19,7 @@ from mictape.library.folders import SessionFolder
 from mictape.library.placing import Lines
 from mictape.library.reader import BUSY_S, Reader
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
-from mictape.library.rows import line_row, packed_words, storable, unpacked_words
+from mictape.library.rows import line_row, packed_line, packed_words, storable, unpacked_words
 from mictape.library.titles import proposed_title
 
 _MERGED_PAGES: Final = 16
@@ -161,9 +161,31 @@ class Store(Reader):
                 self._set_mark(key, id, None)
                 self._db.execute("DELETE FROM lines WHERE session = ? AND id = ?", (key, id))
             for line in added:
-                self._add_line(key, line)
-                if line.mark is not None:
-                    self._set_mark(key, line.id, line.mark)
+                self._add_marked(key, line)
+
+    def _add_marked(self, key: int, line: LineRecord) -> None:
+        self._add_line(key, line)
+        if line.mark is not None:
+            self._set_mark(key, line.id, line.mark)
+
+    def remove_lines(self, session: str, lines: Sequence[LineRecord]) -> None:
+        """Take lines out of the text, in one transaction; they are kept, with their marks, for `restore_lines`."""
+        with self.writing(session) as key:
+            for line in lines:
+                self._set_mark(key, line.id, None)
+                self._db.execute(
+                    "INSERT OR REPLACE INTO removed_lines (session, id, version, line)"
+                    " SELECT session, id, version, ? FROM lines WHERE session = ? AND id = ?",
+                    (packed_line(line), key, line.id),
+                )
+                self._db.execute("DELETE FROM lines WHERE session = ? AND id = ?", (key, line.id))
+
+    def restore_lines(self, session: str, lines: Sequence[LineRecord]) -> None:
+        """Put removed lines back into the text, with their marks, in one transaction."""
+        with self.writing(session) as key:
+            for line in lines:
+                self._db.execute("DELETE FROM removed_lines WHERE session = ? AND id = ?", (key, line.id))
+                self._add_marked(key, line)
 
     def revise_line(self, session: str, line: LineRecord, change: TrackChange | None = None) -> None:
         """Store what an engine now says of a line that is there already; a text a person has edited stays.

@@ -69,7 +69,8 @@ def expire(store: Store, days: float, *, now_utc_s: float | None = None) -> list
 def put_away_if_empty(store: Store, session: str) -> Kept:
     """Remove a closed session in which nothing happened, or put it into the trash; its folder must have been released.
 
-    Nothing happened in it when only devices were recorded and it has no line, note, mark, tag or title of the person's.
+    Nothing happened in it when only devices were recorded and it has no line, also none that was removed, and no note,
+    mark, tag or title of the person's.
     Then it is removed below `LEAST_KEPT`, and put into the trash below `SILENT_KEPT` if all of it was answered for. It
     may be gone already. Raises MictapeError as `purge`.
     """
@@ -79,7 +80,7 @@ def put_away_if_empty(store: Store, session: str) -> Kept:
         return "kept"
     found = store.session(session)
     worth = found.lines or found.marks or found.tags or found.titled
-    if found.state != "closed" or worth or store.notes(session):
+    if found.state != "closed" or worth or store.notes(session) or store.removed_lines(session):
         return "kept"
     if found.samples < LEAST_KEPT:
         purge(store, session, trash=False)

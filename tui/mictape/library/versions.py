@@ -1,19 +1,21 @@
 """Versions of a session's text: transcribed again, it gets a new one beside the old one.
 
 Notes and dividers belong to every version. What the person did to a line stays where it is in the recording: marks are
-shown on the line at their place, and the person's text of a line takes the place of what a new version has there.
+shown on the line at their place, the person's text of a line takes the place of what a new version has there, and where
+a line was removed a new version has none.
 """
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 import msgspec
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.intervals import Intervals
-from mictape.library.placing import with_edits, with_speakers
+from mictape.library.placing import with_edits, with_speakers, without_removed
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord, VersionRecord
-from mictape.library.rows import line_row, storable
+from mictape.library.rows import line_row, packed_line, storable
 from mictape.library.store import Store
 from mictape.transcript.line import SPEECH
 
@@ -68,7 +70,7 @@ def copy_without_text(store: Store, session: SessionRecord, tracks: Iterable[Tra
 def add_version(
     store: Store, session: str, lines: Iterable[LineRecord], coverage: StoredCoverage, *, engine: str, title: str
 ) -> VersionRecord:
-    """Add a version in one transaction, with the person's edits and speakers' names at their places.
+    """Add a version in one transaction, with the person's edits, removals and speakers' names at their places.
 
     One without gaps is shown from now on.
 
@@ -86,6 +88,7 @@ def add_version(
     with store.hold_session(session):
         shown = [line for line in store.lines(session) if line.kind is SPEECH]
         new = with_edits(with_speakers([line for line in lines if line.kind is SPEECH], shown), shown)
+        new, removed = without_removed(new, store.removed_lines(session))
         recorded = _recorded(store.session(session))
         complete = not any(each.what == "gap" for records in coverage.values() for each in records)
         with store.writing(session) as key:
@@ -93,7 +96,7 @@ def add_version(
             [(number,)] = store.rows("SELECT 1 + max(number) FROM versions WHERE session = ?", key)
             version = VersionRecord(number, engine, title, time.time(), complete=complete)
             _insert(store, key, version, coverage)
-            _add_lines(store, key, number, new)
+            _add_lines(store, key, number, new, removed)
             if complete:
                 _show(store, session, key, number)
     return version
@@ -122,9 +125,14 @@ def _insert(
     )
 
 
-def _add_lines(store: Store, key: int, number: int, lines: Sequence[LineRecord]) -> None:
-    [(free,)] = store.rows("SELECT 1 + coalesce(max(id), -1) FROM lines WHERE session = ?", key)
-    for id, line in enumerate(lines, free):
+def _add_lines(store: Store, key: int, number: int, lines: Sequence[LineRecord], removed: Sequence[LineRecord]) -> None:
+    ids = count(store.next_line_of(key))
+    for id, line in zip(ids, removed, strict=False):
+        store.execute(
+            "INSERT INTO removed_lines (session, id, version, line) VALUES (?, ?, ?, ?)",
+            *(key, id, number, packed_line(msgspec.structs.replace(line, id=id))),
+        )
+    for id, line in zip(ids, lines, strict=False):
         store.execute(
             'INSERT INTO lines (session, id, track, "start", "end", text, kind, original, speaker, language, engine,'
             " connection, turn, words, created_utc_s, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -155,8 +155,7 @@ class Recording:
         """Put the session away if nothing happened in it, and empty the trash of what is old. Raises MictapeError."""
         if self.session is not None and self._again is None:
             id = self.session.folder.session
-            worded = self.session.writer.removed  # a person has taken its last words away, and may want the sound
-            became = "kept" if worded else await self.library.run(trash.put_away_if_empty, id)
+            became = await self.library.run(trash.put_away_if_empty, id)
             if became != "removed" and self.settings.keep:
                 in_trash = became == "trash"
                 kept = await self.library.run(partial(Store.session, trash=True) if in_trash else Store.session, id)

@@ -16,7 +16,7 @@ from mictape.failure import Failure
 from mictape.library.export import Document, Style
 from mictape.library.labels import rename_session
 from mictape.library.library import Library, SessionFolder, Store
-from mictape.library.records import SessionRecord
+from mictape.library.records import LineRecord, SessionRecord
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
 from mictape.recognition.stretches import FollowedTrack
@@ -314,6 +314,10 @@ class Session:
     async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
         return await self._writes.run(Store.unsure, lines)
+
+    async def removed_lines(self) -> list[LineRecord]:
+        """The lines that were removed from this version of the text, the last one last. Raises MictapeError."""
+        return await self._writes.run(Store.removed_lines)
 
     async def word_start(self, line: int, at: int) -> int | None:
         """Session time of the word at character `at` of a line; None where it is not known. Raises MictapeError."""

@@ -75,8 +75,6 @@ class TranscriptWriter:
         """What engines have said again of lines that the person has joined or split, by the id of the line."""
         self._stored: dict[int, list[CoverageRecord]] = {}
         """For each track the coverage as posted so far."""
-        self.removed = False
-        """Whether the person has taken a line away."""
 
     def track_of(self, id: int) -> Track:
         """The track that a line belongs to."""
@@ -227,6 +225,11 @@ class TranscriptWriter:
         self._writes.post(Store.revise_line, record, self._change(track))
         self._report(LineRevised(record))
 
+    def _revise_late(self, id: int) -> None:
+        """Write what an engine has said again of a line while it was not there."""
+        if (late := self._late.get(id)) is not None:
+            self._revise(id, *late)
+
     def _revise_speakers(self, connection: int, turns: Mapping[int, str]) -> None:
         """Set who spoke in lines that are final already. Turns without a line need no speaker."""
         lines = self._turns.get(connection, {})
@@ -261,12 +264,26 @@ class TranscriptWriter:
     async def remove(self, id: int) -> Undo:
         """Take a line away; its sound counts as transcribed. What an engine says again of it comes if that is undone.
 
+        The library keeps it for `bring_back`.
+
         Raises:
             MictapeError: as `mark`, or the library cannot be read.
         """
         self._expect_text(id)
-        self.removed = True
-        return self._replace(await self._stored_lines(id), ())[1]
+        [line] = await self._stored_lines(id)
+        return self._remove(line)
+
+    def _remove(self, line: LineRecord) -> Undo:
+        self._transcript.remove(line.id)
+        self._writes.post(Store.remove_lines, (line,))
+        return lambda writer: writer.bring_back(line)
+
+    def bring_back(self, line: LineRecord) -> Undo:
+        """Put a line back that was removed from this version of the text."""
+        show_line(self._transcript, line)
+        self._writes.post(Store.restore_lines, (line,))
+        self._revise_late(line.id)
+        return lambda writer: writer._remove(line)
 
     def edit(self, id: int, text: str) -> Undo:
         """Give a line another text; giving it the engine's text ends the edit.
@@ -378,8 +395,7 @@ class TranscriptWriter:
         added = [structs.replace(record, id=show_line(self._transcript, record)) for record in new]
         self._writes.post(Store.replace_lines, tuple(record.id for record in old), tuple(added))
         for record in added:
-            if (late := self._late.get(record.id)) is not None:
-                self._revise(record.id, *late)
+            self._revise_late(record.id)
         return [record.id for record in added], lambda writer: writer._replace(added, old)[1]
 
     def _expect_speech(self, id: int) -> Line:

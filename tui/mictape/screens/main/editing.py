@@ -15,6 +15,7 @@ from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_span
 
 if TYPE_CHECKING:  # loaded after the first frame
+    from mictape.library.records import LineRecord
     from mictape.screens.edit_line import LineEdit
     from mictape.session.session import Session
     from mictape.session.track import Track
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # loaded after the first frame
 
 UNSURE_S: Final = 0.3
 """So long the panel of a line waits for the words that the engine was unsure of."""
+_REMOVING: Final = "removing the line"
 
 
 class Editing:
@@ -176,11 +178,8 @@ class Editing:
             if beside is not None and beside in transcript:
                 step = written(undo, to=line.id, back=beside)
                 self._page.view.go_to(beside)
-            self._removed(line, step)
-
-    def _removed(self, line: Line, step: Step) -> None:
-        self._history.did(_at(line, "removing the line"), step)
-        self._page.say(f"The line is removed; {shown_key('undo', keymap_in(self._page))} brings it back.")
+            self._history.did(_at(line, _REMOVING), step)
+            self._page.say(f"The line is removed; {shown_key('undo', keymap_in(self._page))} brings it back.")
 
     def name_speaker(self) -> None:
         """Name who speaks the selected lines, or the one under the cursor; beside a note or divider, the nearest."""
@@ -295,7 +294,12 @@ class Editing:
                 session.complete_gap(line.id)
 
 
-def _at(line: Line, what: str) -> str:
+def removal(line: "LineRecord") -> tuple[str, Step]:
+    """What `History.did` takes of a line that was removed while the session was open before."""
+    return _at(line, _REMOVING), written(lambda writer: writer.bring_back(line), to=line.id)
+
+
+def _at(line: "Line | LineRecord", what: str) -> str:
     """What was done to a line, for people."""
     return f"{what} at {clock(line.start)}"
 
