@@ -343,7 +343,7 @@ async def choose_engine(app: MictapeApp, pilot: Pilot[Any], name: str) -> None:
     picker = app.screen
     assert isinstance(picker, EnginePicker)
     await until_async(lambda: picker._known[name].readiness is Readiness.READY)
-    picker._list.highlighted = picker._list.get_option_index(name)
+    picker._list._go_to(name)
     await pilot.press("enter")
     await until_async(lambda: app.screen is not picker)
 
