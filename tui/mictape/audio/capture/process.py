@@ -227,23 +227,26 @@ class Capture:
 
 def main(arguments: Sequence[str]) -> None:
     """Run the capture process. Does not return."""
-    options = _parse(arguments)
-    words = options.source != "stdin"
+    options = parse(arguments)
     inbox = Inbox()
     signal.signal(signal.SIGTERM, lambda _number, _frame: inbox.put(_CLOSE))
     status = Status(_take_stdout(), inbox)
-    try:
-        if words:
-            threading.Thread(target=_read_words, args=(inbox, status), name="commands", daemon=True).start()
-        last: Message = _record(options, inbox, status)
-    except InputError as error:
-        last = error.failed
-    except TapeError as error:
-        kind = "disk full" if isinstance(error, DiskFullError) else "disk"
-        last = Failed(error.failure.what, error.failure.remedy, kind)
-    status.finish(last)
+    if options.source != "stdin":
+        threading.Thread(target=_read_words, args=(inbox, status), name="commands", daemon=True).start()
+    status.finish(record(options, inbox, status))
     # Not through the interpreter's end: PortAudio would close the device there, and a lost one may hang.
     os._exit(0)
+
+
+def record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Message:
+    """Open what the options of the command line name, and record it to the end; the last word about it."""
+    try:
+        return _record(options, inbox, status)
+    except InputError as error:
+        return error.failed
+    except TapeError as error:
+        kind = "disk full" if isinstance(error, DiskFullError) else "disk"
+        return Failed(error.failure.what, error.failure.remedy, kind)
 
 
 def _record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Ended:
@@ -263,11 +266,13 @@ def _record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Ended:
         say=status.say,
     )
     recorder.running = options.source == "stdin"
-    threading.Thread(target=_keep_synced, args=(writer,), name="sync", daemon=True).start()
+    ended = threading.Event()
+    threading.Thread(target=_keep_synced, args=(writer, ended), name="sync", daemon=True).start()
     try:
         return Capture(source, recorder, writer, status).run(inbox)
     finally:
         writer.close()
+        ended.set()
 
 
 def _open_source(options: argparse.Namespace, written: int) -> Input:
@@ -283,10 +288,9 @@ def _open_source(options: argparse.Namespace, written: int) -> Input:
     return open_stdin(Path(options.folder))
 
 
-def _keep_synced(writer: TapeWriter) -> None:
+def _keep_synced(writer: TapeWriter, ended: threading.Event) -> None:
     """Sync now and then, on a thread of its own: a slow disk may take seconds."""
-    pause = threading.Event()
-    while not pause.wait(SYNC_S):
+    while not ended.wait(SYNC_S):
         try:
             writer.sync()
         except TapeError:  # the next append meets it too, and reports it
@@ -321,7 +325,8 @@ def _write_all(fd: int, data: bytes) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(prog="mictape.audio.capture.process", description=__doc__)
     parser.add_argument("--folder", required=True)
     parser.add_argument("--track", type=int, required=True)
