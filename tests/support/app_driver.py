@@ -1,4 +1,4 @@
-"""The real app on a file of scripted words, for tests of what the person does with the text."""
+"""The real app on scripted words, for tests of what the person does with the text."""
 
 import wave
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -54,15 +54,18 @@ async def handled(
     settings: Settings | None = None,
     *,
     notifications: bool = False,
+    real_sound: bool = False,
 ) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
     """The app once it shows as many lines, its cursor on the last one; left as `q` does.
 
-    With `notifications` its messages are also drawn.
+    With `notifications` its messages are also drawn; with `real_sound` a capture process reads the words from a file,
+    and what is played is played.
     """
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
-    app = _app(where, settings, lambda _: used, Start(file=recording(home / "words.wav")))
+    start = Start(file=recording(home / "words.wav"))
+    app = _app(where, settings, lambda _: used, start, None if real_sound else FakeSoundSystem(words=WORDS))
     async with app.run_test(size=(100, 24), notifications=notifications) as pilot:
         try:
             await until_async(lambda: len(app.transcript) == lines)

@@ -95,7 +95,7 @@ async def test_p_plays_the_line_while_recording_goes_on_and_p_stops(
     pulse: PulseServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(pulse, monkeypatch, "spk")
-    async with handled(home) as (app, pilot):
+    async with handled(home, real_sound=True) as (app, pilot):
         assert app.session is not None
         # A line of ten seconds, so that it is still played when it is stopped.
         [track] = app.session.tracks
