@@ -16,7 +16,7 @@ from mictape.engines.base import Capabilities
 from mictape.engines.readiness import Readiness
 from mictape.library import versions
 from mictape.library.labels import rename_session, tag_session
-from mictape.library.library import Store
+from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import NameSpeaker
@@ -36,6 +36,7 @@ from mictape.start import Start
 from mictape.units import RATE
 from support.app_driver import messages, on_fake_sound, paste, recording_of, texts
 from support.scripted import ScriptedEngine
+from support.sessions import held
 from support.sound_system import FakeSoundSystem, device
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
@@ -323,6 +324,30 @@ async def test_what_is_not_kept_is_said_and_not_thrown_away_without_a_question(h
         assert f"1 line is new or changed since the export to {file}. Export again to keep it (x)." in found
         await pilot.press("enter")
         await until_async(lambda: recording_of(app).stopping)
+
+
+async def test_what_cannot_be_stored_is_asked_about_before_the_app_is_left(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Library.open.__func__, "__kwdefaults__", {"busy_s": 0.05})  # type: ignore[attr-defined]
+    async with on_fake_sound(home, FakeSoundSystem(words=(1,))) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        session = app.session
+        assert session is not None
+        with held(home / "library.db"):
+            await pilot.press("m")
+            await until_async(lambda: session.unwritten)
+            await pilot.press("q")
+            await until_async(lambda: isinstance(app.screen, LeaveScreen))
+            assert "lost if you quit now. The library" in str(app.screen.query_one("#found").render())
+            await pilot.press("escape")
+        await until_async(lambda: not session.unwritten)
+        await pilot.press("q")
+        await until_async(lambda: recording_of(app).stopping)
+    with Store.to_read(home / "library.db") as store:
+        assert store.session("last").marks == 1
 
 
 def texts_of(page: ReadingScreen) -> list[str]:

@@ -139,3 +139,19 @@ def test_words_are_measured_where_they_were_guessed_and_english(
     assert not any(guess for _, guess in english)
     assert all(guess for _, guess in german)
     assert [at for at, _ in measured_before] == pytest.approx([word.start for word in known], abs=16)
+
+
+@pytest.mark.usefixtures("sessions")
+def test_the_format_is_the_one_of_the_settings_where_nothing_else_says_it(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "config.toml").write_text('[export]\nformat = "srt"\n')
+    assert run("last", "-o", f"{tmp_path / 'one'}/") == 0
+    assert [path.suffix for path in (tmp_path / "one").iterdir()] == [".srt"]
+    capsys.readouterr()
+    assert run("last") == 0
+    assert "00:00:01,000 --> " in capsys.readouterr().out
+    assert run("last", "--format", "txt") == 0
+    assert "-->" not in capsys.readouterr().out
+    assert run("last", "-o", str(tmp_path / "plain"), "--format", "vtt") == 0
+    assert (tmp_path / "plain").read_text().startswith("WEBVTT")

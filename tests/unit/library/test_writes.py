@@ -43,8 +43,10 @@ async def test_what_cannot_be_written_is_reported_once_and_tried_again_in_order(
         writes.post(Store.add_line, HELLO, COVERED)
         writes.post(Store.edit_line, 1, "Hello.", "Hello there.")
         await until_async(lambda: reported)
+        assert writes.unwritten == reported[0]
     [line] = await writes.run(Store.lines)
     assert (line.text, line.original) == ("Hello.", "Hello there.")
+    assert writes.unwritten is None
     assert ["held by another program" in failure.what for failure in reported] == [True]
     await writes.close()
     assert (await library.run(Store.session, session)).state == "closed"

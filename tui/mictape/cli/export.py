@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from mictape.cli.options import Commands
+from mictape.cli.options import Commands, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
 from mictape.library.formats import in_file_name
@@ -32,7 +32,9 @@ def add_export(actions: Commands) -> None:
         default=STDOUT,
         help=f"where to; a file's ending ({endings()}) names the format; - or nothing: stdout",
     )
-    export.add_argument("--format", choices=NAMES, help="the format; default: as the file's ending says, or txt")
+    export.add_argument(
+        "--format", choices=NAMES, help="by itself as the ending or [export] of config.toml says, or txt"
+    )
     export.add_argument("--force", action="store_true", help="replace files that exist")
     export.add_argument(
         "--measure-words",
@@ -63,10 +65,12 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.store import Store
     from mictape.session.documents import read_document
 
+    settings = settings_of(arguments, where)
     to_files = arguments.output != STDOUT
     output = named_path(arguments.output)
     folder = folder_for(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
-    format = format_for(output if to_files and folder is None else None, arguments.format)
+    configured = settings.export.format if "export.format" in settings.origins else "txt"
+    format = format_for(output if to_files and folder is None else None, arguments.format, configured)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
         for id in ids:
@@ -99,19 +103,22 @@ def folder_for(text: str, *, several: bool) -> Path | None:
     return output_folder(text, several=several)
 
 
-def format_for(file: Path | None, name: FormatName | None) -> Format:
+def format_for(file: Path | None, name: FormatName | None, otherwise: FormatName = "txt") -> Format:
     """The format that is asked for.
 
     Args:
         file: What it is written to; None: stdout or a folder.
         name: What `--format` says.
+        otherwise: The one where nothing says it.
 
     Raises:
         MictapeError: (`ExitCode.USAGE`) the file's ending is of no format, or of another one than `name`.
     """
     asked = FORMATS[name] if name is not None else None
     if file is None:
-        return asked or FORMATS["txt"]
+        return asked or FORMATS[otherwise]
+    if asked is not None and not file.suffix:
+        return asked
     named = format_of(file)
     if asked not in (None, named):
         what = f"{file.name} ends as {named.name} does, and --format says {asked.name}"

@@ -31,6 +31,8 @@ NO_DEVICE: Final = Advice("No device is chosen", "Choose what to record", action
 
 NOT_KEPT: Final = Advice("None of it is kept", "Export the text first if you want it", action="export")
 
+UNWRITTEN: Final = "Marks, notes and changes of the last minutes cannot be stored, and are lost if you quit now."
+
 LATER: Final = "The engine does not answer: what has no text yet is kept as sound, and can be transcribed later."
 
 ASK_FROM: Final = 60 * RATE
@@ -180,7 +182,8 @@ class RecordingFlow:
         if isinstance(screen, LeaveScreen):  # the key that asked, once more
             screen.action_answer(True)
             return True
-        lost = not recording.settings.keep and self._page.exporting.unexported > 0
+        unwritten = recording.session is not None and recording.session.unwritten is not None
+        lost = unwritten or (not recording.settings.keep and self._page.exporting.unexported > 0)
         if tracks and devices_of(tracks) and (lost or tracks[0].end > ASK_FROM) and not recording.stopping:
             self._ask_to_stop(stop)
             return True
@@ -207,6 +210,9 @@ class RecordingFlow:
 
     def _what_comes(self, keymap: KeyMap) -> str:
         """What becomes of the recording when the app is left now."""
+        session = self.recording.session
+        if session is not None and session.unwritten is not None:
+            return f"{UNWRITTEN} {session.unwritten}"
         if self.recording.settings.keep:
             return LATER if self.recording.unreachable else FINISHED
         file, missing = self._page.exporting.file, self._page.exporting.unexported

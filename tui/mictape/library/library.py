@@ -114,6 +114,8 @@ class SessionWrites:
         self._ending = threading.Event()
         self._failure: Failure | None = None
         """Why something was never written; only the database thread sets it."""
+        self.unwritten: Failure | None = None
+        """Why something cannot be written and is tried again; only the database thread sets it."""
         self._stopped = False
         """Whether nothing is written any more; only the database thread uses it."""
 
@@ -157,6 +159,7 @@ class SessionWrites:
             try:
                 write()
             except MictapeError as error:
+                self.unwritten = error.failure
                 if not reported:
                     self._report(error.failure)
                 reported = True
@@ -171,6 +174,7 @@ class SessionWrites:
                 self._fail(failure)
                 return
             else:
+                self.unwritten = None
                 self._tidy()
                 return
 
@@ -185,7 +189,7 @@ class SessionWrites:
         if self._failure is None:
             self._failure = Failure(
                 f"Not all of session {self._session} could be stored: {failure.what}",
-                "What is missing can be recovered from the recording: start Mictape again",
+                "Start Mictape again to recover the words from the recording; marks, notes and changes are lost",
                 failure.code,
             )
 

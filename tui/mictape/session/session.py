@@ -315,6 +315,11 @@ class Session:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
         return await self._writes.run(Store.unsure, lines)
 
+    @property
+    def unwritten(self) -> Failure | None:
+        """Why the library cannot take what was said and done last; it is tried again."""
+        return self._writes.unwritten
+
     async def removed_lines(self) -> list[LineRecord]:
         """The lines that were removed from this version of the text, the last one last. Raises MictapeError."""
         return await self._writes.run(Store.removed_lines)

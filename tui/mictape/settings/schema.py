@@ -98,10 +98,10 @@ class Models(Struct, frozen=True):
 
 
 class Export(Struct, frozen=True):
-    """What the export dialog proposes."""
+    """What the export dialog proposes; `sessions export` takes the format from here where it is set."""
 
     folder: Annotated[
-        str, Setting("The folder that exports go to; empty: the current one", example='"~/Documents"')
+        str, Setting("The folder that exports from the app go to; empty: the current one", example='"~/Documents"')
     ] = ""
     format: Annotated[FormatName, Setting("The format of exports")] = "md"
 
