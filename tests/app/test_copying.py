@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual.events import MouseScrollUp
 from textual.geometry import Offset
 from textual.selection import Selection
 
@@ -29,6 +30,7 @@ async def test_words_that_were_dragged_over_are_copied(home: Path, monkeypatch: 
         await pilot.press(key)
         await until_async(lambda: app.clipboard)
         assert app.clipboard.rstrip("\n") == selected
+        assert app._main.line is not None and app._main.line.text == "w3", "the drag takes the cursor with it"
         await until_async(lambda: bool(app.screen.selections) == (key == "y"))
         await pilot.press("up")
         assert not app.screen.selections, "who moves on has done with it"
@@ -44,3 +46,17 @@ async def test_a_drag_that_began_below_the_text_of_a_dialog_copies_nothing_and_l
         await until_async(lambda: "Nothing is selected." in messages(app))
         assert isinstance(app.screen, ExportScreen)
         assert not recording_of(app).stopping
+
+
+async def test_a_key_acts_on_a_line_of_the_screen_where_the_cursor_was_scrolled_away_from(home: Path) -> None:
+    async with handled(home, lines=60, words=[1, 2, 3] * 20) as (app, pilot):
+        view = app._main.view
+        view.post_message(MouseScrollUp(view, 5, 5, 0, -1, 0, False, False, False))
+        await until_async(lambda: not view.following)
+        view.scroll_to(y=0, animate=False)
+        await until_async(lambda: view.first_id == app.transcript.id_at(0))
+        await pilot.press("m")
+        await until_async(lambda: app.transcript.marks)
+        [marked] = app.transcript.marks
+        assert marked in view._rows.ids and view.first_id == app.transcript.id_at(0)
+        assert marked == view.cursor_id

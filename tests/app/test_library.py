@@ -259,8 +259,10 @@ async def test_a_session_is_recorded_on_in(home: Path) -> None:
     sound = FakeSoundSystem(words=(1,))
     async with on_fake_sound(home, sound, start=Start(library=True)) as (app, pilot):
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        assert "pause" not in [key.title for key in app._main.footer.keys], "nothing is recorded yet"
         await pilot.press("ctrl+g")
         await until_async(lambda: texts(app)[-1:] == ["w1"] or bool(messages(app)))
+        await until_async(lambda: "pause" in [key.title for key in app._main.footer.keys])
         assert app.session is not None and app.session.folder.session == id
 
 
@@ -552,6 +554,16 @@ async def test_a_gap_a_note_names_and_undo_in_a_finished_session(home: Path) -> 
         assert {"w4", "later"} <= {line.text for line in store.lines(id)}
         assert [line.speaker for line in store.lines(id)[:3]] == ["Berta", None, None]
         assert store.tracks(id)[0].name == "You" and store.session(id).gaps == 0
+
+
+async def test_a_line_whose_sound_was_removed_is_not_shown_as_played(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        page = await reading(app)
+        await pilot.press("p")
+        await until_async(lambda: "The sound of this line was removed." in messages(app))
+        assert page.view.playing_id is None
 
 
 async def test_the_first_escape_drops_the_selection_and_the_second_leaves(home: Path) -> None:

@@ -53,10 +53,11 @@ async def handled(
     lines: int = len(WORDS),
     settings: Settings | None = None,
     *,
+    words: list[int] | None = None,
     notifications: bool = False,
     real_sound: bool = False,
 ) -> AsyncGenerator[tuple[MictapeApp, Pilot[Any]]]:
-    """The app once it shows as many lines, its cursor on the last one; left as `q` does.
+    """The app once it shows as many lines of these words, its cursor on the last one; left as `q` does.
 
     With `notifications` its messages are also drawn; with `real_sound` a capture process reads the words from a file,
     and what is played is played.
@@ -64,8 +65,8 @@ async def handled(
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
     used = engine or ScriptedEngine()
-    start = Start(file=recording(home / "words.wav"))
-    app = _app(where, settings, lambda _: used, start, None if real_sound else FakeSoundSystem(words=WORDS))
+    start = Start(file=recording(home / "words.wav", words))
+    app = _app(where, settings, lambda _: used, start, None if real_sound else FakeSoundSystem(words=words or WORDS))
     async with app.run_test(size=(100, 24), notifications=notifications) as pilot:
         try:
             await until_async(lambda: len(app.transcript) == lines)

@@ -164,10 +164,15 @@ class MictapeApp(TerminalApp):
         pages = (screen for screen in reversed(self.screen_stack) if isinstance(screen, TranscriptScreen))
         return next(pages, self._main)
 
+    @property
+    def _shows_recording(self) -> bool:
+        """Whether what is recorded is in sight, and not a finished session, or what is there before that."""
+        return self._page.GROWS and (self.session is not None or not self._begins_with.reads)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that are for the recording do nothing while it is not in sight."""
-        hidden = action == "command" and parameters[:1] and parameters[0] in _OF_RECORDING
-        return not (hidden and not self._page.GROWS) and super().check_action(action, parameters)
+        for_recording = action == "command" and parameters[:1] and parameters[0] in _OF_RECORDING
+        return not (for_recording and not self._shows_recording) and super().check_action(action, parameters)
 
     def run_command(self, command: Command) -> None:
         """Carry out a command by name, as its key would on the main screen."""

@@ -45,7 +45,7 @@ Act: TypeAlias = Callable[[ScreenApp], Holds]
 
 def mark(app: ScreenApp) -> Holds:
     app.press("M")
-    app.sees("Note on this line")
+    app.sees("Note on the line at")
     app.press("why this", "enter")
     app.sees("★", "» why this")
     return lambda lines: lines[0].mark == "why this"

@@ -217,6 +217,17 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._cursor = id
         self._place()
 
+    def bring_cursor(self) -> None:
+        """Have the cursor on a line that is on the screen: on the nearest one where it was scrolled away from."""
+        self._take_changes()
+        shown = self._shown
+        if self.following or self._cursor is None or not shown:
+            return
+        index = self._transcript.index_of(self._cursor)
+        if not shown[0] <= index <= shown[-1]:
+            self._cursor = self._transcript.id_at(shown[0] if index < shown[0] else shown[-1])
+            self._draw()
+
     def to_end(self) -> None:
         """Go to the end and follow it."""
         self._take_changes()
@@ -314,7 +325,7 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self._place()
 
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor, a double click selects the word and a triple click the line.
+        """A click or the end of a drag moves the cursor, a double click selects the word and a triple click the line.
 
         On the label in the last row it goes to the end.
         """
@@ -326,9 +337,8 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         _, place = self.screen.get_widget_and_offset_at(event.screen_x, event.screen_y)
         if place is None or place.y not in self._transcript:
             return
-        if event.chain == 1:
-            if self.text_selection is None:  # else it is the end of a drag
-                self._put_cursor(place.y)
+        if event.chain == 1:  # or the end of a drag
+            self._put_cursor(place.y)
             return
         text = self._transcript.text_of(place.y)
         span = word_at(text, place.x) if event.chain == 2 else (0, len(text))  # noqa: PLR2004
@@ -368,13 +378,18 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             self._cursor = self._rows.newest()
         self._place()
 
+    @property
+    def _shown(self) -> list[int]:
+        """The places of the lines that are on the screen, from top to bottom."""
+        return [self._transcript.index_of(id) for id in self._rows.ids if id in self._transcript]
+
     def _move_cursor(self, step: int) -> None:
         self._take_changes()
         transcript = self._transcript
         if self._cursor is None:
             return
         index = transcript.index_of(self._cursor) + step
-        shown = [transcript.index_of(id) for id in self._rows.ids if id in transcript]
+        shown = self._shown
         if shown and not shown[0] - 1 <= index <= shown[-1] + 1:
             index = shown[0] if step > 0 else shown[-1]
         index = max(0, index)

@@ -87,7 +87,7 @@ class Editing:
             self._page.ask(self._ask_for_mark(session, line), "The note")
 
     async def _ask_for_mark(self, session: "Session", line: Line) -> None:
-        note = await self._page.typed("Note on this line", value=line.mark or "")
+        note = await self._page.typed(f"Note on the line at {clock(line.start)}", value=line.mark or "")
         if note is not None:
             with suppress(KeyError):  # the line has gone meanwhile
                 self.did(_at(line, "mark with note"), session.writer.mark(line.id, note))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from mictape.failure import Failure, MictapeError
 from mictape.screens.main.page import Commands, Page
 from mictape.transcript.line import SPEECH, Line
 from mictape.units import RATE
@@ -79,12 +80,14 @@ class Playing:
         word = await self._word_start(line, session)
         begin = line.start - LEAD if word is None else word - WORD_LEAD
         track = session.writer.track_of(line.id)
-        start, end = (track.own_time(at) - track.tape.origin for at in (begin, line.end))
+        start, end = (max(0, track.own_time(at) - track.tape.origin) for at in (begin, line.end))
+        if start >= track.tape.samples:
+            raise MictapeError(Failure("The sound of this line was removed"))
         self._played += 1
         played = self._played
         self._page.view.show_playing(line.id)
         try:
-            await player.play(track.tape.folder, track.number, max(0, start), end)
+            await player.play(track.tape.folder, track.number, start, end)
         finally:
             if played == self._played:  # else another line is played by now, or this one again
                 self._page.view.show_playing(None)

@@ -104,7 +104,8 @@ class TranscriptScreen(SurvivesErrors, Page):
                     pass
 
     def action_command(self, id: str) -> None:
-        """Carry out one of the screen's commands."""
+        """Carry out one of the screen's commands, on a line that is in sight."""
+        self.view.bring_cursor()
         if isinstance(self.app, TerminalApp):
             self.app.carry_out(id, self.commands[id])
 
@@ -125,6 +126,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         self.spare = spare
         self._playing.begin(player)
         self.view.mark_unsure(session.unsure)
+        self.refresh_bindings()
 
     def on_screen_suspend(self) -> None:
         """A dialog stands above it, and shows the messages."""
