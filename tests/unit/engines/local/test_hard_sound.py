@@ -22,7 +22,7 @@ WORDS_PER_S = 4
 
 @pytest.fixture(scope="module")
 def reading(speech: Speech) -> Samples:
-    return floats_of(samples_of(speech.two_cities))[: 14 * RATE]
+    return floats_of(samples_of(speech.two_cities))[: 9 * RATE]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_what_is_no_speech_gives_no_text(sound: Callable[[int], Samples]) -> Non
 
 def test_six_voices_at_once_are_no_loop(speech: Speech) -> None:
     whole = floats_of(samples_of(speech.two_cities))
-    voices = [np.roll(whole, at * 6 * RATE)[: 14 * RATE] for at in range(6)]
+    voices = [np.roll(whole, at * 6 * RATE)[: 9 * RATE] for at in range(6)]
     assert_no_loop(mixed(voices))
 
 
@@ -55,14 +55,14 @@ def test_a_second_voice_5_db_below_is_no_loop_and_hides_little_of_a_clear_one(
     beside = np.resize(aphorism, len(reading))
     below = np.sqrt(np.mean(reading**2) / np.mean(beside**2)) * 10 ** (-5 / 20)
     text = assert_no_loop((reading + beside * below).astype(np.float32))
-    assert words_in_order(TWO_CITIES, text) >= 20
+    assert words_in_order(TWO_CITIES, text) >= 16
 
 
 def test_speech_played_backwards_is_no_loop(reading: Samples) -> None:
-    assert_no_loop(reading[: 9 * RATE][::-1].copy())
+    assert_no_loop(reading[::-1].copy())
 
 
-@pytest.mark.parametrize("at_s", [0.3, 0.6, 0.9, 2.2])
+@pytest.mark.parametrize("at_s", [0.3, *(pytest.param(at_s, marks=pytest.mark.proof) for at_s in (0.6, 0.9)), 2.2])
 def test_a_syllable_forty_times_is_no_loop(aphorism: Samples, at_s: float) -> None:
     syllable = aphorism[int(at_s * RATE) : int((at_s + 0.18) * RATE)]
     text = assert_no_loop(np.tile(np.concatenate([syllable, np.zeros(400, np.float32)]), 40))

@@ -40,8 +40,8 @@ def beckett(speech: Speech) -> bytes:
 
 @pytest.fixture(scope="module")
 def reading(two_cities: bytes) -> bytes:
-    """The beginning of the long recording: five lines."""
-    return two_cities[: 2 * 17 * RATE]
+    """The beginning of the long recording: two lines."""
+    return two_cities[: 2 * 13 * RATE]
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +62,14 @@ def test_confidence_is_low_where_a_word_is_wrong(once: Recognized) -> None:
     confidences = [word.confidence or 0.0 for word in words]
     assert all(0 < confidence <= 1 for confidence in confidences)
     assert " ".join(word.text for word in words) == events.text
-    wrong = [word.confidence or 0.0 for word in words if word.text == "string"]  # "the spring of hope"
-    right = sorted(confidences)
-    assert not wrong or max(wrong) < right[len(right) // 4]
+    [wrong] = [word.confidence or 0.0 for word in words if word.text == "that"]  # "the epoch of belief, it was"
+    assert wrong < sorted(confidences)[len(words) // 4]
 
 
 def test_measured_times_find_a_word_behind_a_pause_where_guesses_do_not_know_it(beckett: bytes) -> None:
     """Two lines of the recording put together with a pause that parts no lines: the onset behind it is known."""
     sound = floats_of(beckett)
-    one, two = recognize(beckett).turns[:2]
+    one, two = recognize(beckett[: 2 * 4 * RATE]).turns[:2]
     front, pause = sound[one.start : one.end - Rules().tail], np.zeros(RATE * 3 // 10, np.float32)
     onset = len(front) + len(pause) + Rules().lead
     joined = np.concatenate([front, pause, sound[two.start : two.end], np.zeros(RATE, np.float32)])
@@ -101,7 +100,7 @@ def test_loud_sound_is_left_alone_and_nothing_leaves_full_scale() -> None:
 
 
 def test_very_quiet_speech_is_understood(two_cities: bytes) -> None:
-    quiet = floats_of(two_cities)[: 12 * RATE] * np.float32(10 ** (-40 / 20))
+    quiet = floats_of(two_cities)[: 9 * RATE] * np.float32(10 ** (-40 / 20))
     assert words_in_order(TWO_CITIES, recognize(quiet).text) >= 20
 
 
@@ -121,7 +120,7 @@ def test_what_is_no_speech_gives_no_text(kind: str, level: int) -> None:
 
 @pytest.mark.parametrize("harm", ["clipped", "dc", "8 kHz"])
 def test_harmed_sound_is_still_understood(two_cities: bytes, harm: Literal["clipped", "dc", "8 kHz"]) -> None:
-    sound = floats_of(two_cities)[: 12 * RATE]
+    sound = floats_of(two_cities)[: 9 * RATE]
     harmed = {
         "clipped": lambda: np.clip(sound * 20, -1, 1),
         "dc": lambda: sound + np.float32(0.2),
@@ -132,7 +131,7 @@ def test_harmed_sound_is_still_understood(two_cities: bytes, harm: Literal["clip
 
 def test_words_are_right_whatever_sample_the_recording_begins_at(reading: bytes, once: Recognized) -> None:
     texts = [once.text, *(recognize(reading[2 * at :]).text for at in (131, 262))]
-    assert min(words_in_order(TWO_CITIES, text) for text in texts) >= 38
+    assert min(words_in_order(TWO_CITIES, text) for text in texts) >= 29
 
 
 def test_speech_without_pauses_is_understood_as_well(reading: bytes, once: Recognized) -> None:

@@ -65,7 +65,7 @@ def mute(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fluent(speech: Speech) -> bytes:
     """Speech with pauses short enough for lines of more than three seconds."""
-    return samples_of(speech.two_cities)[: 2 * 12 * RATE]
+    return samples_of(speech.two_cities)[: 2 * 9 * RATE]
 
 
 def reports(
@@ -96,7 +96,7 @@ def final_texts(events: list[ipc.Report]) -> list[str]:
 
 def test_without_a_second_model_there_is_no_second_pass(file: Path, speech: Speech) -> None:
     # The model would be asked for two things at once: for lines before, and for the one that is spoken.
-    pcm = samples_of(speech.beckett) * 2
+    pcm = samples_of(speech.beckett)
     once = final_texts(reports(StreamingCpp(file, "de"), pcm))
     assert final_texts(reports(StreamingCpp(file, "de"), pcm, second_pass="live")) == once
 
