@@ -14,7 +14,7 @@ from textual.widgets import Input
 from mictape.app import MictapeApp
 from mictape.engines.base import Capabilities
 from mictape.engines.readiness import Readiness
-from mictape.library import versions
+from mictape.library import trash, versions
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Library, Store
 from mictape.library.records import CoverageRecord, LineRecord
@@ -192,6 +192,33 @@ async def test_renaming_tagging_exporting_deleting_and_undoing(home: Path) -> No
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "2 sessions"))
         await pilot.press("ctrl+z")
         await until_async(lambda: sees(app, "3 sessions") and "Daily: a/b" in rows(app)[0])
+
+
+async def test_the_trash_is_shown_and_searched_and_sessions_are_taken_out(home: Path) -> None:
+    ids = fill(home)
+    with Store(home / "library.db", home / "sessions") as store:
+        for id in ids[:2]:
+            trash.delete(store, id)
+    async with in_library(home) as (app, pilot):
+        await pilot.press(*"in:trash")
+        await until_async(lambda: sees(app, "2 sessions in the trash (ctrl+z: take out), newest first"))
+        assert "Session number 1" in rows(app)[0] and "Session number 0" in rows(app)[1]
+        for key in ("enter", "ctrl+d", "ctrl+r", "ctrl+o", "ctrl+g"):
+            await pilot.press(key)
+            await until_async(lambda: sees(app, '"Session number 1" is in the trash. Take it out first (ctrl+z).'))
+            assert isinstance(app.screen, LibraryScreen)
+            app.screen._say("")
+        await pilot.press("down", "ctrl+z")
+        await until_async(lambda: sees(app, '"Session number 0" is out of the trash.'))
+        assert "Session number 1" in rows(app)[0]
+        await pilot.press(*" budget")
+        await until_async(lambda: sees(app, "1 found"))
+        await pilot.press("ctrl+z")
+        await until_async(lambda: sees(app, "Nothing found."))
+        await pilot.press("ctrl+u", *"in:trash")
+        await until_async(lambda: sees(app, "Nothing like that is in the trash."))
+        await pilot.press("ctrl+u")
+        await until_async(lambda: sees(app, "3 sessions, newest first"))
 
 
 async def test_a_finished_session_is_marked_edited_searched_and_exported(home: Path) -> None:

@@ -24,7 +24,7 @@ _MORE: Final = re.compile(r'"|\*(?!\S)|(?<!\S)(?:-|\w+:|marked(?!\S))')
 
 DESCRIPTION: Final = """\
 Words are found whole, in any case, with and without accents: word, "a phrase", begin*, -without.
-Filters: speaker:NAME  after:DATE  before:DATE  in:TITLE  tag:TAG  marked.
+Filters: speaker:NAME  after:DATE  before:DATE  in:TITLE  tag:TAG  in:trash  marked.
 A date is 2026-11-23, 2026-11, 2026, today, yesterday or 7d; a time like 1:02:03 is one in the session.
 Put -- before words that begin with a dash: mictape search -- budget -draft
 """

@@ -99,7 +99,8 @@ def writing(where: Places) -> "AbstractContextManager[Store]":
 def _list(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library import export
 
-    chosen = replace(_filter_of(arguments.filters), trash=arguments.trash)
+    chosen = _filter_of(arguments.filters)
+    chosen = replace(chosen, trash=arguments.trash or chosen.trash)
     with reading(where) as store:
         sessions = store.sessions(chosen, order=arguments.sort)
         if arguments.json:

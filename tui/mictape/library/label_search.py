@@ -3,6 +3,7 @@
 import sqlite3
 
 from mictape.library.hits import FIRST, PAGE, Hit, SessionKeys, What, as_json_array, spans_of
+from mictape.library.listing import kept_or_trash
 from mictape.library.query import LibraryQuery
 from mictape.library.store import Store
 
@@ -28,7 +29,7 @@ def _labels(store: Store, query: LibraryQuery, sessions: SessionKeys, part: tupl
     Of these a part: how many to leave out, and how many there are at most.
     """
     conditions = [
-        ("sessions.deleted_utc_s IS NULL", ()),
+        (kept_or_trash(trash=query.trash), ()),
         # A title that was proposed from what was said would only repeat a line.
         (
             "(session_index.rowid % 4 <> 0 OR sessions.titled"

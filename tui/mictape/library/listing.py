@@ -39,6 +39,11 @@ ORDERS: Final[dict[Order, str]] = {
 }
 
 
+def kept_or_trash(*, trash: bool) -> str:
+    """The condition on `sessions` that they are in the trash, or are not."""
+    return f"sessions.deleted_utc_s IS {'NOT ' if trash else ''}NULL"
+
+
 class SessionFilter(msgspec.Struct, frozen=True):
     """Which sessions are meant: all that fit everything that is set."""
 
@@ -62,7 +67,7 @@ class SessionFilter(msgspec.Struct, frozen=True):
     def where(self) -> tuple[str, tuple[object, ...]]:
         """The condition on `sessions` in SQL, and its values."""
         parts = self.conditions()
-        fixed = ["deleted_utc_s IS NOT NULL" if self.trash else "deleted_utc_s IS NULL"]
+        fixed = [kept_or_trash(trash=self.trash)]
         fixed += ["state = 'open'"] if self.unfinished else []
         return " AND ".join([*fixed, *(sql for sql, _ in parts)]), tuple(each for _, values in parts for each in values)
 

@@ -60,6 +60,8 @@ class LibraryQuery(msgspec.Struct, frozen=True):
     engine: str | None = None
     """The name of an engine."""
     marked: bool = False
+    trash: bool = False
+    """What is in the trash; else what is not."""
 
     @property
     def empty(self) -> bool:
@@ -87,6 +89,7 @@ class LibraryQuery(msgspec.Struct, frozen=True):
         if self.terms or self.without or self.of_lines:
             return None
         return SessionFilter(
+            trash=self.trash,
             tag=self.tag,
             device=self.device,
             engine=self.engine,
@@ -128,7 +131,8 @@ def parse(line: str, *, typing: bool = False, now: Callable[[], datetime] = date
 
     Args:
         line: Words, `"a phrase"`, `begin*`, `-without`, `speaker:`, `after:` and `before:` (a date, `today`,
-            `yesterday`, `7d`, or a time in the session), `in:` (title or id), `tag:`, `device:`, `engine:`, `marked`.
+            `yesterday`, `7d`, or a time in the session), `in:` (title or id), `tag:`, `device:`, `engine:`, `marked`,
+            `in:trash`.
         typing: Whether it is being typed: then the last word may go on.
         now: Gives the present local time.
 
@@ -145,6 +149,8 @@ def parse(line: str, *, typing: bool = False, now: Callable[[], datetime] = date
         name = (token["name"] or "").lower()
         if name in ("after", "before"):
             fields |= _bound(name, value, now())
+        elif name == "in" and plain is not None and plain.lower() == "trash":
+            fields["trash"] = True
         elif name:
             fields["title" if name == "in" else name] = value
         elif plain is not None and plain.lower() == "marked" and not token["minus"]:

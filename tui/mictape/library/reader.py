@@ -10,7 +10,7 @@ import msgspec
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import database, folders
-from mictape.library.listing import KEPT, ORDERS, SESSIONS, Order, SessionFilter
+from mictape.library.listing import KEPT, ORDERS, SESSIONS, Order, SessionFilter, kept_or_trash
 from mictape.library.low_confidence import unsure_spans, words_in
 from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
@@ -127,7 +127,7 @@ class Reader:
             found = self.sessions(SessionFilter(trash=trash), limit=1)
         else:
             found = self.read(
-                f"{SESSIONS} WHERE deleted_utc_s IS {'NOT' if trash else ''} NULL AND ?1 <> ''"
+                f"{SESSIONS} WHERE {kept_or_trash(trash=trash)} AND ?1 <> ''"
                 " AND (substr(id, 1, length(?1)) = ?1 OR title = ?1 COLLATE NOCASE) ORDER BY id = ?1 DESC, id",
                 storable(which),
                 SessionRecord,
@@ -135,6 +135,11 @@ class Reader:
         if len(found) == 1 or (found and found[0].id == which):
             return found[0]
         raise MictapeError(_not_one(which, [each.id for each in found], trash=trash))
+
+    def record(self, session: str) -> SessionRecord:
+        """The session with exactly this id, also one in the trash. Raises MictapeError when there is none."""
+        key = self._key(session)
+        return self.sessions_of([key])[key]
 
     def unfinished(self) -> list[SessionRecord]:
         """Sessions that were never closed and that no living process holds, the newest first."""

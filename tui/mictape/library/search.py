@@ -10,7 +10,7 @@ import msgspec
 
 from mictape.library.hits import FIRST, PAGE, Hit, Page, SessionHits, SessionKeys, as_json_array, spans_of
 from mictape.library.label_search import page_of_labels
-from mictape.library.listing import SessionFilter
+from mictape.library.listing import SessionFilter, kept_or_trash
 from mictape.library.query import LibraryQuery
 from mictape.library.small_index import matching
 from mictape.library.store import Store
@@ -219,7 +219,7 @@ def _sessions(store: Store, query: LibraryQuery, voices: _Voices | None) -> Sess
         used.append((f"sessions.key IN ({named})", (as_json_array(voices[1]),)))
     if not used:
         return None
-    where = " AND ".join(["sessions.deleted_utc_s IS NULL", *(sql for sql, _ in used)])
+    where = " AND ".join([kept_or_trash(trash=query.trash), *(sql for sql, _ in used)])
     rows = store.rows(f"SELECT key FROM sessions WHERE {where}", *(each for _, values in used for each in values))
     return [key for (key,) in rows]
 
@@ -229,7 +229,7 @@ def _filters(query: LibraryQuery, scope: _Scope) -> tuple[list[str], list[object
     spoken_at = f'(sessions.started_utc_s + lines."start" / {RATE:d}.0)'
     conditions: list[tuple[str, Sequence[object] | None]] = [
         (f"lines.kind IN ({SPEECH:d}, {NOTE:d}) AND lines.version IN (0, sessions.version)", ()),
-        ("sessions.deleted_utc_s IS NULL", ()),
+        (kept_or_trash(trash=query.trash), ()),
         (
             "+lines.session IN (SELECT value FROM json_each(?))",
             None if scope.sessions is None else (as_json_array(scope.sessions),),

@@ -27,7 +27,7 @@ StoredCoverage = dict[int, tuple[CoverageRecord, ...]]
 
 def versions(store: Store, session: str) -> list[VersionRecord]:
     """All versions of a session's text, the recorded one first."""
-    record = store.session(session)
+    record = store.record(session)
     later = store.read(
         "SELECT number, engine, title, created_utc_s, complete FROM versions"
         " WHERE session = (SELECT key FROM sessions WHERE id = ?) ORDER BY number",

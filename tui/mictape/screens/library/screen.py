@@ -49,7 +49,10 @@ PAUSE_S: Final = 0.05
 LOOK_S: Final = 0.5
 """How often it is looked how far it is with what is done with sessions meanwhile, seconds."""
 
-HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: engine: after: before: marked'
+HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: engine: after: before: marked in:trash'
+
+
+_UNDO: Final = "ctrl+z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._order: Order = shown.order
         self._first_row = shown.row
         """The row that the cursor begins on."""
+        self._trash = False
+        """Whether the list is of what is in the trash."""
         self._listing: Listing | None = None
         self._current = False
         """Whether that is what is typed."""
@@ -218,7 +223,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         shown: list[Listing] = []
 
         def changed() -> None:
-            self._listing = listing
+            self._listing, self._trash = listing, query.trash
             self._list.show(len(listing), None if shown else cursor)
             shown.append(listing)
             self._current = True
@@ -265,7 +270,10 @@ class LibraryScreen(Question[SessionChoice | None]):
             more = "" if listing.done else "…"
             return f"{listing.hits:,}{more} found" if len(listing) else ("Nothing found." if listing.done else "")
         if len(listing):
-            return f"{counted(len(listing), 'session')}, {_SAID[self._order]}"
+            where = f" in the trash ({_UNDO}: take out)" if self._trash else ""
+            return f"{counted(len(listing), 'session')}{where}, {_SAID[self._order]}"
+        if self._trash:
+            return "Nothing like that is in the trash."
         return "No session fits." if self.typed.strip() else "Nothing has been recorded yet."
 
     @on(Input.Changed)
@@ -274,8 +282,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         self._begin_first()
 
     @on(RowList.Chosen)
-    def _on_chosen(self) -> None:
-        self._open()
+    async def _on_chosen(self) -> None:
+        await self.action_open()
 
     async def action_list(self, action: str, argument: int) -> None:
         """Move the cursor of the list while the typing goes on."""
@@ -318,8 +326,16 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     async def action_open(self) -> None:
         """Open the session at the cursor, or go back to the one that is being recorded, at what was found there."""
-        if await self._listed():
+        if await self._chosen() is not None:
             self._open()
+
+    async def _chosen(self) -> SessionRecord | None:
+        """The session under the cursor, once it is known; for one in the trash a message, and None."""
+        session = self._session if await self._listed() else None
+        if session is None or session.deleted_utc_s is None:
+            return session
+        self._say(Failure(f'"{name_of(session)}" is in the trash', f"Take it out first ({_UNDO})"))
+        return None
 
     def _open(self) -> None:
         choice = self._listing.choice(self._list.cursor) if self._listing is not None else None
@@ -331,7 +347,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     async def action_record_on(self) -> None:
         """Record on in the session under the cursor."""
-        if not await self._listed() or (session := self._session) is None:
+        if (session := await self._chosen()) is None:
             return
         if self._recorded is not None:
             self._say(Failure("A session is being recorded", "Quit first, then continue the other one", action="stop"))
@@ -347,7 +363,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
         """Change the session under the cursor, and list again."""
-        if await self._listed() and (session := self._session) is not None:
+        if (session := await self._chosen()) is not None:
             self._start("change", self._changing, work, session)
 
     async def _changing(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]], what: SessionRecord) -> None:
@@ -383,18 +399,22 @@ class LibraryScreen(Question[SessionChoice | None]):
     async def _delete(self, session: SessionRecord) -> None:
         await self._library.run(trash.delete, session.id)
         self._deleted.append((session.id, self._list.cursor))
-        self._done = f'"{name_of(session)}" is in the trash; ctrl+z brings it back.'
+        self._done = f'"{name_of(session)}" is in the trash; {_UNDO} brings it back.'
 
-    def action_undo(self) -> None:
-        """Take the session that was deleted last out of the trash."""
-        if self._deleted:
+    async def action_undo(self) -> None:
+        """Take a session out of the trash: the one under the cursor where the trash is shown, else the last deleted."""
+        if await self._listed() and self._trash and (session := self._session) is not None:
+            self._start("change", self._restore, session.id, self._list.cursor)
+        elif self._deleted:
             self._start("change", self._restore, *self._deleted.pop())
         else:
             self._say("Nothing was deleted here.")
 
     async def _restore(self, session: str, row: int) -> None:
         await self._library.run(trash.restore, session)
-        self._done = ""
+        self._deleted = [each for each in self._deleted if each[0] != session]
+        kept = await self._library.run(Store.session, session)
+        self._done = f'"{name_of(kept)}" is out of the trash.'
         self._begin(row)
 
     async def action_versions(self) -> None:
@@ -409,7 +429,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     async def action_export(self) -> None:
         """Export the session under the cursor."""
-        if await self._listed() and (session := self._session) is not None:
+        if (session := await self._chosen()) is not None:
             self._start("change", self._export, session)
 
     async def _export(self, session: SessionRecord) -> None:
