@@ -63,6 +63,8 @@ async def test_the_palette_has_every_command_with_its_keys_and_runs_it(home: Pat
         app.screen.query_one(Input).value = "mark"
         await pilot.pause()
         await until_async(lambda: "f6" in app.export_screenshot())
+        app.screen.query_one(Input).value = "language"
+        await until_async(lambda: offered(app.screen.query_one(CommandList)) == {"engine"})
         app.screen.query_one(Input).value = "start"
         await pilot.pause()
         await until_async(lambda: "home" in app.export_screenshot())

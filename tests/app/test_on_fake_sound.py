@@ -189,7 +189,7 @@ async def test_a_pause_leaves_a_divider_that_says_how_long_and_when(home: Path) 
         await pilot.press("space")
         sound.sources[0].receive((2,))
         await until_async(lambda: len(texts(app)) == 3)
-        assert re.fullmatch(r"paused for \d\.\d s at \d\d:\d\d:\d\d", texts(app)[1])
+        assert re.fullmatch(r"paused for \d\.\d s from \d\d:\d\d:\d\d", texts(app)[1])
         assert app.transcript.line(1).kind is DIVIDER
         assert recording_of(app).tracks[0].lost == 0
 
@@ -288,3 +288,27 @@ async def test_each_report_of_the_microphone_reaches_the_clock_of_the_screen(
         for _ in range(3):
             sound.sources[0].receive((0,))
         await until_async(lambda: len(reports) >= 3)
+
+
+async def test_what_is_being_spoken_is_one_of_the_following_lines_that_are_named(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1, 2, 3))
+    engine = ScriptedEngine(turn_words=2)
+    async with on_fake_sound(home, sound, engine=engine, settings=Settings(device="Blue Yeti")) as (app, _):
+        await until_async(lambda: texts(app) == ["w1 w2"] and app.transcript.partials)
+        assert app.session is not None
+        undo = app.session.writer.name_speaker(app.transcript.id_at(0), "Zoe", "following")
+        sound.sources[0].receive((4, 5, 6))
+
+        def speakers() -> list[str | None]:
+            return [app.transcript.line(index).speaker for index in range(len(app.transcript))]
+
+        await until_async(lambda: texts(app) == ["w1 w2", "w3 w4", "w5 w6"])
+        assert speakers() == ["Zoe", "Zoe", None], "what began later may be somebody else's"
+        redo = undo(app.session.writer)
+        assert speakers() == [None] * 3
+        assert redo is not None
+        redo(app.session.writer)
+        assert speakers() == ["Zoe", "Zoe", None]
+        id = app.session.folder.session
+    with Store(home / "library.db") as store:
+        assert [line.speaker for line in store.lines(id)] == ["Zoe", "Zoe", None]

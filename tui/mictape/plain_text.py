@@ -53,3 +53,9 @@ def one_line(text: str) -> str:
 def safe_json(text: str) -> str:
     """The same JSON, with an escape for each character that a terminal might obey."""
     return text.translate(_ESCAPED)
+
+
+def fits(text: str, typed: str) -> bool:
+    """Whether a text has every typed word, in any case."""
+    folded = text.casefold()
+    return all(word in folded for word in typed.casefold().split())

@@ -16,11 +16,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mictape.commands import GROUPS, keymap_in, shown_keys
+from mictape.plain_text import fits
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.modal import Question
-from mictape.widgets.filtered_options import fits
 
 _Row: TypeAlias = tuple[str, str]
 """A key and what it does, or a sentence without a key."""

@@ -2,18 +2,32 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from mictape.commands import COMMANDS, Command, KeyMap, shown_keys
+from mictape.plain_text import fits
 from mictape.screens.main.transcript_screen import TranscriptScreen
 
 ORDER = sorted(
     (command for command in COMMANDS if command.of != "search"), key=lambda each: each.footer or len(COMMANDS)
 )
 """The commands as they are offered: as in the footer, then the others. Those of the search bar need it to be open."""
+
+
+BY_HELP: Final = 1e-3
+"""The score of a command whose explanation fits, below that of each name that does."""
+
+
+SHORTEST: Final = 3
+"""Fewer letters stand in nearly every explanation."""
+
+
+def _explains(command: Command, query: str) -> bool:
+    """Whether the explanation of a command has all words that are typed."""
+    return len(query.strip()) >= SHORTEST and fits(command.help, query)
 
 
 class _Runner(Protocol):
@@ -45,10 +59,11 @@ class CommandProvider(Provider):
             yield DiscoveryHit(self._shown(command, Content(command.title)), run, command.title, command.help)
 
     async def search(self, query: str) -> Hits:
-        """Those whose name fits."""
+        """Those whose name fits, and behind them those whose explanation has what is typed."""
         matcher = self.matcher(query)
         for command in self._offered():
-            if (score := matcher.match(command.title)) > 0:
+            score = matcher.match(command.title) or _explains(command, query) * BY_HELP
+            if score > 0:
                 title = matcher.highlight(command.title)
                 run = partial(self._runner.run_command, command)
                 yield Hit(score, self._shown(command, title), run, command.title, command.help)

@@ -181,7 +181,7 @@ class SessionSound:
         goes_on = next((track for track in self.tracks if not track.tape.ended), None)
         if goes_on is not None:
             length_s = (datetime.now() - self._paused_at).total_seconds()
-            self._writer.add_divider(goes_on, f"paused for {span(max(length_s, 0))} at {self._paused_at:%H:%M:%S}")
+            self._writer.add_divider(goes_on, f"paused for {span(max(length_s, 0))} from {self._paused_at:%H:%M:%S}")
         for track in self.tracks:
             track.source.resume()
 

@@ -18,8 +18,9 @@ from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.rearranging import joined_line, show_line, split_line
+from mictape.session.spoken_names import SpokenNames
 from mictape.session.track import Track
-from mictape.session.undo import Undo
+from mictape.session.undo import Undo, together
 from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
 from mictape.transcript.model import Transcript
 from mictape.units import RATE
@@ -73,6 +74,8 @@ class TranscriptWriter:
         """The tracks whose unfinished turn is one of an engine that is no longer used."""
         self._late: dict[int, tuple[Track, FollowerEvent, FinalTurn]] = {}
         """What engines have said again of lines that the person has joined or split, by the id of the line."""
+        self.spoken = SpokenNames(self._set_speakers)
+        """Who speaks what is no line yet."""
         self._stored: dict[int, list[CoverageRecord]] = {}
         """For each track the coverage as posted so far."""
 
@@ -211,7 +214,10 @@ class TranscriptWriter:
             end = max(start, track.follower.received if track.follower else start) if turn.end is None else turn.end
             line = self._add(track, start, end, turn.text, kind=SPEECH, speaker=turn.speaker)
             lines[turn.turn] = line.id
-            self._report(LineAdded(self._store(track, line, said, turn)))
+            added = LineAdded(self._store(track, line, said, turn))
+            if said.live:
+                self.spoken.name(line)
+            self._report(added)
 
     def _revise(self, id: int, track: Track, said: FollowerEvent, turn: FinalTurn) -> None:
         """Write what an engine says again of a line; of one that was joined or split, each time that is undone."""
@@ -307,14 +313,18 @@ class TranscriptWriter:
         """Name who spoke a line, and as many others of the same speaker and track as the scope says.
 
         `all` renames the speaker, also in lines to come. Lines without a speaker are not all of one: there, `all` names
-        this line alone.
+        this line alone. What is being said, and no line yet, is one of the following without a speaker.
         """
         track, old = self.track_of(id), self._transcript.line_of(id).speaker
         if scope == "following":
             rest = self._transcript.ids()[self._transcript.index_of(id) :]
             lines = map(self._transcript.line_of, rest)
             same = (line.id for line in lines if (line.track, line.speaker) == (track.number, old))
-            return self.name_lines(list(same), name)
+            undo = self.name_lines(list(same), name)
+            if old is None and track.number in self._transcript.partials:
+                spoken = self.spoken.expect(track.number, name, track.session_time(track.end))
+                return together([undo, spoken])
+            return undo
         if scope == "line" or old is None:
             return self.name_lines([id], name)
         track.speakers.reserve([name])

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from mictape.audio.ballistics import Meter
 from mictape.audio.devices import Device
 from mictape.audio.messages import LevelCell
-from mictape.widgets.filtered_options import fits
+from mictape.plain_text import fits
 from mictape.widgets.options import Options
 
 DeviceKey = tuple[str, str]

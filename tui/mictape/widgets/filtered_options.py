@@ -13,13 +13,8 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from mictape.plain_text import fits
 from mictape.widgets.options import Options
-
-
-def fits(text: str, typed: str) -> bool:
-    """Whether a text has every typed word, in any case."""
-    folded = text.casefold()
-    return all(word in folded for word in typed.casefold().split())
 
 
 class FilteredOptions(Vertical):
