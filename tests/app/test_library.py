@@ -28,6 +28,7 @@ from mictape.screens.library import screen as library_screen
 from mictape.screens.library.listing import SessionListing
 from mictape.screens.library.rows import day_of
 from mictape.screens.library.screen import LibraryScreen, Shown
+from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
@@ -228,12 +229,15 @@ async def test_a_finished_session_is_marked_edited_searched_and_exported(home: P
     async with in_library(home) as (app, pilot):
         await pilot.press("enter")
         await until_async(lambda: isinstance(app.screen, ReadingScreen) and app.screen.line is not None)
-        await pilot.press("home", "down", "m")
+        await pilot.press("home", "down", "m", "t")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*"why", "enter")
+        await until_async(lambda: texts_of(app._page)[2] == "why")  # behind the line that the cursor is on
         await pilot.press("slash", *"home", "enter", "enter")
         await until_async(lambda: not isinstance(app.screen, ReadingScreen))
         await pilot.press("end", *"!", "enter")
         await until_async(lambda: isinstance(app.screen, ReadingScreen))
-        await until_async(lambda: app._page.transcript.text(3) == "Then we go home.!")
+        await until_async(lambda: app._page.transcript.text(4) == "Then we go home.!")
         await pilot.press("x")
         await until_async(lambda: not isinstance(app.screen, ReadingScreen))
         assert app.screen.query_one(Input).value == str(Path.cwd() / f"mictape-{BEGAN:%Y%m%d-%H%M}.md")
@@ -246,8 +250,9 @@ async def test_a_finished_session_is_marked_edited_searched_and_exported(home: P
     assert "Then we go home.!" in (home / "out.md").read_text()
     with Store(home / "library.db", home / "sessions") as store:
         lines = store.lines(id)
-        assert [line.mark for line in lines] == [None, "", None, None]
-        assert (lines[3].text, lines[3].original) == ("Then we go home.!", "Then we go home.")
+        assert [line.mark for line in lines] == [None, "", None, None, None]
+        assert lines[2].start == lines[1].start
+        assert (lines[4].text, lines[4].original) == ("Then we go home.!", "Then we go home.")
         assert store.session(id).ended_utc_s == ended
 
 
@@ -379,7 +384,7 @@ async def test_what_cannot_be_stored_is_asked_about_before_the_app_is_left(
         assert store.session("last").marks == 1
 
 
-def texts_of(page: ReadingScreen) -> list[str]:
+def texts_of(page: TranscriptScreen) -> list[str]:
     """What stands in a finished session, in tape order."""
     return [page.transcript.text(index) for index in range(len(page.transcript))]
 

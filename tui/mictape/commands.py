@@ -62,7 +62,13 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("mark", "m", "mark", "Mark the line under the cursor, or remove its mark.", 7),
         Command("mark_with_note", "M", "mark with note", "Mark the line with a note.", 13),
         Command("rename_session", "i", "title", "Give the session a title."),
-        Command("note", "t", "note", "Write a note at the present time of the recording.", 12),
+        Command(
+            "note",
+            "t",
+            "note",
+            "Write a note at the present time of the recording, or at the line of a finished one.",
+            12,
+        ),
         Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),
         Command(
             "name_speaker", "s", "name speaker", "Name who speaks the selected lines, or the one under the cursor."

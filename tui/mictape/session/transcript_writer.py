@@ -261,9 +261,14 @@ class TranscriptWriter:
         self._writes.post(Store.set_mark, id, note)
         return lambda writer: writer.mark(id, before)
 
-    def note(self, track: Track, text: str) -> tuple[int, Undo]:
-        """Add a line of one's own where the track's tape is now; its id, and what takes it away again."""
-        line = self._add(track, track.end, track.end, text, kind=NOTE)
+    def note(self, track: Track, text: str, at: int | None = None) -> tuple[int, Undo]:
+        """Add a line of one's own at a session time, or where the track's tape is now.
+
+        Returns:
+            Its id, and what takes it away again.
+        """
+        time = track.session_time(track.end) if at is None else at
+        line = self._transcript.line_of(self._transcript.add(track.number, time, time, text, kind=NOTE))
         record = self._store(track, line)
         return line.id, lambda writer: writer._replace((record,), ())[1]
 

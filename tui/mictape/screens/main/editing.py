@@ -93,10 +93,12 @@ class Editing:
                 self.did(_at(line, "mark with note"), session.writer.mark(line.id, note))
 
     def note(self) -> None:
-        """Write a note at the present time of the recording."""
-        self._page.ask(self._ask_for_note(), "The note")
+        """Write a note at the present time of the recording; in a finished session at the line under the cursor."""
+        line, session = self._page.line, self._page.session
+        at = line.start if line is not None and session is not None and session.reading else None
+        self._page.ask(self._ask_for_note(at), "The note")
 
-    async def _ask_for_note(self) -> None:
+    async def _ask_for_note(self, at: int | None) -> None:
         """Ask at once, also while the recording begins: it may have when the note is written."""
 
         def check(_: str) -> None:
@@ -104,10 +106,11 @@ class Editing:
                 raise MictapeError(Failure("Nothing is recorded yet", "Press Enter again once it is"))
 
         hint = "It becomes a line of its own."
-        text = await self._page.typed("Note at this moment", hint=hint, check=check)
+        title = "Note at this moment" if at is None else f"Note at {clock(at)}"
+        text = await self._page.typed(title, hint=hint, check=check)
         session = self._page.session
         if text and session is not None:
-            _, undo = session.writer.note(session.tracks[0], text)
+            _, undo = session.writer.note(session.tracks[0], text, at)
             self.did("note", undo)
 
     def open_line(self) -> None:
