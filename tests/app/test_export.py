@@ -44,7 +44,7 @@ async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Pa
         await pilot.press("ctrl+u")
         await paste(pilot, str(tmp_path / "no" / "talk.txt"))
         await pilot.press("enter")
-        await until_async(lambda: "cannot be written" in str(screen._note.content))
+        await until_async(lambda: "There is no folder" in str(screen._note.content))
         assert screen._path.value == str(tmp_path / "no" / "talk.txt")
         await pilot.press("ctrl+u")
         await paste(pilot, str(tmp_path / "talk.json"))

@@ -85,7 +85,7 @@ def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
         (["last", "-o", "talk.docx"], "No format ends in .docx"),
         (["last", "-o", "talk.srt", "--format", "md"], "--format says md"),
         (["nothing", "-o", "talk.srt"], "nothing"),
-        (["last", "-o", "no/talk.srt"], "cannot be written"),
+        (["last", "-o", "no/talk.srt"], "There is no folder"),
         (["last", "last", "-o", "both.VTT"], "one file, both.VTT. Name a folder: -o FOLDER --format vtt."),
     ],
 )

@@ -1,6 +1,7 @@
 """An export in its file: whole or not at all."""
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -71,9 +72,12 @@ def check(path: Path, *, over: bool) -> tuple[Path, int | None]:
 
 
 def _unwritable(path: Path, error: OSError | RuntimeError) -> MictapeError:
+    if isinstance(error, FileNotFoundError):
+        return MictapeError(Failure(f"There is no folder {path.parent}", "Make it, or use another one"))
     reason = getattr(error, "strerror", None) or str(error)
-    what = f"{path} cannot be written: {reason.lower()}"
-    return MictapeError(Failure(what, "Use another folder, or make room there"))
+    room = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "Make room there, or use another folder" if room else "Use another folder"
+    return MictapeError(Failure(f"{path} cannot be written: {reason.lower()}", remedy))
 
 
 def _mode_of(target: Path) -> int | None:
