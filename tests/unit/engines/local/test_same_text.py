@@ -90,7 +90,7 @@ def lines(
     return list(found.values())
 
 
-@settings(max_examples=settings.default.max_examples // 5)
+@settings(max_examples=settings().max_examples // 5)
 @given(
     st.integers(0, 1000),
     st.lists(st.integers(400, 2 * RATE), min_size=1, max_size=6),
