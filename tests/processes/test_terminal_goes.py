@@ -260,7 +260,7 @@ def test_an_error_costs_the_dialog_or_nothing_and_not_the_recording(home: Path, 
     try:
         app.press("e")
         app.sees("needs a key")
-        app.press("r")
+        app.press("\x12")
         text = app.sees("That dialog failed unexpectedly: planted", "The recording goes on")
         assert "needs a key" not in text
         app.press("\x1b[17~")  # F6, in the app
