@@ -264,7 +264,7 @@ async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: P
         await pilot.press("enter")
         await until_async(lambda: texts(app) == ["w1"])
         await pilot.press("L")
-        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "● recording"))
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "● in progress"))
         await until_async(lambda: sees(app, "LISTENING"))
         await pilot.press(*"budget")
         await until_async(lambda: sees(app, "1 found"))

@@ -133,7 +133,7 @@ def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
     from mictape.library.titles import tags_of, title_of
     from mictape.units import clock
 
-    state = "interrupted" if interrupted else "recording" if session.state == "open" else ""
+    state = "interrupted" if interrupted else "in progress" if session.state == "open" else ""
     more = [
         one_line(title_of(session)),
         tags_of(session),

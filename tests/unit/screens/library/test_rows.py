@@ -27,4 +27,4 @@ def test_rows_fit_and_the_name_is_the_last_to_go(width: int, live: bool) -> None
         assert cell_len(text) <= width
         assert "週間会議" in text
         whole = [part for part, tone in row if tone in ("live", "trouble")]
-        assert whole in ([], ["● recording" if live else "interrupted"], [""]), "whole or not at all"
+        assert whole in ([], ["● in progress" if live else "interrupted"], [""]), "whole or not at all"

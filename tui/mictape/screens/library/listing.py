@@ -61,7 +61,7 @@ class Listing(Protocol):
 
 
 async def live_of(library: Library, records: list[SessionRecord]) -> set[str]:
-    """Which of these a living process records now."""
+    """Which of these a living process records or imports now."""
 
     def alive(store: Store) -> set[str]:
         return {each.id for each in records if folders.is_alive(store.sessions_folder / each.id)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from mictape.audio.tape import TapeError
+from mictape.library import folders
 from mictape.library.library import Library, Store
 from mictape.library.records import SessionRecord
 from mictape.library.sound_storage import weight_of
@@ -49,7 +50,7 @@ class Preview:
         return Content.assemble(*parts, "\n", "\n".join(map(one_line, self.texts)))
 
 
-async def preview_of(library: Library, session: SessionRecord, *, live: bool) -> Preview:
+async def preview_of(library: Library, session: SessionRecord) -> Preview:
     """Read what a preview needs. Raises MictapeError."""
 
     def read(store: Store) -> Preview:
@@ -58,6 +59,7 @@ async def preview_of(library: Library, session: SessionRecord, *, live: bool) ->
         except (OSError, TapeError):
             size = None
         engines = dict.fromkeys(version.title for version in versions(store, session.id))
+        live = session.state == "open" and folders.is_alive(store.sessions_folder / session.id)
         return Preview(session, live, size, tuple(store.first_texts(session.id)), tuple(engines))
 
     return await library.run(read)

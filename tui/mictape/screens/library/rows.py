@@ -25,7 +25,7 @@ def day_of(started: datetime, today: date) -> str:
 def state_of(session: SessionRecord, *, live: bool) -> Part:
     """What a list says about how a session ended; empty for one that is complete."""
     if session.state == "open":
-        return ("● recording", "live") if live else ("interrupted", "trouble")
+        return ("● in progress", "live") if live else ("interrupted", "trouble")
     return (f"{missing} without text", "trouble") if (missing := session.without_text) else ("", "detail")
 
 
@@ -36,7 +36,7 @@ def session_row(session: SessionRecord, width: int, *, day: str, live: bool) -> 
         session: The session.
         width: Cells of the row.
         day: What stands in the column of days; empty where the row before has it.
-        live: Whether it is being recorded.
+        live: Whether a living process records or imports it.
     """
     head = f"{fitted(day, DAY_CELLS)}{session.started:%H:%M}  {clock(session.samples)}  "
     room = width - cell_len(head)

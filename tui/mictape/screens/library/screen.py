@@ -307,7 +307,7 @@ class LibraryScreen(Question[SessionChoice | None]):
             self._start("preview", self._show_preview, session)
 
     async def _show_preview(self, session: SessionRecord) -> None:
-        preview: Preview = await preview_of(self._library, session, live=session.id == self._recorded)
+        preview: Preview = await preview_of(self._library, session)
         self._preview.update(preview.content())
         self._facts.update(preview.facts())
 
