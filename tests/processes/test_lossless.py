@@ -191,6 +191,7 @@ def test_a_full_disk_is_said_until_there_is_room_and_then_the_recording_goes_on(
     assert track.lost == sum(hole.end - hole.start for hole in read_journal(session, 1).holes)
 
 
+@pytest.mark.proof
 def test_a_folder_that_is_deleted_while_recording_is_said(clocked_mics: ClockedMics, home: Path) -> None:
     with recording(clocked_mics, home) as (app, session):
         app.until(lambda _: count_samples(session, 1) >= RATE, timeout_s=60)

@@ -180,6 +180,7 @@ def test_ctrl_z_stops_the_app_and_not_the_recording(pulse: PulseServer, home: Pa
         app.close()
 
 
+@pytest.mark.proof
 def test_a_microphone_that_goes_is_never_replaced_unsaid_and_comes_back_by_itself(
     pulse: PulseServer, home: Path
 ) -> None:

@@ -62,7 +62,10 @@ def test_a_closed_tmux_window_leaves_no_process(how: str, home: Path, speech: Sp
     is_closed(home)
 
 
-@pytest.mark.parametrize("controlling", [True, False], ids=["with SIGHUP", "without SIGHUP"])
+@pytest.mark.parametrize(
+    "controlling",
+    [pytest.param(True, id="with SIGHUP", marks=pytest.mark.proof), pytest.param(False, id="without SIGHUP")],
+)
 def test_a_closed_terminal_is_a_hang_up(controlling: bool, home: Path, speech: Speech) -> None:
     with screen_app("--input", str(speech.two_cities), env=os.environ, controlling=controlling) as app:
         app.sees("REC", timeout_s=60)

@@ -893,6 +893,7 @@ async def speak(connection: Connection, seconds: float) -> None:
         await connection.send(bytes(2 * BLOCK))
 
 
+@pytest.mark.proof
 async def test_ten_thousand_messages_are_read() -> None:
     crowd = [results(PLEASE.words, 0.0, 1.0)] * 10_000
     async with serve(says(*crowd, last=METADATA)) as server:
