@@ -13,6 +13,7 @@ from textual.command import Provider
 from textual.dom import DOMNode
 from textual.events import Event, InputEvent
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.worker import Worker, WorkerError
 
 from mictape import collector
@@ -34,7 +35,7 @@ from mictape.signals import watched
 from mictape.start import Start
 from mictape.terminal import guarded, set_up_log, terminal_restorer
 from mictape.terminal_app import TerminalApp
-from mictape.themes import theme_variables
+from mictape.themes import css_variables
 from mictape.transcript.model import Transcript
 from mictape.widgets.direct_rows import written_at_once
 
@@ -74,6 +75,9 @@ class MictapeApp(TerminalApp):
     CSS_PATH = "app.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = bindings()
+
+    _has_theme = False
+    _theme_of_variables: Theme | None = None
 
     COMMANDS: ClassVar[set[type[Provider]]] = {CommandProvider}  # pyright: ignore[reportIncompatibleVariableOverride]  (Textual takes a function as well)
 
@@ -154,9 +158,14 @@ class MictapeApp(TerminalApp):
         """State, level, text, keys."""
         return self._main
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Mictape's own colours for every theme."""
-        return theme_variables(self.current_theme)
+    def get_css_variables(self) -> dict[str, str]:
+        """The colours of the theme, worked out once: Textual asks three times before the first frame.
+
+        There are none before the theme is chosen; no style sheet is parsed until then.
+        """
+        if self._has_theme and self._theme_of_variables is not (theme := self.current_theme):
+            self._theme_of_variables, self.theme_variables = theme, css_variables(theme)
+        return self.theme_variables
 
     @property
     def _page(self) -> TranscriptScreen:
@@ -189,6 +198,7 @@ class MictapeApp(TerminalApp):
         """Take the theme before Textual reads the style sheets: each one that comes later has them read again."""
         self._themes = Themes(self, self._where.themes, self._main.say)
         self._themes.use(self._settings.theme, DEFAULT_THEME)
+        self._has_theme = True
         self._variables = self.get_css_variables()
         self.stylesheet.set_variables(self._variables)
 

@@ -1,9 +1,11 @@
 """What went wrong, in words for the person: every failure has a sentence and a next step."""
 
 import logging
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from mictape.plain_text import one_line
 
@@ -73,21 +75,23 @@ def _bounded(text: str) -> str:
     return text if len(text) <= LONGEST_SENTENCE else f"{text[:half]} … {text[-half:]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class _Actionable(Struct, frozen=True, kw_only=True):
+    action: Action | None = None
+    """What carries out the remedy; the app adds the key to it, the command line the option."""
+
+
+class Advice(_Actionable, frozen=True):
     """A condition, and the one thing to do about it."""
 
     what: str
     """The condition: a sentence without its full stop."""
     remedy: str = ""
     """The one thing to do: a sentence without its full stop; empty when nothing can be done. It names no key."""
-    action: Action | None = field(default=None, kw_only=True)
-    """What carries out the remedy; the app adds the key to it, the command line the option."""
 
     def __post_init__(self) -> None:
         """A failure is shown, logged and stored: no secret gets so far, and nothing that a terminal would obey."""
-        object.__setattr__(self, "what", _bounded(one_line(discreet(self.what))))
-        object.__setattr__(self, "remedy", _bounded(one_line(discreet(self.remedy))))
+        force_setattr(self, "what", _bounded(one_line(discreet(self.what))))
+        force_setattr(self, "remedy", _bounded(one_line(discreet(self.remedy))))
 
     def __str__(self) -> str:
         """Both sentences, for a line of output."""
@@ -101,8 +105,7 @@ class Advice:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Failure(Advice):
+class Failure(Advice, frozen=True):
     """One failure: what happened, the one thing to do about it, and the exit code of a command that it ends."""
 
     code: ExitCode = ExitCode.SOUND

@@ -147,14 +147,25 @@ def check_theme(name: str, place: str, folder: Path) -> None:
         raise MictapeError(Failure(f"There is no theme {shown(name)} ({place})", remedy.rstrip("."), ExitCode.USAGE))
 
 
-def theme_variables(theme: Theme) -> dict[str, str]:
+def css_variables(theme: Theme) -> dict[str, str]:
+    """Every variable of the style sheets: Textual's, derived from the theme, ours, and what the theme says itself."""
+    colours = theme.to_color_system().generate()
+    return {**theme_variables(theme, colours), **colours, **theme.variables}
+
+
+def theme_variables(theme: Theme, colours: Mapping[str, str] | None = None) -> dict[str, str]:
     """Every variable of `THEME_VARIABLES`, derived from the theme's own colours.
 
     What `App.get_theme_variable_defaults` returns, so that Textual's built-in themes and a user's short
     ones can draw everything; what a theme's `variables` say goes before it. Text reaches `TEXT_CONTRAST`,
     meter zones reach `GRAPHIC_CONTRAST`, except in themes made of the terminal's own colours.
+
+    Args:
+        theme: The theme.
+        colours: What Textual derives from it, if that is known already.
     """
-    colours = theme.to_color_system().generate()
+    if colours is None:
+        colours = theme.to_color_system().generate()
     background, foreground = Color.parse(colours["background"]), Color.parse(colours["foreground"])
     if theme.ansi or background.ansi is not None or foreground.ansi is not None:
         return _terminal_variables(colours)

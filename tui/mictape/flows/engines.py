@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from msgspec import structs
 from textual.screen import ModalScreen
 
 from mictape.credentials import engine_status, kept
@@ -42,7 +43,7 @@ class _Keys:
             untried = await self._recording.engines.log_in(name, key)
         except MictapeError as error:
             if error.failure.needs_key:
-                raise MictapeError(replace(error.failure, remedy="Type another one")) from error
+                raise MictapeError(structs.replace(error.failure, remedy="Type another one")) from error
             raise
         self.given.add(name)
         if untried is not None:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from itertools import chain, count
 from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from mictape.audio.ballistics import Meter
 from mictape.audio.diagnostics import SignalWatch, no_signal_hint

@@ -1,7 +1,6 @@
 """The line in which one types what is searched for, below the text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -46,26 +45,29 @@ class SearchBar(SurvivesErrors, Vertical):
         *bindings("search"),
     ]
 
-    @dataclass
     class Typed(Message):
         """Something else is searched for."""
 
-        line: str
-        toggles: Query
-        """Gives `regex`, `whole` and `accents`."""
+        def __init__(self, line: str, toggles: Query) -> None:
+            super().__init__()
+            self.line = line
+            self.toggles = toggles
+            """Gives `regex`, `whole` and `accents`."""
 
-    @dataclass
     class Moved(Message):
         """The next hit was asked for (1), or the one before (-1)."""
 
-        step: int
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
-    @dataclass
     class Left(Message):
         """The person is done typing."""
 
-        stay: bool
-        """Whether to stay at the hit; otherwise to go back to where one was."""
+        def __init__(self, *, stay: bool) -> None:
+            super().__init__()
+            self.stay = stay
+            """Whether to stay at the hit; otherwise to go back to where one was."""
 
     _input = getters.query_one(Input)
     _toggles_text = getters.query_one("#toggles", Static)

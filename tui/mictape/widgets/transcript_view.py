@@ -285,6 +285,9 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         self.screen.clear_selection()
         self._move_cursor(1)
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Textual styles it again, which costs 2 ms: no style depends on the focus."""
+
     def render_line(self, y: int) -> Strip:
         """A row of the screen; blank below the text."""
         return self._rows.strip(y, self._look, self._pill)

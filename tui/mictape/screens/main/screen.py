@@ -21,6 +21,7 @@ SHORT_ROWS: Final = 18
 """With fewer rows the meter gives up its scale."""
 TALL_ROWS: Final = 30
 """From so many rows on it shows the last ten seconds, too."""
+_HEIGHTS: Final = [(0, "-short"), (SHORT_ROWS, "-middle"), (TALL_ROWS, "-tall")]
 
 
 class Level(Struct, frozen=True):
@@ -40,11 +41,13 @@ class MainScreen(TranscriptScreen):
         """See `TranscriptScreen`; `first`: the state that the first frame shows."""
         super().__init__(transcript, proposal)
         self._first = first
-        self.meters = Vertical(id="meters")
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT_ROWS, "-middle"), (TALL_ROWS, "-tall")]
+        self.meters = Vertical(LevelMeter(), id="meters")
+        self.VERTICAL_BREAKPOINTS = _HEIGHTS
 
     def compose(self) -> ComposeResult:
         """As every transcript, with the levels below the state."""
+        # Textual does it behind the first frame, and then styles, lays out and draws all of the screen again.
+        self.add_class([name for rows, name in _HEIGHTS if self.app.size.height >= rows][-1], update=False)
         for widget in super().compose():
             yield widget
             if isinstance(widget, StatusLine):
@@ -70,8 +73,10 @@ class MainScreen(TranscriptScreen):
             self.meters.children[-1].remove()
         self.meters.set_class(len(levels) > 1, "-several")
         self.footer.paused = paused
-        for widget in self.meters.query_children(LevelMeter):
+        meters = self.meters.query_children(LevelMeter)
+        for at, widget in enumerate(meters):
             widget.paused = paused
+            widget.set_class(0 < at == len(meters) - 1, "-last")
         self.show_levels(levels)
         self.show_text(status)
         self.meters.set_class(self.status.hint_rows == 1, "-below-notice")

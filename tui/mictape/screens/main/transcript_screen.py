@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.css.scalar import ScalarOffset
+from textual.events import ScreenResume
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
@@ -67,6 +68,7 @@ class TranscriptScreen(SurvivesErrors, Page):
         self.footer = KeyFooter()
         self.text = transcript
         """The text, also before the screen is there."""
+        self._was_shown = False
         self._messages_row = 0
         """The row of the screen on which messages begin."""
         self._navigation = Navigation(self)
@@ -132,8 +134,10 @@ class TranscriptScreen(SurvivesErrors, Page):
         """A dialog stands above it, and shows the messages."""
         self._cover_messages(True)
 
-    def on_screen_resume(self) -> None:
-        """It is in sight again."""
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """It is in sight again, or for the first time: then it has its styles already."""
+        event.refresh_styles = event.refresh_styles and self._was_shown
+        self._was_shown = True
         self._cover_messages(False)
 
     def _cover_messages(self, on: bool) -> None:
