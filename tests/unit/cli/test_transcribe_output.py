@@ -55,13 +55,16 @@ def test_a_file_that_exists_is_not_replaced_and_nothing_is_transcribed_for_it(
 
 def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(parrot: Server, tmp_path: Path) -> None:
     folder = tmp_path / "made" / "texts"
-    for name in ("a.wav", "b.wav", "b.WAVE"):
+    (tmp_path / "b").mkdir()
+    for name in ("a.wav", "b.wav", "b.WAVE", "b/b.wav"):
         sound(tmp_path / name)
-    files = [str(tmp_path / name) for name in ("a.wav", "gone.wav", "b.wav", "b.WAVE")]
+    files = [str(tmp_path / name) for name in ("a.wav", "gone.wav", "b.wav", "b.WAVE", "b/b.wav")]
     done = called("transcribe", *leading_to(parrot), "-o", str(folder), "--format", "srt", *files)
     assert (done.returncode, done.stdout) == (3, "")
     assert "gone.wav cannot be opened" in done.stderr
-    assert sorted(each.name for each in folder.iterdir()) == ["a.srt", "b.WAVE.srt", "b.wav.srt"]
+    assert sorted(each.name for each in folder.iterdir()) == sorted(
+        ["a.srt", "b.WAVE.srt", f"{tmp_path.name} b.wav.srt", "b b.wav.srt"]
+    )
     assert all("second 1" in each.read_text() for each in folder.iterdir())
 
 

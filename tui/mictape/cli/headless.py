@@ -220,10 +220,13 @@ def _transcriptions(arguments: argparse.Namespace) -> list[_File]:
 
 
 def _targets(folder: Path, names: Sequence[str], format: Format) -> list[Path]:
-    """A file in the folder for each: its name with another ending, or with both where two would be the same."""
-    stems = Counter(Path(name).stem for name in names)
-    kept = [path.stem if stems[path.stem] == 1 else path.name for path in map(Path, names)]
-    targets = [folder / f"{name}{format.endings[0]}" for name in kept]
+    """A file in the folder for each: as much of its path as makes it the only one of that name."""
+    paths = [Path(name) for name in names]
+    called = [path.stem for path in paths]
+    for longer in ([path.name for path in paths], [f"{path.resolve().parent.name} {path.name}" for path in paths]):
+        counts = Counter(called)
+        called = [long if counts[short] > 1 else short for short, long in zip(called, longer, strict=True)]
+    targets = [folder / f"{name}{format.endings[0]}" for name in called]
     if len(set(targets)) < len(targets):
         what = "Two of the files have the same name"
         raise MictapeError(Failure(what, "Transcribe them into different folders", ExitCode.USAGE))
