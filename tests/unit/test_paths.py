@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mictape.failure import ExitCode, MictapeError
-from mictape.paths import HOME_VARIABLE, is_there, make_folder, places, typed_path, working_folder
+from mictape.paths import HOME_VARIABLE, is_there, make_folder, places, typed_path, working_folder, writable
 
 
 def test_one_folder_for_everything(tmp_path: Path) -> None:
@@ -105,3 +105,17 @@ def test_a_user_without_a_home_is_asked_to_name_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     with pytest.raises(MictapeError, match=HOME_VARIABLE):
         places({})
+
+
+def test_what_is_not_to_be_kept_needs_no_home_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    where = places({"MICTAPE_HOME": str(tmp_path / "home")})
+    with writable(where, keeps=False) as there:
+        assert there.sessions.is_dir() and there.state.is_dir() and there.config == where.config
+        folder = there.data
+    assert not folder.exists()
+    with pytest.raises(MictapeError, match="Nothing can be kept"), writable(where, keeps=True):
+        pass
+    (tmp_path / "home").unlink()
+    with writable(where, keeps=False) as there:
+        assert there == where

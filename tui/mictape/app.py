@@ -22,7 +22,7 @@ from mictape.commands import Command, Owner, bindings
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, NUDGED_S, FrameClock
 from mictape.keys import keymap_of
-from mictape.paths import Places
+from mictape.paths import Places, writable
 from mictape.screens.chosen_theme import Themes
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import STARTING, Commands
@@ -50,7 +50,11 @@ _OF_RECORDING: Final = frozenset({"pause", "choose_device", "clear_clip"})
 
 def run_app(where: Places, settings: Settings, start: Start) -> int:
     """Run full-screen until the person leaves; the exit code. Raises MictapeError when it cannot start."""
-    where.prepare()
+    with writable(where, keeps=settings.keep) as there:
+        return _run_app(there, settings, start)
+
+
+def _run_app(where: Places, settings: Settings, start: Start) -> int:
     set_up_log(where.log)
     app = MictapeApp(where, settings, start)
     with watched(where.log) as app.signal_watch:

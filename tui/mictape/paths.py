@@ -6,11 +6,12 @@ own folders are used, as platformdirs knows them.
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from platformdirs import PlatformDirs
 
 from mictape.failure import ExitCode, Failure, MictapeError
@@ -85,6 +86,25 @@ def places(environ: Mapping[str, str] = os.environ) -> Places:
     except RuntimeError as error:  # no HOME, and no entry for this user either
         what = "This user has no home folder"
         raise MictapeError(Failure(what, f"Name a folder in {HOME_VARIABLE}")) from error
+
+
+@contextmanager
+def writable(where: Places, *, keeps: bool) -> Generator[Places]:
+    """Places that can be written to: a temporary folder where these cannot and nothing is to be kept.
+
+    Raises:
+        MictapeError: (`ExitCode.SOUND`) these cannot, and something is to be kept.
+    """
+    with ExitStack() as stack:
+        try:
+            where.prepare()
+        except MictapeError:
+            if keeps:
+                raise
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mictape-")))
+            where = structs.replace(where, data=folder, state=folder)
+            where.prepare()
+        yield where
 
 
 def named_path(text: str) -> Path:

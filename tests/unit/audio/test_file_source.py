@@ -105,6 +105,7 @@ async def test_channels_that_cancel_each_other_out_are_reported_and_one_is_recor
         assert (reported.state, "channel 1 alone is recorded" in str(reported.failure)) == ("open", True)
         assert await run.until_reported(Ended) == Ended(32_000, "exhausted")
         assert run.sound == left.tobytes()
+        assert read_journal(tmp_path, 1).anchors == (), "what is read as fast as it goes has no moments"
 
 
 async def test_one_channel_of_a_file_is_recorded_without_moments(tmp_path: Path) -> None:

@@ -74,6 +74,10 @@ def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "You: Hello there.\nAnna: Good day.\n"
     assert run("last", "--times", "--no-speakers") == 0
     assert capsys.readouterr().out == "00:00:01  Hello there.\n00:00:02  Good day.\n"
+    assert run("last", "--wall-clock") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("00:00:01  You: Hello there.")
+    assert "not known when this was recorded" in said.err
     assert run("last", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Talk: 2"
 

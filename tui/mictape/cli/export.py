@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mictape.cli.options import Commands, settings_of
+from mictape.cli.output import note
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
 from mictape.library.formats import in_file_name
@@ -79,6 +80,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
                 from mictape.cli.measured_words import with_measured_words
 
                 document = asyncio.run(with_measured_words(document, where.sessions / id, where.log))
+            say_if_without_times(document)
             if not to_files:
                 sys.stdout.writelines(format.write(document))
                 continue
@@ -86,6 +88,12 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
             write(format.write(document), path, over=arguments.force)
             print(path)
     return ExitCode.DONE
+
+
+def say_if_without_times(document: Document) -> None:
+    """Say on stderr when times of day are wanted of what was read from a file."""
+    if document.style.wall_clock and (document.utc_of is None or document.utc_of(0) is None):
+        note("mictape: It is not known when this was recorded; the times are those of the recording.")
 
 
 def folder_for(text: str, *, several: bool) -> Path | None:

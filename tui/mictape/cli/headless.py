@@ -8,10 +8,8 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 from msgspec import structs
@@ -27,7 +25,7 @@ from mictape.cli.several import each_of
 from mictape.cli.unblocked import Streams, unblocked
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, Format, FormatName, Style, check, json_line, write
-from mictape.paths import Places, is_folder, named_path
+from mictape.paths import Places, is_folder, named_path, writable
 from mictape.recognition.live import EngineState
 from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
@@ -108,24 +106,9 @@ class Signals:
 def run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:
     """Carry out `listen`, `transcribe` or `sessions complete`; the exit code. Raises MictapeError."""
     keeps = {"listen": settings.keep, "transcribe": getattr(arguments, "keep", True)}.get(arguments.command, True)
-    with _writable(where, keeps=keeps) as writable:
-        set_up_log(writable.log)
-        return asyncio.run(_run(arguments, writable, settings))
-
-
-@contextmanager
-def _writable(where: Places, *, keeps: bool) -> Generator[Places]:
-    """Where things are kept; a temporary folder if that cannot be written and nothing is to be kept."""
-    with ExitStack() as stack:
-        try:
-            where.prepare()
-        except MictapeError:
-            if keeps:
-                raise
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="mictape-")))
-            where = structs.replace(where, data=folder, state=folder)
-            where.prepare()
-        yield where
+    with writable(where, keeps=keeps) as there:
+        set_up_log(there.log)
+        return asyncio.run(_run(arguments, there, settings))
 
 
 async def _run(arguments: argparse.Namespace, where: Places, settings: Settings) -> int:

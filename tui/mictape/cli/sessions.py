@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from msgspec.structs import replace
 
 from mictape.cli import audio, versions
-from mictape.cli.export import add_export, add_style, style_of
+from mictape.cli.export import add_export, add_style, say_if_without_times, style_of
 from mictape.cli.live import GIVE_UP, run_headless
 from mictape.cli.options import ENGINE, WHICH, Commands, add_settings, amount, settings_of
 from mictape.failure import ExitCode, Failure, MictapeError
@@ -157,6 +157,7 @@ def _show(arguments: argparse.Namespace, where: Places) -> int:
     with reading(where) as store:
         id = store.session(arguments.session).id
         document = read_document(store, id, where.sessions / id, style_of(arguments))
+    say_if_without_times(document)
     sys.stdout.writelines(FORMATS[arguments.format].write(document))
     return ExitCode.DONE
 

@@ -262,7 +262,7 @@ def _record(options: argparse.Namespace, inbox: Inbox, status: Status) -> Ended:
         channels=source.channels,
         after=options.after,
         live=source.live,
-        timed=source.live or options.channel is None,
+        timed=source.live or (options.channel is None and options.pace == "real"),
         say=status.say,
     )
     recorder.running = options.source == "stdin"

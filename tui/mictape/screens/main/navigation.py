@@ -76,8 +76,10 @@ class Navigation:
             self._page.view.show_wall_clock(None)
         elif self._page.session is None:
             self._page.say(NOTHING_YET)
+        elif (utc_of := self._page.session.utc_of())(0) is None:
+            self._page.say("It is not known when this was recorded.")
         else:
-            self._page.view.show_wall_clock(self._page.session.utc_of())
+            self._page.view.show_wall_clock(utc_of)
 
     def next_mark(self) -> None:
         """Go to the next marked line or note."""
