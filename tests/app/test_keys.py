@@ -4,12 +4,17 @@ from pathlib import Path
 
 from textual.command import Command as PaletteCommand
 from textual.command import CommandList, CommandPalette
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from mictape.commands import COMMANDS
 from mictape.screens.help import HelpScreen, HelpText
+from mictape.screens.reading import ReadingScreen
+from mictape.screens.theme_picker import ThemePicker
 from mictape.settings import Settings
-from support.app_driver import handled
+from mictape.start import Start
+from support.app_driver import handled, on_fake_sound
+from support.sound_system import FakeSoundSystem
+from support.stored_sessions import fill
 from support.waiting import until_async
 from support.widget_app import rows_of
 
@@ -99,3 +104,34 @@ async def test_every_command_has_an_action_where_it_belongs(home: Path) -> None:
         assert {"app": set(app.commands), "screen": set(main.commands)} == {
             of: {command.id for command in COMMANDS if command.of == of} for of in ("app", "screen")
         }
+
+
+async def test_the_keys_that_move_in_the_text_move_in_lists_that_are_filtered(home: Path) -> None:
+    async with handled(home, settings=VIM) as (app, pilot):
+        await pilot.press("T")
+        await until_async(lambda: isinstance(app.screen, ThemePicker))
+        rows = app.screen.query_one(OptionList)
+        await pilot.press("ctrl+f")
+        assert (far := rows.highlighted) is not None and far > 1
+        await pilot.press("ctrl+u")
+        assert (rows.highlighted or 0) < far
+        await pilot.press("down", "j")
+        assert app.screen.query_one(Input).value == "j"
+        await pilot.press("escape", "question_mark")
+        await until_async(lambda: isinstance(app.screen, HelpScreen))
+        box = app.screen.query_one("#box")
+        await pilot.press("ctrl+d")
+        assert box.scroll_offset.y > 1
+        await pilot.press("ctrl+b")
+        assert box.scroll_offset.y == 0
+
+
+async def test_the_palette_of_a_finished_session_offers_nothing_for_a_recording(home: Path) -> None:
+    fill(home, 1)
+    async with on_fake_sound(home, FakeSoundSystem(), start=Start(opened="last")) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, ReadingScreen) and app.screen.line is not None)
+        await pilot.press("ctrl+p")
+        await until_async(lambda: isinstance(app.screen, CommandPalette))
+        commands = app.screen.query_one(CommandList)
+        await until_async(lambda: {"mark", "theme"} <= offered(commands))
+        assert not {"pause", "device", "clear clip"} & offered(commands)

@@ -34,7 +34,7 @@ from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
 from mictape.start import Start
-from mictape.units import RATE
+from mictape.units import RATE, clock
 from support.app_driver import messages, on_fake_sound, paste, recording_of, texts
 from support.scripted import ScriptedEngine
 from support.sessions import held
@@ -560,10 +560,12 @@ async def test_a_gap_a_note_names_and_undo_in_a_finished_session(home: Path) -> 
         page = await reading(app)
         await pilot.press("greater_than_sign", "c")
         await until_async(lambda: "w4" in texts_of(page))
-        await pilot.press("t")
+        await pilot.press("home", "down", "t")
         await until_async(lambda: not isinstance(app.screen, ReadingScreen))
+        assert sees(app, f"Note at {clock(page.transcript.line(1).start)}")
         await pilot.press(*"later", "enter")
         await until_async(lambda: "later" in texts_of(page))
+        assert texts_of(page).index("later") == 2
         await pilot.press("home", "s")
         await until_async(lambda: isinstance(app.screen, NameSpeaker))
         await pilot.press(*"Berta", "enter")

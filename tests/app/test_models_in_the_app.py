@@ -136,9 +136,9 @@ def test_a_model_is_installed_cancelled_used_and_kept_from_removal(
         app.press("e")
         app.sees("tab models")
         app.press("\t")
-        app.sees("enter install or use", f"● {NAME}")
+        app.sees("enter choose", f"● {NAME}")
         # Again until it is answered: a key before the list has its cursor does nothing.
-        app.until(lambda screen: f"{NAME} is in use" in screen or app.press("\x04"))
+        app.until(lambda screen: f"{NAME} is in use" in screen or app.press("\x0b"))
     metadata = json.loads((home / "models" / NAME / "model.json").read_bytes())
     assert metadata["model"]["name"] == NAME
     assert remembered(home)["model"] == NAME

@@ -23,7 +23,7 @@ async def test_why_a_model_cannot_be_removed_is_said_until_the_cursor_moves(tmp_
         await app.push_screen(screen)
         await pilot.pause()
         note = screen.query_one("#note", Static)
-        await pilot.press("ctrl+d")
+        await pilot.press("ctrl+k")
         screen.refresh_rows()  # as the timer does
         await pilot.pause()
         assert app.sees("sample is in use. Choose another model first.")
@@ -32,3 +32,15 @@ async def test_why_a_model_cannot_be_removed_is_said_until_the_cursor_moves(tmp_
         await pilot.pause()
         assert not app.sees("is in use.")
         assert not note.has_class("-trouble")
+
+
+async def test_a_model_that_is_not_there_is_not_removed_without_a_word(tmp_path: Path) -> None:
+    screen = ModelsScreen(
+        Catalogue((model_of(file_of(DATA), name="sample"),)), Store(tmp_path), Downloads(lambda _: None)
+    )
+    async with (app := WidgetApp()).run_test(size=(100, 24)) as pilot:
+        await app.push_screen(screen)
+        await pilot.pause()
+        await pilot.press("ctrl+k")
+        await pilot.pause()
+        assert app.sees("sample is not installed.")

@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 from msgspec import Struct
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.keys import format_key
+from textual.keys import format_key, key_to_character
 
 from mictape.failure import Action, Advice
 
@@ -209,6 +209,20 @@ def keymap_in(node: DOMNode) -> KeyMap:
     app = cast("object", node.app)  # pyright: ignore[reportUnknownMemberType]  (Textual does not say what an app returns)
     keymap: KeyMap = getattr(app, "keymap", {})
     return keymap
+
+
+def bind_moving(node: DOMNode, action: str, moves: Mapping[str, str]) -> None:
+    """Have the keys that move in the text move in a list with a field, which keeps those that have a character.
+
+    Args:
+        node: What has the action, the list or what it stands in.
+        action: The action that moves in the list.
+        moves: The arguments of the action, by the command that has the keys.
+    """
+    for id, move in moves.items():
+        for key in keys_of(named(id), keymap_in(node)):
+            if not (key_to_character(key) or "\0").isprintable():
+                node._bindings.bind(key, f"{action}('{move}')", show=False, priority=True)  # pyright: ignore[reportPrivateUsage]  (no public way)
 
 
 def named(id: str) -> Command:

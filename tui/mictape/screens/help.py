@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mictape.commands import GROUPS, keymap_in, shown_keys
+from mictape.commands import GROUPS, bind_moving, keymap_in, shown_keys
 from mictape.plain_text import fits
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
@@ -27,6 +27,12 @@ _Row: TypeAlias = tuple[str, str]
 
 _KEY_CELLS: Final = 14
 _GAP_CELLS: Final = 2
+
+_MOVES: Final = {
+    **{"cursor_up": "up", "cursor_down": "down", "page_up": "page_up", "page_down": "page_down"},
+    **{"half_page_up": "page_up", "half_page_down": "page_down", "to_start": "home", "follow": "end"},
+}
+"""What the keys that move in the text do here."""
 
 DIALOGS: Final = {"Choosing a device": DevicePicker, "Choosing an engine": EnginePicker, "Editing a line": EditLine}
 """Dialogs with keys of their own."""
@@ -106,12 +112,6 @@ class HelpScreen(Question[None]):
         # Before the filter, which has a use for some of them.
         Binding("question_mark,f1", "dismiss", "close", priority=True),
         Binding("slash", "filter", show=False, priority=True),
-        Binding("up", "scroll('up')", show=False),
-        Binding("down", "scroll('down')", show=False),
-        Binding("pageup", "scroll('page_up')", show=False),
-        Binding("pagedown", "scroll('page_down')", show=False),
-        Binding("home,ctrl+home", "scroll('home')", show=False, priority=True),
-        Binding("end,ctrl+end", "scroll('end')", show=False, priority=True),
     ]
 
     _box = getters.query_one("#box", VerticalScroll)
@@ -146,6 +146,7 @@ class HelpScreen(Question[None]):
 
     def on_mount(self) -> None:
         """Type at once."""
+        bind_moving(self, "scroll", _MOVES)
         self._box.can_focus = False
         self._filter.focus()
 

@@ -36,7 +36,7 @@ class ModelsScreen(Question[str | None]):
         Binding("escape", "leave", "back"),
         # Before the filter, which has keys of its own.
         Binding("ctrl+x", "cancel", "cancel", priority=True),
-        Binding("ctrl+d", "remove", "remove", priority=True),
+        Binding("ctrl+k", "remove", "remove", priority=True),
     ]
 
     _list = getters.query_one(FilteredOptions)
@@ -78,7 +78,7 @@ class ModelsScreen(Question[str | None]):
         """A title, the list, what there is to say of the model under the cursor, the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Models"
-            box.border_subtitle = "enter install or use · ^x cancel · ^d remove · esc back"
+            box.border_subtitle = "enter choose · ^x cancel · ^k remove · esc back"
             rows = {name: self._row(model) for name, model in self._models.items()}
             yield FilteredOptions(rows, first=self._in_use, id="models")
             yield Static(id="note", markup=False)
@@ -136,7 +136,8 @@ class ModelsScreen(Question[str | None]):
         """Delete the files of the model under the cursor."""
         model = self._chosen
         installed = self._store.find(model) if model is not None else None
-        if installed is None:
+        if installed is None or model is None:
+            self._say_not_removed(model)
             return
         name = installed.model.name
         self._kept = None
@@ -147,6 +148,15 @@ class ModelsScreen(Question[str | None]):
         except MictapeError as error:
             self._kept = name, str(error.failure)
         self.refresh_rows()
+
+    def _say_not_removed(self, model: Model | None) -> None:
+        """Say why there is nothing to remove of a model that is not installed."""
+        download = self._downloads.get(model.name) if model is not None else None
+        if model is not None:
+            going_on = download is not None and not download.done
+            what = Failure(f"{model.name} is being downloaded", "Cancel that first (^x)")
+            self._kept = model.name, str(what if going_on else Failure(f"{model.name} is not installed"))
+            self._explain()
 
     def _explain(self) -> None:
         """Say what there is to say of the model under the cursor."""

@@ -50,7 +50,15 @@ class CommandProvider(Provider):
     def _offered(self) -> Iterable[Command]:
         """All but the palette itself; over a dialog or the library none that acts on the text behind it."""
         with_text = isinstance(self.screen, TranscriptScreen)
-        return (each for each in ORDER if each.id != "command_palette" and (with_text or each.of == "app"))
+        return (
+            each
+            for each in ORDER
+            if each.id != "command_palette" and (with_text or each.of == "app") and self._can_run(each)
+        )
+
+    def _can_run(self, command: Command) -> bool:
+        """Whether it is of use here: in a finished session nothing is paused."""
+        return command.of != "app" or bool(self.app.check_action("command", (command.id,)))
 
     async def discover(self) -> Hits:
         """All of them, while nothing is typed."""

@@ -70,7 +70,7 @@ class VersionsScreen(Question[Answer | None]):
         """The versions, and below them where the one under the cursor and the one that is shown differ."""
         with Vertical(id="box") as box:
             box.border_title = Content(f'Versions of "{name_of(self._session)}"')
-            box.border_subtitle = "enter show · a transcribe again · esc back · pgup pgdn scroll"
+            box.border_subtitle = "enter show · a new version · esc back · pgdn more"
             yield Options(id="versions", markup=False, compact=True)
             yield Static(id="doing", markup=False)
             yield Static(id="title", markup=False)

@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from mictape.commands import bind_moving
 from mictape.plain_text import fits
 from mictape.widgets.options import Options
+
+_MOVES: Final = {
+    **{id: id for id in ("cursor_up", "cursor_down", "page_up", "page_down")},
+    **{"half_page_up": "page_up", "half_page_down": "page_down", "to_start": "first", "follow": "last"},
+}
+"""What the keys that move in the text do in the list."""
 
 
 class FilteredOptions(Vertical):
@@ -26,16 +32,6 @@ class FilteredOptions(Vertical):
         & > Input { height: 1; margin-bottom: 1; background: $panel; }
     }
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "list('cursor_up')", show=False),
-        Binding("down", "list('cursor_down')", show=False),
-        Binding("pageup", "list('page_up')", show=False),
-        Binding("pagedown", "list('page_down')", show=False),
-        # Before the field: what is typed there is short.
-        Binding("home,ctrl+home", "list('first')", show=False, priority=True),
-        Binding("end,ctrl+end", "list('last')", show=False, priority=True),
-    ]
 
     @dataclass
     class Moved(Message):
@@ -71,6 +67,7 @@ class FilteredOptions(Vertical):
 
     def on_mount(self) -> None:
         """Type at once."""
+        bind_moving(self, "list", _MOVES)
         self._go_to(self._first)
         self._field.focus()
 
