@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 import os
 import sys
@@ -142,6 +141,8 @@ class _Printing(logging.Handler):
 
 def as_json(value: object) -> str:
     """A value as JSON to print."""
+    import json  # the screen needs none
+
     return safe_json(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
@@ -136,6 +135,8 @@ def _found() -> dict[str, str]:
 
 
 def _load(name: str, value: str) -> EngineClass:
+    from pkgutil import resolve_name  # not before the first frame
+
     try:
         return cast("EngineClass", resolve_name(value))
     except Exception as error:  # whatever a third party's module raises when it is imported

@@ -6,7 +6,6 @@ The functions that write them are imported when something is written: the names 
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from msgspec import Struct
@@ -33,6 +32,8 @@ class Format(Struct, frozen=True):
 
     def write(self, document: "Document") -> Iterable[str]:
         """The file's text, piece by piece, line ends included."""
+        from pkgutil import resolve_name  # not before the first frame
+
         return resolve_name(f"mictape.library.export.{self.writer}")(document)
 
 

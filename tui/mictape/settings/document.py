@@ -1,7 +1,6 @@
 """A TOML file with the line of each key, and the failures that name it."""
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from pathlib import Path
@@ -78,6 +77,8 @@ def from_text(text: str) -> object:
 def shown(value: object) -> str:
     """A value for a message, on one line and not too long."""
     if isinstance(value, str | bool | int | float):
+        import json  # mistakes only
+
         text = json.dumps(value, ensure_ascii=False)
     else:
         text = "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)

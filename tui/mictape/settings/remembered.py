@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomli_w
 
 from mictape.failure import Failure, MictapeError
 from mictape.paths import make_folder
@@ -71,6 +70,8 @@ def remember(
     }
     values |= {key: value for key, value in changes.items() if value is not None}
     try:
+        import tomli_w  # not before the first frame
+
         _write(path, tomli_w.dumps(values))
     except OSError as error:
         why = (error.strerror or str(error)).lower()

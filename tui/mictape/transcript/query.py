@@ -18,8 +18,8 @@ from mictape.transcript import times
 from mictape.transcript.model import Transcript
 from mictape.units import Span
 
-_TOKENS: Final = re.compile(r'(?<!\S)(?:(speaker):("[^"]*"?|\S*)|(after|before):(\S*)|(marked))(?!\S)|"[^"]*"')
-"""A filter, or something in quotes, in which nothing is a filter."""
+_TOKENS: Final = r'(?<!\S)(?:(speaker):("[^"]*"?|\S*)|(after|before):(\S*)|(marked))(?!\S)|"[^"]*"'
+"""A filter, or something in quotes, in which nothing is a filter. Compiled once something is searched for."""
 
 
 LINE_LIMIT_S: Final = 0.02
@@ -100,7 +100,7 @@ def parse(line: str, toggles: Query = _PLAIN) -> Query:
     query = replace(toggles, text="", speaker=None, after=None, before=None, marked=False)
     kept: list[str] = []
     behind = 0
-    for token in _TOKENS.finditer(line):
+    for token in re.finditer(_TOKENS, line):
         speaker, name, bound, time, marked = token.groups()
         if not (speaker or bound or marked):
             continue

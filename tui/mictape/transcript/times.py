@@ -10,8 +10,9 @@ from mictape.units import RATE
 
 DAY_S: Final = 86_400
 
-_COLONS: Final = re.compile(r"(?P<how>[-+@]?)(?P<first>\d{1,4}):(?P<second>[0-5]?\d)(?::(?P<third>[0-5]?\d))?")
-_UNITS: Final = re.compile(r"(?P<how>[-+]?)(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s?)?")
+# Python compiles them, and keeps them, when a time is typed: the first frame needs none.
+_COLONS: Final = r"(?P<how>[-+@]?)(?P<first>\d{1,4}):(?P<second>[0-5]?\d)(?::(?P<third>[0-5]?\d))?"
+_UNITS: Final = r"(?P<how>[-+]?)(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s?)?"
 
 
 class OnTape(Struct, frozen=True):
@@ -53,9 +54,9 @@ def parse(text: str) -> Wish:
         MictapeError: it is none of these.
     """
     text = text.replace(" ", "").lower()
-    if match := _COLONS.fullmatch(text):
+    if match := re.fullmatch(_COLONS, text):
         return _from_colons(match)
-    match = _UNITS.fullmatch(text)
+    match = re.fullmatch(_UNITS, text)
     if match and any(match[unit] for unit in "hms"):
         seconds = sum(int(match[unit] or 0) * size for unit, size in (("h", 3600), ("m", 60), ("s", 1)))
         return FromHere(_signed(match["how"], seconds)) if match["how"] else OnTape(seconds * RATE)

@@ -15,7 +15,7 @@ from mictape.units import Span
 _ENDLESS: Final = 1 << 60
 """A character behind the end of every line."""
 
-_WORD: Final = re.compile(r"\w+(?:['’\-]\w+)*|\S")
+_WORD: Final = r"\w+(?:['’\-]\w+)*|\S"
 """What a double click selects: letters and digits with what joins them, or a sign by itself."""
 
 _Point = tuple[int, int]
@@ -43,7 +43,7 @@ def selected_text(transcript: Transcript, selection: Selection, continues: Calla
 
 def word_at(text: str, place: int) -> Span | None:
     """The word at a character of a text; None where there is none."""
-    return next((found.span() for found in _WORD.finditer(text) if found.start() <= place < found.end()), None)
+    return next((found.span() for found in re.finditer(_WORD, text) if found.start() <= place < found.end()), None)
 
 
 def selection_of(id: int, span: Span) -> Selection:
