@@ -19,7 +19,7 @@ def wav(path: Path, data: bytes, *, rate: int = RATE, channels: int = 1) -> Path
 
 def pcm(first: int, samples: int) -> bytes:
     """A 16-bit counter, so that a sample in the wrong place is seen."""
-    return b"".join((n & 0xFFFF).to_bytes(2, "little") for n in range(first, first + samples))
+    return np.arange(first, first + samples).astype("<u2").tobytes()
 
 
 RATES = (16_000, 44_100, 48_000)

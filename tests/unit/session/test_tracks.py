@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
@@ -34,7 +34,10 @@ from mictape.session.track_clock import TrackClock
 from mictape.transcript.line import Kind
 from mictape.transcript.model import Transcript
 from mictape.units import RATE
+from servers.base import Server
 from support.clocked_mic import ClockedMics, Microphone
+from support.command_line import MICTAPE
+from support.example_service import environment, leading_to
 from support.pulse import PulseServer
 from support.screen_app import screen_app
 from support.scripted import ScriptedEngine, spoken
@@ -340,17 +343,16 @@ def test_a_killed_session_goes_on_with_both_devices(pulse: PulseServer, home: Pa
     assert tracks == [(1, "You", "microphone"), (2, "Computer", "computer sound"), (3, "Computer", "computer sound")]
 
 
-def test_two_devices_as_plain_lines(pulse: PulseServer, speech: Speech) -> None:
-    room(pulse)
+def test_two_devices_as_plain_lines(pulse: PulseServer, parrot: Server) -> None:
+    room(pulse, "vmic2_sink", "spk")
     devices = ("--device", "PulseAudio:vmic2", "--also", "PulseAudio:spk.monitor")
-    command = [sys.executable, "-m", "mictape", "listen", *devices]
-    with subprocess.Popen(command, env=pulse.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    command = [*MICTAPE, "listen", *leading_to(parrot), *devices]
+    env = environment(PARROT_API_KEY=os.environ["PARROT_API_KEY"], **pulse.variables)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         try:
             assert run.stdout is not None and run.stderr is not None
             assert "Virtual_Mic_Two and " in run.stderr.readline()
             until(lambda: len(pulse.recorders()) >= 2, timeout_s=60)
-            pulse.play(speech.beckett, sink="vmic2_sink")
-            pulse.play(speech.beckett, sink="spk")
             said = {run.stdout.readline().partition(":")[0] for _ in range(2)}
             assert said <= {"You", "Computer"}
             run.send_signal(signal.SIGINT)
