@@ -4,8 +4,12 @@ It is made from the parser of the command line, so it is not kept in the reposit
 """
 
 import os
+import sys
 
-from argparse_manpage.manpage import Manpage
+try:
+    from argparse_manpage.manpage import Manpage
+except ModuleNotFoundError:
+    sys.exit("argparse-manpage is missing. `make check` installs it; then use .venv/bin/python.")
 
 from mictape import __version__
 from mictape.cli.parser import parser

@@ -73,7 +73,9 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command(
             "name_speaker", "s", "name speaker", "Name who speaks the selected lines, or the one under the cursor."
         ),
-        Command("join_lines", "J", "join lines", "Join the line with the next one of its track."),
+        Command(
+            "join_lines", "J", "join lines", "Join the line with the next one of its track; keep a common speaker."
+        ),
         Command("split_line", "S", "split line", "Split the line before the selected word, or a word that is chosen."),
         Command("remove_line", "delete", "remove line", "Remove the line under the cursor; undo brings it back."),
         Command("undo", "u", "undo", "Undo the last mark, edit, name, join, split, removal or version.", 17),

@@ -58,10 +58,12 @@ def test_what_is_broken_is_marked_and_the_rest_is_looked_at(
     assert "Terminal:" in out and "problems found" in out
 
 
-def test_a_key_for_two_commands_is_a_problem(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    (home / "config.toml").write_text('[keys]\npause = "p"\n')
+def test_a_wrong_key_and_a_wrong_theme_are_problems(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    (home / "config.toml").write_text('theme = "nordd"\n[keys]\npause = "p"\n')
     assert mictape(["doctor"]) == 1
-    assert "! keys: The key p is for pause" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "! keys: The key p is for pause" in out
+    assert '! theme: There is no theme "nordd"' in out
 
 
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from mictape.cli.main import run
+from mictape.library.library import Store
+from mictape.library.records import LineRecord
+from mictape.transcript.line import Kind
 
 VERSION_2 = Path(__file__).parents[1] / "library" / "data" / "version-2.db"
 TALK, MEETING = "20261123-093000", "20261124-093000"
@@ -39,6 +42,13 @@ def test_the_list_says_what_a_session_is(mictape: Mictape) -> None:
     assert meeting.endswith("interrupted")
     said = "Good morning, everybody  2 marks  00:00:01 without text"
     assert talk.split(maxsplit=5) == [TALK, "Mon", "00:00:07", "3", "lines", said]
+
+
+def test_of_a_session_with_notes_only_the_notes_are_counted(mictape: Mictape, home: Path) -> None:
+    with Store(home / "library.db", home / "sessions") as store, store.create_session() as folder:
+        store.add_line(folder.session, LineRecord(0, 1, 0, 0, "ask Anna", kind=Kind.NOTE))
+        store.close_session(folder.session)
+    assert mictape("sessions")[1].splitlines()[0].split()[3:5] == ["1", "note"]
 
 
 def test_an_empty_list_says_so_and_makes_no_library(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,10 +94,10 @@ def test_a_title_and_tags_are_given_and_found(mictape: Mictape) -> None:
     assert "#work" in mictape("sessions", "tag", "budget talk", "work", "old")[1]
     assert "#old" not in mictape("sessions", "tag", TALK, "--remove", "OLD")[1]
     assert ids(mictape("sessions", "list", "tag:work")) == [TALK]
-    assert (
-        '#c# #"opening hours" #q3'
-        in mictape("sessions", "tag", TALK, "#opening hours #q3, C#", "--remove", "x")[1].lower()
-    )
+    assert '#c# #"opening hours" #q3' in mictape("sessions", "tag", TALK, "#opening hours #q3, C#")[1].lower()
+    code, _, said = mictape("sessions", "tag", TALK, "new", "--remove", "x")
+    assert (code, f'Session {TALK} has no tag "x". Its tags: C#, opening hours, q3, work.' in said) == (2, True)
+    assert "#new" not in mictape("sessions", "list")[1]
     assert (
         ids(mictape("sessions", "list", 'tag:"opening hours"')) == ids(mictape("sessions", "list", "tag:q3")) == [TALK]
     )

@@ -70,10 +70,10 @@ def test_several_files_go_into_a_folder_and_one_that_fails_costs_no_other(parrot
 
 def test_several_files_are_printed_under_their_names_with_who_speaks(parrot: Server, tmp_path: Path) -> None:
     files = [str(sound(tmp_path / name)) for name in ("a.wav", "b.wav")]
-    done = called("transcribe", *leading_to(parrot), "--speakers", *files)
+    done = called("transcribe", *leading_to(parrot), "--speakers", "--name", "Ann", *files)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("\n\n")[:2]
-    assert first.splitlines()[:2] == [f"==> {files[0]} <==", "File: second 1"]
+    assert first.splitlines()[:2] == [f"==> {files[0]} <==", "Ann: second 1"]
     assert second.splitlines()[0] == f"==> {files[1]} <=="
 
 
@@ -121,6 +121,6 @@ def test_a_library_in_what_is_no_folder_is_not_an_empty_one(
 
 def test_completing_what_is_complete_says_so(parrot: Server, tmp_path: Path) -> None:
     called("transcribe", "--keep", *leading_to(parrot), str(sound(tmp_path / "x.wav")))
-    done = called("sessions", "complete", *leading_to(parrot), "last")
+    done = called("sessions", "complete", *leading_to(parrot))
     assert done.returncode == 0
     assert "There is nothing to complete" in done.stderr

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mictape.engines.base import FinalTurn, Word
 from mictape.failure import MictapeError
@@ -43,6 +44,14 @@ def test_two_halves_make_the_line_again() -> None:
         LINE.words,
         LINE.mark,
     )
+
+
+def test_a_joined_line_has_the_speaker_of_both_halves() -> None:
+    first, second = (replace(half, speaker="Anna") for half in split_line(LINE, 7))
+    assert joined_line(first, second).speaker == "Anna"
+    for other in (None, "Bob"):
+        assert joined_line(first, replace(second, speaker=other)).speaker is None
+        assert joined_line(replace(first, speaker=other), second).speaker is None
 
 
 def test_a_line_without_times_of_words_is_split_in_proportion() -> None:

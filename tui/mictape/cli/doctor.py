@@ -127,6 +127,13 @@ def _settings(arguments: argparse.Namespace, where: Places) -> Iterator[tuple[st
         keymap_of(settings)
     except MictapeError as error:  # the app does not start with them
         yield "keys", str(error.failure), False
+    from mictape.themes import check_theme
+
+    try:
+        if place := settings.place("theme"):
+            check_theme(settings.theme, place, where.themes)
+    except MictapeError as error:
+        yield "theme", str(error.failure), False
 
 
 def _library(where: Places) -> Iterator[tuple[str, str, bool]]:

@@ -17,7 +17,7 @@ mictape sessions complete."""
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("import", help="sound files to sessions", description=DESCRIPTION)
-    add_settings(parser, *ENGINE)
+    add_settings(parser, *ENGINE, "names")
     parser.add_argument("files", metavar="FILE|FOLDER", nargs="+", help="files, folders, patterns; - for stdin")
     add_tracks(parser)
     parser.add_argument("--again", action="store_true", help="import files, too, that were imported before")

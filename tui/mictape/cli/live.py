@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     listen.set_defaults(run=run_headless)
 
     transcribe = commands.add_parser("transcribe", help="sound files to text")
-    add_settings(transcribe, *ENGINE)
+    add_settings(transcribe, *ENGINE, "names")
     what = "sound files of any kind, folders, patterns; - for stdin"
     transcribe.add_argument("files", metavar="FILE|FOLDER", nargs="+", help=what)
     transcribe.add_argument("--format", choices=NAMES, help="default: as the ending of the output says, or txt")

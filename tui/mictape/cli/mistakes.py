@@ -61,24 +61,25 @@ class Parser(argparse.ArgumentParser):
     def _unknown_option(self, arguments: Sequence[str]) -> Failure | None:
         """What is wrong with the first of these that looks like an option and is none."""
         for argument in arguments:
+            before = self._typed[: self._typed.index(argument)] if argument in self._typed else self._typed
+            command = self._command_in(before)
             name = argument.partition("=")[0]
-            if not name.startswith("-") or name in {"-", "--"} or name in self._option_string_actions:
+            if not name.startswith("-") or name in {"-", "--"} or name in command._option_string_actions:
                 continue
             if not name.startswith("--") and "." in name:
                 what = f"{shown(argument)} begins as an option does"
                 return Failure(what, f"If it is a file, write ./{argument}", ExitCode.USAGE)
-            known = [each for each in self._every_option() if each.startswith("--")]
-            near = nearest(name, known)
-            remedy = near if near.startswith("Did you mean") else f"{self.prog} --help shows those there are"
+            near = nearest(name, [each for each in command._option_string_actions if each.startswith("--")])
+            remedy = near if near.startswith("Did you mean") else f"{command.prog} --help shows those there are"
             return Failure(f"There is no option {name}", remedy, ExitCode.USAGE)
         return None
 
-    def _every_option(self) -> Iterable[str]:
-        """The options of this parser, and of those of its commands that were typed."""
-        yield from self._option_string_actions
+    def _command_in(self, typed: Sequence[str]) -> "Parser":
+        """The parser of the command that was typed, which knows the options behind it; without one this parser."""
         for name, parser in self._commands():
-            if name in self._typed:
-                yield from parser._every_option()
+            if name in typed:
+                return parser._command_in(typed[typed.index(name) + 1 :])
+        return self
 
     def _commands(self) -> Iterable[tuple[str, "Parser"]]:
         """The commands below this one, by name."""

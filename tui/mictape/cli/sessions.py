@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     add_export(what)
     complete = what.add_parser("complete", help="transcribe what has no text yet")
     add_settings(complete, *ENGINE)
-    complete.add_argument("session", metavar="ID", help=WHICH)
+    complete.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")
     complete.add_argument("--give-up", metavar="SECONDS", type=amount, default=30.0, help=GIVE_UP)
     complete.set_defaults(run=run_headless)
     versions.add_to(what)
@@ -107,8 +107,9 @@ def _list(arguments: argparse.Namespace, where: Places) -> int:
             print(export.json_list(sessions))
             return ExitCode.DONE
         interrupted = {session.id for session in store.unfinished()}
+        notes = {session.id: store.notes(session.id) for session in sessions if not session.lines}
     for session in sessions:
-        print(line_of(session, interrupted=session.id in interrupted))
+        print(line_of(session, interrupted=session.id in interrupted, notes=notes.get(session.id, 0)))
     if not sessions:
         none = "No such sessions." if arguments.filters else "No sessions."
         print("The trash is empty." if arguments.trash and not arguments.filters else none, file=sys.stderr)
@@ -128,8 +129,8 @@ def _filter_of(filters: Iterable[str]) -> "SessionFilter":
     return KEPT if query.empty else query.sessions
 
 
-def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
-    """A session as one line of a list: id, weekday, length, lines, title, tags, marks, state."""
+def line_of(session: "SessionRecord", *, interrupted: bool = False, notes: int = 0) -> str:
+    """A session as one line of a list: id, weekday, length, lines or else notes, title, tags, marks, state."""
     from mictape.library.titles import tags_of, title_of
     from mictape.units import clock
 
@@ -141,7 +142,7 @@ def line_of(session: "SessionRecord", *, interrupted: bool = False) -> str:
         state,
         f"{session.without_text} without text" if session.without_text and not state else "",
     ]
-    lines = f"{counted(session.lines, 'line'):>11}"
+    lines = f"{counted(notes, 'note') if notes and not session.lines else counted(session.lines, 'line'):>11}"
     return "  ".join(filter(None, [session.id, f"{session.started:%a}", clock(session.samples), lines, *more]))
 
 

@@ -40,10 +40,14 @@ def tag_session(store: Store, which: str, *, add: Iterable[str] = (), remove: It
     """Add and remove tags of a session, in any case, and return its id.
 
     Raises:
-        MictapeError: as `Store.session`; (`ExitCode.USAGE`) a tag is empty or too long.
+        MictapeError: as `Store.session`; (`ExitCode.USAGE`) a tag is empty or too long, or one to remove is not there.
     """
-    id = store.session(which).id
-    added, removed = map(_tag, add), map(_tag, remove)
+    session = store.session(which)
+    id, added, removed = session.id, [_tag(tag) for tag in add], [_tag(tag) for tag in remove]
+    known = {tag.lower() for tag in session.tags}
+    if missing := [tag for tag in removed if tag.lower() not in known]:
+        its = f"Its tags: {', '.join(session.tags)}" if session.tags else "It has no tags"
+        raise MictapeError(Failure(f'Session {id} has no tag "{missing[0]}"', its, ExitCode.USAGE))
     with store.writing(id) as key:
         for tag in added:
             store.execute("INSERT OR IGNORE INTO tags (session, tag) VALUES (?, ?)", *storable(key, tag))

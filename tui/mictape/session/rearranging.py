@@ -17,7 +17,7 @@ from mictape.units import Span
 
 
 def joined_line(first: LineRecord, second: LineRecord) -> LineRecord:
-    """One line of two, without an id; it has the speaker of the first one, where that has one.
+    """One line of two, without an id; it has a speaker where both have the same, so that nobody gets another's words.
 
     It belongs to no turn of an engine any more, so that no revision of either half replaces it.
     """
@@ -30,7 +30,7 @@ def joined_line(first: LineRecord, second: LineRecord) -> LineRecord:
         end=max(first.end, second.end),
         text=text,
         original=None if original == text else original,
-        speaker=first.speaker or second.speaker,
+        speaker=first.speaker if first.speaker == second.speaker else None,
         connection=max((line.connection for line in (first, second) if line.connection is not None), default=None),
         turn=None,
         words=(first.words or ()) + (second.words or ()) or None,

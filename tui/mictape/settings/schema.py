@@ -135,7 +135,7 @@ class Settings(Struct, frozen=True):
     names: Annotated[
         tuple[str, ...],
         Setting(
-            "The names of the tracks: of the device, then of each of `also`",
+            "The names of the tracks: of the device, then of each of `also`; or of a file's channels",
             "--name",
             "NAME",
             example='["Me", "Client"]',

@@ -285,7 +285,8 @@ class Editing:
             self._page.ask(self._ask_for_name(session, track), "Renaming a track")
 
     async def _ask_for_name(self, session: "Session", track: "Track") -> None:
-        hint = f"Shown on every line of {track.device}."
+        alone = sum(each.device == track.device for each in session.tracks) == 1
+        hint = f"Shown on every line of {track.device if alone else 'this track'}."
         if name := await self._page.typed("Name of the track", hint=hint, value=track.name, replaces=True):
             self.did("track's name", session.writer.rename_track(track, name))
 
