@@ -116,3 +116,24 @@ def test_the_outer_borders_of_a_revision_are_those_of_cut_lines_too() -> None:
     first, last = lines("the ind", "Of it")
     group = [Line(0, 0, RATE, first.words, continues=True), Line(1, RATE, 2 * RATE, last.words, cut=True)]
     assert [line.text for line in revised(group, words("The end of it."))] == ["the end", "of it"]
+
+
+def test_at_a_cut_no_word_is_added_or_left_out() -> None:
+    """Half a word may lie on each side, and the line on the other side has it already, or relies on this one."""
+
+    def revised_at_cuts(text: str, joined: str, *, continues: bool = False, cut: bool = False) -> str:
+        line = Line(0, 0, RATE, words(text), continues=continues, cut=cut)
+        return revised([line], words(joined))[0].text
+
+    said = "how much there might"
+    assert revised_at_cuts(said, "How much there might be", cut=True) == said
+    assert revised_at_cuts(said, "how match there might be", cut=True) == "how match there might"
+    assert revised_at_cuts("how much there might be", "how match there might", cut=True) == "how match there might be"
+    assert revised_at_cuts("prudently in his power", "be prudently in this power", continues=True) == (
+        "prudently in this power"
+    )
+    assert revised_at_cuts("be prudently in his power", "Prudently in this power", continues=True) == (
+        "be Prudently in this power"
+    )
+    assert revised_at_cuts(said, "how much there mite", cut=True) == "how much there mite"
+    assert revised_at_cuts(said, "how much there might be") == "how much there might be", "no cut"

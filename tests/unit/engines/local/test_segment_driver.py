@@ -1,6 +1,7 @@
 """The embedded recogniser: cutting, recognising, looking again; the real models in this process, without pipes."""
 
 import asyncio
+from copy import copy
 from pathlib import Path
 from typing import Literal
 
@@ -145,6 +146,32 @@ def test_a_key_term_is_found_and_spelled_as_the_person_spells_it(two_cities: byt
     assert "spring" not in recognize(spring).text
     assert "the Spring of Hope" in recognize(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
     assert "Tellson" not in recognize(spring, key_terms=("Spring of Hope", "Tellson", "Manette")).text
+
+
+def cut_at(sound: Samples, place: int) -> list[str]:
+    """The lines of speech that is cut so far behind its beginning, wherever a better place would be."""
+    model, voice = models()
+    model = copy(model)
+    model.rules = Rules(cuts_from=place, waits=0, longest=place)
+    reports: list[ipc.Report] = []
+    driver = SegmentDriver(1, model, voice, reports.append, Options(second_pass="off"))
+    driver.feed(pcm_of(sound))
+    driver.finish()
+    return [line.text for line in Recognized(reports).turns]
+
+
+def test_a_word_that_a_cut_parts_is_written_once_and_one_that_is_said_twice_twice(reading: bytes) -> None:
+    """Each half of "of" is enough for the model to write it; the second time a "times" is put behind the first."""
+    gapless = without_pauses(floats_of(reading[: 2 * 8 * RATE]))
+    within_of = 44_000
+    assert cut_at(gapless[: within_of + 2 * RATE], within_of) == [
+        "It was the best of times, it was the worst of",
+        "times. It was the age of wisdom.",
+    ]
+    said_twice = np.concatenate([gapless[:58_000], np.zeros(RATE * 3 // 10, np.float32), gapless[45_500:90_000]])
+    first, second = cut_at(said_twice, 58_000 + RATE * 15 // 100)
+    assert first.endswith("worst of times")
+    assert second.startswith("Times")
 
 
 # Looking again

@@ -32,6 +32,9 @@ trusted when the model is surer of it."""
 FEWEST_EVER, MOST_EVER = 0.75, 1.3
 """Beyond these it is never trusted: a loop is what the model is surest of."""
 
+Change = tuple[str, int, int, int, int]
+"""What `SequenceMatcher` says of two lists: how, and where in each."""
+
 
 def belongs(first: int, last_end: int, start: int, end: int) -> bool:
     """Whether a line `[start, end)` belongs to the piece that began at `first` and reaches to `last_end`."""
@@ -49,6 +52,7 @@ def trusted(before: Sequence[RecognizedWord], joined: Sequence[RecognizedWord]) 
 def revised(lines: Sequence[Line], joined: Sequence[RecognizedWord]) -> list[Line]:
     """The lines with the words of the joined text; as they were where these are the same or cannot be trusted."""
     before = [word for line in lines for word in line.words]
+    joined = _settled_at_cuts(lines, before, joined)
     borders = split([line.words for line in lines], joined)
     if borders is None or not trusted(before, joined):
         return list(lines)
@@ -72,23 +76,46 @@ def revised(lines: Sequence[Line], joined: Sequence[RecognizedWord]) -> list[Lin
     return _consistent(new)
 
 
+def _settled_at_cuts(
+    lines: Sequence[Line], before: Sequence[RecognizedWord], joined: Sequence[RecognizedWord]
+) -> list[RecognizedWord]:
+    """The joined text, but with as many words as the lines have where its sound was cut off from other lines.
+
+    Half of a word may lie on each side of a cut. Which line has it was decided with the sound of both sides at hand:
+    here it would be written a second time, or be lost.
+    """
+    result = list(joined)
+    changes = _changes(before, joined)
+    ends = [change for change in changes[-1:] if lines[-1].cut]
+    begins = [change for change in changes[:1] if lines[0].continues and change not in ends]
+    for _, first, last, begin, end in [*ends, *begins]:  # from the back: places before it stay as they are
+        if last - first != end - begin:
+            result[begin:end] = before[first:last]
+    return result
+
+
 def split(lines: Sequence[Sequence[RecognizedWord]], joined: Sequence[RecognizedWord]) -> list[int] | None:
     """Where in `joined` each line begins, and its length at the end; None when a line would be left without words.
 
     Words show it better than their times do: most of them are the same in both, and what stands between two that
     are the same belongs to their line, or is shared out where a border lies in it.
     """
-    words = [bare(word.text) for line in lines for word in line]
-    matcher = SequenceMatcher(None, words, [bare(word.text) for word in joined], autojunk=False)
+    changes = _changes([word for line in lines for word in line], joined)
     borders, count = [0], 0
     for line in lines[:-1]:
         count += len(line)
-        borders.append(_counterpart(matcher.get_opcodes(), count))
+        borders.append(_counterpart(changes, count))
     borders.append(len(joined))
     return borders if all(first < last for first, last in pairwise(borders)) else None
 
 
-def _counterpart(changes: Sequence[tuple[str, int, int, int, int]], at: int) -> int:
+def _changes(before: Sequence[RecognizedWord], joined: Sequence[RecognizedWord]) -> Sequence[Change]:
+    """What of the second list stands in the place of what of the first one, as `SequenceMatcher.get_opcodes`."""
+    one, two = ([bare(word.text) for word in words] for words in (before, joined))
+    return SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
+
+
+def _counterpart(changes: Sequence[Change], at: int) -> int:
     """The place in the second list that stands for the place `at` in the first."""
     for _, first, last, begin, end in changes:
         if first <= at < last or (at == last and end > begin and first < last):

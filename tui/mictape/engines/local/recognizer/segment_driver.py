@@ -6,6 +6,7 @@ The text of a line depends on the samples alone, not on how they are cut into bl
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from time import perf_counter, thread_time
 from typing import Final
 
@@ -16,7 +17,7 @@ from mictape.engines.local import ipc
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.engines.local.recognizer import second_pass as second
 from mictape.engines.local.recognizer.audio_buffer import AudioBuffer
-from mictape.engines.local.recognizer.key_terms import respelled
+from mictape.engines.local.recognizer.key_terms import bare, respelled
 from mictape.engines.local.recognizer.lines import Line, bordered, decapitalized, text_of
 from mictape.engines.local.recognizer.model import (
     Decoded,
@@ -50,6 +51,9 @@ and not time on the clock: what else the machine is doing must not change the te
 UNSURE: Final = -1.2
 """The mean log-probability under which a whole line is doubtful: two thirds of the words in such lines are wrong, and
 another language than the model's is below it."""
+
+AROUND_CUT: Final = 2 * RATE
+"""How much on either side of a cut is recognized in one piece where both lines have the word at it."""
 
 Deferred = Generator[None, None, None]
 """Work that can wait, in steps of some milliseconds."""
@@ -113,6 +117,8 @@ class SegmentDriver:
         self._shown = ""
         self._cut_off: Line | None = None
         """The last line, with its full stop, while the open one goes on behind a cut."""
+        self._cut_word = ""
+        """Its last word, as the model wrote it."""
         self._group: list[Line] = []
         self._deferred: deque[Deferred] = deque()
         self._answered = 0
@@ -217,10 +223,13 @@ class SegmentDriver:
         prepared, self._prepared = self._prepared, None
         begun_s = thread_time()
         decoded = prepared[1] if prepared and prepared[0] == segment else self._decode(segment)
+        if self._repeats_word(decoded.words) and not self._said_twice(segment):
+            decoded = Decoded(decoded.words[1:])
         self._busy_s += thread_time() - begun_s
         self._partial_until = segment.end
         if decoded.words:
             words = self._formed(decoded)
+            self._cut_word = decoded.words[-1].text
             line = self._line(words, segment.start, segment.end, cut=segment.cut)
             self._cut_off = line if line.cut else None
             line = bordered(line)
@@ -232,6 +241,19 @@ class SegmentDriver:
             self._report_nothing(segment)
         self._withdraw_partial()
         self._answer(segment.end)
+
+    def _repeats_word(self, words: Sequence[RecognizedWord]) -> bool:
+        """Whether a line goes on behind a cut with the word that stands before it.
+
+        Half of the word may lie on each side: a model makes a whole one of both.
+        """
+        return self._cut_off is not None and bool(words) and bare(words[0].text) == bare(self._cut_word)
+
+    def _said_twice(self, segment: Segment) -> bool:
+        """Whether the word before the cut at which a segment begins is said twice there."""
+        cut, word = segment.start, bare(self._cut_word)
+        around = self._recognize(max(self._audio.begin, cut - AROUND_CUT), min(cut + AROUND_CUT, segment.end))
+        return (word, word) in pairwise(bare(each.text) for each in around.words)
 
     def _report_nothing(self, segment: Segment) -> None:
         """A segment is over, and no word is in it."""
@@ -258,10 +280,12 @@ class SegmentDriver:
         assert start is not None
         stable = self._stable(decoded)
         self._partial, self._partial_until = decoded, end
-        line = self._line(respelled(decoded.words, self.key_terms), start, end)
+        # Whether a word is said on both sides of a cut shows when the line ends.
+        repeated = int(self._repeats_word(decoded.words))
+        line = self._line(respelled(decoded.words[repeated:], self.key_terms), start, end)
         line = replace(line, words=decapitalized(line.words) if line.continues else line.words)
         if line.text != self._shown:
-            self._report_line(line, stable=len(text_of(line.words[:stable])), final=False)
+            self._report_line(line, stable=len(text_of(line.words[: max(0, stable - repeated)])), final=False)
             self._shown = line.text
 
     def _formed(self, decoded: Decoded) -> tuple[RecognizedWord, ...]:
@@ -310,16 +334,20 @@ class SegmentDriver:
     # Sound.
 
     def _decode(self, segment: Segment) -> Decoded:
-        sound = self._loud_enough(segment.start, segment.end)
-        return completed(self._model.decoding(sound, self.key_terms))
+        return self._recognize(segment.start, segment.end)
+
+    def _recognize(self, start: int, end: int) -> Decoded:
+        return completed(self._model.decoding(self._loud_enough(start, end), self.key_terms))
 
     def _loud_enough(self, start: int, end: int) -> Samples:
         """A piece of the sound, raised for the model when it is quiet."""
         return loud_enough(self._audio.piece(start, end))
 
     def _drop_audio(self) -> None:
-        needed = self._group[0].start if self._group else self._segmenter.settled
-        self._audio.drop(min(needed, self._segmenter.settled))
+        settled = self._segmenter.settled
+        group = self._group[0].start if self._group else settled
+        cut = settled if self._cut_off is None else self._cut_off.end - AROUND_CUT
+        self._audio.drop(min(settled, group, cut))
         while self._voiced and self._voiced[0] < self._audio.begin:
             self._voiced.popleft()
 
