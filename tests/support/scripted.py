@@ -75,6 +75,10 @@ class ScriptedEngine:
     """How many connections are refused before one is opened."""
     refused_until_s: float = 0.0
     """Until when every connection is refused."""
+    asks_to_wait_s: float = 0.0
+    """How long to wait before the next attempt it asks when it refuses one."""
+    in_reach: bool = True
+    """Whether it is the engine that refuses, and not the network."""
     breaks: list[int] = field(default_factory=list[int])
     """For each connection in turn, after how many samples it breaks; none: it does not."""
     greeting: str = ""
@@ -135,7 +139,7 @@ class ScriptedEngine:
             raise Lost(GONE, retry=False)
         if self.refusals or now < self.refused_until_s:
             self.refusals = max(0, self.refusals - 1)
-            raise Lost(GONE)
+            raise Lost(GONE, after=self.asks_to_wait_s, reached=self.in_reach)
         await asyncio.sleep(self.loads_s)
         if self.ready is not None:
             await self.ready.wait()

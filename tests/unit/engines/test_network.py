@@ -117,6 +117,7 @@ async def test_a_proxy_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyP
     lost = await lost_to(f"wss://{FAR}/v1")
     assert lost.cause.what == "The service cannot be reached through the proxy 127.0.0.1:1: connection refused"
     assert lost.retry
+    assert not lost.reached
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:{}", "ws://localhost:{}"])
@@ -195,6 +196,7 @@ async def test_a_socks_proxy_that_does_not_answer_is_named(monkeypatch: pytest.M
     lost = await lost_to(f"wss://{FAR}/v1")
     assert lost.cause.what == "The service cannot be reached through the proxy 127.0.0.1:1: connection refused"
     assert lost.retry
+    assert not lost.reached
 
 
 async def test_a_socks_proxy_without_its_packages_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 from mictape.engines.base import Capabilities, FinalTurn, Lost, Notice, Partial
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.recognition.live import Plan
+from mictape.recognition.retry import CAP_S
 from mictape.units import RATE
 from support import virtual_time
 from support.follower_harness import REMOTE, FollowerHarness, recorded, said
@@ -95,6 +96,38 @@ def test_it_gives_up_when_asked_to(tmp_path: Path) -> None:
         virtual_time.run(harness.follow())
     assert harness.engine.attempts_s[-1] >= 30
     assert len(harness.engine.attempts_s) < 60, "it waits between attempts"
+
+
+def test_it_gives_up_in_time_where_the_vendor_limits_the_connections_per_minute(tmp_path: Path) -> None:
+    capabilities = Capabilities(connections_per_minute=5)
+    engine = ScriptedEngine(capabilities, refused_until_s=1e9)
+    harness = FollowerHarness(tmp_path, engine, plan=Plan(give_up_s=30))
+    harness.write(spoken([1]))
+    harness.end()
+    with pytest.raises(Lost):
+        virtual_time.run(harness.follow())
+    assert len(engine.attempts_s) == 5
+    assert 30 <= engine.attempts_s[-1] < 31, "the last one is made when the time is up"
+
+
+def test_it_does_not_wait_longer_than_asked_because_a_service_asks_for_more(tmp_path: Path) -> None:
+    engine = ScriptedEngine(refused_until_s=1e9, asks_to_wait_s=300)
+    harness = FollowerHarness(tmp_path, engine, plan=Plan(give_up_s=30))
+    harness.write(spoken([1]))
+    harness.end()
+    with pytest.raises(Lost):
+        virtual_time.run(harness.follow())
+    assert len(engine.attempts_s) == 1
+
+
+def test_without_a_network_no_attempt_counts_against_the_vendors_limit(tmp_path: Path) -> None:
+    capabilities = Capabilities(connections_per_minute=5)
+    engine = ScriptedEngine(capabilities, refused_until_s=20, in_reach=False)
+    harness = FollowerHarness(tmp_path, engine)
+    virtual_time.run(harness.live(SCRIPT))
+    assert len(engine.attempts_s) > 5
+    assert engine.attempts_s[-1] < 20 + CAP_S, "it is there again as soon as the network is"
+    assert harness.words == said(SCRIPT)
 
 
 def test_it_gives_up_on_a_server_that_accepts_every_connection_and_drops_it(tmp_path: Path) -> None:

@@ -104,13 +104,15 @@ EngineEvent = Partial | FinalTurn | Speakers | Received | Answered | Unrecognize
 class Lost(Exception):  # noqa: N818 (named like the events: a past fact)
     """The connection ended before `finish()`: raised by its iterator, its `send` and its `connect`."""
 
-    def __init__(self, cause: Failure, *, retry: bool = True, after: float = 0.0) -> None:
+    def __init__(self, cause: Failure, *, retry: bool = True, after: float = 0.0, reached: bool = True) -> None:
         super().__init__(str(cause))
         self.cause = cause
         self.retry = retry
         """False: trying again would fail the same way (bad key, no funds, bad request, no platform)."""
         self.after = after
         """Seconds the engine asks to wait before the next attempt."""
+        self.reached = reached
+        """Whether the attempt reached the service, which counts it then; with no network it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Capabilities:
     longest_s: float | None = None
     """The longest a connection may last."""
     connections_per_minute: int | None = None
-    """How often one may be opened, refused ones included; None: without a limit."""
+    """How often one may be opened, those included that the service refuses; None: without a limit."""
     rate: int = 16_000
     keep_alive: Literal["none", "message", "silence"] = "none"
     endpointing: Literal["engine", "follower"] = "engine"

@@ -200,7 +200,12 @@ def why_not(service: Service, url: str, table: Mapping[int, Verdict]) -> Generat
     except (InvalidHandshake, WebSocketException) as error:
         raise lost(f"What answers for {service} is no websocket server: {error}", "Check the engine's url") from None
     except OSError as error:
-        raise lost(f"{service} cannot be reached{_by(url)}: {reason(error)}", _remedy(url)) from None
+        what = f"{service} cannot be reached{_by(url)}: {reason(error)}"
+        raise lost(what, _remedy(url), reached=isinstance(error, _CUT_OFF)) from None
+
+
+_CUT_OFF: Final = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+"""What the system says of a connection that was open."""
 
 
 PROXY_REMEDY: Final = "Correct https_proxy, http_proxy or all_proxy, or name the host in no_proxy"

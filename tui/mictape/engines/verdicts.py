@@ -103,9 +103,9 @@ CODES: Final[Mapping[int, Verdict]] = {
 """Close codes that mean the same everywhere; an adapter's own go first, every other one is worth another attempt."""
 
 
-def lost(what: str, remedy: str = "", *, retry: bool = True) -> Lost:
+def lost(what: str, remedy: str = "", *, retry: bool = True, reached: bool = True) -> Lost:
     """The end of a connection, in our own words."""
-    return Lost(Failure(what, remedy, ExitCode.ENGINE), retry=retry)
+    return Lost(Failure(what, remedy, ExitCode.ENGINE), retry=retry, reached=reached)
 
 
 def printable(said: str) -> str:

@@ -212,11 +212,13 @@ class Live:
         self._failures += 1
         now_s = asyncio.get_running_loop().time()
         self._down_since_s = now_s if self._down_since_s is None else self._down_since_s
-        down_s, give_up_s = now_s - self._down_since_s, self._plan.give_up_s
-        if give_up_s is not None and down_s >= give_up_s:
-            self.stop(lost)
-            raise lost
         wait_s = delay_s(self._failures, after_s=lost.after)
-        if give_up_s is not None:  # the last attempt is made when the time is up, and not long before
-            wait_s = max(lost.after, min(wait_s, give_up_s - down_s))
+        if self._plan.give_up_s is not None:
+            until_s = self._down_since_s + self._plan.give_up_s
+            attempts = self._queue.limiter(self._engine).left(until_s)
+            if until_s <= now_s + lost.after or attempts < 1:
+                self.stop(lost)
+                raise lost
+            # The last attempt is made when the time is up, and not long before.
+            wait_s = until_s - now_s if attempts == 1 else min(wait_s, until_s - now_s)
         await asyncio.sleep(wait_s)

@@ -1,6 +1,7 @@
 """How long to wait before the next attempt, and how many there may be in a minute."""
 
 import asyncio
+import math
 import random
 from collections import deque
 from typing import Final
@@ -29,19 +30,31 @@ def delay_s(failures: int, *, after_s: float = 0.0, chance: float | None = None)
 
 
 class Limiter:
-    """Keeps within a vendor's connections per minute, refused ones included."""
+    """Keeps within a vendor's connections per minute, those included that it refuses."""
 
     def __init__(self, per_minute: int | None) -> None:
         """Allow `per_minute` attempts in any 60 s; None: any number."""
         self._attempts: deque[float] | None = None if per_minute is None else deque(maxlen=per_minute)
         self._turn = asyncio.Lock()
 
-    async def attempt(self) -> None:
-        """Return when another attempt may be made, and count it."""
-        if self._attempts is None:
-            return
+    async def attempt(self) -> float:
+        """Return when another attempt may be made, and count it: its time by the loop's clock."""
         clock = asyncio.get_running_loop().time
+        if self._attempts is None:
+            return clock()
         async with self._turn:
             if len(self._attempts) == self._attempts.maxlen:
                 await asyncio.sleep(max(0.0, self._attempts[0] + MINUTE_S - clock()))
             self._attempts.append(clock())
+            return self._attempts[-1]
+
+    def forget(self, attempt_s: float) -> None:
+        """Do not count the attempt of that time: it did not reach the vendor."""
+        if self._attempts is not None and attempt_s in self._attempts:
+            self._attempts.remove(attempt_s)
+
+    def left(self, until_s: float) -> float:
+        """How many attempts may still be made up to a time of the loop's clock."""
+        if self._attempts is None or self._attempts.maxlen is None:
+            return math.inf
+        return self._attempts.maxlen - sum(at + MINUTE_S > until_s for at in self._attempts)

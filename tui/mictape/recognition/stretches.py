@@ -225,11 +225,20 @@ class StretchQueue:
 
     # One connection.
 
+    def limiter(self, engine: Engine) -> Limiter:
+        """What keeps an engine's connections within the vendor's number of them."""
+        return self._limiters.setdefault(engine.name, Limiter(engine.capabilities.connections_per_minute))
+
     async def connect(self, engine: Engine) -> Ready:
         """Open a connection, within the vendor's number of them. Raises `Lost`."""
-        limiter = self._limiters.setdefault(engine.name, Limiter(engine.capabilities.connections_per_minute))
-        await limiter.attempt()
-        connection = await engine.connect(self._request)
+        limiter = self.limiter(engine)
+        attempt_s = await limiter.attempt()
+        try:
+            connection = await engine.connect(self._request)
+        except Lost as lost:
+            if not lost.reached:
+                limiter.forget(attempt_s)
+            raise
         return Ready(connection, asyncio.get_running_loop().time())
 
     async def change_request(self, request: Request) -> None:
