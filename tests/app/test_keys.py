@@ -40,6 +40,8 @@ async def test_the_vim_map_moves_and_own_keys_act(home: Path) -> None:
         assert view.cursor_id == ids[1]
         await pilot.press("x")
         assert app.screen is app._main, "x was given away"
+        await pilot.press("n")
+        assert "Nothing is searched for. Search first (/)." in [each.message for each in app._notifications]
 
 
 async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None:

@@ -600,6 +600,12 @@ async def test_a_line_whose_sound_was_removed_is_not_shown_as_played(home: Path)
         assert page.view.playing_id is None
 
 
+async def test_what_stands_above_the_list_begins_where_the_list_does(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, _):
+        assert {app.screen.query_one(f"#{id}").region.x for id in ("search", "note", "lists", "facts")} == {1}
+
+
 async def test_the_first_escape_drops_the_selection_and_the_second_leaves(home: Path) -> None:
     fill(home, 1, said=(1, 2, 3))
     async with in_library(home) as (app, pilot):

@@ -1,5 +1,6 @@
 """Searching the text: the search bar, the view, and what joins them."""
 
+from mictape.commands import keymap_in, shown_key
 from mictape.failure import MictapeError
 from mictape.screens.main.page import Commands, Page
 from mictape.transcript.query import Matcher, Query, parse
@@ -51,11 +52,17 @@ class Searching:
 
     def next_hit(self) -> None:
         """Go to the next hit."""
-        self._page.view.move_to_hit(1)
+        self._move(1)
 
     def previous_hit(self) -> None:
         """Go to the hit before."""
-        self._page.view.move_to_hit(-1)
+        self._move(-1)
+
+    def _move(self, step: int) -> None:
+        if self._page.view.walk.matcher is None:
+            self._page.say(f"Nothing is searched for. Search first ({shown_key('search', keymap_in(self._page))}).")
+        else:
+            self._page.view.move_to_hit(step)
 
     def end_search(self) -> None:
         """Close the search and stay where one is."""
