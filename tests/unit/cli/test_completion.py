@@ -27,6 +27,8 @@ def test_a_shell_accepts_it(shell: str, home: Path, capsys: pytest.CaptureFixtur
     script.write_text(capsys.readouterr().out)
     for word in ("transcribe", "sounddevice", "meeting"):
         assert word in script.read_text()
+    for name in ("openai-http", "mictape-light", "textual-dark", "english-best"):
+        assert name in script.read_text()
     if shell in ("bash", "zsh", "fish") and (program := shutil.which(shell)):
         subprocess.run([program, "-n", script], check=True)
 

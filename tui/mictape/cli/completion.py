@@ -1,6 +1,7 @@
 """The command `completion`: what a shell needs to complete command lines, made from the parser."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Final
 
 from mictape.cli.options import Commands, commands_of
@@ -30,16 +31,42 @@ def _completion(arguments: argparse.Namespace, where: Places) -> int:
 
     from mictape.cli.parser import parser, preset_names
 
-    print(shtab.complete(with_choices(parser(preset_names(where.config_file))), shell=arguments.shell))
+    presets = preset_names(where.config_file)
+    print(shtab.complete(with_choices(parser(presets), where, presets), shell=arguments.shell))
     return ExitCode.DONE
 
 
-def with_choices(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Let the options of settings be completed. argparse itself does not check them: `settings.load` does, in words."""
-    options = {each.about.option: each.choices for each in DECLARATIONS.values() if each.about.option and each.choices}
+def with_choices(
+    parser: argparse.ArgumentParser, where: Places, presets: Sequence[str] = ()
+) -> argparse.ArgumentParser:
+    """Let values be completed that argparse itself does not check: the commands do, in words.
+
+    Names are those of today: what is installed or set up later is not known to the shell.
+    """
+    from textual.theme import BUILTIN_THEMES
+
+    from mictape.cli.models import here
+    from mictape.cli.parser import PLAIN_NAME
+    from mictape.engines import catalog
+    from mictape.themes import all_themes
+
+    models = [model.name for model in here(where)[0].models]
+    options: dict[str, Sequence[str]] = {
+        each.about.option: each.choices for each in DECLARATIONS.values() if each.about.option and each.choices
+    }
+    options |= {
+        "--engine": catalog.names(),
+        "--model": models,
+        "--preset": presets,
+        "--theme": [*(theme.name for theme in all_themes(where.themes).themes), *BUILTIN_THEMES],
+    }
+    with_key = [name for name in catalog.OWN if catalog.key_variable(name)]
+    named = dict.fromkeys(("login", "logout"), with_key) | dict.fromkeys(("install", "remove", "try"), models)
     for each in (parser, *commands_of(parser)):
         for action in each._actions:  # pyright: ignore[reportPrivateUsage]  (as every tool that walks a parser)
-            for option in action.option_strings:
-                if option in options and action.nargs != 0:
-                    action.choices = options[option]
+            known = [options[option] for option in action.option_strings if option in options and action.nargs != 0]
+            if action.dest == "name" and (command := each.prog.split()[-1]) in named:
+                known = [named[command]]
+            if known:
+                action.choices = [value for value in known[0] if PLAIN_NAME.fullmatch(value)]
     return parser

@@ -61,7 +61,7 @@ class _OptionsOnly(argparse.ArgumentParser):
         raise _CommandError
 
 
-_COMMAND: Final = re.compile(r"\w[\w.-]*")
+PLAIN_NAME: Final = re.compile(r"\w[\w.-]*")
 """Names with other characters would be expanded by a shell that completes them, or by argparse in its help."""
 
 
@@ -120,7 +120,7 @@ def preset_names(path: Path) -> list[str]:
     except (OSError, ValueError):
         return []
     names = list(cast("dict[str, object]", presets)) if isinstance(presets, dict) else []
-    return [name for name in names if _COMMAND.fullmatch(name)]
+    return [name for name in names if PLAIN_NAME.fullmatch(name)]
 
 
 def _add_options(top: argparse.ArgumentParser) -> None:
