@@ -58,6 +58,17 @@ def test_what_is_broken_is_marked_and_the_rest_is_looked_at(
     assert "Terminal:" in out and "problems found" in out
 
 
+def test_one_mistake_is_one_problem_in_however_many_parts_it_shows(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    (home / "config.toml").write_text("keep = 1\n")
+    assert mictape(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("Invalid value for keep") == 1
+    assert "  not available: see above" in out
+    assert f"{out.count('  ! ')} problem" in out
+
+
 def test_a_wrong_key_and_a_wrong_theme_are_problems(capsys: pytest.CaptureFixture[str], home: Path) -> None:
     (home / "config.toml").write_text('theme = "nordd"\n[keys]\npause = "p"\n')
     assert mictape(["doctor"]) == 1

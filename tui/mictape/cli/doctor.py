@@ -86,12 +86,16 @@ def _looked(arguments: argparse.Namespace, where: Places) -> Iterator[Finding]:
         ("Terminal", _terminal),
         ("Log", lambda: _log(where.log)),
     )
+    said = set[str]()
     for part, look in parts:
         try:
             for name, value, ok in look():
                 yield Finding(part, name, discreet(value), ok)
         except MictapeError as error:
-            yield Finding(part, "not available", str(error.failure), False)
+            what = str(error.failure)
+            # A mistake in the settings stands in the way of several parts, and is one problem.
+            yield Finding(part, "not available", "see above" if what in said else what, what in said)
+            said.add(what)
         except Exception as error:  # whatever a library raises here is what is looked for
             yield Finding(part, "failed", discreet(f"{type(error).__name__}: {error}"), False)
 
