@@ -141,3 +141,30 @@ async def test_a_device_that_comes_back_is_said_with_what_was_lost(
         "mictape: Blue Yeti is back.",
         "mictape: 00:00:00  2.0 s lost: the device was gone.",
     ]
+
+
+async def test_a_device_that_is_recorded_is_not_added(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    sound = FakeSoundSystem(words=(1,))
+    recording = Recording(where, Settings(), headless.Policy(), make_engine=lambda _: ScriptedEngine(), sound=sound)
+    also = tuple(sound.devices)
+    job = headless.Job([DeviceSource(also[0])], headless.Policy(), True, "txt", also=also, greeting="Listening.")
+    running = asyncio.create_task(headless._record(recording, job, None))
+    try:
+        await until_async(lambda: len(recording.transcript) == 2)
+        assert [track.device for track in recording.tracks] == ["Blue Yeti", "Headset"]
+    finally:
+        recording.stop()
+        await running
+    assert "Blue Yeti is recorded already. Choose another device to add." in capsys.readouterr().err
+
+
+def test_the_same_device_twice_is_refused(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headless, "SoundSystem", lambda _log: FakeSoundSystem())
+    for also in (["--device", "Headset", "--also", "Headset"], ["--also", "Blue Yeti"], ["--also", "Headset"] * 2):
+        assert mictape(["listen", *also]) == 2
+        assert capsys.readouterr().err == f"mictape: {also[-1]} is recorded already. Choose another device to add.\n"
+    assert not places({"MICTAPE_HOME": str(home)}).library.exists()

@@ -152,6 +152,11 @@ def pick(devices: Sequence[Device], text: str) -> Device:
     raise MictapeError(failure)
 
 
+def recorded_already(device: Device) -> Failure:
+    """Why a device is not added to those that are recorded."""
+    return Failure(f"{device.name} is recorded already", "Choose another device to add", ExitCode.USAGE)
+
+
 def find(devices: Iterable[Device], name: str, host_api: str) -> Device | None:
     """Find the device that was remembered by `name` and `host_api`, or None when it is not there now."""
     return next((device for device in devices if (device.name, device.host_api) == (name, host_api)), None)

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from msgspec import structs
 
-from mictape.audio.devices import Device
+from mictape.audio.devices import Device, recorded_already
 from mictape.audio.ports import SoundSystem
 from mictape.audio.source_spec import SourceSpec
 from mictape.cli import output
@@ -31,6 +31,7 @@ from mictape.recognition.stretches import NOT_RECOGNIZED
 from mictape.recording import Policy, Recording
 from mictape.recording.devices import chosen_device, default_device, devices_named, source_for
 from mictape.recording.files import files_in, specs_of
+from mictape.recording.recorded_devices import same_device
 from mictape.session.events import LineAdded, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.session import STOPPED, Session
 from mictape.settings import Settings
@@ -223,6 +224,9 @@ async def _live(arguments: argparse.Namespace, where: Places, settings: Settings
     sound = SoundSystem(where.log)
     device = await chosen_device(sound, settings) or await default_device(sound)
     also = tuple(await devices_named(sound, settings.also))
+    for at, each in enumerate(also):
+        if same_device(each, (device, *also[:at])):
+            raise MictapeError(recorded_already(each))
     names = " and ".join(each.name for each in (device, *also))
     return Job(
         [source_for(device, settings)],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mictape.audio.devices import Device
+from mictape.audio.devices import Device, recorded_already
 from mictape.audio.ports import SoundPort
 from mictape.audio.source_spec import DeviceSource
 from mictape.failure import Failure, MictapeError
@@ -32,8 +32,10 @@ class RecordedDevices:
         self._state_file = state_file
 
     async def add(self, device: Device) -> None:
-        """Record another device on a track of its own. Raises MictapeError when it cannot be opened."""
+        """Record another device on a track of its own. Raises MictapeError when that is done, or cannot be."""
         if self._running.session is not None:
+            if same_device(device, devices_of(self._running.tracks)):
+                raise MictapeError(recorded_already(device))
             track = await self._running.session.sound.join(source_for(device, self._settings, added=True))
             self.name(track)
             self._running.start(track)

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from mictape.audio.device_monitor import Levels, MonitorEvent, Refused
-from mictape.audio.devices import Device, Listing
+from mictape.audio.devices import Device, Listing, recorded_already
 from mictape.audio.ports import DeviceMonitorPort
 from mictape.failure import Failure, MictapeError
 from mictape.screens.modal import Question
@@ -128,7 +128,7 @@ class DevicePicker(Question[Choice | None]):
         if key_of(device) in self._added:
             self.dismiss(Choice(device, "remove"))
         elif key_of(device) in self._in_use:
-            self._say(str(Failure(f"{device.name} is recorded already", "Choose another device to add")))
+            self._say(str(recorded_already(device)))
         else:
             self.dismiss(Choice(device, "add"))
 
