@@ -33,6 +33,21 @@ async def test_the_selection_is_written_and_a_second_enter_replaces(home: Path, 
         await until_async(lambda: target.read_text() != "mine")
 
 
+async def test_lines_of_speech_are_counted_and_a_note_alone_can_be_exported(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert app.session is not None
+        note, _ = app.session.writer.note(app.session.tracks[0], "a note")
+        app.session.writer.mark(note)
+        await pilot.press("x")
+        await until_async(lambda: isinstance(app.screen, ExportScreen))
+        assert isinstance(app.screen, ExportScreen)
+        assert [str(option.prompt) for option in app.screen._parts.options] == [
+            "everything  (6 lines)",
+            "what is marked",
+        ]
+        await pilot.press("escape")
+
+
 async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Path, tmp_path: Path) -> None:
     async with handled(home) as (app, pilot):
         await pilot.press("x", "ctrl+u")

@@ -28,6 +28,7 @@ from support.app_driver import handled, messages, on_fake_sound
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import LENGTH, fill
 from support.waiting import until_async
+from support.widget_app import rows_of
 
 
 def typed(app: MictapeApp) -> str:
@@ -98,6 +99,17 @@ async def test_what_is_typed_while_a_session_or_another_version_is_opened_is_don
         burst(app, "U", "U")
         await until_async(lambda: shows(4, 1))
         assert not [each for each in messages(app) if "nothing" in each]
+
+
+async def test_a_key_behind_a_deletion_in_the_library_waits_for_it(home: Path) -> None:
+    fill(home)
+    async with on_fake_sound(home, FakeSoundSystem(), start=Start(library=True)) as (app, _):
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
+        burst(app, "ctrl+d", "ctrl+d", "ctrl+z", "ctrl+z")
+        said = '3 sessions, newest first   "Session number 2" is out of the trash.'
+        await until_async(lambda: any(said in row for row in rows_of(app)))
+    with Store.to_read(home / "library.db") as store:
+        assert store.count_sessions() == 3
 
 
 async def test_keys_do_not_wait_for_ever_for_what_hangs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,13 +54,13 @@ class ExportScreen(Question[Path | None]):
         """Prepare.
 
         Args:
-            parts: What can be written, each with its number of lines; one without a line is not offered.
+            parts: What can be written, each with its number of lines of speech.
             path: The file that is proposed.
             export: Writes; what it raises as a MictapeError is shown, and another file can be named.
         """
         super().__init__()
         self._export = export
-        self._offered = {part: lines for part, lines in parts.items() if lines}
+        self._offered = parts
         self._start = path
         self._asked: Path | None = None
         """The file of which it was said that it is there."""
@@ -72,7 +72,7 @@ class ExportScreen(Question[Path | None]):
             box.border_subtitle = "enter: save · ↑↓: what · esc: cancel"
             yield Options(
                 *(
-                    Option(Content(f"{part}  ({counted(lines, 'line')})"), id=part)
+                    Option(Content(f"{part}  ({counted(lines, 'line')})" if lines else part), id=part)
                     for part, lines in self._offered.items()
                 ),
                 id="parts",

@@ -361,15 +361,25 @@ class LibraryScreen(Question[SessionChoice | None]):
             self._order = orders[(orders.index(self._order) + 1) % len(orders)]
             self._begin(self._list.cursor, self._session.id if self._session is not None else None)
 
-    async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
+    async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, int | None]]) -> None:
         """Change the session under the cursor, and list again."""
         if (session := await self._chosen()) is not None:
-            self._start("change", self._changing, work, session)
+            self._start_change(work, session)
 
-    async def _changing(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]], what: SessionRecord) -> None:
+    def _start_change(self, work: Callable[..., Coroutine[Any, Any, int | None]], *arguments: object) -> None:
+        self._current = False  # the keys behind it wait for it
+        self._start("change", self._changing, work, *arguments)
+
+    async def _changing(self, work: Callable[..., Coroutine[Any, Any, int | None]], *arguments: object) -> None:
+        """Do the work, and list again with the cursor on the row that it returns, else where it is."""
         self._done = ""
-        await work(what)
-        self._begin(self._list.cursor)
+        try:
+            row = await work(*arguments)
+        except BaseException:
+            self._current = True
+            self._read.set()
+            raise
+        self._begin(self._list.cursor if row is None else row)
 
     async def action_rename(self) -> None:
         """Give the session under the cursor a title."""
@@ -403,19 +413,21 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     async def action_undo(self) -> None:
         """Take a session out of the trash: the one under the cursor where the trash is shown, else the last deleted."""
-        if await self._listed() and self._trash and (session := self._session) is not None:
-            self._start("change", self._restore, session.id, self._list.cursor)
+        if not await self._listed():
+            return
+        if self._trash and (session := self._session) is not None:
+            self._start_change(self._restore, session.id, self._list.cursor)
         elif self._deleted:
-            self._start("change", self._restore, *self._deleted.pop())
+            self._start_change(self._restore, *self._deleted.pop())
         else:
             self._say("Nothing was deleted here.")
 
-    async def _restore(self, session: str, row: int) -> None:
+    async def _restore(self, session: str, row: int) -> int:
         await self._library.run(trash.restore, session)
         self._deleted = [each for each in self._deleted if each[0] != session]
         kept = await self._library.run(Store.session, session)
         self._done = f'"{name_of(kept)}" is out of the trash.'
-        self._begin(row)
+        return row
 
     async def action_versions(self) -> None:
         """Show the versions of the text of the session under the cursor."""

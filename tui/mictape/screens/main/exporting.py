@@ -12,7 +12,7 @@ from mictape.paths import named_path, working_folder
 from mictape.screens.main.page import Commands, Page
 from mictape.screens.main.selecting import Selecting
 from mictape.settings import Settings
-from mictape.transcript.line import Line
+from mictape.transcript.line import SPEECH, Line
 
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.library.records import SessionRecord
@@ -68,14 +68,15 @@ class Exporting:
             self._page.ask(self.ask(session), "The export")
 
     def _parts(self) -> Mapping[str, Sequence[int]]:
-        """What can be exported: ids of lines by the name of the part."""
+        """What can be exported: ids of lines by the name of the part; none is empty."""
         transcript = self._page.transcript
-        return {
+        parts: Mapping[str, Sequence[int]] = {
             "everything": transcript.ids(),
             "what is marked": [id for id in transcript.ids() if id in transcript.marks] if transcript.marks else [],
             "what was found": list(self._page.view.walk.hits),
             "the selection": self._selecting.selected,
         }
+        return {part: ids for part, ids in parts.items() if ids}
 
     async def ask(self, session: "Session") -> None:
         """Ask what to export and where to, and do it. Raises MictapeError."""
@@ -91,7 +92,11 @@ class Exporting:
             self._exported |= lines
 
         proposed = self._proposal.path(await session.record())
-        question = ExportScreen({part: len(ids) for part, ids in parts.items()}, proposed, export)
+        spoken = {
+            part: sum(id in transcript and transcript.line_of(id).kind is SPEECH for id in ids)
+            for part, ids in parts.items()
+        }
+        question = ExportScreen(spoken, proposed, export)
         path = await self._page.app.push_screen_wait(question)
         if path is not None:
             self.file = path
