@@ -137,6 +137,7 @@ def test_a_short_theme_of_ones_own_is_enough(tmp_path: Path) -> None:
     [
         ('primry = "red"', 'no field is called "primry"', 'Perhaps "primary" is meant'),
         ('accent = "#12345"', '"accent" is "#12345", not a colour', "Write a colour like accent = "),
+        ('background = "#0030"', '"background" is "#0030", which is transparent', 'background = "#000033"'),
         ("accent = 5", '"accent" is 5, not a colour in quotes', "Write a colour like accent = "),
         ('dark = "yes"', '"dark" is "yes", not true or false', "Write dark = true or dark = false"),
         ("text_alpha = 7", '"text_alpha" is 7, not a number from 0 to 1', "Write a number like text_alpha = 0.15"),

@@ -333,10 +333,12 @@ def _colour_fault(name: str, value: object, *, within_css: bool = False) -> _Fau
     else:
         colour = value
     try:
-        Color.parse(colour)
+        parsed = Color.parse(colour)
     except ColorParseError as error:
         like = error.suggested_color or "#7fa8cf"
         return f"{shown(name)} is {shown(value)}, not a colour", f'Write a colour like {name} = "{like}"'
+    if parsed.a < 1 and not within_css and name != "boost":  # which Textual itself lays over other colours
+        return f"{shown(name)} is {shown(value)}, which is transparent", f'Write a colour like {name} = "{parsed.hex6}"'
     return None
 
 

@@ -5,8 +5,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pytest
+
+from mictape.cli.main import run as mictape
 from support.example_service import environment
-from support.file_keyring import keyring_env
+from support.file_keyring import keyring_env, without_keys
 
 
 def upto(rows: Iterable[str], front: str) -> Iterator[str]:
@@ -35,3 +38,15 @@ def test_what_can_be_used_is_printed_as_soon_as_it_is_known_and_what_is_retired_
     states = [row[16:37].strip() for row in rows]
     assert states == sorted(states, key=["ready", "not reachable", "needs a key", "retired"].index), rows
     assert rows[-1].startswith("assemblyai-v2")
+
+
+@pytest.mark.usefixtures("home")
+def test_without_a_keyring_there_is_nothing_to_forget(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with without_keys():
+        assert mictape(["logout", "assemblyai"]) == 0
+        assert capsys.readouterr().out == "No key for assemblyai was kept.\n"
+        monkeypatch.setenv("ASSEMBLYAI_API_KEY", "a-key")
+        assert mictape(["logout", "assemblyai"]) == 0
+        assert capsys.readouterr().out.endswith("ASSEMBLYAI_API_KEY is still set in the environment.\n")

@@ -131,7 +131,6 @@ def _logout(arguments: argparse.Namespace, where: Places) -> int:
     set_up_log(where.log)
     name: str = arguments.name
     variable = credentials.variable_of(name)
-    credentials.keyring_for(name)
     print(f"The key for {name} is forgotten." if credentials.forget(name) else f"No key for {name} was kept.")
     if os.environ.get(variable, "").strip():
         print(f"{variable} is still set in the environment.")
