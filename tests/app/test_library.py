@@ -292,9 +292,10 @@ async def test_a_session_is_recorded_on_in(home: Path) -> None:
     async with on_fake_sound(home, sound, start=Start(library=True)) as (app, pilot):
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         assert "pause" not in [key.title for key in app._main.footer.keys], "nothing is recorded yet"
+        assert not app._main.meters.display
         await pilot.press("ctrl+g")
         await until_async(lambda: texts(app)[-1:] == ["w1"] or bool(messages(app)))
-        await until_async(lambda: "pause" in [key.title for key in app._main.footer.keys])
+        await until_async(lambda: "pause" in [key.title for key in app._main.footer.keys] and app._main.meters.display)
         assert app.session is not None and app.session.folder.session == id
 
 

@@ -47,7 +47,8 @@ HEAD: Final = """\
     mark = "f6"
     copy = ["y", "ctrl+y"]
 
-`?` in the app shows the keys in force, and every command is in the palette.
+`?` in the app shows the keys in force, and every command is in the palette. Typing filters lists and help;
+the keys that move in the text move there, too, as far as they are no letters.
 
 `u` and `U` go back and forth through the last hundred steps of a session, until it is left. Showing another version of
 the text is one of them: a change is undone in the version in which it was made. Lines that were removed earlier can be

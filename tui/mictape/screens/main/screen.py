@@ -42,6 +42,7 @@ class MainScreen(TranscriptScreen):
         super().__init__(transcript, proposal)
         self._first = first
         self.meters = Vertical(LevelMeter(), id="meters")
+        self.meters.display = first is not State.READING
         self.VERTICAL_BREAKPOINTS = _HEIGHTS
 
     def compose(self) -> ComposeResult:
@@ -67,6 +68,8 @@ class MainScreen(TranscriptScreen):
         """
         if not self.meters.is_attached:  # the app is leaving
             return
+        if levels and not self.meters.display:
+            self.meters.display = True
         for _ in range(max(len(levels), 1) - len(self.meters.children)):
             self.meters.mount(LevelMeter())
         if len(self.meters.children) > max(len(levels), 1):
