@@ -164,10 +164,9 @@ def test_a_word_that_a_cut_parts_is_written_once_and_one_that_is_said_twice_twic
     """Each half of "of" is enough for the model to write it; the second time a "times" is put behind the first."""
     gapless = without_pauses(floats_of(reading[: 2 * 8 * RATE]))
     within_of = 44_000
-    assert cut_at(gapless[: within_of + 2 * RATE], within_of) == [
-        "It was the best of times, it was the worst of",
-        "times. It was the age of wisdom.",
-    ]
+    first, second = cut_at(gapless[: within_of + 2 * RATE], within_of)
+    assert first.endswith("worst of")
+    assert second.startswith("times")
     said_twice = np.concatenate([gapless[:58_000], np.zeros(RATE * 3 // 10, np.float32), gapless[45_500:90_000]])
     first, second = cut_at(said_twice, 58_000 + RATE * 15 // 100)
     assert first.endswith("worst of times")
