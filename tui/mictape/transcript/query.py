@@ -1,7 +1,7 @@
 """Search queries: parsing what was typed, and matching lines against it.
 
-Text is found literally and in smart case: a query without capitals finds any case. Regular expressions are those of the
-`regex` package, because its searches take a time limit: Python's own can hold the interpreter for minutes on a bad one.
+Text is found literally and in any case, as in the library. Regular expressions are those of the `regex` package,
+because its searches take a time limit: Python's own can hold the interpreter for minutes on a bad one.
 """
 
 import contextlib
@@ -60,20 +60,12 @@ class Query(Struct, frozen=True):
         """Whether it says nothing, so that nothing is found."""
         return not self.text and not self.marked and (self.speaker, self.after, self.before) == (None, None, None)
 
-    @property
-    def any_case(self) -> bool:
-        """Smart case: whether capitals and small letters are the same."""
-        # An escaped letter (\W, \B) says nothing about case.
-        said = re.sub(r"\\.", "", self.text) if self.regex else self.text
-        return said == said.lower()
-
     def narrows(self, wider: "Query") -> bool:
         """Whether everything that it finds, `wider` finds, too: it is enough to look through those."""
         if wider.empty or wider.regex or wider.whole or self.regex:
             return self == wider
         return (
             _fold(wider)(wider.text) in _fold(wider)(self.text)
-            and (wider.any_case or not self.any_case)
             and (not wider.accents or self.accents)
             and (wider.speaker is None or wider.speaker.casefold() in (self.speaker or "").casefold())
             and (wider.after is None or (self.after is not None and self.after >= wider.after))
@@ -128,7 +120,7 @@ class Matcher:
         self.query = query
         self._fold = _fold(query)
         self._needle = self._fold(query.text)
-        self._pattern = _Pattern(self._needle, any_case=query.any_case) if query.regex and query.text else None
+        self._pattern = _Pattern(self._needle) if query.regex and query.text else None
 
     @property
     def failure(self) -> QueryError | None:
@@ -208,13 +200,13 @@ class Matcher:
 class _Pattern:
     """A regular expression of one line, with a limit on the time that a line may take."""
 
-    def __init__(self, pattern: str, *, any_case: bool) -> None:
+    def __init__(self, pattern: str) -> None:
         """Compile it. Raises QueryError when it is no regular expression."""
         # Imported when first asked for: most sessions never are.
         import regex
 
         try:
-            self._regex = regex.compile(pattern, regex.IGNORECASE if any_case else 0)
+            self._regex = regex.compile(pattern, regex.IGNORECASE)
         except regex.error as error:
             reason, _, position = str(error).partition(" at position ")
             what = f"The pattern is not a regular expression: {reason}"
@@ -251,11 +243,9 @@ class _Pattern:
 
 def _fold(query: Query) -> Callable[[str], str]:
     """What makes texts equal that are the same to a query; character by character, so that places stay the same."""
-    # The regular expression ignores case by itself.
-    folds_case = query.any_case and not query.regex
-    if query.accents:
-        return str.casefold if folds_case else str
-    return _bare_folded if folds_case else _bare
+    if query.regex:  # it ignores case by itself
+        return str if query.accents else _bare
+    return str.casefold if query.accents else _bare_folded
 
 
 def _bare(text: str) -> str:
