@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mictape.engines.base import Word
 from mictape.failure import MictapeError
@@ -86,6 +87,16 @@ def test_notes_and_marks_are_kept(name: str) -> None:
     text = written(name, BOTH)
     assert "ask Bob" in text
     assert "why" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("txt", "Client: [1.0 s lost]"), ("md", "**Client:** *1.0 s lost*"), ("html", "<b>Client:</b> 1.0 s lost")],
+)
+def test_it_is_said_whose_sound_was_lost(name: str, text: str) -> None:
+    lost = LineRecord(6, 2, 50_000, 66_000, "1.0 s lost", kind=Kind.HOLE)
+    assert text in written(name, Document(SESSION, BOTH.tracks, [*BOTH.lines, lost]))
+    assert "You" not in written("txt", Document(SESSION, [TRACK], [HELLO, replace(lost, track=1)]))
 
 
 def test_notes_are_not_spoken_in_subtitles() -> None:

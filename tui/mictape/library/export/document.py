@@ -9,7 +9,7 @@ from pathlib import Path
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.library.titles import proposed_title, title_of
 from mictape.plain_text import one_line
-from mictape.transcript.line import SPEECH, voice_of
+from mictape.transcript.line import GAP, HOLE, SPEECH, voice_of
 from mictape.units import clock
 
 
@@ -50,9 +50,9 @@ class Document:
         return len({(line.track, line.speaker) for line in self.lines if line.kind == SPEECH}) > 1
 
     def voice(self, line: LineRecord) -> str:
-        """Who speaks, as one visible line; empty where that is not shown or not known."""
+        """Who speaks, or on whose track sound has no text; one visible line, empty where not shown or not known."""
         shown = self._several if self.style.speakers is None else self.style.speakers
-        if line.kind != SPEECH or not shown:
+        if line.kind not in (SPEECH, GAP, HOLE) or not shown:
             return ""
         return one_line(voice_of(self._track_names.get(line.track), line.speaker))
 

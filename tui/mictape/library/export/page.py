@@ -50,7 +50,7 @@ def _paragraph(document: Document, line: LineRecord) -> str:
     if line.kind == NOTE:
         return f'<p class="note">{time}<i>Note:</i> {text}</p>\n'
     if line.kind != SPEECH:
-        return f'<p class="other">{time}{text}</p>\n'
+        return f'<p class="other">{time}{voice}{text}</p>\n'
     kind, star = (' class="marked"', "★ ") if line.mark is not None else ("", "")
     note = f" <i>({escape(one_line(line.mark))})</i>" if line.mark else ""
     return f"<p{kind}>{star}{time}{voice}{text}{note}</p>\n"

@@ -72,7 +72,7 @@ def _paragraph(document: Document, line: LineRecord) -> str:
     if line.kind == NOTE:
         return f"> {time}{text}"
     if line.kind != SPEECH:
-        return f"{time}*{text}*"
+        return f"{time}{voice}*{text}*"
     if not time and not voice:
         text = _LIST.sub(lambda found: f"{found[1]}\\{found[2]}", text)
     star = f"{STAR} " if line.mark is not None else ""
