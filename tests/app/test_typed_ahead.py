@@ -1,5 +1,6 @@
 """What is typed faster than the screen follows reaches what it was typed for."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -121,6 +122,26 @@ async def test_keys_do_not_wait_for_ever_for_what_hangs(home: Path, monkeypatch:
         assert not app._exit
         burst(app, "m", after_s=PAUSE_S * 2)
         await until_async(lambda: app.transcript.marks)
+
+
+async def test_keys_act_while_what_follows_from_an_answer_is_still_being_done(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with handled(home) as (app, pilot):
+        done = asyncio.Event()
+
+        async def work() -> None:
+            await app._main.typed("Anything")
+            await done.wait()
+
+        app._main.ask(work(), "The question")
+        await until_async(lambda: isinstance(app.focused, Input))
+        monkeypatch.setattr("mictape.typed_ahead.LONGEST_S", 0.0)
+        app.screen.dismiss(None)
+        await until_async(lambda: app.screen is app._main)
+        await pilot.press("m")
+        await until_async(lambda: app.transcript.marks)
+        done.set()
 
 
 @asynccontextmanager

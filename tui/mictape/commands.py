@@ -66,7 +66,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
             "note",
             "t",
             "note",
-            "Write a note at the present time of the recording, or at the line of a finished one.",
+            "Write a note at this moment; in a finished session, at the line.",
             12,
         ),
         Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),

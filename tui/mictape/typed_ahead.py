@@ -7,7 +7,7 @@ would go to the screen below it, and be taken for commands. Where no dialog open
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 from weakref import WeakSet
 
 from textual.app import App
@@ -39,6 +39,8 @@ class TypedAhead:
         """When the key was passed on that is still being acted on."""
         self._opening: dict[object, tuple[Screen[object], float]] = {}
         """Dialogs that are about to open: above which screen, and since when."""
+        self._shown = set[object]()
+        """Those of them that have opened since, and of which what follows from the answer is not done yet."""
         self._opened = 0
         """How many dialogs were about to open so far."""
         self._refused: tuple[Screen[object], float] | None = None
@@ -60,7 +62,16 @@ class TypedAhead:
         token = object()
         self._opened += 1
         self._opening[token] = self._app.screen, time.monotonic()
-        return lambda: self._opening.pop(token, None)
+
+        def done() -> None:
+            self._opening.pop(token, None)
+            self._shown.discard(token)
+
+        return done
+
+    def covered(self, screen: Screen[Any]) -> None:
+        """A dialog has opened above this screen."""
+        self._shown |= {token for token, (below, _) in self._opening.items() if below is screen}
 
     def open(self, dialog: Callable[[], object]) -> None:
         """Carry out a command that opens a dialog. If it opens none, what is typed right behind it is ignored."""
@@ -128,8 +139,8 @@ class TypedAhead:
         opening = {token: since for token, (below, since) in self._opening.items() if below is screen}
         if any(now - since < LONGEST_S for since in opening.values()):
             return True
-        if opening:  # it hangs: what was typed for it is not to be taken for commands
-            for token in opening:
+        if missing := opening.keys() - self._shown:  # they hang: what was typed for them is not taken for commands
+            for token in missing:
                 del self._opening[token]
             self._refused = screen, now
         if self._replaced is not None:

@@ -132,6 +132,8 @@ class TranscriptScreen(SurvivesErrors, Page):
 
     def on_screen_suspend(self) -> None:
         """A dialog stands above it, and shows the messages."""
+        if isinstance(self.app, TerminalApp):
+            self.app.typed_ahead.covered(self)
         self._cover_messages(True)
 
     def on_screen_resume(self, event: ScreenResume) -> None:
