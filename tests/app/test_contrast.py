@@ -40,6 +40,7 @@ from support.dialogs import dialogs
 from support.still_app import StillApp, level, status
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
+from support.widget_app import sees
 
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light", "mictape-contrast"])
 
@@ -140,12 +141,12 @@ async def test_dialogs_and_messages_can_be_read(home: Path, theme: str) -> None:
         shown = [(make(), seen) for make, seen in dialogs(home).values()]
         for dialog, seen in (*shown, *((each, "") for each in others)):
             await pilot.app.push_screen(dialog)
-            await until_async(lambda seen=seen: seen in pilot.app.export_screenshot().replace("&#160;", " "))
+            await until_async(lambda seen=seen: sees(pilot.app, seen))
             box = dialog.query("#box, #frame").first(Widget)
             assert poor(cells(dialog, box.region), minimum(theme)) == [], type(dialog).__name__
             await pilot.app.pop_screen()
         pilot.app.action_command_palette()
-        await until_async(lambda: "Choose the speech engine" in pilot.app.export_screenshot().replace("&#160;", " "))
+        await until_async(lambda: sees(pilot.app, "Choose the speech engine"))
         palette = pilot.app.screen
         assert poor(cells(palette, palette.query_one("#--container").region), minimum(theme)) == []
         await pilot.app.pop_screen()

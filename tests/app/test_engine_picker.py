@@ -22,7 +22,7 @@ from support.example_service import ROOT, Parrot, installed
 from support.scripted import ScriptedEngine
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import TIMEOUT_S, until_async
-from support.widget_app import WidgetApp
+from support.widget_app import WidgetApp, rows_of, sees
 
 LOCAL = EngineStatus("local", Readiness.READY, "local · moonshine", leaves="nothing leaves this machine")
 CLOUD = EngineStatus(
@@ -366,19 +366,19 @@ async def test_without_a_keyring_a_key_is_used_until_the_end_and_the_recording_i
             async with on_fake_sound(home, sound, engines=engines, settings=settings, size=(100, 60)) as (app, pilot):
                 await until_async(lambda: texts(app) == ["w1"])
                 await pilot.press("e")
-                await until_async(lambda: "needs a key" in app.export_screenshot().replace("&#160;", " "))
+                await until_async(lambda: sees(app, "needs a key"))
                 picker = app.screen
                 await until_async(lambda: picker.query_one(OptionList).option_count > 1)
                 options = picker.query_one(OptionList)
                 options.highlighted = options.get_option_index("parrot")
                 await pilot.press("enter")
                 await until_async(lambda: isinstance(app.screen, Ask))
-                shown = app.export_screenshot().replace("&#160;", " ")
+                shown = "\n".join(rows_of(app))
                 assert "This system has no keyring to keep a key in" in shown, "said before it is typed"
                 assert "PARROT_API_KEY" in shown
                 assert "w7" not in shown
                 sound.sources[0].receive((7,))
-                await until_async(lambda: "w7" in app.export_screenshot())
+                await until_async(lambda: sees(app, "w7"))
                 await paste(pilot, key)
                 await pilot.press("enter")
                 await until_async(lambda: recording_of(app).engines.in_use is engines["parrot"])

@@ -16,7 +16,7 @@ from support.app_driver import handled, on_fake_sound
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import fill
 from support.waiting import until_async
-from support.widget_app import rows_of
+from support.widget_app import sees
 
 VIM = Settings(keymap="vim", keys={"mark": ("f6",), "export": ("m",)})
 
@@ -53,9 +53,9 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         assert ("f6", "Mark the line under the cursor, or remove its mark.") in rows
         assert any(key.startswith("j  ↓") for key, _ in rows)
         await pilot.press(*"remove mark")
-        await until_async(lambda: [row for row in rows_of(app) if "remove its mark" in row])
+        await until_async(lambda: sees(app, "remove its mark"))
         assert [len(rows) for rows in text.shown.values()] == [1]
-        assert not [row for row in rows_of(app) if "Privacy" in row]
+        assert not sees(app, "Privacy")
         await pilot.press("escape")
         await until_async(lambda: [row for rows in text.shown.values() for row in rows] == rows)
         await pilot.press("escape")
@@ -69,12 +69,12 @@ async def test_the_palette_has_every_command_with_its_keys_and_runs_it(home: Pat
         assert not app.screen.query_one(Input).cursor_blink, "it would draw the screen twice a second"
         app.screen.query_one(Input).value = "mark"
         await pilot.pause()
-        await until_async(lambda: "f6" in app.export_screenshot())
+        await until_async(lambda: sees(app, "f6"))
         app.screen.query_one(Input).value = "language"
         await until_async(lambda: offered(app.screen.query_one(CommandList)) == {"engine"})
         app.screen.query_one(Input).value = "start"
         await pilot.pause()
-        await until_async(lambda: "home" in app.export_screenshot())
+        await until_async(lambda: sees(app, "home"))
         await pilot.press("enter")
         await until_async(lambda: app._main.view.cursor_id == app.transcript.id_at(0))
 

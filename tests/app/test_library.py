@@ -41,12 +41,7 @@ from support.sessions import held
 from support.sound_system import FakeSoundSystem, device
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
-from support.widget_app import rows_of
-
-
-def sees(app: MictapeApp, text: str) -> bool:
-    """Whether this is on the screen, in one row."""
-    return any(text in row for row in rows_of(app))
+from support.widget_app import sees
 
 
 @asynccontextmanager

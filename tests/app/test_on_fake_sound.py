@@ -28,6 +28,7 @@ from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import SLOT, SOUND, ScriptedEngine, words_in
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import until_async
+from support.widget_app import sees
 
 
 async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> None:
@@ -35,7 +36,7 @@ async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> Non
     async with on_fake_sound(home, sound) as (app, pilot):
         await until_async(lambda: isinstance(app.screen, DevicePicker))
         await pilot.press("escape")
-        await until_async(lambda: "Choose what to record (d)" in app.export_screenshot().replace("&#160;", " "))
+        await until_async(lambda: sees(app, "Choose what to record (d)"))
         await pilot.press("d")
         await until_async(lambda: isinstance(app.screen, DevicePicker))
         await pilot.press("down", "enter")
@@ -135,9 +136,9 @@ async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(h
         await until_async(lambda: app._main.line is not None)
         await pilot.press("p")
         await until_async(lambda: sound.played == [(1, line.start - 32_000, line.end)])
-        assert "♪" in app.export_screenshot()
+        assert sees(app, "♪")
         await pilot.press("p")
-        await until_async(lambda: "♪" not in app.export_screenshot())
+        await until_async(lambda: not sees(app, "♪"))
 
 
 async def test_what_mictape_plays_is_recorded_but_not_written_where_computer_sound_is(home: Path) -> None:
@@ -264,7 +265,7 @@ async def test_a_note_can_be_typed_before_anything_is_recorded_and_is_not_taken_
         await pilot.press("t")
         await until_async(lambda: isinstance(app.screen, Ask))
         await pilot.press(*"queue", "enter")
-        await until_async(lambda: "Nothing is recorded yet" in app.export_screenshot().replace("&#160;", " "))
+        await until_async(lambda: sees(app, "Nothing is recorded yet"))
         await pilot.press("escape", "d")
         await until_async(lambda: isinstance(app.screen, DevicePicker))
         await pilot.press("enter")

@@ -36,6 +36,7 @@ from support.sound_system import FakePlayer, FakeSoundSystem
 from support.still_app import StillApp, level, status
 from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
+from support.widget_app import sees
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
@@ -55,17 +56,17 @@ async def still(theme: str, size: tuple[int, int]) -> AsyncGenerator[Pilot[Any]]
 
 async def picture(pilot: Pilot[Any], seen: str) -> str:
     """The picture as soon as this is on it, and it stays as it is."""
-    shown = ["", ""]
+    shown: list[object] = [None]
 
     async def still() -> bool:
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
         await pilot.pause()
-        shown.append(pilot.app.export_screenshot())
-        return shown[-1] == shown[-2] and seen in shown[-1].replace("&#160;", " ")
+        shown.append(pilot.app.screen._compositor.render_strips())
+        return shown[-1] == shown[-2] and sees(pilot.app, seen)
 
     await until_async(still)
-    return shown[-1]
+    return pilot.app.export_screenshot()
 
 
 @THEMES

@@ -10,7 +10,7 @@ from mictape.settings import Settings
 from mictape.settings.remembered import recall
 from support.app_driver import handled
 from support.waiting import until_async
-from support.widget_app import rows_of
+from support.widget_app import sees
 
 MINE = 'primary = "#ff0000"\nbackground = "{}"\n'
 
@@ -21,7 +21,7 @@ async def test_going_through_the_list_shows_each_theme_and_enter_keeps_it(home: 
         await pilot.press("T")
         await until_async(lambda: isinstance(app.screen, ThemePicker))
         await pilot.pause()
-        assert f"● {before}" in app.export_screenshot().replace("&#160;", " ")
+        assert sees(app, f"● {before}")
         await pilot.press("down")
         await until_async(lambda: app.theme != before)
         shown = app.theme
@@ -41,7 +41,7 @@ async def test_typing_filters_the_themes_and_enter_keeps_the_one_that_is_left(ho
     async with handled(home) as (app, pilot):
         before = app.theme
         await pilot.press("T", *"nordx")
-        await until_async(lambda: any('Nothing fits "nordx".' in row for row in rows_of(app)))
+        await until_async(lambda: sees(app, 'Nothing fits "nordx".'))
         assert app.theme == before
         await pilot.press("backspace", "enter")
         await until_async(lambda: recall(home / "state.toml").theme == "nord")

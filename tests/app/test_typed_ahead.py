@@ -29,7 +29,7 @@ from support.app_driver import handled, messages, on_fake_sound
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import LENGTH, fill
 from support.waiting import until_async
-from support.widget_app import rows_of
+from support.widget_app import sees
 
 
 def typed(app: MictapeApp) -> str:
@@ -108,7 +108,7 @@ async def test_a_key_behind_a_deletion_in_the_library_waits_for_it(home: Path) -
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         burst(app, "ctrl+d", "ctrl+d", "ctrl+z", "ctrl+z")
         said = '3 sessions, newest first   "Session number 2" is out of the trash.'
-        await until_async(lambda: any(said in row for row in rows_of(app)))
+        await until_async(lambda: sees(app, said))
     with Store.to_read(home / "library.db") as store:
         assert store.count_sessions() == 3
 

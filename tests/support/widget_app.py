@@ -33,8 +33,13 @@ class WidgetApp(App[None]):
         return rows_of(self)
 
     def sees(self, words: str) -> bool:
-        """Whether words are on the screen, in one row."""
-        return any(words in row for row in self.rows)
+        """As the function."""
+        return sees(self, words)
+
+
+def sees(app: App[Any], words: str) -> bool:
+    """Whether words are on an app's screen, in one row."""
+    return any(words in row for row in rows_of(app))
 
 
 def rows_of(app: App[Any]) -> list[str]:
