@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Literal
 
+from textual.events import ScreenResume
+
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import Advice
 from mictape.library.query import LibraryQuery
@@ -127,8 +129,9 @@ class ReadingScreen(TranscriptScreen):
         if self.reopens and self.is_current and not self.asks and self.wish is None and self.next is None:
             self._replace()
 
-    def on_screen_resume(self) -> None:
-        """No dialog is above it any more."""
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """No dialog is above it any more. Textual calls the method of `TranscriptScreen` as well."""
+        del event
         self.answered()
 
     def go_to(self, next: Next) -> None:
