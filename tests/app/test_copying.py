@@ -1,5 +1,6 @@
 """What is selected with the mouse is copied."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,42 @@ async def test_words_that_were_dragged_over_are_copied(home: Path, monkeypatch: 
         await until_async(lambda: bool(app.screen.selections) == (key == "y"))
         await pilot.press("up")
         assert not app.screen.selections, "who moves on has done with it"
+
+
+async def test_a_drag_from_or_to_a_message_or_past_the_text_selects_nothing_out_of_sight(home: Path) -> None:
+    async with handled(home, lines=60, words=[1, 2, 3] * 20, notifications=True) as (app, pilot):
+        view = app._main.view
+        app._main.notify("It lies over the text.", timeout=600)
+
+        def message() -> Offset:
+            region = app.screen.query("Toast").first().region
+            return Offset(region.x + 3, region.y)
+
+        def row(y: int) -> Callable[[], Offset]:
+            return lambda: Offset(13, view.region.y + y)
+
+        async def selected(*places: Callable[[], Offset]) -> list[int]:
+            """The rows of the text that are selected after a drag; -1 for a line out of sight."""
+            app.screen.clear_selection()
+            await pilot.mouse_down(offset=places[0]())
+            for place in places[1:]:
+                await pilot.hover(offset=place())
+            await pilot.mouse_up(offset=places[-1]())
+            await pilot.pause()
+            return [view._rows.ids.index(id) if id in view._rows.ids else -1 for id in app._main.selected]
+
+        await until_async(lambda: app.screen.query("Toast") and message().y == view.region.y)
+        for places, rows in (
+            ((message, row(3)), []),
+            ((row(4), row(2), message), [2, 3, 4]),
+            ((row(4), lambda: Offset(13, 0)), [0, 1, 2, 3, 4]),
+            ((row(9), lambda: Offset(13, view.region.bottom)), range(9, view.region.height)),
+        ):
+
+            async def dragged(places: Sequence[Callable[[], Offset]] = places, rows: Sequence[int] = rows) -> bool:
+                return await selected(*places) == list(rows)
+
+            await until_async(dragged)  # again, when what is above the text has grown meanwhile
 
 
 async def test_a_drag_that_began_below_the_text_of_a_dialog_copies_nothing_and_leaves_it_open(home: Path) -> None:

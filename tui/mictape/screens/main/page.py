@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual import getters
 from textual.app import App
+from textual.geometry import Offset
+from textual.scrollbar import ScrollBar
+from textual.widget import Widget
 from textual.worker import Worker
 
 from mictape.commands import explained, keymap_in
@@ -56,6 +59,17 @@ class Page(Layered[None]):
         """The line under the cursor."""
         id = self.view.cursor_id
         return None if id is None or id not in self.transcript else self.transcript.line_of(id)
+
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """As Textual's, which asks it what the mouse selects: nothing but text that is in sight.
+
+        A selection with an end on a message or beside the text would go on to the first line of all, or to the last.
+        """
+        if self._selecting:
+            area = self.view.scrollable_content_region
+            x, y = max(area.x, min(x, area.right - 1)), max(area.y, min(y, area.bottom - 1))
+        widget, offset = super().get_widget_and_offset_at(x, y)
+        return (widget, offset) if widget is self.view or isinstance(widget, ScrollBar) else (None, None)
 
     def start(
         self, work: Coroutine[Any, Any, None], what: str, *, group: str = "default", exclusive: bool = False
