@@ -7,6 +7,8 @@ from textual import events
 from textual.widgets import Input
 
 from mictape.screens.edit_line import EditLine, NameSpeaker, SplitLine
+from mictape.screens.prompt import Ask
+from mictape.units import clock
 from mictape.widgets.choice import Choice
 from mictape.widgets.line_field import LineField
 from mictape.widgets.transcript_selection import selection_of
@@ -62,6 +64,46 @@ async def test_lines_are_removed_one_after_the_other(home: Path) -> None:
         await until_async(lambda: texts(app) == [before[0], *before[3:-1]])
         assert app._main.line is not None and app._main.line.text == before[-2], "no line follows the last one"
         await pilot.press("u", "u", "u")
+        await until_async(lambda: texts(app) == before)
+
+
+async def test_all_selected_lines_are_removed_in_one_step(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert app.session is not None
+        app.session.writer.note(app.session.tracks[0], "a note", app.transcript.start(2))
+        before, at = texts(app), clock(app.transcript.start(1))
+        await pilot.press("home", "down", "shift+down", "shift+down", "delete")
+        await until_async(lambda: texts(app) == [before[0], *before[4:]])
+        assert "3 lines are removed; u brings them back." in messages(app)
+        for _ in range(2):
+            assert app._main.line is not None and app._main.line.text == before[4]
+            await pilot.press("u")
+            await until_async(lambda: texts(app) == before)
+            assert "a note" in before[1:4]
+            assert app._main.line is not None and app._main.line.text == before[1]
+            await pilot.press("U")
+            await until_async(lambda: texts(app) == [before[0], *before[4:]])
+        assert f"Redone: removing 3 lines at {at}. Nothing more to redo." in messages(app)
+
+
+async def test_all_selected_lines_are_marked_and_joined(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        text = app.transcript
+        before, ids = texts(app), text.ids()
+        await pilot.press("home", "m", "shift+down", "shift+down", "m")
+        assert dict(text.marks) == dict.fromkeys(ids[:3], "")
+        assert "2 lines are marked." in messages(app)
+        await pilot.press("m")
+        assert not text.marks
+        await pilot.press("u", "u")
+        assert dict(text.marks) == {ids[0]: ""}, "one step each"
+        await pilot.press("M")
+        await until_async(lambda: isinstance(app.screen, Ask))
+        await pilot.press(*"why", "enter")
+        await until_async(lambda: dict(text.marks) == dict.fromkeys(ids[:3], "why"))
+        await pilot.press("u", "J")
+        await until_async(lambda: texts(app) == [" ".join(before[:3]), *before[3:]])
+        await pilot.press("u")
         await until_async(lambda: texts(app) == before)
 
 

@@ -50,10 +50,10 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         assert isinstance(app.screen, HelpScreen)
         text = app.screen.query_one(HelpText)
         rows = [row for rows in text.shown.values() for row in rows]
-        assert ("f6", "Mark the line under the cursor, or remove its mark.") in rows
+        assert ("f6", "Mark the line or the selected lines, or remove their marks.") in rows
         assert any(key.startswith("j  ↓") for key, _ in rows)
         await pilot.press(*"remove mark")
-        await until_async(lambda: sees(app, "remove its mark"))
+        await until_async(lambda: sees(app, "remove their marks"))
         assert [len(rows) for rows in text.shown.values()] == [1]
         assert not sees(app, "Privacy")
         await pilot.press("escape")

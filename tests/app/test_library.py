@@ -483,7 +483,9 @@ async def test_a_line_that_was_removed_is_brought_back_also_when_the_session_is_
         await pilot.press("u")
         assert texts_of(page) == before
         assert page.line is not None and (page.line.text, page.line.mark) == (before[1], "")
-        await pilot.press("U", "u")
+        await pilot.press("U")
+        assert page.line is not None and page.line.text == before[2], "as after the removal"
+        await pilot.press("u")
         assert texts_of(page) == before
         assert "Undone: removing the line at 00:00:05. Nothing more to undo." in messages(app)
 

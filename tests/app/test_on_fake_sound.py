@@ -20,6 +20,7 @@ from mictape.screens.prompt import Ask
 from mictape.session.own_playback import TAIL
 from mictape.session.state import State
 from mictape.settings import Settings, load
+from mictape.start import Start
 from mictape.transcript.line import DIVIDER
 from mictape.units import RATE
 from mictape.widgets.level_meter import LevelMeter
@@ -73,6 +74,11 @@ async def test_a_recording_whose_last_line_was_removed_is_kept(home: Path) -> No
     assert (saved := recording_of(app).saved) is not None and not saved.in_trash
     with Store(home / "library.db") as store:
         assert [each.lines for each in store.sessions()] == [0]
+    async with on_fake_sound(home, sound, start=Start(continued="last")) as (app, pilot):
+        await until_async(lambda: app._main.session is not None)
+        await pilot.press("u")
+        assert any(each.startswith("Undone: removing the line at") for each in messages(app))
+        assert app._main.line is not None and app._main.line.text == "w1"
 
 
 async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: Path) -> None:

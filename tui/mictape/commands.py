@@ -59,8 +59,14 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("clear_clip", "C", "clear clip", "Clear the clip indicator; so does a click on the meter.", of="app"),
     ),
     "Editing": (
-        Command("mark", "m", "mark", "Mark the line under the cursor, or remove its mark.", 7),
-        Command("mark_with_note", "M", "mark with note", "Mark the line with a note.", 13),
+        Command("mark", "m", "mark", "Mark the line or the selected lines, or remove their marks.", 7),
+        Command(
+            "mark_with_note",
+            "M",
+            "mark with note",
+            "Mark the line or the selected lines with a note.",
+            13,
+        ),
         Command("rename_session", "i", "title", "Give the session a title."),
         Command(
             "note",
@@ -73,11 +79,14 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command(
             "name_speaker", "s", "name speaker", "Name who speaks the selected lines, or the one under the cursor."
         ),
-        Command(
-            "join_lines", "J", "join lines", "Join the line with the next one of its track; keep a common speaker."
-        ),
+        Command("join_lines", "J", "join lines", "Join the selected lines, or the line and the next one of its track."),
         Command("split_line", "S", "split line", "Split the line before the selected word, or a word that is chosen."),
-        Command("remove_line", "delete", "remove line", "Remove the line under the cursor; undo brings it back."),
+        Command(
+            "remove_line",
+            "delete",
+            "remove line",
+            "Remove the line or the selected lines; undo brings them back.",
+        ),
         Command("undo", "u", "undo", "Undo the last mark, edit, name, join, split, removal or version.", 17),
         Command("redo", "U", "redo", "Do again what was undone last, one step at a time."),
     ),

@@ -13,7 +13,7 @@ from mictape.library.versions import choose_version
 from mictape.recording import Recording
 from mictape.screens.library.listing import SessionChoice
 from mictape.screens.library.screen import LibraryScreen, Shown
-from mictape.screens.main.editing import removal
+from mictape.screens.main.editing import recall_removed
 from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.history import History
 from mictape.screens.main.page import Commands
@@ -113,8 +113,7 @@ class LibraryFlow:
                 if shown is not None and record.version != shown:
                     history.did(f"showing the new version {record.version}", showing(shown, record.version))
                 if shown is None:
-                    for line in await session.removed_lines():
-                        history.did(*removal(line))
+                    await recall_removed(session, history)
                 page = await self._show(session, record, choice, history)
             finally:
                 await readings.close(session)

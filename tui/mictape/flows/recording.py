@@ -19,6 +19,7 @@ from mictape.recording.recorded_devices import devices_of
 from mictape.screens.help import HelpScreen
 from mictape.screens.leave import FINISHED, Answer, LeaveScreen
 from mictape.screens.library.screen import LibraryScreen
+from mictape.screens.main.editing import recall_removed
 from mictape.screens.main.page import Commands
 from mictape.screens.main.screen import Level, MainScreen
 from mictape.screens.reading import ReadingScreen
@@ -90,6 +91,8 @@ class RecordingFlow:
                 if start is not None:
                     continued, spec = start
                     session = await recording.begin(spec, continued=continued)
+                    if continued is not None:
+                        await recall_removed(session, self._page.history)
                     self._page.begin(session, recording.player(), spare=recording.where.state / "copied.txt")
                     self._engines.ask_language()
                     await recording.run(self._page.show_events(session))

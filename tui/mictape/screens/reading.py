@@ -63,8 +63,7 @@ class ReadingScreen(TranscriptScreen):
             proposal: What is proposed for exports.
             history: What was done in the session before; None: nothing.
         """
-        self._history = history or History()
-        super().__init__(session.transcript, proposal, self._history)
+        super().__init__(session.transcript, proposal, history)
         self._record = record
         self._begin = begin
         self._line = line
@@ -105,7 +104,7 @@ class ReadingScreen(TranscriptScreen):
         number, shown = await self._versions(self._record), self._record.version
         if number is not None and number != shown:
             self.show_version(number)
-            self._history.did(f"choosing version {number}", showing(shown, number))
+            self.history.did(f"choosing version {number}", showing(shown, number))
 
     def show_version(self, number: int) -> None:
         """Leave the session, to show another version of its text. Raises KeyError when it is being left already."""

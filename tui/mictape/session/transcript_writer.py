@@ -5,6 +5,7 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Final, Literal
 
 from msgspec import structs
@@ -272,29 +273,34 @@ class TranscriptWriter:
         record = self._store(track, line)
         return line.id, lambda writer: writer._replace((record,), ())[1]
 
-    async def remove(self, id: int) -> Undo:
-        """Take a line away; its sound counts as transcribed. What an engine says again of it comes if that is undone.
+    async def remove(self, *ids: int) -> Undo:
+        """Take lines away; their sound counts as transcribed. The library keeps them for `bring_back`.
 
-        The library keeps it for `bring_back`.
+        What an engine says again of them comes if that is undone.
 
         Raises:
             MictapeError: as `mark`, or the library cannot be read.
         """
-        self._expect_text(id)
-        [line] = await self._stored_lines(id)
-        return self._remove(line)
+        for id in ids:
+            self._expect_text(id)
+        return self._remove(await self._stored_lines(*ids))
 
-    def _remove(self, line: LineRecord) -> Undo:
-        self._transcript.remove(line.id)
-        self._writes.post(Store.remove_lines, (line,))
-        return lambda writer: writer.bring_back(line)
+    def _remove(self, lines: Sequence[LineRecord]) -> Undo:
+        for line in lines:
+            self._transcript.line_of(line.id)
+        for line in lines:
+            self._transcript.remove(line.id)
+        self._writes.post(Store.remove_lines, tuple(lines))
+        return lambda writer: writer.bring_back(lines)
 
-    def bring_back(self, line: LineRecord) -> Undo:
-        """Put a line back that was removed from this version of the text."""
-        show_line(self._transcript, line)
-        self._writes.post(Store.restore_lines, (line,))
-        self._revise_late(line.id)
-        return lambda writer: writer._remove(line)
+    def bring_back(self, lines: Sequence[LineRecord]) -> Undo:
+        """Put lines back that were removed from this version of the text."""
+        for line in lines:
+            show_line(self._transcript, line)
+        self._writes.post(Store.restore_lines, tuple(lines))
+        for line in lines:
+            self._revise_late(line.id)
+        return lambda writer: writer._remove(lines)
 
     def edit(self, id: int, text: str) -> Undo:
         """Give a line another text; giving it the engine's text ends the edit.
@@ -366,20 +372,28 @@ class TranscriptWriter:
         self._writes.post(Store.rename_speaker, track.number, old, new)
         return lambda writer: writer._rename_speaker(writer._track(track.number), new, old)
 
-    async def join(self, id: int) -> tuple[int, Undo]:
-        """Make one line of this one and the next one of its track; the new line's id, and what takes it back.
+    async def join(self, *ids: int) -> tuple[int, Undo]:
+        """Make one line of these, or of a single one and the next of its track; its id, and what takes it back.
+
+        Args:
+            *ids: Of lines of one track, in the order of the recording.
 
         Raises:
-            MictapeError: it is not speech, no other line of the track follows, or the library cannot be read.
+            MictapeError: they are not speech of one track, no other line follows, or the library cannot be read.
         """
         transcript = self._transcript
-        line = self._expect_speech(id)
-        ahead = (transcript.line(at) for at in range(transcript.index_of(id) + 1, len(transcript)))
-        second = next((each for each in ahead if each.kind is SPEECH and each.track == line.track), None)
-        if second is None:
-            raise MictapeError(Failure("No other line follows on this track", "Move to the line before this one"))
-        first, second = await self._stored_lines(id, second.id)
-        [joined], undo = self._replace((first, second), (joined_line(first, second),))
+        lines = [self._expect_speech(id) for id in ids]
+        if len({line.track for line in lines}) > 1:
+            raise MictapeError(Failure("Only lines of one track can be joined", "Select lines of one track"))
+        if len(lines) == 1:
+            [line] = lines
+            ahead = (transcript.line(at) for at in range(transcript.index_of(line.id) + 1, len(transcript)))
+            second = next((each for each in ahead if each.kind is SPEECH and each.track == line.track), None)
+            if second is None:
+                raise MictapeError(Failure("No other line follows on this track", "Move to the line before this one"))
+            lines.append(second)
+        stored = await self._stored_lines(*(line.id for line in lines))
+        [joined], undo = self._replace(stored, (reduce(joined_line, stored),))
         return joined, undo
 
     async def split(self, id: int, at: int) -> tuple[int, Undo]:

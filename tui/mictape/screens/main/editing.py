@@ -1,8 +1,9 @@
 """Changing the text: marks, notes, edits, names, gaps."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mictape.commands import keymap_in, shown_key
@@ -10,7 +11,8 @@ from mictape.failure import Failure, MictapeError
 from mictape.screens.main.history import History, Step, written
 from mictape.screens.main.page import NOTHING_YET, Commands, Page
 from mictape.screens.main.selecting import Selecting
-from mictape.transcript.line import NOTE, SPEECH, Line
+from mictape.transcript.line import NOTE, SPEECH, Kind, Line
+from mictape.transcript.model import Transcript
 from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_span
 
@@ -19,12 +21,11 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.screens.edit_line import LineEdit
     from mictape.session.session import Session
     from mictape.session.track import Track
-    from mictape.session.transcript_writer import Scope
+    from mictape.session.transcript_writer import Scope, TranscriptWriter
     from mictape.session.undo import Undo
 
 UNSURE_S: Final = 0.3
 """So long the panel of a line waits for the words that the engine was unsure of."""
-_REMOVING: Final = "removing the line"
 
 
 class Editing:
@@ -71,26 +72,45 @@ class Editing:
             return None
         return line, session
 
+    def _chosen(self, line: Line, *kinds: Kind) -> list[Line]:
+        """The selected lines of these kinds, where several are selected; else the one under the cursor."""
+        selected = self._selecting.selected
+        lines = [self._page.transcript.line_of(id) for id in selected] if len(selected) > 1 else []
+        return [each for each in lines if each.kind in kinds] or [line]
+
     def mark(self) -> None:
-        """Mark the line under the cursor, or remove its mark."""
+        """Mark the selected lines, or the one under the cursor; remove the marks where all of them are marked."""
         if (here := self._here) is not None:
-            line, session = here
-            marks = line.mark is None
+            lines = self._chosen(here[0], SPEECH, NOTE)
+            unmarked = [line for line in lines if line.mark is None]
             with self._page.saying():
-                undo = session.writer.mark(line.id, "" if marks else None)
-                self.did(_at(line, "mark" if marks else "removing a mark"), undo)
+                self._mark(here[1], unmarked or lines, "" if unmarked else None)
+
+    def _mark(self, session: "Session", lines: Sequence[Line], note: str | None) -> None:
+        from mictape.session.undo import together
+
+        count = len(lines)
+        undo = together([session.writer.mark(line.id, note) for line in lines])
+        if count > 1:
+            self._page.say(f"{count:,} marks are removed." if note is None else f"{count:,} lines are marked.")
+            what = f"removing {count:,} marks" if note is None else f"marking {count:,} lines"
+        else:
+            what = "removing a mark" if note is None else "mark with note" if note else "mark"
+        self.did(_at(lines[0], what), undo)
 
     def mark_with_note(self) -> None:
-        """Mark the line under the cursor, with a note."""
+        """Mark the selected lines, or the one under the cursor, with a note."""
         if (here := self._here) is not None:
             line, session = here
-            self._page.ask(self._ask_for_mark(session, line), "The note")
+            self._page.ask(self._ask_for_mark(session, self._chosen(line, SPEECH, NOTE)), "The note")
 
-    async def _ask_for_mark(self, session: "Session", line: Line) -> None:
-        note = await self._page.typed(f"Note on the line at {clock(line.start)}", value=line.mark or "")
+    async def _ask_for_mark(self, session: "Session", lines: Sequence[Line]) -> None:
+        first = lines[0]
+        which = f"the line at {clock(first.start)}" if len(lines) == 1 else f"the {len(lines)} selected lines"
+        note = await self._page.typed(f"Note on {which}", value=first.mark or "")
         if note is not None:
-            with suppress(KeyError):  # the line has gone meanwhile
-                self.did(_at(line, "mark with note"), session.writer.mark(line.id, note))
+            with suppress(KeyError):  # a line has gone meanwhile
+                self._mark(session, lines, note)
 
     def note(self) -> None:
         """Write a note at the present time of the recording; in a finished session at the line under the cursor."""
@@ -150,7 +170,7 @@ class Editing:
 
     async def _change(self, session: "Session", line: Line, wish: "LineEdit") -> None:
         if wish.text == "":
-            await self._remove(session, line)
+            await self._remove(session, [line])
             return
         steps: dict[str, Undo] = {}
         if wish.text is not None:
@@ -165,24 +185,24 @@ class Editing:
             await session.expect(wish.key_term)
 
     def remove_line(self) -> None:
-        """Take the line under the cursor away."""
+        """Take the selected lines away, or the one under the cursor."""
         if (here := self._here) is not None:
             line, session = here
-            self._page.start(self._remove(session, line), "Removing a line", group="rearrange")
+            lines = self._chosen(line, SPEECH, NOTE)
+            self._page.start(self._remove(session, lines), "Removing lines", group="rearrange")
 
-    async def _remove(self, session: "Session", line: Line) -> None:
-        """Take a line away, with the cursor on the next one, or else the one before."""
-        transcript = self._page.transcript
-        with suppress(KeyError):  # the line has gone meanwhile
-            ids, at = transcript.ids(), transcript.index_of(line.id)
-            beside = next(iter((*ids[at + 1 : at + 2], *ids[max(at - 1, 0) : at])), None)
-            undo = await session.writer.remove(line.id)
-            step = written(undo)
-            if beside is not None and beside in transcript:
-                step = written(undo, to=line.id, back=beside)
-                self._page.view.go_to(beside)
-            self._history.did(_at(line, _REMOVING), step)
-            self._page.say(f"The line is removed; {shown_key('undo', keymap_in(self._page))} brings it back.")
+    async def _remove(self, session: "Session", lines: Sequence[Line]) -> None:
+        """Take lines away, with the cursor on the next one, or else the one before."""
+        ids = [line.id for line in lines]
+        with suppress(KeyError):  # a line has gone meanwhile
+            beside = _beside(self._page.transcript, ids)
+            undo = await session.writer.remove(*ids)
+            if len(ids) > 1:
+                self._page.selections = {}
+            _go_to(self._page, beside)
+            self._history.did(_removing(lines), _brought_back(undo, ids))
+            which, them = ("The line is", "it") if len(ids) == 1 else (f"{len(ids):,} lines are", "them")
+            self._page.say(f"{which} removed; {shown_key('undo', keymap_in(self._page))} brings {them} back.")
 
     def name_speaker(self) -> None:
         """Name who speaks the selected lines, or the one under the cursor; beside a note or divider, the nearest."""
@@ -225,14 +245,16 @@ class Editing:
             self.did(_at(line, "speaker's name"), undo)
 
     def join_lines(self) -> None:
-        """Make one line of the line under the cursor and the next one of its track."""
+        """Make one line of the selected lines, or of the line under the cursor and the next one of its track."""
         if (here := self._here) is not None:
             line, session = here
-            self._page.start(self._join(session, line), "Joining lines", group="rearrange")
+            self._page.start(self._join(session, self._chosen(line, SPEECH)), "Joining lines", group="rearrange")
 
-    async def _join(self, session: "Session", line: Line) -> None:
-        with suppress(KeyError):  # the line has gone meanwhile
-            self._rearranged("joining lines", line, *await session.writer.join(line.id))
+    async def _join(self, session: "Session", lines: Sequence[Line]) -> None:
+        with suppress(KeyError):  # a line has gone meanwhile
+            joined = await session.writer.join(*(line.id for line in lines))
+            what = f"joining {len(lines):,} lines" if len(lines) > 1 else "joining lines"
+            self._rearranged(what, lines[0], *joined)
 
     def split_line(self) -> None:
         """Make two lines of the line under the cursor: from the selected word on, or from one that is chosen."""
@@ -247,7 +269,8 @@ class Editing:
     async def _split(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import SplitLine
 
-        span = selected_span(self._page.transcript, self._page.view.text_selection, line.id)
+        one = len(self._selecting.selected) == 1
+        span = selected_span(self._page.transcript, self._page.view.text_selection, line.id) if one else None
         at = span[0] if span is not None else await self._page.app.push_screen_wait(SplitLine(line))
         if at is not None:
             with suppress(KeyError):  # the line has gone meanwhile
@@ -298,9 +321,58 @@ class Editing:
                 session.complete_gap(line.id)
 
 
-def removal(line: "LineRecord") -> tuple[str, Step]:
-    """What `History.did` takes of a line that was removed while the session was open before."""
-    return _at(line, _REMOVING), written(lambda writer: writer.bring_back(line), to=line.id)
+async def recall_removed(session: "Session", history: History) -> None:
+    """Have lines that were removed while the session was open before brought back by `undo`. Raises MictapeError."""
+    for line in await session.removed_lines():
+        history.did(_removing([line]), _brought_back(partial(_bring_back, line), [line.id]))
+
+
+def _bring_back(line: "LineRecord", writer: "TranscriptWriter") -> "Undo":
+    return writer.bring_back([line])
+
+
+def _brought_back(undo: "Undo", ids: Sequence[int]) -> Step:
+    """Takes back that lines were removed, with the cursor on the first of them."""
+
+    def step(page: Page) -> Step | None:
+        if page.session is None:
+            raise KeyError(ids[0])
+        again = undo(page.session.writer)
+        page.view.go_to(ids[0])
+        return None if again is None else _removed(again, ids)
+
+    return step
+
+
+def _removed(remove: "Undo", ids: Sequence[int]) -> Step:
+    """Removes lines again, with the cursor on the line beside them."""
+
+    def step(page: Page) -> Step | None:
+        if page.session is None:
+            raise KeyError(ids[0])
+        beside = _beside(page.transcript, ids)
+        undo = remove(page.session.writer)
+        _go_to(page, beside)
+        return None if undo is None else _brought_back(undo, ids)
+
+    return step
+
+
+def _beside(transcript: Transcript, ids: Sequence[int]) -> int | None:
+    """The line behind these, or else the one before; None where there is no other. Raises KeyError."""
+    places = {transcript.index_of(id) for id in ids}
+    last, first = max(places), min(places)
+    behind = last + 1 if last + 1 < len(transcript) else first - 1
+    return transcript.id_at(behind) if behind >= 0 else None
+
+
+def _go_to(page: Page, id: int | None) -> None:
+    if id is not None and id in page.transcript:
+        page.view.go_to(id)
+
+
+def _removing(lines: "Sequence[Line] | Sequence[LineRecord]") -> str:
+    return _at(lines[0], "removing the line" if len(lines) == 1 else f"removing {len(lines):,} lines")
 
 
 def _at(line: "Line | LineRecord", what: str) -> str:

@@ -73,7 +73,9 @@ class TranscriptScreen(SurvivesErrors, Page):
         """The row of the screen on which messages begin."""
         self._navigation = Navigation(self)
         self._selection = Selecting(self)
-        self._editing = Editing(self, self._selection, history or History())
+        self.history = history or History()
+        """What can be undone and done again."""
+        self._editing = Editing(self, self._selection, self.history)
         self._playing = Playing(self)
         self.exporting = Exporting(self, self._selection, proposal or Proposal())
         self._searching = Searching(self)
