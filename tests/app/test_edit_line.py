@@ -107,6 +107,22 @@ async def test_all_selected_lines_are_marked_and_joined(home: Path) -> None:
         await until_async(lambda: texts(app) == before)
 
 
+async def test_lines_that_were_joined_split_or_brought_back_do_not_count_as_new(home: Path) -> None:
+    async with handled(home, lines=60, words=[1, 2, 3] * 20) as (app, pilot):
+        view, ids = app._main.view, app.transcript.ids()
+        await pilot.press("home")
+        assert app.session is not None
+        undo = await app.session.writer.remove(*ids[30:33])
+        undo(app.session.writer)
+        _, undo = await app.session.writer.join(*ids[40:44])
+        undo(app.session.writer)
+        view.pull()
+        assert (len(app.transcript), view.new_count) == (60, 0)
+        app.session.writer.note(app.session.tracks[0], "a note")
+        view.pull()
+        assert view.new_count == 1
+
+
 async def test_escape_changes_nothing(home: Path) -> None:
     async with handled(home) as (app, pilot):
         version = app.transcript.version
@@ -142,6 +158,21 @@ async def test_the_field_grows_with_the_text_and_enter_saves_all_of_it(home: Pat
         await pilot.press("down", "end", *" and more", "enter")
         await until_async(lambda: app.transcript.text_of(line) == long + " and more")
         assert rows == 4  # 303 characters in rows of about 86
+
+
+async def test_all_rows_of_a_text_are_deleted_before_or_behind_the_cursor(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert app.session is not None
+        app.session.writer.edit(app.transcript.id_at(0), "word " * 60 + "end")
+        await pilot.press("home", "enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        field = app.screen.query_one(LineField)
+        field.place = 250
+        await pilot.press("ctrl+k")
+        assert field.text == "word " * 50
+        field.place = 200
+        await pilot.press("ctrl+u")
+        assert (field.text, field.place) == ("word " * 10, 0)
 
 
 async def test_the_cursor_begins_at_the_word_that_is_selected_or_found(home: Path) -> None:

@@ -126,4 +126,5 @@ def show_line(transcript: Transcript, line: LineRecord) -> int:
         id=None if line.id == NO_LINE else line.id,
         original=line.original,
         mark=line.mark,
+        new=False,
     )

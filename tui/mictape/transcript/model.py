@@ -62,6 +62,8 @@ class Change(Struct, frozen=True):
     index: int
     """Where in tape order, at the moment of the change; a follower applies changes in their order."""
     id: int
+    new: bool = False
+    """Whether a line was added that has text nobody could read before."""
 
 
 class Transcript:
@@ -149,6 +151,7 @@ class Transcript:
         id: int | None = None,
         original: str | None = None,
         mark: str | None = None,
+        new: bool = True,
     ) -> int:
         """Put a line in tape order, behind all lines that start no later, and return its id.
 
@@ -163,6 +166,7 @@ class Transcript:
                 are skipped cost 16 bytes each.
             original: what the engine said, when `text` is what a person made of it.
             mark: the note on its mark, when it is marked.
+            new: whether its text was not there before, in this or another line.
 
         Raises:
             ValueError: the id is negative or another line has it, the line ends before it starts, or no session
@@ -183,7 +187,7 @@ class Transcript:
             self._originals[slot] = original
         if mark is not None:
             self._marks[slot] = mark
-        self._changed("added", self._place(slot), slot)
+        self._changed("added", self._place(slot), slot, new=new)
         return slot
 
     def revise(
@@ -441,9 +445,9 @@ class Transcript:
     def _track(self, slot: int) -> int:
         return self.voices.tracks[self._voices[slot]]
 
-    def _changed(self, what: What, index: int, id: int) -> None:
+    def _changed(self, what: What, index: int, id: int, *, new: bool = False) -> None:
         self.version += 1
-        self._feed.append(Change(what, index, id))
+        self._feed.append(Change(what, index, id, new))
         self.on_change()
 
 

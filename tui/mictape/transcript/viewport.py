@@ -158,7 +158,7 @@ class Viewport:
         if change.what == "added" and above:
             anchor.index += 1
         elif change.what == "added":
-            self._count_new(1)
+            self._count_new(int(change.new))
             if in_partials and change.index == anchor.index:
                 # The unfinished text that was read has become this line.
                 anchor.id = change.id

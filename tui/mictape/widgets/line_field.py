@@ -67,6 +67,14 @@ class LineField(TextArea):
         self.load_text(" ".join(text.splitlines()))
         self.place = len(self.text)
 
+    def action_delete_to_start_of_line(self) -> None:
+        """Delete from the cursor to the start of the text, which is one line however many rows it has."""
+        self._delete_via_keyboard(self.selection.end, self.document.start)
+
+    async def action_delete_to_end_of_line_or_delete_line(self) -> None:
+        """Delete from the cursor to the end of the text."""
+        self._delete_via_keyboard(self.selection.end, self.document.end)
+
     def on_key(self, event: events.Key) -> None:
         """Enter submits; up and down leave the field where it has no other row."""
         if event.key == "enter":
