@@ -378,7 +378,7 @@ async def test_without_a_keyring_a_key_is_used_until_the_end_and_the_recording_i
                 assert "PARROT_API_KEY" in shown
                 assert "w7" not in shown
                 sound.sources[0].receive((7,))
-                await until_async(lambda: sees(app, "w7"))
+                await until_async(lambda: "w7" in app.export_screenshot())  # below the dialog
                 await paste(pilot, key)
                 await pilot.press("enter")
                 await until_async(lambda: recording_of(app).engines.in_use is engines["parrot"])

@@ -215,6 +215,11 @@ async def test_the_trash_is_shown_and_searched_and_sessions_are_taken_out(home: 
         await until_async(lambda: sees(app, "Nothing like that is in the trash."))
         await pilot.press("ctrl+u")
         await until_async(lambda: sees(app, "3 sessions, newest first"))
+        await pilot.press(*"in:0 budget", "down", "ctrl+d", "ctrl+u", "ctrl+z")
+        await until_async(lambda: sees(app, '"Session number 0" is out of the trash.'))
+        await pilot.press("ctrl+r")  # what was taken out, though another row was under the cursor
+        await until_async(lambda: isinstance(app.screen, Ask))
+        assert app.screen.query_one(Input).value == "Session number 0"
 
 
 async def test_a_finished_session_is_marked_edited_searched_and_exported(home: Path) -> None:

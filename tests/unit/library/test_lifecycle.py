@@ -90,10 +90,13 @@ def test_tags_are_one_whatever_their_case(store: Store) -> None:
     id = session(store)
     labels.tag_session(store, id, add=["Work", "#work", "anna"])
     assert store.session(id).tags == ("anna", "Work")
-    labels.tag_session(store, id, remove=["WORK", "not there"])
+    labels.tag_session(store, id, remove=["WORK"])
     assert store.session(id).tags == ("anna",)
     with refused(ExitCode.USAGE, "empty"):
         labels.tag_session(store, id, add=[" "])
+    with refused(ExitCode.USAGE, 'has no tag "not there". Its tags: anna.'):
+        labels.tag_session(store, id, remove=["anna", "not there"])
+    assert store.session(id).tags == ("anna",)
 
 
 # Lists.

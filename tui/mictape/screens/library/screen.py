@@ -53,6 +53,8 @@ HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: 
 
 
 _UNDO: Final = "ctrl+z"
+_Place = tuple[int, str | None]
+"""Where the cursor goes: to a row, or to the session with this id where sessions are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,25 +363,25 @@ class LibraryScreen(Question[SessionChoice | None]):
             self._order = orders[(orders.index(self._order) + 1) % len(orders)]
             self._begin(self._list.cursor, self._session.id if self._session is not None else None)
 
-    async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, int | None]]) -> None:
+    async def _change(self, work: Callable[[SessionRecord], Coroutine[Any, Any, None]]) -> None:
         """Change the session under the cursor, and list again."""
         if (session := await self._chosen()) is not None:
             self._start_change(work, session)
 
-    def _start_change(self, work: Callable[..., Coroutine[Any, Any, int | None]], *arguments: object) -> None:
+    def _start_change(self, work: Callable[..., Coroutine[Any, Any, _Place | None]], *arguments: object) -> None:
         self._current = False  # the keys behind it wait for it
         self._start("change", self._changing, work, *arguments)
 
-    async def _changing(self, work: Callable[..., Coroutine[Any, Any, int | None]], *arguments: object) -> None:
-        """Do the work, and list again with the cursor on the row that it returns, else where it is."""
+    async def _changing(self, work: Callable[..., Coroutine[Any, Any, _Place | None]], *arguments: object) -> None:
+        """Do the work, and list again with the cursor at the place that it returns, else where it is."""
         self._done = ""
         try:
-            row = await work(*arguments)
+            place = await work(*arguments)
         except BaseException:
             self._current = True
             self._read.set()
             raise
-        self._begin(self._list.cursor if row is None else row)
+        self._begin(*(place or (self._list.cursor, None)))
 
     async def action_rename(self) -> None:
         """Give the session under the cursor a title."""
@@ -422,12 +424,12 @@ class LibraryScreen(Question[SessionChoice | None]):
         else:
             self._say("Nothing was deleted here.")
 
-    async def _restore(self, session: str, row: int) -> int:
+    async def _restore(self, session: str, row: int) -> _Place:
         await self._library.run(trash.restore, session)
         self._deleted = [each for each in self._deleted if each[0] != session]
         kept = await self._library.run(Store.session, session)
         self._done = f'"{name_of(kept)}" is out of the trash.'
-        return row
+        return row, None if self._trash else session
 
     async def action_versions(self) -> None:
         """Show the versions of the text of the session under the cursor."""
