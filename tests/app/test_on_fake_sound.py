@@ -132,7 +132,9 @@ async def test_a_line_is_played_from_the_word_that_is_selected(home: Path) -> No
         assert abs(start - (line.start + 2 * SLOT - WORD_LEAD)) < SOUND, "w3, not the line"
 
 
-async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(home: Path) -> None:
+async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     sound = FakeSoundSystem([device("Blue Yeti")], words=(*[0] * 20, 1))
     async with on_fake_sound(home, sound) as (app, pilot):
         await until_async(lambda: isinstance(app.screen, DevicePicker))
@@ -145,6 +147,14 @@ async def test_a_line_is_played_from_two_seconds_before_it_until_it_is_stopped(h
         assert sees(app, "♪")
         await pilot.press("p")
         await until_async(lambda: not sees(app, "♪"))
+        await pilot.press("p")
+        await until_async(lambda: sees(app, "♪"))
+    assert "Playing failed" not in caplog.text, "who leaves stops it, too"
+    async with on_fake_sound(home, sound, start=Start(opened="last")) as (app, pilot):
+        await until_async(lambda: sees(app, "w1"))
+        await pilot.press("p")
+        await until_async(lambda: sees(app, "♪"))
+    assert "Playing failed" not in caplog.text, "nor where it is only read"
 
 
 async def test_what_mictape_plays_is_recorded_but_not_written_where_computer_sound_is(home: Path) -> None:

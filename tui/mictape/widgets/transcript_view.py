@@ -445,7 +445,9 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
             self._learning = False
 
     def _draw(self) -> None:
-        """Refresh the rows whose strip is another one."""
+        """Refresh the rows whose strip is another one; none once the view has been taken away."""
+        if not self.is_attached:
+            return
         pill = self._pill
         strips = [self._rows.strip(y, self._look, pill) for y in range(self._port.height)]
         if len(strips) != len(self._drawn):
