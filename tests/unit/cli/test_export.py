@@ -87,6 +87,7 @@ def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "words"),
     [
         (["last", "-o", "talk.docx"], "No format ends in .docx"),
+        (["last", "-o", "talks"], "or in / for a new folder"),
         (["last", "-o", "talk.srt", "--format", "md"], "--format says md"),
         (["nothing", "-o", "talk.srt"], "nothing"),
         (["last", "-o", "no/talk.srt"], "There is no folder"),

@@ -127,6 +127,10 @@ def format_for(file: Path | None, name: FormatName | None, otherwise: FormatName
         return asked or FORMATS[otherwise]
     if asked is not None and not file.suffix:
         return asked
+    if not file.suffix:
+        what = f'"{file.name}" is no folder, and has no ending of a known format'
+        remedy = f"End it in one of: {endings()}; or in / for a new folder"
+        raise MictapeError(Failure(what, remedy, ExitCode.USAGE))
     named = format_of(file)
     if asked not in (None, named):
         what = f"{file.name} ends as {named.name} does, and --format says {asked.name}"
