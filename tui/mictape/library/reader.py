@@ -207,7 +207,8 @@ class Reader:
             (self._key(session), msgspec.json.encode(tuple(ids)).decode()),
             LineRecord,
         )
-        return sorted(lines, key=lambda line: ids.index(line.id))
+        by_id = {line.id: line for line in lines}
+        return [by_id[id] for id in ids if id in by_id]
 
     def first_texts(self, session: str) -> list[str]:
         """The texts of its first lines of speech, enough for a title."""

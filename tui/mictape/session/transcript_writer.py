@@ -287,7 +287,7 @@ class TranscriptWriter:
 
     def _remove(self, lines: Sequence[LineRecord]) -> Undo:
         for line in lines:
-            self._transcript.line_of(line.id)
+            self._transcript.line_of(line.id)  # where one is not there any more, none is removed
         for line in lines:
             self._transcript.remove(line.id)
         self._writes.post(Store.remove_lines, tuple(lines))
