@@ -1,5 +1,6 @@
 """One line of a transcript, and the unfinished text behind the last one."""
 
+import re
 from enum import IntEnum
 from typing import Final
 
@@ -25,6 +26,10 @@ GAP: Final = Kind.GAP
 HOLE: Final = Kind.HOLE
 NOTE: Final = Kind.NOTE
 DIVIDER: Final = Kind.DIVIDER
+
+
+_LABEL: Final = r"([A-Z]|\d\d?)( \(\d+\))?"
+"""What engines call speakers, and what `recognition.speakers` makes of it; compiled once one is shown."""
 
 
 class Line(Struct, frozen=True):
@@ -61,5 +66,10 @@ class PartialText(Struct, frozen=True):
 
 
 def voice_of(track_name: str | None, speaker: str | None) -> str:
-    """Who speaks, from the name of the track, where it is shown, and of the speaker, where there is one."""
-    return " ".join(filter(None, (track_name, speaker)))
+    """Who speaks, from the name of the track, where it is shown, and of the speaker, where there is one.
+
+    An engine's label says who of a track it is: `Computer A`. A name says it by itself.
+    """
+    if not track_name or not speaker or re.fullmatch(_LABEL, speaker) is None:
+        return speaker or track_name or ""
+    return f"{track_name} {speaker}"

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.transcript import times
+from mictape.transcript.line import Line
 from mictape.transcript.model import Transcript
 from mictape.units import Span
 
@@ -148,7 +149,7 @@ class Matcher:
         if query.speaker is not None:
             named = query.speaker.casefold()
             alone = transcript.alone
-            found = [id for id in found if named in (transcript.line_of(id).voice or alone).casefold()]
+            found = [id for id in found if named in (_names(transcript.line_of(id)) or alone).casefold()]
         return list(found)
 
     def spans(self, text: str) -> list[Span]:
@@ -239,6 +240,11 @@ class _Pattern:
                 yield match.span()
         except TimeoutError:
             self.slow_lines += 1
+
+
+def _names(line: Line) -> str:
+    """The name of a line's track, where it is shown, and its speaker's."""
+    return " ".join(filter(None, (line.track_name, line.speaker)))
 
 
 def _fold(query: Query) -> Callable[[str], str]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -167,10 +166,3 @@ class RowList(SurvivesErrors, ScrollView, can_focus=True):
         if not at_cursor:
             return style
         return self.get_component_rich_style("row-list--cursor") + Style(bold=style.bold, underline=style.underline)
-
-
-def fitted(text: str, cells: int) -> str:
-    """A text in exactly so many cells, with an ellipsis where it is cut."""
-    if cells <= 0:
-        return ""
-    return set_cell_size(text, cells) if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…"

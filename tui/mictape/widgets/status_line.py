@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import ClassVar, Final
 
 from msgspec import Struct
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.events import Resize
 from textual.geometry import Size
@@ -16,6 +16,7 @@ from mictape.commands import explained
 from mictape.failure import Advice
 from mictape.session.state import State, Status
 from mictape.units import RATE, clock, span
+from mictape.widgets.cells import cut
 from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.survives import SurvivesErrors
 
@@ -189,7 +190,7 @@ def _in_words(status: Status, explain: Callable[[Advice], str], keep: _Shown | N
 def _state_row(shown: _Shown, width: int) -> list[_Part]:
     """The first row: taken in the order of importance as long as there is room, laid out in reading order."""
     lamp, tone = LAMPS.get(shown.state, _TROUBLE)
-    whose = f" {_cut(shown.track, _SHORT_NAME)}" if shown.track else ""
+    whose = f" {cut(shown.track, _SHORT_NAME)}" if shown.track else ""
     head: list[_Part] = [(f"{lamp} {shown.state}{whose}", tone)]
     if shown.also is not None:
         head.append((f", {shown.also}", "trouble"))
@@ -213,8 +214,8 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     lost = take(shown.lost, "trouble")
     if width >= _WIDE and shown.state is not State.READING:
         lost = lost or take("lost 0", "detail")
-    device = take(_cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
-    title = take(_cut(shown.title, max(room // 2, _SHORT_NAME)), "device")
+    device = take(cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
+    title = take(cut(shown.title, max(room // 2, _SHORT_NAME)), "device")
     engine = take(" · ".join(shown.engine[:2]), "detail")
     model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
     latency = take(shown.latency, "detail")
@@ -232,13 +233,8 @@ def _hint_rows(hint: str, width: int) -> list[str]:
 
 def _hint(hint: str, row: int, width: int) -> list[_Part]:
     rows = _hint_rows(hint, width)
-    return [(_INDENT + _cut(rows[row], width - len(_INDENT)), "hint")] if row < len(rows) else []
+    return [(_INDENT + cut(rows[row], width - len(_INDENT)), "hint")] if row < len(rows) else []
 
 
 def _cells(parts: list[_Part]) -> int:
     return sum(cell_len(text) for text, _ in parts)
-
-
-def _cut(text: str, cells: int) -> str:
-    """At most `cells` cells of a text, with an ellipsis where it was cut."""
-    return text if cell_len(text) <= cells else set_cell_size(text, max(0, cells - 1)).rstrip() + "…"

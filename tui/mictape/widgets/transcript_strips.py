@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from msgspec import Struct
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.cache import LRUCache
@@ -21,12 +21,13 @@ from mictape.transcript.line import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, Part
 from mictape.transcript.paragraphs import SIGN_CELLS
 from mictape.transcript.query import Matcher
 from mictape.units import Span, clock
+from mictape.widgets.cells import fitted
 
 _KEPT: Final = 1024
 """Rows whose strips are kept; a screen shows a hundred at most."""
 
 _SPEAKER_CELLS: Final = 12
-"""More of a name is cut off."""
+"""More of a name is cut off, in views of no more than eight times as many cells."""
 
 _FILLER: Final = {GAP: "╌", HOLE: "╌", DIVIDER: "─"}
 """Drawn behind the text, up to the edge: such a line differs from speech without colour."""
@@ -88,7 +89,7 @@ class Page(Struct, frozen=True):
             wall: whether times are by the wall clock, which takes its sign's cell more.
         """
         names = [voice_of(track, speaker) for track in tracks or ("",) for speaker in speakers or ("",)]
-        named = min(_SPEAKER_CELLS, max(map(cell_len, names))) if tracks or speakers else 0
+        named = min(max(_SPEAKER_CELLS, width // 8), max(map(cell_len, names))) if tracks or speakers else 0
         # Below these widths the text needs the room more.
         time = len(clock(latest)) + len(_WALL) * wall
         return cls(width, time if width >= 30 else 0, named if width >= 50 else 0)  # noqa: PLR2004
@@ -281,7 +282,7 @@ def _gutter(part: Part, look: Look, time: str, page: Page, inks: Inks) -> list[S
         parts.append(Segment(time.rjust(page.time) + "  ", inks.time))
     if page.speaker:
         voice = visible(_voice(part.what)) if part.named else ""
-        parts.append(Segment(set_cell_size(voice, page.speaker) + "  ", inks.voices[look.voice % len(inks.voices)]))
+        parts.append(Segment(fitted(voice, page.speaker) + "  ", inks.voices[look.voice % len(inks.voices)]))
     return parts
 
 

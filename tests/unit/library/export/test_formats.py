@@ -213,7 +213,7 @@ def test_markdown() -> None:
     assert text.startswith("# Talk\n\n- Date: ")
     assert "`00:00:00` **You:** Hello there.\n\n" in text
     assert "> `00:00:01` ask Bob\n\n" in text
-    assert "★ `00:00:01` **You Anna:** Bye. — *why*\n\n" in text
+    assert "★ `00:00:01` **Anna:** Bye. — *why*\n\n" in text
     assert r"\<script\>" in written("md", ALL)
     bare = Document(
         None, [TRACK], [LineRecord(1, 1, 0, 1, "1. list"), LineRecord(2, 1, 1, 2, "- list")], Style(times=False)

@@ -10,7 +10,8 @@ from mictape.library.records import SessionRecord
 from mictape.library.titles import name_of, tags_of
 from mictape.plain_text import one_line
 from mictape.units import clock
-from mictape.widgets.row_list import Part, fitted
+from mictape.widgets.cells import fitted
+from mictape.widgets.row_list import Part
 
 DAY_CELLS = 12
 NAME_CELLS = 20
