@@ -218,6 +218,18 @@ def test_filters(store: Store) -> None:
         parse("before:soon")
 
 
+def test_a_note_has_no_speaker(store: Store) -> None:
+    with store.create_session(started=NOON) as folder:
+        for number, name in ((1, "Margaret"), (2, "Christopher")):
+            store.add_track(folder.session, TrackRecord(number, name, "Yeti"))
+        store.add_line(folder.session, LineRecord(0, 1, 0, RATE, "coffee, please"))
+        store.add_line(folder.session, LineRecord(1, 1, RATE, RATE, "coffee break", Kind.NOTE))
+        store.close_session(folder.session)
+    assert [(hit.what, hit.voice) for hit in hits(store, "coffee")] == [("line", "Margaret"), ("note", "")]
+    for typed in ("coffee speaker:margaret", "speaker:margaret"):
+        assert texts(store, typed) == ["coffee, please"]
+
+
 def test_pages_together_are_everything_once_the_newest_first(store: Store) -> None:
     ids = [session(store, *["word"] * 5, started=NOON + timedelta(days=day)) for day in range(3)]
     seen: list[tuple[str, int | None]] = []

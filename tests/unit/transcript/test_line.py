@@ -2,7 +2,7 @@
 
 import pytest
 
-from mictape.transcript.line import voice_of
+from mictape.transcript.line import Kind, voice_of
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from mictape.transcript.line import voice_of
 def test_a_label_needs_the_name_of_its_track_and_a_name_does_not(
     track: str | None, speaker: str | None, voice: str
 ) -> None:
-    assert voice_of(track, speaker) == voice
+    assert voice_of(Kind.SPEECH, track, speaker) == voice

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mictape.transcript import search as module
+from mictape.transcript.line import Kind
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, Query, QueryError, parse
 from mictape.transcript.search import Search
@@ -254,6 +255,16 @@ def test_the_only_track_is_found_by_the_name_that_its_lines_do_not_show() -> Non
     transcript.alone = "You"
     assert finish(Search(transcript, Matcher(parse("speaker:you")))) == [0]
     assert finish(Search(transcript, Matcher(parse("speaker:anna")))) == [1]
+
+
+def test_what_is_not_of_one_track_has_no_voice() -> None:
+    transcript = Transcript()
+    for kind in Kind:
+        transcript.add(1, int(kind), int(kind), "words", kind=kind)
+    transcript.name_track(1, "Anna")
+    lines = [transcript.line(index) for index in finish(Search(transcript, Matcher(parse("words speaker:anna"))))]
+    assert [line.kind for line in lines] == [Kind.SPEECH, Kind.GAP, Kind.HOLE]
+    assert [transcript.line(index).voice for index in range(len(Kind))] == ["Anna", "Anna", "Anna", "", ""]
 
 
 def test_the_note_on_a_mark_is_found_also_when_it_comes_later() -> None:

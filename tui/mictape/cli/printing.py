@@ -130,7 +130,7 @@ class TextLines:
         tracks = self._session.tracks
         shown = len(tracks) > 1 if self._style.speakers is None else self._style.speakers
         names = {track.number: track.name for track in tracks}
-        return voice_of(names.get(line.track), line.speaker) if shown else ""
+        return voice_of(line.kind, names.get(line.track), line.speaker) if shown else ""
 
     def _show_partial(self) -> None:
         """Show the end of the newest partial on one row."""

@@ -33,7 +33,7 @@ class Hit(msgspec.Struct, frozen=True):
     start: int | None = None
     """Session time of the line, samples at 16 kHz."""
     voice: str = ""
-    """Who speaks: track, where there are several, and speaker."""
+    """Who speaks: track, where there are several, and speaker; empty for a note."""
     mark: str | None = None
     """The note on the line's mark, empty without one; None when it is not marked."""
     before: str = ""

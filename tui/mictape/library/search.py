@@ -235,6 +235,7 @@ def _filters(query: LibraryQuery, scope: _Scope) -> tuple[list[str], list[object
             None if scope.sessions is None else (as_json_array(scope.sessions),),
         ),
         _said_by(scope.voices),
+        (f"+lines.kind = {SPEECH:d}", None if scope.voices is None else ()),
         (f"{spoken_at} >= ?", None if query.after_utc_s is None else (query.after_utc_s,)),
         (f"{spoken_at} < ?", None if query.before_utc_s is None else (query.before_utc_s,)),
         ('lines."start" >= ?', None if query.after is None else (query.after,)),
@@ -260,12 +261,12 @@ def _said_by(voices: _Voices | None) -> tuple[str, Sequence[object] | None]:
 
 def _line_hit(store: Store, row: sqlite3.Row, query: LibraryQuery) -> Hit:
     return Hit(
-        "note" if row["kind"] == Kind.NOTE else "line",
+        "note" if (kind := Kind(row["kind"])) is NOTE else "line",
         row["text"],
         spans_of(row["text"], query),
         line=row["id"],
         start=row["start"],
-        voice=voice_of(row["track_name"], row["speaker"]),
+        voice=voice_of(kind, row["track_name"], row["speaker"]),
         mark=row["mark"],
         before=_neighbour(store, row, "<", "DESC"),
         after=_neighbour(store, row, ">", "ASC"),

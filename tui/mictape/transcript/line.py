@@ -27,6 +27,8 @@ HOLE: Final = Kind.HOLE
 NOTE: Final = Kind.NOTE
 DIVIDER: Final = Kind.DIVIDER
 
+OF_ONE_TRACK: Final = (SPEECH, GAP, HOLE)
+"""The lines that have a voice; a note is nobody's speech, and a divider may concern all tracks."""
 
 _LABEL: Final = r"([A-Z]|\d\d?)( \(\d+\))?"
 """What engines call speakers, and what `recognition.speakers` makes of it; compiled once one is shown."""
@@ -52,7 +54,7 @@ class Line(Struct, frozen=True):
     @property
     def voice(self) -> str:
         """Whose line it is, as far as that is known: `You`, `Anna`, `Computer A`; else empty."""
-        return voice_of(self.track_name, self.speaker)
+        return voice_of(self.kind, self.track_name, self.speaker)
 
 
 class PartialText(Struct, frozen=True):
@@ -65,11 +67,14 @@ class PartialText(Struct, frozen=True):
     """Characters at the front of `text` that will not change."""
 
 
-def voice_of(track_name: str | None, speaker: str | None) -> str:
+def voice_of(kind: Kind, track_name: str | None, speaker: str | None) -> str:
     """Who speaks, from the name of the track, where it is shown, and of the speaker, where there is one.
 
-    An engine's label says who of a track it is: `Computer A`. A name says it by itself.
+    An engine's label says who of a track it is: `Computer A`. A name says it by itself. Empty for a line that is not
+    `OF_ONE_TRACK`.
     """
+    if kind not in OF_ONE_TRACK:
+        return ""
     if not track_name or not speaker or re.fullmatch(_LABEL, speaker) is None:
         return speaker or track_name or ""
     return f"{track_name} {speaker}"

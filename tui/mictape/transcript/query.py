@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.transcript import times
-from mictape.transcript.line import Line
+from mictape.transcript.line import OF_ONE_TRACK, Line
 from mictape.transcript.model import Transcript
 from mictape.units import Span
 
@@ -149,7 +149,8 @@ class Matcher:
         if query.speaker is not None:
             named = query.speaker.casefold()
             alone = transcript.alone
-            found = [id for id in found if named in (_names(transcript.line_of(id)) or alone).casefold()]
+            lines = (line for line in map(transcript.line_of, found) if line.kind in OF_ONE_TRACK)
+            found = [line.id for line in lines if named in (_names(line) or alone).casefold()]
         return list(found)
 
     def spans(self, text: str) -> list[Span]:

@@ -281,16 +281,9 @@ def _gutter(part: Part, look: Look, time: str, page: Page, inks: Inks) -> list[S
     if page.time:
         parts.append(Segment(time.rjust(page.time) + "  ", inks.time))
     if page.speaker:
-        voice = visible(_voice(part.what)) if part.named else ""
+        voice = visible(part.what.voice) if part.named else ""
         parts.append(Segment(fitted(voice, page.speaker) + "  ", inks.voices[look.voice % len(inks.voices)]))
     return parts
-
-
-def _voice(what: Line | Unfinished) -> str:
-    """Whose voice it is; nobody says a note, and what changed may concern all tracks."""
-    if isinstance(what, Unfinished):
-        return what.voice
-    return "" if what.kind in (NOTE, DIVIDER) else what.voice
 
 
 def _cut(start: int, end: int, inked: list[tuple[Span, Style]]) -> list[tuple[int, int, Style | None]]:

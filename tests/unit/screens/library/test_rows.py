@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 from rich.cells import cell_len
 
+from mictape.library.hits import Hit
 from mictape.library.records import SessionRecord
-from mictape.screens.library.rows import day_of, heading_row, session_row
+from mictape.screens.library.rows import day_of, heading_row, hit_row, session_row
 from mictape.units import RATE
 
 SESSION = SessionRecord(
@@ -28,3 +29,15 @@ def test_rows_fit_and_the_name_is_the_last_to_go(width: int, live: bool) -> None
         assert "週間会議" in text
         whole = [part for part, tone in row if tone in ("live", "trouble")]
         assert whole in ([], ["● in progress" if live else "interrupted"], [""]), "whole or not at all"
+
+
+def test_a_hit_in_a_note_says_that_it_is_a_note() -> None:
+    said, written = (
+        "".join(part for part, _ in hit_row(hit, 60))
+        for hit in (
+            Hit("line", "coffee, please", line=0, start=0, voice="Anna"),
+            Hit("note", "coffee break", line=1, start=RATE),
+        )
+    )
+    assert said == "  00:00:00  Anna  coffee, please"
+    assert written == "  00:00:01  note: coffee break"

@@ -9,7 +9,7 @@ from pathlib import Path
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.library.titles import proposed_title, title_of
 from mictape.plain_text import one_line
-from mictape.transcript.line import GAP, HOLE, SPEECH, voice_of
+from mictape.transcript.line import SPEECH, voice_of
 from mictape.units import clock
 
 
@@ -52,9 +52,7 @@ class Document:
     def voice(self, line: LineRecord) -> str:
         """Who speaks, or on whose track sound has no text; one visible line, empty where not shown or not known."""
         shown = self._several if self.style.speakers is None else self.style.speakers
-        if line.kind not in (SPEECH, GAP, HOLE) or not shown:
-            return ""
-        return one_line(voice_of(self._track_names.get(line.track), line.speaker))
+        return one_line(voice_of(line.kind, self._track_names.get(line.track), line.speaker)) if shown else ""
 
     def time(self, samples: int) -> str:
         """A session time for people: `00:12:24`; with `wall_clock`, where it is known, `14:05:12`."""

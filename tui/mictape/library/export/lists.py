@@ -65,7 +65,7 @@ class HitObject(msgspec.Struct, frozen=True, omit_defaults=True):
     start_s: float | None = None
     """The beginning of the line, session time."""
     voice: str = ""
-    """Who speaks: the track, where there are several, and the speaker."""
+    """Who speaks: the track, where there are several, and the speaker; empty for a note."""
     mark: str | None = None
     """The note on the line's mark, empty without one; left out when it is not marked."""
     before: str = ""

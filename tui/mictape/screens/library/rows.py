@@ -84,6 +84,7 @@ def hit_row(hit: Hit, width: int) -> list[Part]:
     head: list[Part] = [(f"  {at:<8}  ", "detail")]
     head += [("★ ", "text")] if hit.mark is not None or hit.what == "mark" else []
     head += [(f"{one_line(hit.voice)}  ", "strong")] if hit.voice else []
+    head += [("note: ", "detail")] if hit.what == "note" else []
     room = width - sum(cell_len(text) for text, _ in head)
     return [*head, *_found(hit, room)]
 
