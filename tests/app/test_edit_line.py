@@ -140,6 +140,41 @@ async def test_a_speaker_is_named_and_a_word_is_expected_from_now_on(home: Path)
         assert app.transcript.line(1).speaker is None, "a line without a speaker has one of its own"
 
 
+async def test_another_persons_name_corrects_the_line_and_a_new_one_renames_the_speaker(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        text = app.transcript
+
+        async def name(who: str, *keys: str) -> None:
+            await pilot.press("s")
+            await until_async(lambda: isinstance(app.screen, NameSpeaker))
+            await pilot.press(*who, *keys, "enter")
+            await until_async(lambda: not isinstance(app.screen, NameSpeaker))
+
+        def speakers() -> list[str | None]:
+            return [text.line(at).speaker for at in range(3)]
+
+        for id, who in zip(text.ids()[:3], ("Cleo", "Ben", "Cleo"), strict=True):
+            app._main.view.go_to(id)
+            await name(who)
+        assert speakers() == ["Cleo", "Ben", "Cleo"]
+        await name("Ben")
+        assert speakers() == ["Cleo", "Ben", "Ben"]
+        await name("Benjamin")
+        assert speakers() == ["Cleo", "Benjamin", "Benjamin"]
+        await name("Cleo", "down", "left")
+        assert speakers() == ["Cleo", "Cleo", "Cleo"], "the choice is the person's"
+
+
+async def test_lines_of_different_speakers_are_joined_into_one_without_and_that_is_said(home: Path) -> None:
+    async with handled(home) as (app, pilot):
+        assert app.session is not None
+        app.session.writer.name_lines(app.transcript.ids()[1:2], "Ann")
+        await pilot.press("home", "J")
+        said = "The lines had different speakers, so the joined one has none. Name one (s)."
+        await until_async(lambda: said in messages(app))
+        assert app.transcript.line(0).speaker is None
+
+
 async def test_the_field_grows_with_the_text_and_enter_saves_all_of_it(home: Path) -> None:
     async with handled(home) as (app, pilot):
         session, line = app.session, app.transcript.id_at(0)

@@ -121,7 +121,7 @@ async def test_a_joined_line_is_one_in_library_search_and_exports_until_it_is_un
         text = session.transcript
         before = [text.line(at) for at in range(3)]
         session.writer.mark(before[1].id, "why")
-        joined, undo = await session.writer.join(before[0].id)
+        joined, undo = await session.writer.join(before[0].id, session.writer.next_of(before[0]).id)
         stored = await session._writes.run(Store.lines)
         assert [(line.text, line.mark) for line in stored] == [("w1 w2", "why"), ("w3", None)]
         assert (stored[0].start, stored[0].end) == (before[0].start, before[1].end)
@@ -198,9 +198,11 @@ async def test_a_line_of_another_track_or_none_cannot_be_joined(library: Library
         session.transcript.add(9, 1 << 30, 1 << 30, "elsewhere")
         note, _ = session.writer.note(track, "a note")
         with pytest.raises(MictapeError, match="No other line follows"):
-            await session.writer.join(session.transcript.id_at(2))
+            session.writer.next_of(session.transcript.line(2))
         with pytest.raises(MictapeError, match="Only speech"):
-            await session.writer.join(note)
+            session.writer.next_of(session.transcript.line_of(note))
+        with pytest.raises(MictapeError, match="Only lines of one track"):
+            await session.writer.join(*(session.transcript.id_at(at) for at in (2, 4)))
         with pytest.raises(MictapeError, match="Only speech"):
             await session.writer.split(note, 2)
 

@@ -5,12 +5,13 @@ Not imported before a line is opened: the field for its text is heavy.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -104,6 +105,10 @@ class EditLine(Question[LineEdit | None]):
         """The text comes first."""
         self._text.focus()
 
+    @on(Input.Changed, "#speaker")
+    def _on_name(self) -> None:
+        _propose_lines(self, self._line.speaker, self._speakers)
+
     def action_restore(self) -> None:
         """Put the engine's own text back; Enter saves it."""
         if self._line.original is not None:
@@ -158,6 +163,10 @@ class NameSpeaker(Question[SpeakerName | None]):
     def on_mount(self) -> None:
         """Typing replaces the name."""
         self.query_one("#speaker", Input).focus()
+
+    @on(Input.Changed)
+    def _on_name(self) -> None:
+        _propose_lines(self, self._speaker, self._speakers)
 
     def action_leave(self) -> None:
         """Leave everything as it is."""
@@ -223,6 +232,16 @@ def _speaker_fields(name: str, speakers: Sequence[str], scopes: Mapping[Scope, s
     """Fields for a speaker's name and for the lines that get it."""
     yield _field("speaker", _input("speaker", name, "a name", speakers, replaces=True))
     yield _field("", Choice(cast("Mapping[str, str]", scopes), id="scope"))
+
+
+def _propose_lines(screen: Screen[Any], before: str | None, speakers: Sequence[str]) -> None:
+    """Propose which lines get the name: one that another has corrects this line, a new one renames the speaker.
+
+    To take it for a new name of the speaker would make one of two.
+    """
+    name = screen.query_one("#speaker", Input).value.strip()
+    corrects = bool(before) and name != before and name in speakers
+    screen.query_one("#scope", Choice).propose("line" if corrects else None)
 
 
 def _named(screen: Question[SpeakerName | None] | Question[LineEdit | None], before: str | None) -> SpeakerName | None:

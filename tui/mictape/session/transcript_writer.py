@@ -372,26 +372,28 @@ class TranscriptWriter:
         self._writes.post(Store.rename_speaker, track.number, old, new)
         return lambda writer: writer._rename_speaker(writer._track(track.number), new, old)
 
+    def next_of(self, line: Line) -> Line:
+        """The next line of speech on the same track. Raises MictapeError when none follows, or it is no speech."""
+        self._expect_speech(line.id)
+        transcript = self._transcript
+        ahead = (transcript.line(at) for at in range(transcript.index_of(line.id) + 1, len(transcript)))
+        following = next((each for each in ahead if each.kind is SPEECH and each.track == line.track), None)
+        if following is None:
+            raise MictapeError(Failure("No other line follows on this track", "Move to the line before this one"))
+        return following
+
     async def join(self, *ids: int) -> tuple[int, Undo]:
-        """Make one line of these, or of a single one and the next of its track; its id, and what takes it back.
+        """Make one line of these; its id, and what takes it back.
 
         Args:
             *ids: Of lines of one track, in the order of the recording.
 
         Raises:
-            MictapeError: they are not speech of one track, no other line follows, or the library cannot be read.
+            MictapeError: they are not speech of one track, or the library cannot be read.
         """
-        transcript = self._transcript
         lines = [self._expect_speech(id) for id in ids]
         if len({line.track for line in lines}) > 1:
             raise MictapeError(Failure("Only lines of one track can be joined", "Select lines of one track"))
-        if len(lines) == 1:
-            [line] = lines
-            ahead = (transcript.line(at) for at in range(transcript.index_of(line.id) + 1, len(transcript)))
-            second = next((each for each in ahead if each.kind is SPEECH and each.track == line.track), None)
-            if second is None:
-                raise MictapeError(Failure("No other line follows on this track", "Move to the line before this one"))
-            lines.append(second)
         stored = await self._stored_lines(*(line.id for line in lines))
         [joined], undo = self._replace(stored, (reduce(joined_line, stored),))
         return joined, undo

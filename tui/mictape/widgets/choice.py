@@ -41,6 +41,14 @@ class Choice(Static, can_focus=True):
         self.can_focus = len(choices) > 1
         self.value = next(iter(choices))
         """The name of the one that is chosen."""
+        self._by_person = False
+        """Whether the person has chosen it."""
+
+    def propose(self, name: str | None) -> None:
+        """Choose the one of this name, None: the first; what the person has chosen stays."""
+        if not self._by_person:
+            self.value = next(iter(self._choices)) if name is None else name
+            self.refresh()
 
     def render(self) -> Content:
         """The text, between arrows when there are others."""
@@ -49,7 +57,7 @@ class Choice(Static, can_focus=True):
 
     def action_choose(self, step: int) -> None:
         """Choose another one."""
-        names = list(self._choices)
+        names, self._by_person = list(self._choices), True
         self.value = names[(names.index(self.value) + step) % len(names)]
         self.refresh()
 

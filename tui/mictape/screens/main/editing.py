@@ -252,9 +252,13 @@ class Editing:
 
     async def _join(self, session: "Session", lines: Sequence[Line]) -> None:
         with suppress(KeyError):  # a line has gone meanwhile
-            joined = await session.writer.join(*(line.id for line in lines))
+            joined = lines if len(lines) > 1 else [*lines, session.writer.next_of(lines[0])]
+            id, undo = await session.writer.join(*(line.id for line in joined))
             what = f"joining {len(lines):,} lines" if len(lines) > 1 else "joining lines"
-            self._rearranged(what, lines[0], *joined)
+            self._rearranged(what, lines[0], id, undo)
+            if len({line.speaker for line in joined}) > 1:
+                key = shown_key("name_speaker", keymap_in(self._page))
+                self._page.say(f"The lines had different speakers, so the joined one has none. Name one ({key}).")
 
     def split_line(self) -> None:
         """Make two lines of the line under the cursor: from the selected word on, or from one that is chosen."""
