@@ -26,7 +26,6 @@ from mictape.screens.leave import LeaveScreen
 from mictape.screens.library import listing
 from mictape.screens.library import screen as library_screen
 from mictape.screens.library.listing import SessionListing
-from mictape.screens.library.rows import day_of
 from mictape.screens.library.screen import LibraryScreen, Shown
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.screens.prompt import Ask
@@ -34,7 +33,7 @@ from mictape.screens.reading import ReadingScreen
 from mictape.screens.versions import VersionsScreen
 from mictape.settings import Settings
 from mictape.start import Start
-from mictape.units import RATE, clock
+from mictape.units import RATE, clock, day_of
 from support.app_driver import messages, on_fake_sound, paste, recording_of, texts
 from support.scripted import ScriptedEngine
 from support.sessions import held

@@ -1,5 +1,6 @@
 """The units of sound and time that every layer shares."""
 
+from datetime import date, datetime
 from typing import Final
 
 RATE: Final = 16_000
@@ -20,6 +21,11 @@ def clock(samples: int) -> str:
     """
     minutes, seconds = divmod(samples // RATE, 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
+def day_of(moment: datetime, today: date) -> str:
+    """What stands for a day, in at most 11 cells: `Thu 26 Nov`, of other years `26 Nov 2025`."""
+    return f"{moment:%a %d %b}" if moment.year == today.year else f"{moment:%d %b %Y}"
 
 
 _MINUTE_S: Final = 60

@@ -1,15 +1,17 @@
 """Finished sessions that are opened again: to be read, and to be recorded on in."""
 
 import asyncio
+import re
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from mictape.audio.devices import Device
 from mictape.audio.source_spec import DeviceSource, FileSource
+from mictape.audio.tape import read_journal
 from mictape.engines.base import Request
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import trash, versions
@@ -23,10 +25,10 @@ from mictape.session.recovery import StoredTrack, load_session, load_to_continue
 from mictape.session.session import Session
 from mictape.settings import Settings
 from mictape.transcript.line import Kind
-from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from support.running_session import SAID, WORDS, begun, recording, running, stored_texts
 from support.scripted import SLOT, ScriptedEngine
+from support.sound_system import FakeSoundSystem
 from support.waiting import until_async
 
 POISON = 9
@@ -110,9 +112,11 @@ async def test_a_session_that_is_read_can_neither_be_continued_nor_deleted(libra
     await (await opened(library, id, tmp_path / "log")).close()
 
 
-async def gone_on(library: Library, id: str, spec: FileSource | DeviceSource, log: Path) -> Session:
+async def gone_on(
+    library: Library, id: str, spec: FileSource | DeviceSource, log: Path, sound: FakeSoundSystem | None = None
+) -> Session:
     remains = await load_session(library, id)
-    return await Session.go_on(library, remains, spec, ScriptedEngine(), Request(), log=log, transcript=Transcript())
+    return await Session.go_on(library, remains, spec, ScriptedEngine(), Request(), log=log, sound=sound)
 
 
 async def test_recording_goes_on_in_a_finished_session(library: Library, tmp_path: Path) -> None:
@@ -137,12 +141,54 @@ async def test_a_session_in_which_nothing_more_was_recorded_ended_when_it_did(li
     assert await library.run(Store.session, id) == before
 
 
-async def test_another_microphone_is_noted_in_the_text(library: Library, tmp_path: Path) -> None:
-    id = await finished(library, tmp_path)
-    other = DeviceSource(Device("7", "Blue Yeti", "ALSA", 1, 48_000, False, "microphone", ""))
-    session = await gone_on(library, id, other, tmp_path / "log")
-    await session.close()
-    assert [line.text for line in await library.run(Store.lines, id)][-1] == "microphone: Blue Yeti"
+async def record(session: Session, words: int) -> None:
+    """Record with its first microphone until there are so many lines of speech, then stop and close."""
+    async with running(session, session.tracks[0]):
+        await until_async(lambda: speech_in(session) == words)
+        await session.stop()
+
+
+def speech_in(session: Session) -> int:
+    return sum(session.transcript.line(at).kind is Kind.SPEECH for at in range(len(session.transcript)))
+
+
+async def all_texts(library: Library, id: str) -> list[str]:
+    return [line.text for line in await library.run(Store.lines, id)]
+
+
+async def test_the_text_says_where_a_recording_was_stopped_and_continued(library: Library, tmp_path: Path) -> None:
+    log, microphones = tmp_path / "log", FakeSoundSystem(words=(1, 2))
+    session = await Session.begin(library, ScriptedEngine(), Request(), log=log, sound=microphones)
+    session.sound.add_track(DeviceSource(microphones.devices[0]))
+    await record(session, 2)
+    id = session.folder.session
+    assert await all_texts(library, id) == ["w1", "w2"], "there was nothing before"
+    [began] = read_journal(session.folder.path, 1).anchors
+    stopped = datetime.fromtimestamp(began.utc + session.tracks[0].tape.samples / RATE)
+    again = await gone_on(library, id, DeviceSource(microphones.devices[1]), log, sound=microphones)
+    assert len(again.transcript) == 2, "it is not recorded yet"
+    await record(again, 4)
+    w1, w2, continued, *later = await all_texts(library, id)
+    assert re.fullmatch(rf"stopped at {stopped:%H:%M:%S}, continued (on .+ )?at \d\d:\d\d:\d\d", continued)
+    assert (w1, w2, later) == ("w1", "w2", ["microphone: Headset", "w1", "w2"])
+    await (await opened(library, id, log)).close()
+    stored = await load_session(library, id)
+    await (await Session.complete(library, stored, ScriptedEngine(), Request(), log=log)).close()
+    assert await all_texts(library, id) == [w1, w2, continued, *later], "nothing more was recorded"
+
+
+async def test_a_file_was_not_stopped_at_a_time_of_day(library: Library, tmp_path: Path) -> None:
+    id, log, microphones = await finished(library, tmp_path), tmp_path / "log", FakeSoundSystem(words=(1, 2))
+    again = await gone_on(library, id, FileSource(recording(tmp_path / "b.wav", [3]), "fast"), log)
+    async with running(again, again.tracks[0]):
+        pass
+    of_files = await all_texts(library, id)
+    assert of_files == ["w1", "w9", "w2", "w3"]
+    again = await gone_on(library, id, DeviceSource(microphones.devices[0]), log, sound=microphones)
+    await record(again, 6)
+    continued, *later = (await all_texts(library, id))[len(of_files) :]
+    assert re.fullmatch(r"continued on .+ at \d\d:\d\d:\d\d", continued)
+    assert later == ["microphone: Blue Yeti", "w1", "w2"]
 
 
 def home_recording(home: Path, **settings: object) -> Recording:

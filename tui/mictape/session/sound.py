@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from mictape.audio.devices import Device
 from mictape.audio.messages import Ended, Hole, Paused, Progress
@@ -12,7 +13,7 @@ from mictape.audio.ports import SoundPort, SourcePort
 from mictape.audio.source import Event as SourceEvent
 from mictape.audio.source import SourceChanged, SourceState
 from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
-from mictape.audio.tape import Tape, count_samples
+from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
@@ -20,9 +21,18 @@ from mictape.session.events import Event, SoundLost, SourceBack, SourceEnded, Tr
 from mictape.session.recovery import StoredTrack
 from mictape.session.track import Track, name_for
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
-from mictape.session.transcript_writer import TranscriptWriter, hole_text
+from mictape.session.transcript_writer import TranscriptWriter, continued_text, hole_text
 from mictape.transcript.model import Transcript
 from mictape.units import span
+
+
+class _Before(NamedTuple):
+    """How the first track of a session that is continued was recorded until now."""
+
+    source: str
+    """As `Track.device`."""
+    stopped: datetime | None
+    """When its sound ended, local time; None where it is not known."""
 
 
 class SessionSound:
@@ -51,6 +61,8 @@ class SessionSound:
         self.paused = False
         """Whether nothing is written for now."""
         self._paused_at = datetime.min
+        self._before: _Before | None = None
+        """Until the first track is recorded again."""
         self.stopped = False
         """Whether no track can be added any more."""
         self.tracks = tracks
@@ -140,9 +152,17 @@ class SessionSound:
             self._writer.add_track(track)
         for hole in left.holes:
             self._writer.add_hole(track, known.origin + hole.start, known.origin + hole.end, hole.why)
-        if isinstance(goes_on, DeviceSource) and track.device != known.source:
-            self._writer.add_divider(track, f"microphone: {track.device}")
+        if goes_on is not None and not isinstance(goes_on, FileSource):
+            self._before = _Before(known.source, self._stopped(track))
         return track
+
+    def _stopped(self, track: Track) -> datetime | None:
+        """When the sound on the first track's tape ended, local time; None where its anchors do not say."""
+        try:
+            utc_s = TapeClock(self._folder, track.number).now().utc(track.tape.samples)
+        except TapeError:
+            return None
+        return None if utc_s is None else datetime.fromtimestamp(utc_s)
 
     def _source(self, number: int, spec: SourceSpec, tape: Tape) -> SourcePort:
         return self._sound.source(spec, self._folder, number, tape)
@@ -157,6 +177,7 @@ class SessionSound:
         try:
             if track.source_state != "open":  # one that joined is open already
                 await self._open(track)
+                self._note_continued(track)
                 self._begin_writing(track)
             source = None
             while source is not track.source:  # another device may be chosen meanwhile; it is open already then
@@ -167,6 +188,16 @@ class SessionSound:
         finally:
             track.capturing = False
             await track.source.close()
+
+    def _note_continued(self, track: Track) -> None:
+        """Say once, before anything is written, when a session that is continued was stopped, and what else changed."""
+        if track.number != FIRST or self._before is None:
+            return
+        before, self._before = self._before, None
+        if track.tape.samples:
+            self._writer.add_divider(track, continued_text(before.stopped, datetime.now()))
+        if isinstance(track.spec, DeviceSource) and track.device != before.source:
+            self._writer.add_divider(track, f"microphone: {track.device}")
 
     def pause(self) -> None:
         """Write nothing until `resume`; what was said before is still answered for."""

@@ -5,6 +5,7 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from typing import Final, Literal
 
@@ -24,7 +25,7 @@ from mictape.session.track import Track
 from mictape.session.undo import Undo, together
 from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
 from mictape.transcript.model import Transcript
-from mictape.units import RATE
+from mictape.units import RATE, day_of
 
 _WHY_LOST: Final[Mapping[str, str]] = {
     "overflow": "the computer was too busy",
@@ -44,6 +45,19 @@ def hole_text(samples: int, why: str) -> str:
     """The line that stands for lost sound; the library does not keep why it was lost."""
     reason = f": {_WHY_LOST[why]}" if why in _WHY_LOST else ""
     return f"{samples / RATE:.1f} s lost{reason}"
+
+
+def continued_text(stopped: datetime | None, now: datetime) -> str:
+    """The line before what is recorded later in the same session.
+
+    Args:
+        stopped: When the sound before it ended, local time; None where that is not known, as for an imported file.
+        now: When it is continued, local time.
+    """
+    if stopped is None:
+        return f"continued on {now:%a %d %b %Y} at {now:%H:%M:%S}"
+    day = "" if stopped.date() == now.date() else f" on {day_of(now, stopped)}"
+    return f"stopped at {stopped:%H:%M:%S}, continued{day} at {now:%H:%M:%S}"
 
 
 Scope = Literal["line", "following", "all"]
@@ -121,7 +135,7 @@ class TranscriptWriter:
     # What happens to the recording.
 
     def add_divider(self, track: Track, text: str) -> None:
-        """Note a change at the end of the track's tape: of the microphone or of the engine, a pause."""
+        """Note a change at the end of the track's tape: of the microphone or of the engine, a pause, a stop."""
         self._store(track, self._add(track, track.end, track.end, text, kind=Kind.DIVIDER))
 
     def add_own_playback(self, track: Track, start: int, end: int) -> None:

@@ -7,8 +7,8 @@ from rich.cells import cell_len
 
 from mictape.library.hits import Hit
 from mictape.library.records import SessionRecord
-from mictape.screens.library.rows import day_of, heading_row, hit_row, session_row
-from mictape.units import RATE
+from mictape.screens.library.rows import heading_row, hit_row, session_row
+from mictape.units import RATE, day_of
 
 SESSION = SessionRecord(
     *("20261117-120500", 1_763_377_500.0, None, "open", "週間会議 about the budget of next year", "1", {}),

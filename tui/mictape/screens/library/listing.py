@@ -12,7 +12,8 @@ from mictape.library.library import Library, Store
 from mictape.library.listing import Order, SessionFilter
 from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
-from mictape.screens.library.rows import day_of, heading_row, hit_row, session_row
+from mictape.screens.library.rows import heading_row, hit_row, session_row
+from mictape.units import day_of
 from mictape.widgets.row_list import Row
 
 PAGE: Final = 50

@@ -1,7 +1,6 @@
 """Sessions and hits as rows of a list. Pure."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
 
 from rich.cells import cell_len
 
@@ -16,11 +15,6 @@ from mictape.widgets.row_list import Part
 DAY_CELLS = 12
 NAME_CELLS = 20
 """The least that a title keeps; facts go before it gets shorter."""
-
-
-def day_of(started: datetime, today: date) -> str:
-    """What stands for a day, in at most 11 cells: `Thu 26 Nov`, of other years `26 Nov 2025`."""
-    return f"{started:%a %d %b}" if started.year == today.year else f"{started:%d %b %Y}"
 
 
 def state_of(session: SessionRecord, *, live: bool) -> Part:
