@@ -57,8 +57,12 @@ ERRORS: Final[Mapping[str, Verdict]] = {
 }
 """Message types that end a session."""
 
-SETTLE_S: Final = 1.5
-"""With the service's voice detector nothing says which commit is the last: that after which none follows so long."""
+PAUSE_S: Final = 1.5
+"""The pause with which the service's voice detector ends an utterance, where nothing else is asked for."""
+
+SETTLE_S: Final = 5.0
+"""Where the service answers no commit of silence, that of the voice detector after which none follows so long is the
+last one."""
 
 HARMLESS: Final = frozenset({"commit_throttled", "insufficient_audio_activity"})
 """Message types that say that there was nothing to commit."""
@@ -117,11 +121,17 @@ class ElevenLabsConnection(SocketConnection):
     """A conversation with Scribe; one turn is one commit with text."""
 
     def __init__(
-        self, socket: ClientConnection, service: Service, terms: Terms | None, *, manual: bool, patience_s: float
+        self,
+        socket: ClientConnection,
+        service: Service,
+        terms: Terms | None,
+        *,
+        pause_s: float | None,
+        patience_s: float,
     ) -> None:
-        """Take over a socket; `manual`: whether the client commits."""
+        """Take over a socket; `pause_s`: that with which the service commits, None: the client does."""
         super().__init__(socket, service, terms, patience_s=patience_s)
-        self._manual = manual
+        self._pause_s = pause_s
         self._turn = 0
         self._settled = False
         self._shown = False
@@ -137,14 +147,20 @@ class ElevenLabsConnection(SocketConnection):
         return (_chunk(pcm),) if pcm else ()
 
     def endpoint_frames(self) -> Iterator[Frame]:
-        """A commit, padded to the shortest there may be."""
+        """A commit, padded to the shortest there may be; where the service commits, so that all speech is before it.
+
+        The answer to that one is without words then, and so is known to be the last one.
+        """
         if self._sent == self._committed:
             return
-        # The service's own commit may have been a moment ago.
-        missing = SHORTEST_COMMIT - (self._sent - self._committed if self._manual else 0)
+        if self._pause_s is None:
+            missing = SHORTEST_COMMIT - (self._sent - self._committed)
+        else:
+            missing = round(self._pause_s * RATE) + 2 * SHORTEST_COMMIT
         if missing > 0:
             self._padded.append((self._sent + sum(pad for _, pad in self._padded), missing))
-            yield _chunk(bytes(SAMPLE_BYTES * missing))
+            for at in range(0, missing, RATE):
+                yield _chunk(bytes(SAMPLE_BYTES * min(RATE, missing - at)))
         self._committed = self._sent
         self._commits.append(self._sent)
         yield _chunk(b"", commit=True)
@@ -204,7 +220,7 @@ class ElevenLabsConnection(SocketConnection):
             self._turn += 1
             self._shown = False
         yield from self._show("")
-        if self._manual:
+        if self._pause_s is None or (self._finishing and not words and not said.text.strip()):
             yield from self._answer()
             return
         if end is not None:
@@ -291,8 +307,9 @@ class ElevenLabsEngine(RemoteEngine[ElevenLabsOptions, ElevenLabsConnection]):
         terms = self._terms(request)
         url = address(self._options, request, terms.taken if terms else ())
         socket = await self._socket(url, {"xi-api-key": self._key} if self._key else None)
-        manual = self._options.commit_strategy == "manual"
-        connection = ElevenLabsConnection(socket, self.service, terms, manual=manual, patience_s=self.patience_s)
+        commits = self._options.commit_strategy == "vad"
+        pause_s = (self._options.vad_silence_threshold_secs or PAUSE_S) if commits else None
+        connection = ElevenLabsConnection(socket, self.service, terms, pause_s=pause_s, patience_s=self.patience_s)
         await connection.greeting()
         return connection
 

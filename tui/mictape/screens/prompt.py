@@ -59,7 +59,8 @@ class Ask(Question[str | None]):
     def on_mount(self) -> None:
         """Type at once."""
         stack: Sequence[Screen[Any]] = self.app.screen_stack  # pyright: ignore[reportUnknownMemberType]  (no type arguments)
-        self.set_class(isinstance(stack[-2], ModalScreen), "-over-dialog")
+        below = stack[-2:-1]  # none where the dialog has been left meanwhile
+        self.set_class(any(isinstance(screen, ModalScreen) for screen in below), "-over-dialog")
         self._answer.focus()
 
     def action_leave(self) -> None:
