@@ -61,7 +61,7 @@ PAUSE_S: Final = 1.5
 """The pause with which the service's voice detector ends an utterance, where nothing else is asked for."""
 
 SETTLE_S: Final = 5.0
-"""Where the service answers no commit of silence, that of the voice detector after which none follows so long is the
+"""Where the service answers no commit of silence, that of the voice detector after which it is silent so long is the
 last one."""
 
 HARMLESS: Final = frozenset({"commit_throttled", "insufficient_audio_activity"})
@@ -133,7 +133,7 @@ class ElevenLabsConnection(SocketConnection):
         super().__init__(socket, service, terms, patience_s=patience_s)
         self._pause_s = pause_s
         self._turn = 0
-        self._settled = False
+        self._settles = self._settled = False
         self._shown = False
         self._padded: list[tuple[int, int]] = []
         """Silence put in for a commit: at which sample of the service's, and how much."""
@@ -189,6 +189,8 @@ class ElevenLabsConnection(SocketConnection):
     def handle(self, message: Frame) -> Iterator[EngineEvent]:
         """One message. Raises `Lost` when it is an error."""
         said = self._read(message, _MESSAGE.decode)
+        if self._settles:
+            self._wait_for_more()
         match said:
             case None:
                 return
@@ -226,8 +228,12 @@ class ElevenLabsConnection(SocketConnection):
         if end is not None:
             yield Answered(end)
         if self._finishing:
-            self._stop_timer()
-            self._limit = asyncio.get_running_loop().call_later(SETTLE_S, self._settle)
+            self._settles = True
+            self._wait_for_more()
+
+    def _wait_for_more(self) -> None:
+        self._stop_timer()
+        self._limit = asyncio.get_running_loop().call_later(SETTLE_S, self._settle)
 
     def _settle(self) -> None:
         self._settled = True
