@@ -312,10 +312,14 @@ class Editing:
             self._page.ask(self._ask_for_name(session, track), "Renaming a track")
 
     async def _ask_for_name(self, session: "Session", track: "Track") -> None:
-        alone = sum(each.device == track.device for each in session.tracks) == 1
-        hint = f"Shown on every line of {track.device if alone else 'this track'}."
+        """Ask for the name of a track, and of those that a device of this name got when it was recorded again."""
+        from mictape.session.undo import together  # loaded after the first frame
+
+        of_device = [each for each in session.tracks if each.device == track.device]
+        same = [each for each in of_device if each.name == track.name]
+        hint = f"Shown on every line of {track.device if same == of_device else 'this track'}."
         if name := await self._page.typed("Name of the track", hint=hint, value=track.name, replaces=True):
-            self.did("track's name", session.writer.rename_track(track, name))
+            self.did("track's name", together([session.writer.rename_track(each, name) for each in same]))
 
     def complete_gap(self) -> None:
         """Transcribe the gap under the cursor."""
