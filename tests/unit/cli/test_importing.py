@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from conftest import Speech
-from mictape.library import imported
+from mictape.library import imported, trash
+from mictape.library.library import Store
 from servers.base import Server
 from support.command_line import called, starts
 from support.example_service import leading_to
@@ -65,6 +66,21 @@ def test_the_same_content_is_not_imported_twice_unasked(
     assert f"was imported before, as {session.name}" in again.stderr
     assert called("import", *leading_to(parrot), "--again", str(short_room)).returncode == 0
     assert len(sessions_of(home)) == 2
+
+
+def test_content_whose_session_is_in_the_trash_is_not_imported_again_and_the_way_back_is_said(
+    parrot: Server, short_room: Path, home: Path
+) -> None:
+    assert called("import", *leading_to(parrot), str(short_room)).returncode == 0
+    [session] = sessions_of(home)
+    assert called("sessions", "delete", session.name, "--yes").returncode == 0
+    again = called("import", *leading_to(parrot), str(short_room))
+    assert (again.returncode, again.stdout) == (0, "")
+    back = f"mictape sessions restore {session.name}"
+    assert f"as {session.name}, which is in the trash; {back} brings it back, --again imports it" in again.stderr
+    assert back in called("sessions", "complete", session.name).stderr
+    assert called(*back.split()[1:]).returncode == 0
+    assert "mictape sessions complete" in called("import", *leading_to(parrot), str(short_room)).stderr
 
 
 def test_a_file_that_fails_costs_no_other_and_leaves_no_session(
@@ -185,14 +201,28 @@ def test_a_pipe_cannot_be_taken_apart(speech: Speech) -> None:
 def test_what_was_imported_is_found_by_its_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"sound")
     (tmp_path / "b").write_bytes(b"sound")
-    for id in ("1", "2", "broken"):
-        (tmp_path / "sessions" / id).mkdir(parents=True)
-    imported.begin(tmp_path / "sessions" / "1", imported.look_at(tmp_path / "a"))
-    imported.begin(tmp_path / "sessions" / "2", imported.look_at(tmp_path / "b"))
-    assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == [], "not all of it is there"
-    for id in ("1", "2"):
-        imported.finish(tmp_path / "sessions" / id)
-    (tmp_path / "sessions" / "broken" / "imported.json").write_bytes(b"{")
-    assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == ["2", "1"]
-    (tmp_path / "b").write_bytes(b"other")
-    assert imported.sessions_of(tmp_path / "sessions", imported.look_at(tmp_path / "b")) == []
+    with Store(tmp_path / "library.db") as store:
+
+        def found() -> str | None:
+            session = imported.session_of(store, imported.look_at(tmp_path / "b"))
+            return session and session.id
+
+        folders: list[Path] = []
+        for name in ("a", "b", "a"):
+            with store.create_session() as folder:
+                folders.append(folder.path)
+                imported.begin(folder.path, imported.look_at(tmp_path / name))
+        older, newer, broken = folders
+        assert found() is None, "not all of it is there"
+        for each in (older, newer):
+            imported.finish(each)
+        (broken / "imported.json").write_bytes(b"{")
+        assert found() == newer.name
+        trash.delete(store, newer.name)
+        assert found() == older.name, "it is of more use than the newer one, which is in the trash"
+        trash.delete(store, older.name)
+        assert found() == newer.name
+        store.remove(newer.name)
+        assert found() == older.name, "no command would find the newer one"
+        (tmp_path / "b").write_bytes(b"other")
+        assert found() is None

@@ -18,6 +18,7 @@ from mictape.cli.several import each_of
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import imported, trash
 from mictape.library.library import Store
+from mictape.library.records import SessionRecord
 from mictape.paths import Places
 from mictape.plain_text import counted
 from mictape.recording import Policy, Recording
@@ -67,11 +68,12 @@ async def _import(what: _Import, name: str, label: str) -> int:
     file = None
     if isinstance(spec, FileSource) and not await asyncio.to_thread(is_pipe, spec.path):
         file = await asyncio.to_thread(imported.look_at, spec.path)
-        if not what.again and (known := imported.sessions_of(what.where.sessions, file)):
-            output.note(
-                f"{name} was imported before, as {known[0]}; mictape sessions complete {known[0]} transcribes what has"
-                " no text, --again imports it once more"
-            )
+        if not what.again and (known := await asyncio.to_thread(_imported_before, what.where, file)) is not None:
+            if known.deleted_utc_s is not None:
+                way = f", which is in the trash; mictape sessions restore {known.id} brings it back"
+            else:
+                way = f"; mictape sessions complete {known.id} transcribes what has no text"
+            output.note(f"{name} was imported before, as {known.id}{way}, --again imports it once more")
             return ExitCode.DONE
         await file_info(spec.path)  # before there is a session: one without sound is of no use
     specs = await specs_of(name, "fast", apart=what.apart)
@@ -93,6 +95,11 @@ async def _import(what: _Import, name: str, label: str) -> int:
             kept = await recording.library.run(Store.session, id)
             print(f"{id}  {clock(kept.samples)}  {counted(kept.lines, 'line'):>11}  {Path(name).name}", flush=True)
         return signals.code
+
+
+def _imported_before(where: Places, file: imported.ImportedFile) -> SessionRecord | None:
+    with Store.to_read(where.library, where.sessions) as store:
+        return imported.session_of(store, file)
 
 
 async def _show(session: Session, label: str, whole: asyncio.Event, *, noted: bool) -> None:

@@ -9,6 +9,8 @@ import msgspec
 
 from mictape.failure import Failure, MictapeError
 from mictape.library import trash
+from mictape.library.listing import ORDERS
+from mictape.library.records import SessionRecord
 from mictape.library.store import Store
 from mictape.paths import PRIVATE_FILE
 
@@ -72,11 +74,16 @@ def _cannot_write(path: Path, error: OSError) -> MictapeError:
     return MictapeError(Failure(f"{path} cannot be written: {error.strerror}", "Check the disk"))
 
 
-def sessions_of(sessions: Path, file: ImportedFile) -> list[str]:
-    """The ids of the sessions that this content was imported into, the newest first."""
+def session_of(store: Store, file: ImportedFile) -> SessionRecord | None:
+    """The newest session that this content was imported into; one in the trash only where there is no other."""
     found: list[str] = []
-    for path in sessions.glob(f"*/{_NAME}"):
+    for path in store.sessions_folder.glob(f"*/{_NAME}"):
         with suppress(OSError, msgspec.DecodeError):  # it was deleted meanwhile, or its writer was killed
             if msgspec.json.decode(path.read_bytes(), type=ImportedFile).same(file):
                 found.append(path.parent.name)
-    return sorted(found, reverse=True)
+    rows = store.rows(  # a folder that the library does not know is none: no command would find it
+        "SELECT id FROM sessions WHERE id IN (SELECT value FROM json_each(?))"
+        f" ORDER BY deleted_utc_s IS NOT NULL, {ORDERS['newest']} LIMIT 1",
+        msgspec.json.encode(found).decode(),
+    )
+    return store.record(rows[0]["id"]) if rows else None

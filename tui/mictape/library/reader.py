@@ -123,18 +123,24 @@ class Reader:
         Raises:
             MictapeError: (`ExitCode.USAGE`) none or more than one is meant.
         """
-        if which == "last":
-            found = self.sessions(SessionFilter(trash=trash), limit=1)
-        else:
-            found = self.read(
-                f"{SESSIONS} WHERE {kept_or_trash(trash=trash)} AND ?1 <> ''"
-                " AND (substr(id, 1, length(?1)) = ?1 OR title = ?1 COLLATE NOCASE) ORDER BY id = ?1 DESC, id",
-                storable(which),
-                SessionRecord,
-            )
-        if len(found) == 1 or (found and found[0].id == which):
+        found = (
+            self.sessions(SessionFilter(trash=trash), limit=1) if which == "last" else self._named(which, trash=trash)
+        )
+        if _is_one(which, found):
             return found[0]
+        if not found and not trash and which != "last" and _is_one(which, deleted := self._named(which, trash=True)):
+            remedy = f"`mictape sessions restore {deleted[0].id}` brings it back"
+            raise MictapeError(Failure(f"The session {which} is in the trash", remedy, ExitCode.USAGE))
         raise MictapeError(_not_one(which, [each.id for each in found], trash=trash))
+
+    def _named(self, which: str, *, trash: bool) -> list[SessionRecord]:
+        """The sessions that `which` may mean; the one with exactly this id is the first."""
+        return self.read(
+            f"{SESSIONS} WHERE {kept_or_trash(trash=trash)} AND ?1 <> ''"
+            " AND (substr(id, 1, length(?1)) = ?1 OR title = ?1 COLLATE NOCASE) ORDER BY id = ?1 DESC, id",
+            storable(which),
+            SessionRecord,
+        )
 
     def record(self, session: str) -> SessionRecord:
         """The session with exactly this id, also one in the trash. Raises MictapeError when there is none."""
@@ -301,6 +307,11 @@ class Reader:
         if row is None:
             raise MictapeError(_not_one(session, []))
         return row[0]
+
+
+def _is_one(which: str, found: Sequence[SessionRecord]) -> bool:
+    """Whether the first of what `which` may mean is meant."""
+    return len(found) == 1 or (len(found) > 1 and found[0].id == which)
 
 
 def _not_one(which: str, found: list[str], *, trash: bool = False) -> Failure:
