@@ -33,3 +33,22 @@ def test_the_wrong_word_is_named_with_what_is_probably_meant(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert said in printed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[presets.standup]\n[export]\n[export]\n", "config.toml is not valid TOML: Cannot declare ('export',) twice"),
+        ("[presets.standup]\nlanguge = 'de'\n", "Unknown setting presets.standup.languge"),
+    ],
+)
+@pytest.mark.parametrize("command", ["standup", "--preset standup"])
+def test_a_mistake_in_the_file_with_the_presets_is_named_however_the_preset_is_given(
+    home: Path, command: str, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text(text)
+    assert mictape(command.split()) == 2
+    assert said in capsys.readouterr().err
+    assert mictape(["--enigne", "x"]) == 2
+    assert "There is no option --enigne. Did you mean --engine?" in capsys.readouterr().err, "the file has no say in it"

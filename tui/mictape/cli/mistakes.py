@@ -3,10 +3,11 @@
 import argparse
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.settings.document import nearest, shown
+from mictape.settings.document import nearest, read, shown
 
 _WRONG_CHOICE: Final = re.compile(r"argument (?P<of>.+?): invalid choice: (?P<quote>['\"])(?P<value>.*?)(?P=quote)[ ,]")
 _UNKNOWN: Final = "unrecognized arguments: "
@@ -16,6 +17,9 @@ _MISSING: Final = "the following arguments are required: "
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong as the rest of Mictape does; mistakes it has no words for are told as argparse does."""
+
+    config: Path | None = None
+    """`config.toml`, whose presets are commands: of the parser at the top."""
 
     _typed: Sequence[str] = ()
     """What is being parsed."""
@@ -36,7 +40,10 @@ class Parser(argparse.ArgumentParser):
         super().error(message)
 
     def _explained(self, message: str) -> Failure | None:
-        """What is wrong, where there is something better to say than argparse's message."""
+        """What is wrong, where there is something better to say than argparse's message.
+
+        Raises MictapeError when `config.toml` cannot be read and what was typed may be a preset's name.
+        """
         if message.startswith(_UNKNOWN):
             return self._unknown_option(message.removeprefix(_UNKNOWN).split())
         if message.startswith(_MISSING):
@@ -50,6 +57,8 @@ class Parser(argparse.ArgumentParser):
             before = self._typed[: self._typed.index(value)]
             if (failure := self._unknown_option(before[-1:])) is not None:
                 return failure
+        if of == "COMMAND" and self.config is not None:
+            read(self.config)  # it may be the name of a preset, unknown because of a mistake in the file
         action = next((each for each in self._actions if of in (*each.option_strings, each.metavar, each.dest)), None)
         choices = cast("Iterable[str]", action.choices or ()) if action is not None else ()
         kind = "command" if of in {"COMMAND", "WHAT"} else "value"

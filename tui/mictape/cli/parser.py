@@ -25,6 +25,7 @@ from mictape.settings import DEFAULT_ENGINE, PRESET, PRESETS, Given, Settings
 from mictape.text_files import read_text, toml
 
 if TYPE_CHECKING:  # the app is loaded by the commands that start it
+    from mictape.cli.mistakes import Parser
     from mictape.start import Start
 
 COMMANDS: Final = (
@@ -81,10 +82,12 @@ def parse(argv: Sequence[str], config: Path) -> argparse.Namespace:
     try:
         return options.parse_args(argv)
     except _CommandError:
-        return parser(preset_names(config)).parse_args(argv)
+        top = parser(preset_names(config))
+        top.config = config
+        return top.parse_args(argv)
 
 
-def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
+def parser(presets: Iterable[str] = ()) -> "Parser":
     """The options and commands. `run` of the parsed namespace carries the command line out.
 
     Args:
@@ -113,7 +116,7 @@ def parser(presets: Iterable[str] = ()) -> argparse.ArgumentParser:
 def preset_names(path: Path) -> list[str]:
     """The names of the presets in `config.toml` that can be commands; the others are for `--preset` only.
 
-    None when the file is broken, which `settings.load` reports.
+    None when the file is broken, which `settings.load` reports, and the parser where a command is not known.
     """
     try:
         presets = toml(read_text(path)).get(PRESETS, {})
