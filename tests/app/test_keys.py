@@ -58,6 +58,10 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         assert not sees(app, "Privacy")
         await pilot.press("escape")
         await until_async(lambda: [row for rows in text.shown.values() for row in rows] == rows)
+        await pilot.press(*"zzz [b]")
+        await until_async(lambda: sees(app, 'Nothing fits "zzz [b]".'))
+        await pilot.press("escape")
+        await until_async(lambda: not sees(app, "Nothing fits"))
         await pilot.press("escape")
         assert app.screen is app._main
 

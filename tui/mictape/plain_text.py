@@ -59,3 +59,8 @@ def fits(text: str, typed: str) -> bool:
     """Whether a text has every typed word, in any case."""
     folded = text.casefold()
     return all(word in folded for word in typed.casefold().split())
+
+
+def nothing_fits(typed: str) -> str:
+    """What a filter says that lets nothing through."""
+    return f'Nothing fits "{typed.strip()}".'

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mictape.commands import GROUPS, bind_moving, keymap_in, shown_keys
-from mictape.plain_text import fits
+from mictape.plain_text import fits, nothing_fits
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
@@ -86,7 +86,7 @@ class HelpText(Widget):
                 texts = Content(what).wrap(max(1, width - indent))
                 for left, right in zip_longest(keys, texts, fillvalue=Content("")):
                     lines.append(Content.assemble(left.pad_right(max(0, indent - left.cell_length)), right))
-        return lines
+        return lines or [Content(""), *Content(nothing_fits(self.typed)).wrap(max(1, width))]
 
 
 class _Filter(Input):

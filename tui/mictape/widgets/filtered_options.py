@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from mictape.commands import bind_moving
-from mictape.plain_text import fits
+from mictape.plain_text import fits, nothing_fits
 from mictape.widgets.options import Options
 
 _MOVES: Final = {
@@ -100,7 +100,7 @@ class FilteredOptions(Vertical):
         event.stop()
         before = self.chosen
         options = self._options(name for name, row in self._rows.items() if fits(row.plain, event.value))
-        nothing = Option(Content(f'Nothing fits "{event.value.strip()}".'), disabled=True)
+        nothing = Option(Content(nothing_fits(event.value)), disabled=True)
         self._list.set_options(options or [nothing])
         self._go_to(before)
         if not options:
