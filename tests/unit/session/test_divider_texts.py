@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from mictape.session.transcript_writer import continued_text, hole_text
+from mictape.session.divider_texts import continued_text, hole_text
 from mictape.units import RATE
 
 

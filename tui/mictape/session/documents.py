@@ -10,8 +10,8 @@ from mictape.audio.tape import count_samples, find_parts
 from mictape.library.export import Document, Style
 from mictape.library.records import NO_LINE, LineRecord, TrackRecord
 from mictape.library.store import Store
+from mictape.session.divider_texts import gap_text, hole_text
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
-from mictape.session.transcript_writer import gap_text, hole_text
 from mictape.transcript.line import Kind
 
 

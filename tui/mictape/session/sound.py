@@ -17,11 +17,12 @@ from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
+from mictape.session.divider_texts import continued_text, hole_text
 from mictape.session.events import Event, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.recovery import StoredTrack
 from mictape.session.track import Track, name_for
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
-from mictape.session.transcript_writer import TranscriptWriter, continued_text, hole_text
+from mictape.session.transcript_writer import TranscriptWriter
 from mictape.transcript.model import Transcript
 from mictape.units import span
 

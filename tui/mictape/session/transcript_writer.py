@@ -5,9 +5,8 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import reduce
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import structs
 
@@ -18,6 +17,7 @@ from mictape.library.records import CoverageRecord, LineRecord, TrackChange
 from mictape.recognition.coverage import Gap
 from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
+from mictape.session.divider_texts import gap_text, hole_text
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.rearranging import joined_line, show_line, split_line
 from mictape.session.spoken_names import SpokenNames
@@ -25,40 +25,7 @@ from mictape.session.track import Track
 from mictape.session.undo import Undo, together
 from mictape.transcript.line import NOTE, SPEECH, Kind, Line, PartialText
 from mictape.transcript.model import Transcript
-from mictape.units import RATE, day_of
-
-_WHY_LOST: Final[Mapping[str, str]] = {
-    "overflow": "the computer was too busy",
-    "missing": "the device did not deliver it",
-    "restart": "recording had to start again",
-    "gone": "the device was gone",
-}
-"""`audio.messages.HoleWhy` for people, and one that the session knows better."""
-
-
-def gap_text(samples: int, why: str) -> str:
-    """The line that stands for sound without text."""
-    return f"{samples / RATE:.0f} s not transcribed: {why}"
-
-
-def hole_text(samples: int, why: str) -> str:
-    """The line that stands for lost sound; the library does not keep why it was lost."""
-    reason = f": {_WHY_LOST[why]}" if why in _WHY_LOST else ""
-    return f"{samples / RATE:.1f} s lost{reason}"
-
-
-def continued_text(stopped: datetime | None, now: datetime) -> str:
-    """The line before what is recorded later in the same session.
-
-    Args:
-        stopped: When the sound before it ended, local time; None where that is not known, as for an imported file.
-        now: When it is continued, local time.
-    """
-    if stopped is None:
-        return f"continued on {now:%a %d %b %Y} at {now:%H:%M:%S}"
-    day = "" if stopped.date() == now.date() else f" on {day_of(now, stopped)}"
-    return f"stopped at {stopped:%H:%M:%S}, continued{day} at {now:%H:%M:%S}"
-
+from mictape.units import RATE
 
 Scope = Literal["line", "following", "all"]
 """Whose speaker is named: this line's, also that of the following lines of the same speaker, or of all of theirs."""
