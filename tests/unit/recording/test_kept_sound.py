@@ -14,7 +14,7 @@ from mictape.library.folders import SessionFolder
 from mictape.library.sound_storage import weight_of
 from mictape.paths import places
 from mictape.recording import Policy, Recording
-from mictape.recording.packing import pack_when_idle
+from mictape.recording.packing import pack_ended, pack_when_idle
 from mictape.session.session import Session
 from mictape.settings import Settings
 from support.app_driver import recording as sound_file
@@ -63,6 +63,31 @@ async def test_sound_goes_only_where_that_is_wanted_and_the_text_is_complete(
     assert (weight_of(folder).total > 0) == left
 
 
+async def test_a_session_is_packed_when_it_ends(home: Path, tmp_path: Path) -> None:
+    weight = weight_of(await recorded(home, tmp_path / "a.wav", "flac", whole=True))
+    assert (weight.unpacked, weight.packed > 0) == (0, True)
+
+
+async def test_what_was_not_packed_is_packed_at_the_next_start_though_nothing_is_recorded(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = await recorded(home, tmp_path / "a.wav", "flac", whole=False)
+    assert weight_of(folder).unpacked, "who leaves at once does not wait for it"
+    monkeypatch.setattr(pack_when_idle, "__defaults__", (0.0,))
+    where = places({"MICTAPE_HOME": str(home)})
+    async with Recording(where, Settings(keep_audio="flac"), make_engine=lambda _: ScriptedEngine(name="local")):
+        await until_async(lambda: weight_of(folder).unpacked == 0)
+
+
+async def test_a_session_that_takes_too_long_to_pack_is_as_it_was(tmp_path: Path) -> None:
+    folder = tape(tmp_path / "sessions" / "1")
+    before = weight_of(folder)
+    await pack_ended(folder, tmp_path / "log", limit_s=0)
+    assert weight_of(folder) == before
+    with SessionFolder(folder):  # nothing holds it any more
+        pass
+
+
 def tape(folder: Path) -> Path:
     folder.mkdir(parents=True)
     writer = TapeWriter(folder, 1)
@@ -77,6 +102,7 @@ async def test_finished_sessions_are_packed_in_the_background_and_no_others(tmp_
     (sessions / "3").mkdir()
     with SessionFolder(running):
         await asyncio.wait_for(pack_when_idle(sessions, tmp_path / "log", 0), 60)
+    assert (tmp_path / "log").read_bytes() == b"", "the process ends without an error"
     assert (weight_of(finished).unpacked, weight_of(running).packed) == (0, 0)
     assert weight_of(finished).packed
     assert weight_of(running).unpacked

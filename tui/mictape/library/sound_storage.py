@@ -1,7 +1,7 @@
 """The sound of finished sessions on disk: what it weighs, packed as FLAC, or removed while the text stays.
 
-`python -m mictape.library.sound_storage SESSIONS` packs one session after the other, at the lowest priority, and ends
-when its standard input does.
+`python -m mictape.library.sound_storage SESSIONS [ID]` packs one session after the other, or the one of this id, at the
+lowest priority, and ends when its standard input does.
 """
 
 import os
@@ -78,15 +78,18 @@ def pack_all(folders: Iterable[Path]) -> None:
 
 
 def main() -> None:
-    """Pack what is in the folder of sessions, the newest first."""
+    """Pack what is in the folder of sessions, the newest first, or one of them."""
     threading.Thread(target=_leave_with_the_app, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(19)
-    pack_all(sorted((path for path in Path(sys.argv[1]).iterdir() if path.is_dir()), reverse=True))
+    sessions, *ids = sys.argv[1:]
+    folders = [Path(sessions, id) for id in ids] or Path(sessions).iterdir()
+    pack_all(sorted((path for path in folders if path.is_dir()), reverse=True))
 
 
 def _leave_with_the_app() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):  # not by sys.stdin: Python aborts at its end when a thread reads that
+        pass
     os._exit(0)
 
 

@@ -24,7 +24,7 @@ from mictape.paths import Places
 from mictape.recording.again import Again
 from mictape.recording.beside import Transcriptions
 from mictape.recording.engines import Engines
-from mictape.recording.packing import pack_when_idle
+from mictape.recording.packing import pack_ended, pack_when_idle
 from mictape.recording.playback import KnownPlayer
 from mictape.recording.readings import Readings
 from mictape.recording.recorded_devices import RecordedDevices
@@ -34,7 +34,7 @@ from mictape.session.recovery import StoredSession, load_session
 from mictape.session.session import Session
 from mictape.session.state import Status, worst_of
 from mictape.session.track import Track
-from mictape.settings import Settings
+from mictape.settings import KeepAudio, Settings
 from mictape.transcript.model import Transcript
 from mictape.units import RATE
 from mictape.vad.client import Listening
@@ -128,6 +128,8 @@ class Recording:
         except BaseException:
             await self.engines.close()
             raise
+        if self._keeps("flac"):
+            self.tasks.start(pack_when_idle(self.where.sessions, self.where.log), "Packing finished sessions")
         return self
 
     async def __aexit__(
@@ -309,8 +311,6 @@ class Recording:
                 self._running.start(track)
             before = self._continued.added if self._continued is not None else []
             self.tasks.start(self.devices.add_wanted(self._also, before, self._on_failure), "Adding a device")
-            if self.settings.keep and self.settings.keep_audio == "flac":
-                self.tasks.start(pack_when_idle(self.where.sessions, self.where.log), "Packing finished sessions")
             await self._until_over()
             unkept = next((track.failure for track in self.tracks if track.source_state in UNKEPT.values()), None)
             await session.stop()
@@ -355,6 +355,7 @@ class Recording:
 
     async def _end(self) -> None:
         """End what runs and close the session; nothing happens the second time."""
+        hurried = self._leaving.is_set()
         self.leave()
         await self.tasks.cancel()
         session = self.session
@@ -365,13 +366,18 @@ class Recording:
             except MictapeError as error:  # text that is missing matters more than why the recording ended
                 self.failure = error.failure
             else:
-                await self._keep_no_sound(session)
+                await self._keep_sound(session, hurried=hurried)
             if self._policy.unattended:  # else the screen has shown it
                 self.failure = self.failure or self.engines.failure
 
-    async def _keep_no_sound(self, session: Session) -> None:
-        """Remove the sound of the session, if that is wanted and all of it has its text."""
-        wanted = self.settings.keep and self.settings.keep_audio == "none" and self._again is None
+    def _keeps(self, how: KeepAudio) -> bool:
+        return self.settings.keep and self.settings.keep_audio == how
+
+    async def _keep_sound(self, session: Session, *, hurried: bool) -> None:
+        """Pack the sound of the session, or remove it if all of it has its text, as `keep_audio` says."""
+        if self._keeps("flac") and not hurried:  # else at the next start
+            await pack_ended(session.folder.path, self.where.log)
+        wanted = self._keeps("none") and self._again is None
         if wanted and not any(track.coverage.gaps for track in session.tracks):
             try:
                 await in_thread(partial(sound_storage.remove, session.folder.path))

@@ -14,6 +14,7 @@ from mictape.settings.schema import (
     PRESET,
     PRESETS,
     Audio,
+    KeepAudio,
     Origin,
     Settings,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ChosenDevice",
     "Document",
     "Given",
+    "KeepAudio",
     "Origin",
     "Settings",
     "assignment",

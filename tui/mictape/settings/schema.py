@@ -187,7 +187,8 @@ class Settings(Struct, frozen=True):
         KeepAudio,
         Setting(
             "How the sound of finished sessions is kept: as it was recorded, as FLAC in about half the size, or not at "
-            "all once their text is complete"
+            "all once their text is complete. A session is packed when it ends; what takes over five seconds goes on "
+            "in the background of the next start"
         ),
     ] = "wav"
     trash_days: Annotated[
