@@ -328,6 +328,21 @@ async def test_leaving_says_what_becomes_of_text_that_an_engine_does_not_give(ho
         await pilot.press("escape")
 
 
+@pytest.mark.parametrize(
+    ("keep", "words"),
+    [(True, "what is missing can be completed later"), (False, "what is missing cannot be completed later")],
+)
+async def test_what_becomes_of_text_that_is_missing_is_said_as_it_is(home: Path, keep: bool, words: str) -> None:
+    engine = ScriptedEngine(ready=asyncio.Event())
+    sound, settings = FakeSoundSystem(words=(1,)), Settings(keep=keep)
+    async with on_fake_sound(home, sound, engine=engine, settings=settings) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: recording_of(app).tracks and recording_of(app).tracks[0].end)
+        await pilot.press("q")
+        await until_async(lambda: sees(app, words))
+
+
 async def test_what_is_not_kept_is_said_and_not_thrown_away_without_a_question(home: Path) -> None:
     sound = FakeSoundSystem(words=(1,))
     async with on_fake_sound(home, sound, settings=Settings(keep=False)) as (app, pilot):

@@ -134,8 +134,7 @@ class RecordingFlow:
             self._page.show(Status(state, device="", engine=engine, position=0, hint=hint))
             return
         if recording.stopping:
-            what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing can be completed later"
-            status = replace(status, hint=Advice(what, "Leave now", action="stop"))
+            status = replace(status, hint=_finishing(recording))
         self._page.show(status, self._levels(), paused=session.sound.paused)
 
     def show_levels(self) -> None:
@@ -229,3 +228,16 @@ class RecordingFlow:
         return explained(
             Advice(what, f"Export again to keep {'it' if missing == 1 else 'them'}", action="export"), keymap
         )
+
+
+def _finishing(recording: Recording) -> Advice:
+    """How much is left to be done once the end was asked for."""
+    session = recording.session
+    if session is not None and session.closed:
+        return Advice("Finishing: all that is left is to store the recording")
+    rest = (
+        "what is missing can be completed later"
+        if recording.settings.keep
+        else "what is missing cannot be completed later"
+    )
+    return Advice(f"Finishing: {recording.behind_s:.0f} s of sound to go; {rest}", "Leave now", action="stop")
