@@ -145,7 +145,7 @@ def test_what_is_deleted_can_be_restored_until_it_expires(store: Store) -> None:
     id = session(store, line(0, "Good morning.", 0, 1))
     (store.sessions_folder / id / "track1.wav").write_bytes(b"sound")
     assert trash.delete(store, "last") == id
-    with refused(ExitCode.USAGE, f"The session {id[:11]} is in the trash. `mictape sessions restore {id}`"):
+    with refused(ExitCode.USAGE, f"The session {id[:11]} is in the trash. mictape sessions restore {id}"):
         store.session(id[:11])
     with refused(ExitCode.USAGE, "no session"):
         store.session("other")

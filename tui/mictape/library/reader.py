@@ -129,7 +129,7 @@ class Reader:
         if _is_one(which, found):
             return found[0]
         if not found and not trash and which != "last" and _is_one(which, deleted := self._named(which, trash=True)):
-            remedy = f"`mictape sessions restore {deleted[0].id}` brings it back"
+            remedy = f"mictape sessions restore {deleted[0].id} brings it back"
             raise MictapeError(Failure(f"The session {which} is in the trash", remedy, ExitCode.USAGE))
         raise MictapeError(_not_one(which, [each.id for each in found], trash=trash))
 
@@ -321,9 +321,9 @@ def _not_one(which: str, found: list[str], *, trash: bool = False) -> Failure:
         more = f" or one of {len(found) - _NAMED} older ones" if len(found) > _NAMED else ""
         what, remedy = f"{which} may be {', '.join(newest)}{more}", "Give more of its id"
     elif trash:
-        what, remedy = f"There is no session {which} in the trash", "`mictape sessions list --trash` shows what is"
+        what, remedy = f"There is no session {which} in the trash", "mictape sessions list --trash shows what is"
     elif which == "last":
         what, remedy = "There is no session yet", "Start Mictape to record one"
     else:
-        what, remedy = f"There is no session {which}", "`mictape sessions` lists them"
+        what, remedy = f"There is no session {which}", "mictape sessions lists them"
     return Failure(what=what, remedy=remedy, code=ExitCode.USAGE)
