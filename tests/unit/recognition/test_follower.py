@@ -88,35 +88,33 @@ def test_a_fatal_cause_ends_it_and_leaves_the_rest_open(tmp_path: Path) -> None:
     assert harness.coverage.open(harness.tape.samples) == [(0, 2 * SLOT)]
 
 
-def test_it_gives_up_when_asked_to(tmp_path: Path) -> None:
-    harness = FollowerHarness(tmp_path, ScriptedEngine(refused_until_s=1e9), plan=Plan(give_up_s=30))
-    harness.write(spoken([1]))
-    harness.end()
-    with pytest.raises(Lost):
-        virtual_time.run(harness.follow())
-    assert harness.engine.attempts_s[-1] >= 30
-    assert len(harness.engine.attempts_s) < 60, "it waits between attempts"
-
-
-def test_it_gives_up_in_time_where_the_vendor_limits_the_connections_per_minute(tmp_path: Path) -> None:
-    capabilities = Capabilities(connections_per_minute=5)
-    engine = ScriptedEngine(capabilities, refused_until_s=1e9)
+def give_up(tmp_path: Path, engine: ScriptedEngine) -> None:
+    """Have an engine follow a word until it is given up, which it is after 30 s."""
     harness = FollowerHarness(tmp_path, engine, plan=Plan(give_up_s=30))
     harness.write(spoken([1]))
     harness.end()
     with pytest.raises(Lost):
         virtual_time.run(harness.follow())
+
+
+def test_it_gives_up_when_asked_to(tmp_path: Path) -> None:
+    engine = ScriptedEngine(refused_until_s=1e9)
+    give_up(tmp_path, engine)
+    assert engine.attempts_s[-1] >= 30
+    assert len(engine.attempts_s) < 60, "it waits between attempts"
+
+
+def test_it_gives_up_in_time_where_the_vendor_limits_the_connections_per_minute(tmp_path: Path) -> None:
+    capabilities = Capabilities(connections_per_minute=5)
+    engine = ScriptedEngine(capabilities, refused_until_s=1e9)
+    give_up(tmp_path, engine)
     assert len(engine.attempts_s) == 5
     assert 30 <= engine.attempts_s[-1] < 31, "the last one is made when the time is up"
 
 
 def test_it_does_not_wait_longer_than_asked_because_a_service_asks_for_more(tmp_path: Path) -> None:
     engine = ScriptedEngine(refused_until_s=1e9, asks_to_wait_s=300)
-    harness = FollowerHarness(tmp_path, engine, plan=Plan(give_up_s=30))
-    harness.write(spoken([1]))
-    harness.end()
-    with pytest.raises(Lost):
-        virtual_time.run(harness.follow())
+    give_up(tmp_path, engine)
     assert len(engine.attempts_s) == 1
 
 

@@ -235,9 +235,6 @@ def _finishing(recording: Recording) -> Advice:
     session = recording.session
     if session is not None and session.closed:
         return Advice("Finishing: all that is left is to store the recording")
-    rest = (
-        "what is missing can be completed later"
-        if recording.settings.keep
-        else "what is missing cannot be completed later"
-    )
-    return Advice(f"Finishing: {recording.behind_s:.0f} s of sound to go; {rest}", "Leave now", action="stop")
+    can = "can" if recording.settings.keep else "cannot"
+    what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing {can} be completed later"
+    return Advice(what, "Leave now", action="stop")
