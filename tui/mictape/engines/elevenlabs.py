@@ -227,7 +227,7 @@ class ElevenLabsConnection(SocketConnection):
             return
         if end is not None:
             yield Answered(end)
-        if self._finishing:
+        if self._finishing and not self._settles:
             self._settles = True
             self._wait_for_more()
 
