@@ -98,18 +98,18 @@ async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: 
         await press_plus_on_the_headset()
         await until_async(lambda: recording_of(app).tracks[1].tape.ended)
         assert [source.name for source in sound.sources] == ["Blue Yeti", "Headset"]
-        await press_plus_on_the_headset()  # a track of its own again, of the same person
-        await until_async(lambda: texts(app).count("w1") == 3)
-        tracks = recording_of(app).tracks
-        names = [track.name for track in tracks]
-        assert names[1] == names[2] != names[0]
         app._main.view.go_to(app.transcript.id_at(1))
         await pilot.press("R")
         await until_async(lambda: isinstance(app.screen, Ask))
         await pilot.press(*"Anna", "enter")
-        await until_async(lambda: [track.name for track in tracks] == [names[0], "Anna", "Anna"])
-        await pilot.press("u")
-        assert [track.name for track in tracks] == names
+        await press_plus_on_the_headset()
+        await until_async(lambda: texts(app).count("w1") == 3)
+        assert [track.name for track in recording_of(app).tracks] == ["You", "Anna"], "it goes on on its track"
+        length = recording_of(app).tracks[1].tape.samples
+    async with on_fake_sound(home, sound, start=Start(continued="last")) as (app, _):
+        await until_async(lambda: texts(app).count("w1") == 5)
+        assert [track.name for track in recording_of(app).tracks] == ["You", "Anna"], "also when it is continued"
+        assert recording_of(app).tracks[1].tape.samples > length
 
 
 async def test_a_device_that_cannot_be_opened_leaves_the_old_one_recorded(home: Path) -> None:

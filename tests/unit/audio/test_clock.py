@@ -37,6 +37,38 @@ def test_a_pause_is_left_out() -> None:
     assert clock.sample_at(62.0) == 32_000
 
 
+def test_the_end_of_a_run_is_before_the_pause_and_its_next_sample_behind_it() -> None:
+    clock = Clock(
+        [
+            Anchor(0, 0.0, 100.0, "start"),
+            Anchor(16_000, 1.0, 101.0, "pause"),
+            Anchor(16_000, 61.0, 161.0, "start"),
+            Anchor(32_000, 62.0, 162.0, "tick"),
+        ]
+    )
+    assert (clock.monotonic(16_000), clock.monotonic(16_000, end=True)) == (61.0, pytest.approx(1.0))
+    assert (clock.utc(16_000), clock.utc(16_000, end=True)) == (161.0, pytest.approx(101.0))
+    assert clock.monotonic(32_000, end=True) == clock.monotonic(32_000) == 62.0
+    assert [clock.run_end(sample) for sample in (0, 15_999, 16_000, 99_000)] == [16_000, 16_000, None, None]
+
+
+def test_after_the_machine_was_started_again_a_moment_is_found_by_the_wall_clock() -> None:
+    before = [Anchor(0, 5_000.0, 100_000.0, "start"), Anchor(RATE * 10, 5_010.0, 100_010.0, "pause")]
+    after = [Anchor(RATE * 10, 5_002.0, 200_002.0, "start"), Anchor(RATE * 20, 5_012.0, 200_012.0, "pause")]
+    clock = Clock([*before, *after])
+    assert clock.sample_at(5_003.0, 100_003.0) == 3 * RATE
+    assert clock.sample_at(5_003.0, 200_003.0) == 11 * RATE
+    assert clock.sample_at(5_003.0) == 11 * RATE, "now is after the last start"
+    assert clock.sample_at(5_100.0, 100_100.0) == clock.sample_at(4_000.0, 199_000.0) == 10 * RATE, "in between"
+    for sample in (0, RATE, 12 * RATE, 20 * RATE):
+        assert clock.sample_at(clock.monotonic(sample) or 0.0, clock.utc(sample)) == sample
+
+
+def test_a_block_that_is_a_little_early_is_no_start_of_the_machine() -> None:
+    anchors = [Anchor(0, 0.0, 9.0, "start"), Anchor(RATE, 1.0, 10.0, "pause"), Anchor(RATE, 0.99, 9.99, "resume")]
+    assert Clock(anchors).sample_at(1.99, 10.99) == 2 * RATE
+
+
 def test_a_run_that_was_killed_ends_at_the_nominal_rate() -> None:
     clock = Clock([Anchor(0, 0.0, 0.0, "start"), Anchor(32_000, 500.0, 500.0, "resume")])
     assert clock.monotonic(31_999) == pytest.approx(2.0, abs=1e-3)

@@ -16,7 +16,7 @@ from mictape.audio.tape.packing import pack
 from mictape.failure import MictapeError
 from mictape.library.records import TrackRecord
 from mictape.session import sound_export
-from mictape.session.sound_export import KINDS, PIECE, write_sound
+from mictape.session.sound_export import KINDS, PIECE, sound_between, write_sound
 from support.sound import pcm
 from support.soundfiles import needs_ffmpeg
 
@@ -77,6 +77,20 @@ def test_each_track_is_a_channel_at_its_place_in_session_time(tmp_path: Path) ->
     assert samples[:, 1].tobytes() == bytes(2 * 32_000) + pcm(7, 30_000) + bytes(2 * (LENGTH - 62_000))
     write_sound(tmp_path, [track(2, origin=32_000)], path, 40_000, 42_000)
     assert read(path).tobytes() == pcm(7 + 8_000, 2_000)
+
+
+def test_where_a_track_was_not_recorded_there_is_silence(tmp_path: Path) -> None:
+    """It is recorded for a second, taken away for two, and recorded again."""
+    tape(tmp_path, 1, pcm(0, 5 * RATE), Anchor(0, 100.0, 0.0, "start"))
+    again = [Anchor(RATE, 101.0, 0.0, "pause"), Anchor(RATE, 103.0, 0.0, "start")]
+    tape(tmp_path, 2, pcm(7, 2 * RATE), Anchor(0, 100.0, 0.0, "start"), *again)
+    path = tmp_path / "talk.wav"
+    write_sound(tmp_path, [track(1), track(2)], path)
+    expected = pcm(7, RATE) + bytes(2 * 2 * RATE) + pcm(7 + RATE, RATE) + bytes(2 * RATE)
+    assert read(path)[:, 1].tobytes() == expected
+    write_sound(tmp_path, [track(2)], path, 2 * RATE, 4 * RATE)
+    assert read(path).tobytes() == bytes(2 * RATE) + pcm(7 + RATE, RATE)
+    assert sound_between(tmp_path, track(2), RATE // 2, 3 * RATE + 1) == expected[RATE : 2 * (3 * RATE + 1)]
 
 
 def test_a_track_whose_clock_runs_otherwise_stays_near_its_place(tmp_path: Path) -> None:

@@ -26,9 +26,13 @@ after silence of the true length. `step`: the wall clock was set. `tick`: 10 s h
 
 _BREAKS: Final = frozenset({"start", "resume"})
 _ENDS: Final = frozenset({"pause", "suspend"})
+_SETS: Final = _BREAKS | {"step"}
+"""The anchors at which the two clocks may stand otherwise to each other than before."""
 
 STEP_S: Final = 0.1
 """Two clocks jumped when they moved by more than this against each other between two blocks; slewing stays below it."""
+REBOOT_S: Final = 1.0
+"""No machine starts faster."""
 _AT_ONCE_S: Final = 0.01
 """Clocks that were read within this time were read at one moment; else the process was held up between two of them."""
 
@@ -44,17 +48,36 @@ class Anchor(msgspec.Struct, tag="anchor", frozen=True):
     """Seconds since 1970-01-01T00:00Z."""
     why: AnchorWhy
 
+    @property
+    def offset(self) -> float:
+        """What makes a monotonic moment one of the wall clock."""
+        return self.utc - self.monotonic
+
+
+@dataclass(slots=True)
+class _Boot:
+    """What was recorded between two starts of the machine, as far as the monotonic clock shows it."""
+
+    first: int
+    """The index of its first anchor."""
+    offsets: list[float]
+    """What makes its monotonic moments those of the wall clock, each that it had."""
+
 
 class Clock:
     """The moments of a tape's samples, computed from its anchors.
 
     Between two anchors time is interpolated, which takes up the drift of the device's clock; before the
     first, after the last and up to a pause it runs at the nominal rate.
+
+    The monotonic clock begins again when the machine is started, so a tape that is continued after that has the same
+    moments twice: `sample_at` finds the right one by the wall clock.
     """
 
     def __init__(self, anchors: Iterable[Anchor] = ()) -> None:
         self._anchors: list[Anchor] = []
         self._samples: list[int] = []
+        self._boots: list[_Boot] = []
         for anchor in anchors:
             self.add(anchor)
 
@@ -67,38 +90,59 @@ class Clock:
         """Add an anchor; they come in tape order. Raises ValueError when one goes back."""
         if self._samples and anchor.sample < self._samples[-1]:
             raise ValueError(f"anchor at {anchor.sample} comes after one at {self._samples[-1]}")
+        if not self._anchors or _rebooted(self._anchors[-1], anchor):
+            self._boots.append(_Boot(len(self._anchors), [anchor.offset]))
+        elif anchor.why in _SETS:
+            self._boots[-1].offsets.append(anchor.offset)
         self._anchors.append(anchor)
         self._samples.append(anchor.sample)
 
-    def monotonic(self, sample: int) -> float | None:
-        """When `sample` was captured, monotonic seconds; None without anchors."""
+    def monotonic(self, sample: int, *, end: bool = False) -> float | None:
+        """When `sample` was captured, monotonic seconds; None without anchors.
+
+        With `end`, when the sample before it had been captured: before a pause, not behind it.
+        """
         if not self._anchors:
             return None
-        before, after = self._around(sample)
+        before, after = self._around(sample - 1 if end else sample)
         nominal = (sample - before.sample) / RATE
         if after is None:
             return before.monotonic + nominal
         share = (sample - before.sample) / (after.sample - before.sample)
         return before.monotonic + share * (after.monotonic - before.monotonic)
 
-    def utc(self, sample: int) -> float | None:
-        """When `sample` was captured, seconds since 1970 UTC as the wall clock stood then; None without anchors."""
-        moment = self.monotonic(sample)
+    def utc(self, sample: int, *, end: bool = False) -> float | None:
+        """As `monotonic`, in seconds since 1970 UTC as the wall clock stood then."""
+        moment = self.monotonic(sample, end=end)
         if moment is None:
             return None
-        before, after = self._around(sample)
+        before, after = self._around(sample - 1 if end else sample)
         if after is None or after.why == "step" or after.monotonic <= before.monotonic:
             return before.utc + (moment - before.monotonic)
         share = (moment - before.monotonic) / (after.monotonic - before.monotonic)
         return before.utc + share * (after.utc - before.utc)
 
-    def sample_at(self, monotonic: float) -> int | None:
-        """The sample captured at that moment, rounded down; in a pause the first one after it; None without anchors."""
+    def run_end(self, sample: int) -> int | None:
+        """The sample behind the run that `sample` is in: there the tape paused. None for the last run."""
+        index = bisect_right(self._samples, sample)
+        return next((each.sample for each in self._anchors[index:] if each.why in _BREAKS), None)
+
+    def sample_at(self, monotonic: float, utc: float | None = None) -> int | None:
+        """The sample captured at that moment, rounded down; in a pause the first one after it; None without anchors.
+
+        Args:
+            monotonic: The moment.
+            utc: The same by the wall clock, which says between which starts of the machine it was; None: after the
+                last one.
+        """
         if not self._anchors:
             return None
-        index = max(bisect_right(self._anchors, monotonic, key=lambda anchor: anchor.monotonic) - 1, 0)
-        before = self._anchors[index]
+        low, high = self._boot(None if utc is None else utc - monotonic)
+        moment = bisect_right(self._anchors, monotonic, low, high, key=lambda anchor: anchor.monotonic) - 1
+        before = self._anchors[index := max(moment, low)]
         elapsed = monotonic - before.monotonic
+        if low and moment < low:
+            return before.sample
         if index + 1 == len(self._anchors):
             return before.sample if before.why in _ENDS else before.sample + int(elapsed * RATE // 1)
         after = self._anchors[index + 1]
@@ -106,6 +150,14 @@ class Clock:
             return min(before.sample + int(elapsed * RATE // 1), after.sample)
         share = elapsed / (after.monotonic - before.monotonic)
         return before.sample + int(share * (after.sample - before.sample) // 1)
+
+    def _boot(self, offset: float | None) -> tuple[int, int]:
+        """The first anchor of one start of the machine and the one behind its last: of that with this offset."""
+        boots = self._boots
+        which = len(boots) - 1
+        if offset is not None and which:
+            which = min(range(len(boots)), key=lambda at: min(abs(offset - each) for each in boots[at].offsets))
+        return boots[which].first, boots[which + 1].first if which + 1 < len(boots) else len(self._anchors)
 
     def _around(self, sample: int) -> tuple[Anchor, Anchor | None]:
         """The anchor at or before `sample` (else the first), and the next one if time runs through to it."""
@@ -115,6 +167,11 @@ class Clock:
             return before, None
         after = self._anchors[index + 1]
         return before, None if after.why in _BREAKS else after
+
+
+def _rebooted(before: Anchor, anchor: Anchor) -> bool:
+    """Whether the machine was started between two anchors: more than a block that is a little early."""
+    return anchor.monotonic < before.monotonic and abs(anchor.offset - before.offset) > REBOOT_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,14 @@ class RecordedDevices:
         self._state_file = state_file
 
     async def add(self, device: Device) -> None:
-        """Record another device on a track of its own. Raises MictapeError when that is done, or cannot be."""
+        """Record another device, on its track if it had one. Raises MictapeError when that is done, or cannot be."""
         if self._running.session is not None:
             if same_device(device, devices_of(self._running.tracks)):
                 raise MictapeError(recorded_already(device))
+            before = len(self._running.tracks)
             track = await self._running.session.sound.join(source_for(device, self._settings, added=True))
-            self.name(track)
+            if track.number > before:  # else it goes on on its track, which has its name
+                self.name(track)
             self._running.start(track)
 
     async def remove(self, device: Device) -> None:

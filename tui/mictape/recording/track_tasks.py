@@ -27,9 +27,11 @@ class TrackTasks:
         return self.session.tracks if self.session is not None else ()
 
     def start(self, track: Track) -> None:
-        """Follow and capture a track."""
-        self.follow(track)
-        self.capture(track)
+        """Follow and capture a track, unless that is being done."""
+        if not track.following:
+            self.follow(track)
+        if not track.capturing:
+            self.capture(track)
 
     def capture(self, track: Track) -> None:
         """Record a track from its source, until that ends."""

@@ -51,7 +51,8 @@ def _without_text(store: Store, session: str, folder: Path, track: TrackRecord) 
         if stretch.what != "covered":
             what = gap_text if stretch.what == "gap" else hole_text
             text = what(stretch.end - stretch.start, stretch.why)
-            at = (stretch.start, stretch.end)
-            start, end = at if clock is None else map(clock.session_time, at)
+            start, end = stretch.start, stretch.end
+            if clock is not None:
+                start, end = clock.session_time(start), clock.session_time(end, end=True)
             kind = Kind.GAP if stretch.what == "gap" else Kind.HOLE
             yield LineRecord(NO_LINE, track.number, start, end, text, kind)

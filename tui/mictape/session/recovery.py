@@ -30,6 +30,8 @@ class StoredTrack:
     track: TrackRecord
     samples: int
     """Length of its tape as it lies on disk."""
+    stopped: int
+    """Session time at which it was recorded last."""
     coverage: Coverage
     in_library: bool = True
     """Whether the library has the track; False: only its tape is there."""
@@ -40,7 +42,7 @@ class StoredTrack:
 
     @property
     def end(self) -> int:
-        """Session time at the end of its tape."""
+        """The end of its tape, in the track's own time."""
         return self.track.origin + self.samples
 
 
@@ -73,7 +75,9 @@ class StoredSession:
     @property
     def added(self) -> list[TrackRecord]:
         """The devices beside the first one that were recorded until the end."""
-        return [left.track for left in self.tracks[1:] if left.track.host_api and self.samples - left.end < TOGETHER]
+        return [
+            left.track for left in self.tracks[1:] if left.track.host_api and self.samples - left.stopped < TOGETHER
+        ]
 
     @property
     def open(self) -> int:
@@ -162,4 +166,6 @@ async def _stored_track(
     for hole in holes:
         coverage.hole(track.origin + hole.start, track.origin + hole.end)
     samples = count_samples(folder, track.number)
-    return StoredTrack(track, samples, coverage, in_library, holes, tuple(gaps))
+    end = track.origin + samples
+    stopped = end if clock is None else clock.session_time(end, end=True)
+    return StoredTrack(track, samples, stopped, coverage, in_library, holes, tuple(gaps))

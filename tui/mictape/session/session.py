@@ -132,9 +132,9 @@ class Session:
     ) -> "Session":
         """Go on with a session that was interrupted: its lines are there, and what has no text yet is open.
 
-        Its first track goes on with the source `spec`; the time in between is a pause. The others have ended, to be
-        joined again by the caller; without `spec` the first one has, too. `shared`: as `SessionFolder` takes it.
-        Raises MictapeError.
+        Its first track goes on with the source `spec`; the time in between is a pause. The others have ended, and go on
+        when their devices are joined again by the caller; without `spec` the first one has ended, too. `shared`: as
+        `SessionFolder` takes it. Raises MictapeError.
         """
         folder = await library.run(Store.resume_session, stored.session.id, shared=shared)
         session = cls(folder, library, engine, request, connections=stored.connections, **parts)
@@ -202,9 +202,9 @@ class Session:
         """
         track.following = True
         try:
-            engine = None
-            while engine is not self.engine:
-                engine = self.engine
+            engine = tape = None
+            while engine is not self.engine or tape is not track.tape:  # another tape: it is recorded again
+                engine, tape = self.engine, track.tape
                 await self._follow_with(track, engine)
         finally:
             track.following = False

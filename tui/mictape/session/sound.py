@@ -66,6 +66,8 @@ class SessionSound:
         """Until the first track is recorded again."""
         self.stopped = False
         """Whether no track can be added any more."""
+        self._removed = set[int]()
+        """The tracks that have ended while the others went on."""
         self.tracks = tracks
         self._folder = folder
         self._sound = sound
@@ -83,21 +85,50 @@ class SessionSound:
         return track
 
     async def join(self, spec: SourceSpec) -> Track:
-        """Add another track, now; its tape begins here. Run `capture` and `follow` for it.
+        """Record another source, now. Run `capture` and `follow` for its track, unless they run.
 
-        Raises MictapeError when its source cannot be opened; then there is no such track.
+        A device that was recorded on a track that has ended goes on there; the time in between is a pause. Everything
+        else gets a new track, whose tape begins here.
+
+        Raises MictapeError when the source cannot be opened; then nothing has changed.
         """
         async with self._joining:
-            track = self._new_track(spec, self._now())
-            await self._open(track)
-            if self.stopped:
-                await track.source.close()
-                raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
-            # The tapes' anchors give the true place; this one is near enough to count from.
-            track.begin_at(self._now())
-            self._put(track)
+            track = self._ended_track(spec)
+            if track is not None:
+                await self._go_on(track, spec)
+            else:
+                track = self._new_track(spec, self._now())
+                await self._open_joining(track.source)
+                # The tapes' anchors give the true place; this one is near enough to count from.
+                track.begin_at(self._now())
+                self._put(track)
             self._begin_writing(track)
             return track
+
+    def _ended_track(self, spec: SourceSpec) -> Track | None:
+        """The track on which this device was recorded until it was removed, the last one; None without one."""
+        key = _device_key(spec)
+        ended = (track for track in reversed(self.tracks) if track.tape.ended and key == _device_key(track.spec))
+        return None if key is None else next(ended, None)
+
+    async def _go_on(self, track: Track, spec: SourceSpec) -> None:
+        before = track.tape
+        tape = Tape(self._folder, track.number, before.origin)
+        tape.report(before.samples)
+        tape.own_sound = before.own_sound
+        source = self._source(track.number, spec, tape)
+        await self._open_joining(source)
+        track.go_on(spec, source, tape)
+        if track.number in self._removed:
+            self._removed.discard(track.number)
+            self._writer.add_divider(self.tracks[FIRST - 1], f"recorded again: {track.device}")
+
+    async def _open_joining(self, source: SourcePort) -> None:
+        """Open a source that is to be recorded beside others. Raises MictapeError."""
+        await source.open()
+        if self.stopped:
+            await source.close()
+            raise MictapeError(Failure("The session has ended", "Start Mictape again to record"))
 
     async def end_track(self, track: Track) -> None:
         """Record a track no more while the others go on: its tape ends, its text is finished, both stay.
@@ -110,6 +141,7 @@ class SessionSound:
         await track.source.close()
         if not track.tape.ended:
             track.tape.end()
+            self._removed.add(track.number)
             self._writer.add_divider(track, f"no longer recorded: {track.device}")
 
     def _now(self) -> int:
@@ -121,12 +153,8 @@ class SessionSound:
         return first.end if now is None or first.source_state != "open" else now
 
     def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
-        number = len(self.tracks) + 1
-        # A device that was removed and comes again is who it was.
-        key = _device_key(spec)
-        again = (track.name for track in self.tracks if key and track.tape.ended and _device_key(track.spec) == key)
-        name = next(again, "") or name_for(spec, [track.name for track in self.tracks])
-        return self._make_track(number, spec, origin, Coverage(origin), name)
+        name = name_for(spec, [track.name for track in self.tracks])
+        return self._make_track(len(self.tracks) + 1, spec, origin, Coverage(origin), name)
 
     def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
         tape = Tape(self._folder, number, origin)
@@ -184,8 +212,9 @@ class SessionSound:
             while source is not track.source:  # another device may be chosen meanwhile; it is open already then
                 source = track.source
                 async for event in source:
-                    self._on_source(track, event)
-                    track.on_source()
+                    if source is track.source or not isinstance(event, Ended):  # else the track goes on with another
+                        self._on_source(track, event)
+                        track.on_source()
         finally:
             track.capturing = False
             await track.source.close()

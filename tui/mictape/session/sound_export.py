@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,23 +27,49 @@ APART: Final = RATE // 50
 """Two tapes may drift apart by 20 ms before one of them jumps: every jump can be heard."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Channel:
-    """A track, read in session time."""
+    """A track, read in session time from one place on; silence where it was not recorded."""
 
-    tape: Tape
-    clock: TrackClock | None
+    def __init__(self, tape: Tape, clock: TrackClock | None, at: int) -> None:
+        """`at`: where to begin, session time."""
+        self.tape = tape
+        self.clock = clock
+        self._at = at
+        self._own = self._own_time(at)
 
-    def position(self, at: int) -> int:
-        """The tape position at a session time; below zero before the track joined."""
-        own = at if self.clock is None or at < self.clock.origin else self.clock.own_time(at)
-        return own - self.tape.origin
+    @property
+    def end(self) -> int:
+        """Session time at its end."""
+        own = self.tape.origin + self.tape.samples
+        return own if self.clock is None else max(self.clock.session_time(own, end=True), own)
 
-    def read(self, position: int, count: int) -> bytes:
-        """So many samples from a tape position; silence where there is no tape."""
-        before = min(max(-position, 0), count)
-        sound = self.tape.read(position + before, count - before) if count > before else b""
-        return bytes(before * SAMPLE_BYTES) + sound + bytes((count - before) * SAMPLE_BYTES - len(sound))
+    def read(self, count: int) -> bytes:
+        """The next samples."""
+        end, pieces = self._at + count, list[bytes]()
+        own = self._own_time(self._at)
+        if abs(own - self._own) > APART:
+            self._own = own
+        while self._at < end:
+            pieces.append(self._piece(end - self._at))
+            self._at += len(pieces[-1]) // SAMPLE_BYTES
+        return b"".join(pieces)
+
+    def _piece(self, most: int) -> bytes:
+        """The next samples, as far as they were recorded without a pause, or the silence before them."""
+        count = most
+        if self.clock is not None:
+            early = self.clock.session_time(self._own) - self._at
+            if early > APART:
+                return bytes(min(most, early) * SAMPLE_BYTES)
+            run_end = self.clock.run_end(self._own)
+            count = most if run_end is None else min(most, run_end - self._own)
+        sound = self.tape.read(self._own - self.tape.origin, count)
+        self._own += count
+        return sound + bytes(count * SAMPLE_BYTES - len(sound))
+
+    def _own_time(self, at: int) -> int:
+        """The track's own time at a session time, not before its tape begins."""
+        return at if self.clock is None else max(self.clock.own_time(at), self.tape.origin)
 
 
 def kind_of(path: Path) -> tuple[str, str]:
@@ -86,20 +111,19 @@ def write_sound(
             read or the file not be written.
     """
     container, encoding = kind_of(named or path)
-    channels = [_channel(folder, track) for track in tracks]
-    longest = max((_end_of(channel) for channel in channels), default=0)
+    channels = [_channel(folder, track, start) for track in tracks]
+    longest = max((channel.end for channel in channels), default=0)
     end = longest if end is None else min(end, longest)
     if start >= end:
         what = "There is no sound in that part of the session" if longest else "The session has no sound"
         raise MictapeError(Failure(what, "Look at its length with mictape sessions list", ExitCode.USAGE))
     if container == "WAV" and (end - start) * len(channels) * SAMPLE_BYTES > LONGEST_WAV:
         container = "RF64"
-    positions = [channel.position(start) for channel in channels]
     try:
         with _soundfile().SoundFile(path, "w", RATE, len(channels), encoding, format=container) as file:
             for at in range(start, end, PIECE):
                 count = min(PIECE, end - at)
-                file.buffer_write(_interleaved(channels, positions, at, count), dtype="int16")
+                file.buffer_write(_interleaved(channels, count), dtype="int16")
                 wrote(at + count - start, end - start)
     except (OSError, RuntimeError) as error:  # libsndfile's is a RuntimeError
         what = f"{(named or path).name} cannot be written: {error}"
@@ -113,29 +137,19 @@ def sound_between(folder: Path, track: TrackRecord, start: int, end: int) -> byt
     Raises:
         MictapeError: (`ExitCode.SOUND`) its tape cannot be read.
     """
-    channel = _channel(folder, track)
-    return channel.read(channel.position(start), end - start)
+    return _channel(folder, track, start).read(end - start)
 
 
-def _channel(folder: Path, track: TrackRecord) -> _Channel:
+def _channel(folder: Path, track: TrackRecord, at: int) -> _Channel:
     clock = clock_of(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
-    return _Channel(Tape.finished(folder, track.number, track.origin), clock)
+    return _Channel(Tape.finished(folder, track.number, track.origin), clock, at)
 
 
-def _end_of(channel: _Channel) -> int:
-    own = channel.tape.origin + channel.tape.samples
-    return own if channel.clock is None else max(channel.clock.session_time(own), own)
-
-
-def _interleaved(channels: Sequence[_Channel], positions: list[int], at: int, count: int) -> bytes:
-    """The next piece of all channels; moves their positions on."""
+def _interleaved(channels: Sequence[_Channel], count: int) -> bytes:
+    """The next piece of all channels."""
     sound = array("h", bytes(count * len(channels) * SAMPLE_BYTES))
     for number, channel in enumerate(channels):
-        true = channel.position(at)
-        if abs(true - positions[number]) > APART:
-            positions[number] = true
-        sound[number :: len(channels)] = array("h", channel.read(positions[number], count))
-        positions[number] += count
+        sound[number :: len(channels)] = array("h", channel.read(count))
     return sound.tobytes()
 
 

@@ -143,9 +143,9 @@ class Track:
         if self._clock is not None:
             self._clock.origin = origin
 
-    def session_time(self, at: int) -> int:
-        """The session time of a sample in the track's own time."""
-        return at if self._clock is None else self._clock.session_time(at)
+    def session_time(self, at: int, *, end: bool = False) -> int:
+        """The session time of a sample in the track's own time; `end`: as `TrackClock.session_time`."""
+        return at if self._clock is None else self._clock.session_time(at, end=end)
 
     def own_time(self, at: int) -> int:
         """The track's own time at a session time."""
@@ -166,6 +166,11 @@ class Track:
     def _watched(self) -> Literal["microphone", "computer sound"]:
         # Only a live microphone's zeros mean that something is wrong with it.
         return self.spec.device.kind if isinstance(self.spec, DeviceSource) else "computer sound"
+
+    def go_on(self, spec: SourceSpec, source: SourcePort, tape: Tape) -> None:
+        """Record it again after it has ended: the tape is the same one, at its end."""
+        self.tape = tape
+        self.change_source(spec, source)
 
     def change_source(self, spec: SourceSpec, source: SourcePort) -> None:
         """Go on with another source on the same tape."""

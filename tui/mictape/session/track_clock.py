@@ -71,21 +71,33 @@ class TrackClock:
         self.origin = origin
         """Where the track's own time begins, session time."""
 
-    def session_time(self, at: int) -> int:
+    def session_time(self, at: int, *, end: bool = False) -> int:
         """The session time of a sample in the track's own time; the same where anchors are missing.
+
+        With `end` that of the end of what lies before it: where the track was recorded again later, that is before the
+        time in which it was not.
 
         Not before the session and not after its present end: while the first track stands still, so does session time,
         and what is said meanwhile is placed there in the order in which it was said.
         """
-        moment = self._own().monotonic(at - self.origin)
-        sample = None if moment is None else self._first().sample_at(moment)
+        sample = _same_moment(self._own(), self._first(), at - self.origin, end=end)
         return at if sample is None else max(0, min(sample, self._first_end()))
 
     def own_time(self, at: int) -> int:
         """The track's own time at a session time, not before its tape begins; the same where anchors are missing."""
-        moment = self._first().monotonic(at)
-        sample = None if moment is None else self._own().sample_at(moment)
+        sample = _same_moment(self._first(), self._own(), at)
         return at if sample is None else self.origin + max(0, sample)
+
+    def run_end(self, at: int) -> int | None:
+        """Where, in the track's own time, a sample's run ends: what follows was recorded later. None: at the end."""
+        end = self._own().run_end(at - self.origin)
+        return None if end is None else self.origin + end
+
+
+def _same_moment(of: Clock, on: Clock, sample: int, *, end: bool = False) -> int | None:
+    """The sample of one tape that was captured when that of another was; None where anchors are missing."""
+    moment, utc = of.monotonic(sample, end=end), of.utc(sample, end=end)
+    return None if moment is None else on.sample_at(moment, utc)
 
 
 def clock_of(folder: Path, track: int, origin: int, first_end: Callable[[], int]) -> TrackClock | None:

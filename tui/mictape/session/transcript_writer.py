@@ -207,7 +207,7 @@ class TranscriptWriter:
             self._late[id] = (track, said, turn)
         if id not in self._transcript:
             return
-        start, end = (None if at is None else track.session_time(at) for at in (turn.start, turn.end))
+        start, end = _session_times(track, turn.start, turn.end)
         self._transcript.revise(id, turn.text, start=start, end=end, speaker=turn.speaker)
         record = self._record(track, self._transcript.line_of(id), said, turn)
         self._writes.post(Store.revise_line, record, self._change(track))
@@ -423,7 +423,7 @@ class TranscriptWriter:
     # Lines.
 
     def _add(self, track: Track, start: int, end: int, text: str, *, kind: Kind, speaker: str | None = None) -> Line:
-        start, end = track.session_time(start), track.session_time(end)
+        start, end = track.session_time(start), track.session_time(end, end=end > start)
         id = self._transcript.add(track.number, start, max(start, end), text, kind=kind, speaker=speaker)
         return self._transcript.line_of(id)
 
@@ -455,9 +455,16 @@ class TranscriptWriter:
 
     def _in_session_time(self, track: Track, word: Word) -> Word:
         """A word with its times in session time and its speaker's present name."""
-        start, end = (None if at is None else track.session_time(at) for at in (word.start, word.end))
+        start, end = _session_times(track, word.start, word.end)
         speaker = word.speaker and self._transcript.voices.called(track.number, word.speaker)
         return structs.replace(word, start=start, end=end, speaker=speaker)
+
+
+def _session_times(track: Track, start: int | None, end: int | None) -> tuple[int | None, int | None]:
+    """The session times of the start and the end of something, in the track's own time."""
+    return None if start is None else track.session_time(start), None if end is None else track.session_time(
+        end, end=True
+    )
 
 
 def _as_shown(record: LineRecord, line: Line) -> LineRecord:
