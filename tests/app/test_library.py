@@ -14,6 +14,7 @@ from textual.widgets import Input
 from mictape.app import MictapeApp
 from mictape.engines.base import Capabilities
 from mictape.engines.readiness import Readiness
+from mictape.failure import ExitCode
 from mictape.library import trash, versions
 from mictape.library.labels import rename_session, tag_session
 from mictape.library.library import Library, Store
@@ -397,6 +398,28 @@ async def test_what_cannot_be_stored_is_asked_about_before_the_app_is_left(
         await until_async(lambda: recording_of(app).stopping)
     with Store.to_read(home / "library.db") as store:
         assert store.session("last").marks == 1
+
+
+@pytest.mark.parametrize("start", [None, Start(opened="last")], ids=["recording", "reading"])
+async def test_what_cannot_be_stored_until_the_app_has_ended_is_named_on_the_normal_screen(
+    home: Path, monkeypatch: pytest.MonkeyPatch, start: Start | None
+) -> None:
+    monkeypatch.setattr(Library.open.__func__, "__kwdefaults__", {"busy_s": 0.05})  # type: ignore[attr-defined]
+    sound, settings = FakeSoundSystem(words=(1,)), Settings(device="Blue Yeti")
+    if start is not None:
+        async with on_fake_sound(home, sound, settings=settings) as (app, _):
+            await until_async(lambda: texts(app) == ["w1"])
+    async with on_fake_sound(home, sound, start=start, settings=settings) as (app, pilot):
+        await until_async(lambda: app._page.line is not None and app._page.line.text == "w1")
+        session = app._page.session
+        assert session is not None
+        with held(home / "library.db"):
+            await pilot.press("m")
+            await until_async(lambda: session.unwritten)
+            app.action_stop()
+            await until_async(lambda: app._exit)
+    assert "(lost: 1 mark)" in str(app.farewell)
+    assert app.return_code == ExitCode.SOUND
 
 
 def texts_of(page: TranscriptScreen) -> list[str]:

@@ -50,6 +50,20 @@ class Tasks:
         await asyncio.gather(*running, return_exceptions=True)
 
 
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end, also when this is cancelled meanwhile: that takes effect afterwards.
+
+    Raises what `work` raises, then also in place of the cancellation.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.result()
+        raise
+
+
 async def supervised(
     work: Coroutine[Any, Any, None], what: str, report: Report, code: ExitCode = ExitCode.UNEXPECTED
 ) -> None:

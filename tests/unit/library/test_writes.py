@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.library.library import Library, Store
+from mictape.library.library import Library, SessionWrites, Store
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
+from mictape.transcript.line import NOTE
 from support.sessions import held
 from support.waiting import until_async
 
@@ -52,19 +53,43 @@ async def test_what_cannot_be_written_is_reported_once_and_tried_again_in_order(
     assert (await library.run(Store.session, session)).state == "closed"
 
 
-async def test_at_the_end_nothing_is_written_after_a_row_that_failed(library: Library, path: Path) -> None:
+NOTED = LineRecord(2, 1, 16_000, 16_000, "milk", NOTE)
+
+
+async def left_at_the_end(library: Library, path: Path) -> tuple[str, SessionWrites]:
+    """A session that is ending, of which nothing could be written while another program held the library."""
     session, reported = await begun(library), list[Failure]()
     writes = library.writes(session, reported.append)
     writes.stop_retrying()
     with held(path):
         writes.post(Store.add_line, HELLO, COVERED)
         await until_async(lambda: reported)
-        await asyncio.wait_for(writes.run(Store.lines), 30)  # the row has been given up
+        await asyncio.wait_for(writes.run(Store.lines), 30)  # the row has been left
     writes.post(Store.change_track, COVERED)  # the library is free again, and must not claim what it does not hold
-    with pytest.raises(
-        MictapeError, match="Not all of session", check=lambda error: error.failure.code is ExitCode.SOUND
+    assert await library.run(Store.coverage, session, 1) == []
+    writes.post(Store.set_mark, 1, "!")
+    writes.post(Store.add_line, NOTED)
+    return session, writes
+
+
+async def test_what_could_not_be_written_is_tried_once_more_at_the_end(library: Library, path: Path) -> None:
+    session, writes = await left_at_the_end(library, path)
+    await writes.close()
+    assert await library.run(Store.lines, session) == [msgspec.structs.replace(HELLO, mark="!"), NOTED]
+    assert (await library.run(Store.session, session)).state == "closed"
+
+
+async def test_what_cannot_be_written_at_the_end_either_is_named(library: Library, path: Path) -> None:
+    session, writes = await left_at_the_end(library, path)
+    for edit in ("Hi.", "Hey."):
+        writes.post(Store.edit_line, 1, edit, "Hello.")
+    with (
+        held(path),
+        pytest.raises(MictapeError, match=r"Not all of .+ \(lost: 1 mark, 1 note, 2 changes\)") as caught,
     ):
         await writes.close()
+    assert caught.value.failure.code is ExitCode.SOUND
+    assert "recover the words" in caught.value.failure.remedy
     assert await library.run(Store.lines, session) == []
     assert await library.run(Store.coverage, session, 1) == []
     assert [each.id for each in await library.run(Store.unfinished)] == [session], "it can be recovered"

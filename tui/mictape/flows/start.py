@@ -66,13 +66,18 @@ class StartFlow:
         return remains if choice == "continue" else None
 
     async def _unless_stopped(self, choosing: Coroutine[object, object, T]) -> T | None:
-        """What it returns; None once the app is left, at a question or while it waits: then it is cancelled."""
+        """What it returns; None once the app is left, at a question or while it waits: then it is cancelled.
+
+        Raises what it raises.
+        """
         chosen = asyncio.ensure_future(choosing)
         stopped = asyncio.ensure_future(self._recording.stopped.wait())
         try:
             await asyncio.wait([chosen, stopped], return_when=asyncio.FIRST_COMPLETED)
-            return chosen.result() if chosen.done() and not stopped.done() else None
+            left = stopped.done()
         finally:
             for task in (chosen, stopped):
                 task.cancel()
             await asyncio.wait([chosen, stopped])
+        result = None if chosen.cancelled() else chosen.result()  # closing what was read may have failed
+        return None if left else result

@@ -8,7 +8,8 @@ block, uses `Store` itself. A second `Library` on the same path reads without wa
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from mictape.library.folders import SessionFolder
 from mictape.library.reader import BUSY_S
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.library.store import Store
+from mictape.plain_text import counted
+from mictape.transcript.line import NOTE
 
 __all__ = [
     "CoverageRecord",
@@ -40,6 +43,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+
+_RECOVER: Final = "Start Mictape again to recover the words from the recording"
+_CHANGES: Final = frozenset(
+    {
+        Store.rename_track,
+        Store.edit_line,
+        Store.set_speakers,
+        Store.rename_speaker,
+        Store.replace_lines,
+        Store.remove_lines,
+        Store.restore_lines,
+    }
+)
+"""What the person does with lines, beside marks and notes."""
 
 
 class Library:
@@ -116,14 +133,14 @@ class SessionWrites:
         """Why something was never written; only the database thread sets it."""
         self.unwritten: Failure | None = None
         """Why something cannot be written and is tried again; only the database thread sets it."""
-        self._stopped = False
-        """Whether nothing is written any more; only the database thread uses it."""
+        self._left: list[partial[object]] = []
+        """What could not be written when the session ended, and everything later; only the database thread uses it."""
 
     def post(self, method: Callable[Concatenate[Store, str, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Call a method of the store with the session's id, as in `post(Store.add_line, line)`, without waiting.
 
-        What fails is reported and tried again before anything later is written. Once the session ends it is tried
-        once; if that fails nothing later is written either, so that no row claims what an earlier one should hold.
+        What fails is reported and tried again before anything later is written. Once the session ends it is left, with
+        everything later, for `close` to try a last time: no row claims what an earlier one should hold.
         An error that is no `MictapeError` is a fault of this program and would fail again: that one row is skipped.
         """
         self._thread.submit(self._write, partial(method, self._store, self._session, *args, **kwargs))
@@ -133,16 +150,17 @@ class SessionWrites:
         return await _result(self._thread.submit(partial(method, self._store, self._session, *args, **kwargs)))
 
     def stop_retrying(self) -> None:
-        """The session is ending: what fails from now on is final."""
+        """The session is ending: what fails from now on is left for `close`."""
         self._ending.set()
 
     async def close(self, last: Callable[[Store, str], object] | None = Store.close_session) -> None:
         """Write what was posted, then, unless something of it was not written, carry out `last`.
 
-        A session that `last` would have marked as closed then stays open, to be recovered.
+        A session that `last` would have marked as closed then stays open, to be recovered. Without `last` nothing was
+        recorded in it.
 
         Raises:
-            MictapeError: something was not written.
+            MictapeError: something was not written; it says what of the person's is lost.
         """
         self.stop_retrying()
         await _result(self._thread.submit(self._close, last))
@@ -150,12 +168,18 @@ class SessionWrites:
             raise MictapeError(self._failure)
 
     def _close(self, last: Callable[[Store, str], object] | None) -> None:
-        if self._failure is None and last is not None:
+        left, self._left = self._left, []
+        for write in left:
+            self._write(write)
+        if not self._left and self._failure is None and last is not None:
             self._write(partial(last, self._store, self._session))
+        if self._left and self.unwritten is not None:
+            remedy = _RECOVER if last is not None else self.unwritten.remedy
+            self._fail(self.unwritten, self._left, remedy)
 
-    def _write(self, write: Callable[[], object]) -> None:
+    def _write(self, write: partial[object]) -> None:
         reported = False
-        while not self._stopped:
+        while not self._left:
             try:
                 write()
             except MictapeError as error:
@@ -164,19 +188,19 @@ class SessionWrites:
                     self._report(error.failure)
                 reported = True
                 if self._ending.is_set():
-                    self._fail(error.failure)
-                    self._stopped = True
+                    break
                 self._ending.wait(RETRY_S)
             except Exception:
                 _log.exception("session %s: a row cannot be written", self._session)
                 failure = Failure("Part of the text cannot be stored", "The log has the details")
                 self._report(failure)
-                self._fail(failure)
+                self._fail(failure, [write], _RECOVER)
                 return
             else:
                 self.unwritten = None
                 self._tidy()
                 return
+        self._left.append(write)
 
     def _tidy(self) -> None:
         """What was written is safe; the next write will try again what cannot be done now."""
@@ -185,13 +209,23 @@ class SessionWrites:
         except MictapeError as error:
             _log.warning("session %s: %s", self._session, error.failure)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure, left: Sequence[partial[object]], remedy: str) -> None:
         if self._failure is None:
-            self._failure = Failure(
-                f"Not all of session {self._session} could be stored: {failure.what}",
-                "Start Mictape again to recover the words from the recording; marks, notes and changes are lost",
-                failure.code,
-            )
+            made = Counter(filter(None, map(_made_by_person, left)))
+            lost = ", ".join(counted(made[what], what) for what in ("mark", "note", "change") if made[what])
+            lost = f" (lost: {lost})" if lost else ""
+            what = f"Not all of session {self._session} could be stored{lost}: {failure.what}"
+            self._failure = Failure(what, remedy, failure.code)
+
+
+def _made_by_person(write: partial[object]) -> str | None:
+    """What the person made that one of the posted calls would have stored; None when the engine or Mictape made it."""
+    method, arguments = write.func, write.args[2:]
+    if method is Store.add_line:
+        return "note" if arguments[0].kind is NOTE else None
+    if method is Store.set_mark:
+        return "change" if arguments[1] is None else "mark"
+    return "change" if method in _CHANGES else None
 
 
 async def _result(future: "Future[T]") -> T:

@@ -12,6 +12,7 @@ from mictape.library.library import Library, Store
 from mictape.recording.engines import Engines
 from mictape.session.recovery import load_session
 from mictape.session.session import Session
+from mictape.tasks import to_the_end
 from mictape.vad.client import Listening
 
 
@@ -74,7 +75,7 @@ class Readings:
         self._open.remove(session)
         self._engines.users.remove(session)
         try:
-            await session.close()
+            await to_the_end(session.close())
         finally:
             self._turns[session.folder.session].lock.release()
 
