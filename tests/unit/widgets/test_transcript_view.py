@@ -14,6 +14,7 @@ from mictape.transcript.layout import BLOCK
 from mictape.transcript.line import DIVIDER, GAP, NOTE, PartialText
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, parse
+from mictape.widgets.transcript_inks import inks_of
 from mictape.widgets.transcript_view import TranscriptView
 from support.layouts import counted_layouts
 from support.transcript_app import SECOND, fill, shown
@@ -383,7 +384,7 @@ async def test_selected_words_can_be_copied_and_stay_selected() -> None:
         view.pull()
         await pilot.pause()
         assert view.screen.get_selected_text() == "2 says something\nline 3 says something\nline"
-        highlight = view.get_component_rich_style("transcript--selection").bgcolor
+        highlight = inks_of(view).selection.bgcolor
         marked = [part.text for part in view.render_line(4) if part.style and part.style.bgcolor == highlight]
         assert marked == ["line 3 says something"]
 

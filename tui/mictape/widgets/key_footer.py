@@ -1,21 +1,30 @@
 """The footer with the keys that fit."""
 
-from typing import ClassVar, Final, cast
+from typing import Final, cast
 
 from msgspec import Struct
 from rich.cells import cell_len
+from rich.segment import Segment
 from textual import events
 from textual.app import App
-from textual.content import Content
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.signal import Signal
-from textual.widget import Widget
+from textual.strip import Strip
 
 from mictape.commands import COMMANDS, named
+from mictape.widgets.inks import Ink, Inked, Styles
 
 _RANKS: Final = {command.action: command.footer for command in COMMANDS}
 """Where each command's key stands in the footer."""
+
+_INKS: Final = {
+    "key": Ink("footer-key-foreground", "footer-key-background", "bold"),
+    "title": Ink("footer-description-foreground", "footer-description-background"),
+    "pointed key": Ink("footer-key-foreground", "block-hover-background", "bold"),
+    "pointed title": Ink("footer-key-foreground", "block-hover-background"),
+}
+"""What a key and its title are drawn in, also below the pointer of the mouse."""
 
 
 class FooterKey(Struct, frozen=True):
@@ -33,7 +42,7 @@ class FooterKey(Struct, frozen=True):
         return cell_len(self.shown) + cell_len(self.title) + 2
 
 
-class KeyFooter(Widget):
+class KeyFooter(Inked):
     """Shows as many keys as there is room for, the usual ones first; a click presses one.
 
     One widget: Textual's own footer has one for each key and makes all of them again whenever the focus moves, which
@@ -41,24 +50,11 @@ class KeyFooter(Widget):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--title", "footer--pointed"}
     DEFAULT_CSS = """
     KeyFooter {
         dock: bottom;
         height: 1;
-        text-wrap: nowrap;
-        text-overflow: clip;
         background: $footer-background;
-        & > .footer--key {
-            color: $footer-key-foreground;
-            background: $footer-key-background;
-            text-style: bold;
-        }
-        & > .footer--title {
-            color: $footer-description-foreground;
-            background: $footer-description-background;
-        }
-        & > .footer--pointed { color: $footer-key-foreground; background: $block-hover-background; }
     }
     """
 
@@ -68,6 +64,10 @@ class KeyFooter(Widget):
     """Whether the recording is paused: the key that pauses it resumes it then."""
     pointed = reactive(-1)
     """The number of the key below the pointer of the mouse; -1 for none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._styles = Styles(self, _INKS)
 
     def on_mount(self) -> None:
         """Follow the keys in force."""
@@ -108,13 +108,21 @@ class KeyFooter(Widget):
                 return self.keys[:number]
         return self.keys
 
-    def render(self) -> Content:
+    def restyle(self) -> None:
+        """Other colours."""
+        self._styles.forget()
+
+    def render_line(self, y: int) -> Strip:
         """All in one row."""
-        key_style, title_style = (self.get_visual_style(name) for name in ("footer--key", "footer--title"))
-        shown = [Content.assemble((key.shown, key_style), (f" {key.title}", title_style)) for key in self.fitting]
-        if 0 <= self.pointed < len(shown):
-            shown[self.pointed] = shown[self.pointed].stylize(self.get_visual_style("footer--pointed"))
-        return Content(" ").join(shown)
+        segments: list[Segment] = []
+        for number, key in enumerate(self.fitting):
+            pointed = "pointed " if number == self.pointed else ""
+            segments += [
+                Segment(key.shown, self._styles[f"{pointed}key"]),
+                Segment(f" {key.title}", self._styles[f"{pointed}title"]),
+                Segment(" ", self._styles[""]),
+            ]
+        return Strip(segments[:-1]).adjust_cell_length(self.size.width, self._styles[""].background_style)
 
     def _key_at(self, x: int) -> int:
         """The number of the key that is shown in this column; -1 between two and behind the last."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from math import inf
-from typing import ClassVar, Final
+from typing import Final
 
 from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
@@ -14,13 +14,13 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.reactive import var
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mictape.audio.ballistics import HISTORY_STEPS, Reading
 from mictape.audio.messages import GRID_MS
 from mictape.plain_text import visible
 from mictape.units import RATE
 from mictape.widgets.direct_rows import draw_rows
+from mictape.widgets.inks import Ink, Inked, Mixer
 from mictape.widgets.level_scale import ZONES, Zone, eighths, good_cells, number, scale, zone_of, zones
 from mictape.widgets.survives import SurvivesErrors
 
@@ -96,7 +96,7 @@ class _Paints(Struct, frozen=True):
     """Where a row has ended."""
 
 
-class LevelMeter(SurvivesErrors, Widget):
+class LevelMeter(SurvivesErrors, Inked):
     """One track's level: bar and numbers, below it the scale, below that the last ten seconds, as high as it is.
 
     The screen's clock pulls it. It draws only what a cell can show: a reading that looks the same costs a
@@ -106,41 +106,10 @@ class LevelMeter(SurvivesErrors, Widget):
 
     ALLOW_SELECT = False
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "level-meter--low",
-        "level-meter--good",
-        "level-meter--hot",
-        "level-meter--clip",
-        "level-meter--hold",
-        "level-meter--track",
-        "level-meter--number",
-        "level-meter--label",
-    }
-    """
-    | Class | Description |
-    | :- | :- |
-    | `level-meter--low` | The bar below -18 dBFS. |
-    | `level-meter--good` | The bar from -18 to -9 dBFS, and the bracket on the scale. |
-    | `level-meter--hot` | The bar above -9 dBFS. |
-    | `level-meter--clip` | The clip lamp while it is lit. |
-    | `level-meter--hold` | The hold mark. |
-    | `level-meter--track` | The empty part of the bar. |
-    | `level-meter--number` | The first number, and PAUSED. |
-    | `level-meter--label` | Units, the second number, the scale. |
-    """
-
     DEFAULT_CSS = """
     LevelMeter {
         height: 2;
         padding: 0 1;
-        & > .level-meter--low { color: $meter-low; background: $meter-track; }
-        & > .level-meter--good { color: $meter-good; background: $meter-track; }
-        & > .level-meter--hot { color: $meter-hot; background: $meter-track; }
-        & > .level-meter--hold { color: $meter-hold; background: $meter-track; }
-        & > .level-meter--track { color: $meter-good; background: $meter-track; }
-        & > .level-meter--clip { color: $meter-clip; text-style: bold reverse; }
-        & > .level-meter--number { color: $foreground; text-style: bold; }
-        & > .level-meter--label { color: $transcript-time; }
     }
     """
 
@@ -198,9 +167,8 @@ class LevelMeter(SurvivesErrors, Widget):
         """Another width has other cells."""
         self._show(self._look.numbers)
 
-    def notify_style_update(self) -> None:
+    def restyle(self) -> None:
         """Other colours: mix them and draw again."""
-        super().notify_style_update()
         self._paints = self._outer = None
         self._rows.clear()
 
@@ -364,22 +332,22 @@ class LevelMeter(SurvivesErrors, Widget):
         ]
 
     def _mix(self) -> _Paints:
-        """The styles, from the component classes."""
-        style = self.get_component_rich_style
-        solid: dict[Zone, Style] = {zone: style(f"level-meter--{zone}") for zone in ZONES}
+        """The styles, from the theme."""
+        mixer = Mixer(self)
+        solid: dict[Zone, Style] = {zone: mixer.style(Ink(f"meter-{zone}", "meter-track")) for zone in ZONES}
         soft: dict[Zone, Style] = {zone: _halfway(paint) for zone, paint in solid.items()}
-        label = style("level-meter--label")
+        label = mixer.style(Ink("transcript-time"))
         return _Paints(
             solid=solid,
             edge={zone: _on(paint, soft[zone]) for zone, paint in solid.items()},
             tip=soft,
-            hold=style("level-meter--hold"),
-            track=style("level-meter--track"),
+            hold=mixer.style(Ink("meter-hold", "meter-track")),
+            track=mixer.style(Ink("meter-good", "meter-track")),
             good=Style(color=solid["good"].color, bgcolor=label.bgcolor),
-            number=style("level-meter--number"),
+            number=mixer.style(Ink("foreground", text="bold")),
             label=label,
-            clip=style("level-meter--clip"),
-            ground=self.rich_style,
+            clip=mixer.style(Ink("meter-clip", text="bold reverse")),
+            ground=mixer.base,
         )
 
 

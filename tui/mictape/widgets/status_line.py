@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from textwrap import wrap
-from typing import ClassVar, Final
+from typing import Final
 
 from msgspec import Struct
 from rich.cells import cell_len
@@ -10,7 +10,6 @@ from rich.segment import Segment
 from textual.events import Resize
 from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mictape.commands import explained
 from mictape.failure import Advice
@@ -18,6 +17,7 @@ from mictape.session.state import State, Status
 from mictape.units import RATE, clock, span
 from mictape.widgets.cells import cut
 from mictape.widgets.direct_rows import draw_rows
+from mictape.widgets.inks import Ink, Inked, Styles
 from mictape.widgets.survives import SurvivesErrors
 
 LAMPS: Final = {
@@ -40,6 +40,19 @@ _WIDE: Final = 98
 """From so many cells on, in a terminal of 100 columns, it is also said that nothing is lost."""
 _SHORT_NAME: Final = 10
 """A device's name is not cut shorter than this many cells; it goes instead."""
+
+
+_INKS: Final = {
+    "live": Ink("success", text="bold"),
+    "waiting": Ink("warning", text="bold"),
+    "trouble": Ink("error", text="bold"),
+    "recording": Ink("error", text="bold"),
+    "device": Ink("foreground"),
+    "detail": Ink("transcript-time"),
+    "hint": Ink("foreground"),
+}
+"""What the parts are drawn in, by tone. The first three are for the lamp and the word: while sound arrives and is
+answered, while it is paused or something starts, and when something is wrong."""
 
 
 class _Shown(Struct, frozen=True):
@@ -65,7 +78,7 @@ class _Shown(Struct, frozen=True):
     kept: bool
 
 
-class StatusLine(SurvivesErrors, Widget):
+class StatusLine(SurvivesErrors, Inked):
     """One row with everything that is true now; a second one while there is something to do about it.
 
     Detail goes as the row gets narrower; state, recording mark, clock and delay stay.
@@ -73,39 +86,11 @@ class StatusLine(SurvivesErrors, Widget):
 
     ALLOW_SELECT = False
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "status-line--live",
-        "status-line--waiting",
-        "status-line--trouble",
-        "status-line--recording",
-        "status-line--device",
-        "status-line--detail",
-        "status-line--hint",
-    }
-    """
-    | Class | Description |
-    | :- | :- |
-    | `status-line--live` | Lamp and word while sound arrives and is answered. |
-    | `status-line--waiting` | Lamp and word while it is paused or something starts. |
-    | `status-line--trouble` | Lamp and word when something is wrong; lost sound. |
-    | `status-line--recording` | The mark while sound is written. |
-    | `status-line--device` | The device's name and the clock. |
-    | `status-line--detail` | The engine, the delay, what is lost. |
-    | `status-line--hint` | The second row: what to do. |
-    """
-
     DEFAULT_CSS = """
     StatusLine {
         height: auto;
         padding: 0 1;
         background: $surface;
-        & > .status-line--live { color: $success; text-style: bold; }
-        & > .status-line--waiting { color: $warning; text-style: bold; }
-        & > .status-line--trouble { color: $error; text-style: bold; }
-        & > .status-line--recording { color: $error; text-style: bold; }
-        & > .status-line--device { color: $foreground; }
-        & > .status-line--detail { color: $transcript-time; }
-        & > .status-line--hint { color: $foreground; }
     }
     """
 
@@ -113,6 +98,8 @@ class StatusLine(SurvivesErrors, Widget):
         super().__init__(id=id, classes=classes)
         self._status: Status | None = None
         self._shown: _Shown | None = None
+        self._styles = Styles(self, _INKS)
+        """By tone."""
 
     def show(self, status: Status, explain: Callable[[Advice], str] = explained) -> None:
         """Show a status, its hint in the words of `explain`; draws only if the words change."""
@@ -146,16 +133,18 @@ class StatusLine(SurvivesErrors, Widget):
         """One row, and those that the hint needs."""
         return 1 + (len(_hint_rows(self._shown.hint, width)) if self._shown is not None else 0)
 
+    def restyle(self) -> None:
+        """Other colours."""
+        self._styles.forget()
+
     def render_line(self, y: int) -> Strip:
         """One row: 0 the state, the others the hint."""
         width = self.content_size.width
-        if self._shown is None:
-            return Strip.blank(width, self.rich_style)
-        parts = _hint(self._shown.hint, y - 1, width) if y else _state_row(self._shown, width)
-        style = self.get_component_rich_style
-        strip = Strip([Segment(text, style(f"status-line--{tone}")) for text, tone in parts])
-        # Looking up the style costs as much as the rest, and the first row is as wide as the widget by itself.
-        return strip if strip.cell_length == width else strip.adjust_cell_length(width, self.rich_style)
+        parts: list[_Part] = []
+        if self._shown is not None:
+            parts = _hint(self._shown.hint, y - 1, width) if y else _state_row(self._shown, width)
+        strip = Strip([Segment(text, self._styles[tone]) for text, tone in parts])
+        return strip.adjust_cell_length(width, self._styles[""])
 
 
 _INDENT: Final = "  "
@@ -163,7 +152,7 @@ _HINT_ROWS: Final = 4
 """The longest sentence on the narrowest screen that is supported, 60 columns; the rest of it is cut."""
 
 _Part = tuple[str, str]
-"""Text, and the component class it is drawn with."""
+"""Text, and its tone."""
 
 
 def _in_words(status: Status, explain: Callable[[Advice], str], keep: _Shown | None) -> _Shown:

@@ -47,11 +47,12 @@ class Inks(Struct, frozen=True):
     text: Style
     time: Style
     mark: Style
+    tick: Style
+    """A hit, beside the text."""
     voices: tuple[Style, ...]
     """The names of the voices, one after the other."""
     partial: Style
     """The words of a partial that may still change."""
-    stable: Style
     gap: Style
     cursor: Style
     selection: Style
@@ -260,7 +261,7 @@ def _text(what: Line | Unfinished, look: Look, inks: Inks) -> tuple[str, Style, 
     """The text that is shown, its style, and the characters that are drawn in styles of their own."""
     if isinstance(what, Unfinished):
         settled = what.partial.stable
-        return what.text, inks.text, [((0, settled), inks.stable), ((settled, len(what.text)), inks.partial)]
+        return what.text, inks.text, [((settled, len(what.text)), inks.partial)]
     ink = {SPEECH: inks.text, NOTE: inks.text + inks.note}.get(what.kind, inks.gap)
     return visible(shown_text(what.text, what.mark)), ink, look.inked(what, inks)
 

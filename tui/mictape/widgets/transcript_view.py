@@ -17,8 +17,9 @@ from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
 from mictape.widgets.direct_rows import draw_rows
+from mictape.widgets.inks import Inked
 from mictape.widgets.survives import SurvivesErrors
-from mictape.widgets.transcript_inks import COMPONENT_CLASSES, CSS, inks_of
+from mictape.widgets.transcript_inks import inks_of
 from mictape.widgets.transcript_low_confidence import Ask, UnsureWords
 from mictape.widgets.transcript_rows import Rows
 from mictape.widgets.transcript_search import Walk, show_ticks
@@ -29,7 +30,9 @@ _TURN_S: Final = 0.002
 """Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
 
 
-class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_bindings=False):
+class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Textual's own ScrollView differs from Widget)
+    SurvivesErrors, ScrollView, Inked, can_focus=True, inherit_bindings=False
+):
     """Shows a transcript of any length and what is being said at its end.
 
     The app calls `pull` from its clock; nothing else reads the transcript. Each call does a bounded amount of
@@ -39,9 +42,13 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
 
     ALLOW_SELECT = True
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENT_CLASSES
-
-    DEFAULT_CSS = CSS
+    DEFAULT_CSS = """
+    TranscriptView {
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+    }
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("view")
 
@@ -301,9 +308,8 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
         """Draw the rows again whose selection changed."""
         self._draw()
 
-    def notify_style_update(self) -> None:
+    def restyle(self) -> None:
         """Forget everything that was drawn in other colours."""
-        super().notify_style_update()
         self._rows.painter.restyle()
         self._drawn = []
 
@@ -482,4 +488,4 @@ class TranscriptView(SurvivesErrors, ScrollView, can_focus=True, inherit_binding
     def _show_ticks(self) -> None:
         """Where there are hits, beside the text."""
         ticks = self.walk.ticks(self._port.height, self._port.flow, self._port.rows)
-        show_ticks(self.vertical_scrollbar, ticks, self.get_component_rich_style("transcript--mark", partial=True))
+        show_ticks(self.vertical_scrollbar, ticks, self._rows.painter.inks.tick)
