@@ -3,6 +3,7 @@
 A terminal obeys control characters: such a text could set its title, fill the clipboard, or turn a row around.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 _C1: Final = range(0x80, 0xA0)
@@ -43,6 +44,16 @@ def visible(text: str) -> str:
 def counted(count: int, what: str) -> str:
     """A number of things, for people: `1 line`, `1,200 lines`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def did_you_mean(said: str, known: Iterable[str]) -> str:
+    """The question that names the nearest of the known names; empty when none is near, as written or as it begins."""
+    import difflib  # only what was mistyped needs it
+
+    typed = said.casefold()
+    names = {each: name for name in known for each in (name.casefold(), name.casefold()[: len(typed)])}
+    near = difflib.get_close_matches(typed, names, n=1)
+    return f"Did you mean {names[near[0]]}?" if near else ""
 
 
 def one_line(text: str) -> str:

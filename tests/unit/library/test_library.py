@@ -26,10 +26,11 @@ from mictape.failure import ExitCode, MictapeError
 from mictape.library import schema
 from mictape.library.export import Document, Style
 from mictape.library.folders import TEMPORARY_PREFIX, is_alive
+from mictape.library.labels import rename_session
 from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange, TrackRecord
-from mictape.library.trash import purge
+from mictape.library.trash import delete, purge, restore
 from mictape.transcript.line import Kind
 from support.database_steps import steps
 from support.waiting import until
@@ -203,6 +204,37 @@ def test_a_session_by_its_id_its_beginning_or_as_the_last(store: Store) -> None:
     named = ", ".join(f"2026110{day}-120000" for day in range(3, 8))
     with refused(ExitCode.USAGE, f"2026110 may be {named} or one of 2 older ones"):
         store.session("2026110")
+
+
+def test_a_session_by_a_part_of_its_title(store: Store) -> None:
+    titles = {21: "Call with Anna", 22: "Recall of Anna", 23: "Budget, part 1", 24: ""}
+    ids = dict[str, str]()
+    for day, title in titles.items():
+        with store.create_session(started=NOON.replace(day=day)) as folder:
+            store.add_line(folder.session, msgspec.structs.replace(HELLO, text="Straße, said he."))
+            ids[title] = folder.session
+        rename_session(store, folder.session, title)
+    for which, title in {
+        "call": "Call with Anna",
+        "ReCALL of anna": "Recall of Anna",
+        "PART 1": "Budget, part 1",
+    }.items():
+        assert store.session(which).title == title
+    assert store.session("strasse").id == ids[""], "what a list shows for one without a title"
+    one, other = ids["Call with Anna"], ids["Recall of Anna"]
+    with refused(ExitCode.USAGE, rf"anna may be {one} \(Call with Anna\), {other} \(Recall of Anna\)"):
+        store.session("anna")
+    for wrong, meant in {"bugdet": "Budget, part 1", "Call wiht Ana": "Call with Anna"}.items():
+        with pytest.raises(MictapeError) as caught:
+            store.session(wrong)
+        assert (caught.value.failure.what, caught.value.failure.remedy) == (
+            f"There is no session {wrong}",
+            f"Did you mean {meant}?",
+        )
+    delete(store, one)
+    with refused(ExitCode.USAGE, "The session with anna is in the trash"):
+        store.session("with anna")
+    assert restore(store, "with anna") == one
 
 
 @pytest.mark.parametrize("which", ["", "%", "2026112_", "nothing", "last"])

@@ -28,7 +28,7 @@ ENGINE: Final = ("engine", "model", "language", "key_terms", "set", "send", PRES
 RECORDING: Final = (*ENGINE, "device", "also", "names", "audio.backend", "audio.channel", "backfill", "keep")
 """What concerns a recording, too."""
 
-WHICH: Final = "its id, how that begins, its title, or last"
+WHICH: Final = "its id or title, a part of the title, how the id begins, or last"
 """What names a session."""
 
 LONGEST: Final = 100_000

@@ -15,7 +15,9 @@ from mictape.library.low_confidence import unsure_spans, words_in
 from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.library.rows import storable, unpacked, unpacked_words
+from mictape.library.titles import title_of
 from mictape.paths import is_folder, is_there
+from mictape.plain_text import did_you_mean, one_line
 from mictape.transcript.line import NOTE, SPEECH
 from mictape.units import Span
 
@@ -116,6 +118,8 @@ class Reader:
     def session(self, which: str, *, trash: bool = False) -> SessionRecord:
         """The session with this id or title, the only one whose id begins so, or the newest (`last`).
 
+        Where there is none, the only one whose title begins so, or else has this in it, in any case.
+
         Args:
             which: What names it.
             trash: Whether it is looked for in the trash, and only there.
@@ -131,16 +135,25 @@ class Reader:
         if not found and not trash and which != "last" and _is_one(which, deleted := self._named(which, trash=True)):
             remedy = f"mictape sessions restore {deleted[0].id} brings it back"
             raise MictapeError(Failure(f"The session {which} is in the trash", remedy, ExitCode.USAGE))
-        raise MictapeError(_not_one(which, [each.id for each in found], trash=trash))
+        known = [] if found else self.sessions(SessionFilter(trash=trash))
+        raise MictapeError(_not_one(which, found, known, trash=trash))
 
     def _named(self, which: str, *, trash: bool) -> list[SessionRecord]:
         """The sessions that `which` may mean; the one with exactly this id is the first."""
-        return self.read(
+        named = self.read(
             f"{SESSIONS} WHERE {kept_or_trash(trash=trash)} AND ?1 <> ''"
             " AND (substr(id, 1, length(?1)) = ?1 OR title = ?1 COLLATE NOCASE) ORDER BY id = ?1 DESC, id",
             storable(which),
             SessionRecord,
         )
+        return named or (self._titled(which, trash=trash) if which.strip() else [])
+
+    def _titled(self, part: str, *, trash: bool) -> list[SessionRecord]:
+        """The session whose title is the only one to begin so, or else those that have this in their titles."""
+        wanted = part.casefold()
+        titles = [(each, title_of(each).casefold()) for each in self.sessions(SessionFilter(trash=trash))]
+        begin = [each for each, title in titles if title.startswith(wanted)]
+        return begin if len(begin) == 1 else sorted((each for each, title in titles if wanted in title), key=_id_of)
 
     def record(self, session: str) -> SessionRecord:
         """The session with exactly this id, also one in the trash. Raises MictapeError when there is none."""
@@ -305,7 +318,7 @@ class Reader:
         with database.sqlite_errors(self._path):
             row: tuple[int] | None = self._db.execute("SELECT key FROM sessions WHERE id = ?", (session,)).fetchone()
         if row is None:
-            raise MictapeError(_not_one(session, []))
+            raise MictapeError(_not_one(session, [], []))
         return row[0]
 
 
@@ -314,16 +327,27 @@ def _is_one(which: str, found: Sequence[SessionRecord]) -> bool:
     return len(found) == 1 or (len(found) > 1 and found[0].id == which)
 
 
-def _not_one(which: str, found: list[str], *, trash: bool = False) -> Failure:
-    """The sentence for a session that is not there or not the only one."""
+def _id_of(session: SessionRecord) -> str:
+    return session.id
+
+
+def _not_one(
+    which: str, found: Sequence[SessionRecord], known: Sequence[SessionRecord], *, trash: bool = False
+) -> Failure:
+    """The sentence for a session that is not the only one (`found`), or not there: all there are is `known`."""
+    near = did_you_mean(which, [name for each in known for name in (title_of(each), each.id) if name])
     if found:
-        newest = found[-_NAMED:]
+        titles = {each.id: one_line(title_of(each)) for each in found[-_NAMED:]}
+        newest = [f"{id} ({title})" if title else id for id, title in titles.items()]
         more = f" or one of {len(found) - _NAMED} older ones" if len(found) > _NAMED else ""
-        what, remedy = f"{which} may be {', '.join(newest)}{more}", "Give more of its id"
+        what, remedy = f"{which} may be {', '.join(newest)}{more}", "Give its id, or more of its title"
     elif trash:
-        what, remedy = f"There is no session {which} in the trash", "mictape sessions list --trash shows what is"
+        what, remedy = (
+            f"There is no session {which} in the trash",
+            near or "mictape sessions list --trash shows what is",
+        )
     elif which == "last":
         what, remedy = "There is no session yet", "Start Mictape to record one"
     else:
-        what, remedy = f"There is no session {which}", "mictape sessions lists them"
+        what, remedy = f"There is no session {which}", near or "mictape sessions lists them"
     return Failure(what=what, remedy=remedy, code=ExitCode.USAGE)

@@ -1,6 +1,5 @@
 """A TOML file with the line of each key, and the failures that name it."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, cast
 from msgspec import Struct, field
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.plain_text import did_you_mean
 from mictape.text_files import read_text, toml
 
 LONGEST_SHOWN: Final = 60
@@ -88,8 +88,7 @@ def shown(value: object) -> str:
 def nearest(said: str, known: Iterable[str]) -> str:
     """The remedy for a name that is not known: the nearest one, or all of them."""
     names = list(known)
-    near = difflib.get_close_matches(said, names, n=1)
-    return f"Did you mean {near[0]}?" if near else f"Known names: {', '.join(names)}"
+    return did_you_mean(said, names) or f"Known names: {', '.join(names)}"
 
 
 def mistake(what: str, remedy: str) -> MictapeError:
