@@ -9,7 +9,8 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from mictape.screens.export import ExportScreen
-from support.app_driver import handled, messages, recording_of
+from mictape.transcript.line import Kind
+from support.app_driver import handled, messages, recording_of, texts
 from support.waiting import until_async
 
 
@@ -35,6 +36,26 @@ async def test_words_that_were_dragged_over_are_copied(home: Path, monkeypatch: 
         await until_async(lambda: bool(app.screen.selections) == (key == "y"))
         await pilot.press("up")
         assert not app.screen.selections, "who moves on has done with it"
+
+
+async def test_what_was_not_said_is_left_out_or_in_brackets_where_several_lines_are_copied(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {"PATH": "/nonexistent", "MICTAPE_HOME": str(home)})
+    async with handled(home) as (app, pilot):
+        await pilot.press("t", *"why", "enter")
+        await until_async(lambda: "why" in texts(app))
+        end = app.transcript.line_of(app.transcript.id_at(-1)).end
+        divider = app.transcript.add(1, end, end, "paused for 3 s", kind=Kind.DIVIDER)
+        app.transcript.add(1, end, end, "more", kind=Kind.SPEECH)
+        await pilot.press("ctrl+a", "y")
+        await until_async(lambda: app.clipboard)
+        *said, note, more = app.clipboard.split("\n")
+        assert said and all(text.startswith("w") for text in said)
+        assert (note, more) == ("[note: why]", "more")
+        app._main.view.go_to(divider)
+        await pilot.press("home", "end", "up", "y")
+        await until_async(lambda: app.clipboard == "paused for 3 s")
 
 
 async def test_a_drag_from_or_to_a_message_or_past_the_text_selects_nothing_out_of_sight(home: Path) -> None:

@@ -29,7 +29,7 @@ from support.app_driver import messages, on_fake_sound, recording_of, texts
 from support.scripted import SLOT, SOUND, ScriptedEngine, words_in
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import until_async
-from support.widget_app import sees
+from support.widget_app import rows_of, sees
 
 
 async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> None:
@@ -341,3 +341,53 @@ async def test_what_is_being_spoken_is_one_of_the_following_lines_that_are_named
         id = app.session.folder.session
     with Store(home / "library.db") as store:
         assert [line.speaker for line in store.lines(id)] == ["Zoe", "Zoe", None]
+
+
+async def test_a_mark_made_while_a_line_grows_goes_to_that_line(home: Path) -> None:
+    sound = FakeSoundSystem([device("Blue Yeti")], words=(1, 2, 3))
+    engine = ScriptedEngine(turn_words=2)
+    async with on_fake_sound(home, sound, engine=engine, settings=Settings(device="Blue Yeti")) as (app, pilot):
+        main = app._main
+
+        def marks() -> dict[str, str]:
+            return {app.transcript.text_of(id): note for id, note in app.transcript.marks.items()}
+
+        def growing() -> str:
+            return next((row for row in rows_of(app) if re.search(r"w\d…", row)), "")
+
+        await until_async(lambda: texts(app) == ["w1 w2"] and app.transcript.partials)
+        await pilot.press("m")
+        await until_async(lambda: "★" in growing())
+        await pilot.press("m")
+        await until_async(lambda: growing() and "★" not in growing())
+        await pilot.press("m")
+        sound.sources[0].receive((4,))
+        await until_async(lambda: texts(app) == ["w1 w2", "w3 w4"])
+        assert marks() == {"w3 w4": ""}
+        await pilot.press("u")
+        assert not marks()
+        await pilot.press("U")
+        assert marks() == {"w3 w4": ""}
+
+        sound.sources[0].receive((5,))
+        await until_async(lambda: app.transcript.partials)
+        await pilot.press("M", *"why")
+        sound.sources[0].receive((6,))
+        await until_async(lambda: texts(app)[-1] == "w5 w6")
+        await pilot.press("enter")
+        await until_async(lambda: marks() == {"w3 w4": "", "w5 w6": "why"})
+
+        sound.sources[0].receive((7,))
+        await until_async(lambda: app.transcript.partials)
+        await pilot.press("M", *"no")
+        await until_async(lambda: sees(app, "Note on what is being said"))
+        await pilot.press("escape")
+        await until_async(lambda: app.screen is main and growing() and "★" not in growing())
+        await pilot.press("up", "down", "m")
+        await until_async(lambda: marks() == {"w3 w4": ""}, what="the line under the cursor, while another one grows")
+
+        assert app.session is not None
+        writer, [track] = app.session.writer, app.session.tracks
+        writer.mark_spoken(track, "lost words")
+        writer.give_up(track, "the engine failed")
+        assert texts(app)[-1] == "lost words", "a mark whose words never become a line is kept as a note"

@@ -59,12 +59,14 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("clear_clip", "C", "clear clip", "Clear the clip indicator; so does a click on the meter.", of="app"),
     ),
     "Editing": (
-        Command("mark", "m", "mark", "Mark the line or the selected lines, or remove their marks.", 7),
+        Command(
+            "mark", "m", "mark", "Mark what is being said, the line or the selected lines; again: remove the mark.", 7
+        ),
         Command(
             "mark_with_note",
             "M",
             "mark with note",
-            "Mark the line or the selected lines with a note.",
+            "Mark what is being said, the line or the selected lines with a note.",
             13,
         ),
         Command("rename_session", "i", "title", "Give the session a title."),
@@ -127,6 +129,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
     "Selecting and exporting": (
         Command("select_up", "shift+up", "select up", "Extend the selection by the line above."),
         Command("select_down", "shift+down", "select down", "Extend the selection by the line below."),
+        Command("select_all", "ctrl+a", "select all", "Select every line."),
         Command("copy", "y", "copy", "Copy the selection, or the line under the cursor.", 14),
         Command("copy_with_times", "Y", "copy with times", "Copy lines with their times and speakers."),
         Command("export", "x", "export", "Export all, selected, marked or found lines to a file.", 9),

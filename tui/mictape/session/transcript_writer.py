@@ -20,6 +20,7 @@ from mictape.session.coverage_records import changes, records_of
 from mictape.session.divider_texts import gap_text, hole_text
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.rearranging import joined_line, show_line, split_line
+from mictape.session.spoken_marks import SpokenMark, SpokenMarks
 from mictape.session.spoken_names import SpokenNames
 from mictape.session.track import Track
 from mictape.session.undo import Undo, together
@@ -58,6 +59,8 @@ class TranscriptWriter:
         """What engines have said again of lines that the person has joined or split, by the id of the line."""
         self.spoken = SpokenNames(self._set_speakers)
         """Who speaks what is no line yet."""
+        self.spoken_marks = SpokenMarks(self._set_mark, self._show_mark)
+        """The marks on what is no line yet."""
         self._stored: dict[int, list[CoverageRecord]] = {}
         """For each track the coverage as posted so far."""
 
@@ -170,12 +173,20 @@ class TranscriptWriter:
                 coverage.give_up(*begun, f"{why}; it begins: {partial.text}")
         coverage.give_up(track.tape.origin, track.end, why)
         self.store_progress(track)
+        for mark in self.spoken_marks.left(track.number):
+            self.note(track, mark.note or "Marked", mark.at)
 
     def _show_partial(self, track: Track, partial: Partial) -> None:
         track.time_words(partial.words)
         start = track.coverage.reached(track.end) if partial.start is None else partial.start
-        text = PartialText(track.session_time(start), partial.text, partial.stable) if partial.text else None
+        mark = self.spoken_marks.note_of(track.number)
+        text = PartialText(track.session_time(start), partial.text, partial.stable, mark) if partial.text else None
         self._set_partial(track, text)
+
+    def _show_mark(self, track: int) -> None:
+        """Show on the unfinished turn of a track whether it is marked."""
+        if (partial := self._transcript.partials.get(track)) is not None:
+            self._transcript.set_partial(track, structs.replace(partial, mark=self.spoken_marks.note_of(track)))
 
     def _set_partial(self, track: Track, partial: PartialText | None) -> None:
         self._left_partials.discard(track.number)
@@ -199,6 +210,7 @@ class TranscriptWriter:
             added = LineAdded(self._store(track, line, said, turn))
             if said.live:
                 self.spoken.name(line)
+                self.spoken_marks.place(line)
             self._report(added)
 
     def _revise(self, id: int, track: Track, said: FollowerEvent, turn: FinalTurn) -> None:
@@ -239,9 +251,21 @@ class TranscriptWriter:
         """
         self._expect_text(id)
         before = self._transcript.line_of(id).mark
+        self._set_mark(id, note)
+        return lambda writer: writer.mark(id, before)
+
+    def _set_mark(self, id: int, note: str | None) -> None:
         self._transcript.set_mark(id, note)
         self._writes.post(Store.set_mark, id, note)
-        return lambda writer: writer.mark(id, before)
+
+    def mark_spoken(self, track: Track, note: str = "") -> tuple[SpokenMark, Undo]:
+        """Mark what is being said on a track, which is no line yet.
+
+        Returns:
+            The mark, and what takes it away again.
+        """
+        mark = SpokenMark(track.number, track.session_time(track.end), note)
+        return mark, self.spoken_marks.add(mark)
 
     def note(self, track: Track, text: str, at: int | None = None) -> tuple[int, Undo]:
         """Add a line of one's own at a session time, or where the track's tape is now.

@@ -65,6 +65,8 @@ class PartialText(Struct, frozen=True):
     text: str
     stable: int = 0
     """Characters at the front of `text` that will not change."""
+    mark: str | None = None
+    """The note on the mark that its line gets, empty without one; None when it is not marked."""
 
 
 def voice_of(kind: Kind, track_name: str | None, speaker: str | None) -> str:
@@ -78,3 +80,10 @@ def voice_of(kind: Kind, track_name: str | None, speaker: str | None) -> str:
     if not track_name or not speaker or re.fullmatch(_LABEL, speaker) is None:
         return speaker or track_name or ""
     return f"{track_name} {speaker}"
+
+
+def bracketed(kind: Kind, text: str) -> str:
+    """How a line's text stands in plain text: what was said as it is, all else in brackets."""
+    if kind is SPEECH:
+        return text
+    return f"[note: {text}]" if kind is NOTE else f"[{text}]"

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from itertools import chain
 from typing import Final
 
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from mictape.plain_text import visible
+from mictape.transcript.line import NOTE, SPEECH, bracketed
 from mictape.transcript.model import Transcript
 from mictape.units import Span
 
@@ -25,6 +25,8 @@ _Point = tuple[int, int]
 def selected_text(transcript: Transcript, selection: Selection, continues: Callable[[int], bool]) -> str | None:
     """The selected text, a row for each line; what is seen is what is copied. None when one of its ends is gone.
 
+    Of several lines only what was said and noted, with notes in brackets: the rest would read as said.
+
     Args:
         transcript: where it is selected.
         selection: its ends.
@@ -34,11 +36,14 @@ def selected_text(transcript: Transcript, selection: Selection, continues: Calla
     if points is None:
         return None
     (first, left), (last, right) = points
-    texts = [visible(transcript.text(index)) for index in range(first, last + 1)]
-    texts[-1] = texts[-1][: max(0, right)]
-    texts[0] = texts[0][max(0, left) :]
-    before = ["", *(" " if continues(index) else "\n" for index in range(first + 1, last + 1))]
-    return "".join(chain.from_iterable(zip(before, texts, strict=True)))
+    lines = [(index, transcript.line(index)) for index in range(first, last + 1)]
+    wanted = [(index, line) for index, line in lines if line.kind in (SPEECH, NOTE)] or lines
+    copied: list[str] = []
+    for index, line in wanted:
+        text = visible(line.text)[max(0, left) if index == first else 0 : max(0, right) if index == last else None]
+        between = "" if not copied else " " if continues(index) else "\n"
+        copied += (between, bracketed(line.kind, text) if len(wanted) > 1 else text)
+    return "".join(copied)
 
 
 def word_at(text: str, place: int) -> Span | None:

@@ -267,9 +267,10 @@ def _text(what: Line | Unfinished, look: Look, inks: Inks) -> tuple[str, Style, 
 
 
 def _signs(part: Part, look: Look, inks: Inks) -> Segment:
-    """The mark's cell and the cursor's, where a line begins."""
+    """The mark's cell and the cursor's, where a line or unfinished text begins."""
     line = part.what if part.begins and isinstance(part.what, Line) else None
-    mark = " " if line is None else _MARK if line.mark is not None else _NOTE if line.kind == NOTE else " "
+    marked = part.begins and (part.what if isinstance(part.what, Line) else part.what.partial).mark is not None
+    mark = _MARK if marked else _NOTE if line is not None and line.kind == NOTE else " "
     here = " " if line is None else _PLAYING if look.playing else _CURSOR if look.cursor else " "
     return Segment(mark + here, inks.mark)
 

@@ -288,7 +288,7 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         self._move_cursor(-1)
 
     def action_cursor_down(self) -> None:
-        """Move the cursor to the line below; from the last one, follow. Nothing is selected any more."""
+        """Move the cursor to the line below; from the last one, or to what is being said, follow. Nothing is selected."""
         self.screen.clear_selection()
         self._move_cursor(1)
 
@@ -401,8 +401,8 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         shown = self._shown
         if shown and not shown[0] - 1 <= index <= shown[-1] + 1:
             index = shown[0] if step > 0 else shown[-1]
-        index = max(0, index)
-        if index >= len(transcript) - 1 and step > 0:
+        index, end = max(0, index), len(transcript) - (not transcript.partials)
+        if step > 0 and index >= end:
             self.to_end()
             return
         self._cursor = transcript.id_at(index)

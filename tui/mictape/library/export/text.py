@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
 from mictape.plain_text import one_line
-from mictape.transcript.line import NOTE, SPEECH, Kind
+from mictape.transcript.line import NOTE, SPEECH, Kind, bracketed
 
 STAR: Final = "★"
 """Before a line that is marked."""
@@ -47,9 +47,7 @@ def txt(document: Document) -> Iterator[str]:
 
 def plain(line: Shown, *, time: str = "", voice: str = "") -> str:
     """A line as plain text without its end: mark, time, who speaks, what was said, the note on the mark."""
-    text = one_line(line.text)
-    if line.kind != SPEECH:
-        text = f"[note: {text}]" if line.kind == NOTE else f"[{text}]"
+    text = bracketed(line.kind, one_line(line.text))
     star = f"{STAR} " if line.mark is not None else ""
     note = f" [{one_line(line.mark)}]" if line.mark else ""
     return f"{star}{f'{time}  ' if time else ''}{f'{one_line(voice)}: ' if voice else ''}{text}{note}"

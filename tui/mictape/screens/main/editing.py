@@ -78,9 +78,25 @@ class Editing:
         lines = [self._page.transcript.line_of(id) for id in selected] if len(selected) > 1 else []
         return [each for each in lines if each.kind in kinds] or [line]
 
+    @property
+    def _spoken(self) -> "tuple[Session, Track] | None":
+        """On which track something is being said that a mark is meant for: the last row of the followed end."""
+        session, partials = self._page.session, self._page.transcript.partials
+        if session is None or not partials or not self._page.view.following or len(self._selecting.selected) > 1:
+            return None
+        last = max(partials, key=lambda number: (partials[number].start, number))
+        return session, next(track for track in session.tracks if track.number == last)
+
     def mark(self) -> None:
-        """Mark the selected lines, or the one under the cursor; remove the marks where all of them are marked."""
-        if (here := self._here) is not None:
+        """Mark what is being said, the selected lines, or the one under the cursor; remove the marks that are there."""
+        if (spoken := self._spoken) is not None:
+            session, track = spoken
+            mark = session.writer.spoken_marks.of(track.number)
+            if mark is not None:
+                self.did("removing a mark", session.writer.spoken_marks.remove(mark))
+            else:
+                self.did("mark", session.writer.mark_spoken(track)[1])
+        elif (here := self._here) is not None:
             lines = self._chosen(here[0], SPEECH, NOTE)
             unmarked = [line for line in lines if line.mark is None]
             with self._page.saying():
@@ -99,8 +115,10 @@ class Editing:
         self.did(_at(lines[0], what), undo)
 
     def mark_with_note(self) -> None:
-        """Mark the selected lines, or the one under the cursor, with a note."""
-        if (here := self._here) is not None:
+        """Mark what is being said, the selected lines, or the one under the cursor, with a note."""
+        if (spoken := self._spoken) is not None:
+            self._page.ask(self._ask_for_spoken_mark(*spoken), "The note")
+        elif (here := self._here) is not None:
             line, session = here
             self._page.ask(self._ask_for_mark(session, self._chosen(line, SPEECH, NOTE)), "The note")
 
@@ -111,6 +129,20 @@ class Editing:
         if note is not None:
             with suppress(KeyError):  # a line has gone meanwhile
                 self._mark(session, lines, note)
+
+    async def _ask_for_spoken_mark(self, session: "Session", track: "Track") -> None:
+        """Mark it at once: it may be a line when the note is written."""
+        marks = session.writer.spoken_marks
+        mark, undo = marks.of(track.number), None
+        if mark is None:
+            mark, undo = session.writer.mark_spoken(track)
+        note = await self._page.typed("Note on what is being said", value=mark.note)
+        with suppress(KeyError):  # the line has gone meanwhile
+            if note is not None:
+                mark.note = note
+                self.did("mark with note", marks.add(mark))
+            elif undo is not None:
+                undo(session.writer)
 
     def note(self) -> None:
         """Write a note at the present time of the recording; in a finished session at the line under the cursor."""

@@ -24,6 +24,7 @@ class Selecting:
         self.commands: Commands = {
             "select_up": self.select_up,
             "select_down": self.select_down,
+            "select_all": self.select_all,
             "copy": self.copy,
             "copy_with_times": self.copy_with_times,
         }
@@ -36,6 +37,12 @@ class Selecting:
         """Select the line below, too, or one line less."""
         self._extend(1)
 
+    def select_all(self) -> None:
+        """Select every line; what is on the screen stays where it is."""
+        if lines := self._page.transcript.ids():
+            self._begun = lines[0]
+            self._select(lines[0], lines[-1])
+
     def _extend(self, step: int) -> None:
         """Move the cursor, and select every line from where that began to it."""
         line, transcript = self._page.line, self._page.transcript
@@ -46,9 +53,12 @@ class Selecting:
         index = min(max(0, transcript.index_of(line.id) + step), len(transcript) - 1)
         last = transcript.id_at(index)
         self._begun = begun
-        first, behind = sorted((begun, last), key=transcript.index_of)
         self._page.view.go_to(last)
-        end = Offset(len(transcript.text_of(behind)) * 2, behind)  # signs for control characters are no longer
+        self._select(*sorted((begun, last), key=transcript.index_of))
+
+    def _select(self, first: int, last: int) -> None:
+        """Select from one line to another one behind it, by their ids."""
+        end = Offset(len(self._page.transcript.text_of(last)) * 2, last)  # signs for control characters are no longer
         self._page.selections = {self._page.view: Selection(Offset(0, first), end)}
 
     @property
