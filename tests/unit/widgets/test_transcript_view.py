@@ -114,6 +114,37 @@ async def scroll_up(pilot: Pilot[None], view: TranscriptView, how: str) -> None:
     await pilot.pause()
 
 
+async def test_the_last_line_is_in_sight_with_the_cursor_whatever_brings_it_there() -> None:
+    transcript = Transcript()
+    fill(transcript, 60)
+    note = transcript.add(0, 60 * SECOND, 60 * SECOND, "a note", kind=NOTE)
+    async with shown(transcript) as (view, pilot):
+
+        async def last_row() -> str:
+            view.pull()
+            await pilot.pause()
+            assert view.scroll_y == view.scroll_offset.y == view._port.top
+            return next(row for row in reversed(screen(view)) if "00:00" in row or "00:01" in row)
+
+        at_note = "»▸00:01:00  a note"
+        assert await last_row() == at_note.replace("▸", " "), "the newest speech has the cursor"
+        view.go_to(note)
+        assert await last_row() == at_note
+        view.to_start()
+        view.go_to(note)
+        assert (await last_row(), view.cursor_id) == (at_note, note)
+        view.bring_cursor()
+        assert view.cursor_id == note
+        await scroll_up(pilot, view, "wheel")
+        assert await last_row() != at_note
+        view.post_message(events.MouseScrollDown(view, 5, 5, 0, 1, 0, False, False, False))
+        await pilot.pause()
+        assert view.following
+        assert await last_row() == at_note.replace("▸", " ")
+        await pilot.click(view, offset=(13, 23))
+        assert await last_row() == at_note, "a click on the last row leaves it in sight"
+
+
 @pytest.mark.parametrize("how", ["pageup", "wheel", "scrollbar", "home"])
 async def test_scrolled_up_it_stays_on_its_row_whatever_comes(how: str) -> None:
     transcript = Transcript()

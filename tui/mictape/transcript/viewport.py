@@ -63,8 +63,13 @@ class Viewport:
 
     @property
     def last_top(self) -> int:
-        """The first row when the end is in the window."""
+        """The first row when the end is in the window, and followed."""
         return max(0, self.rows - self.height)
+
+    @property
+    def lowest_top(self) -> int:
+        """The first row when the last line is in the window, above the row that says that it does not follow."""
+        return max(0, self.rows - self.shown)
 
     @property
     def top(self) -> int:
@@ -76,7 +81,7 @@ class Viewport:
         row = anchor.row
         if anchor.index < flow.lines:
             row = min(row, flow.top_of(anchor.index + 1) - top - 1)
-        return min(top + row, self.last_top)
+        return min(top + row, self.lowest_top)
 
     def sync(self) -> None:
         """Apply what changed in the transcript, keeping the row that is read in place."""
@@ -105,11 +110,11 @@ class Viewport:
         self.new_count = 0
 
     def stay(self, row: int) -> None:
-        """Stop following: this row is the first in the window from now on."""
+        """Stop following: this row, or the nearest that can be, is the first in the window from now on."""
         if self.following:
             self.following = False
             self.new_count = 0
-        flow = self.flow
+        flow, row = self.flow, max(0, min(row, self.lowest_top))
         if row < flow.rows:
             index, below = flow.locate(row)
             self._anchor = _Anchor(self._transcript.id_at(index), index, below)
@@ -120,7 +125,7 @@ class Viewport:
         """Show a line: unmoved when all of it is visible, else a third down. Stops following."""
         top, (first, behind) = self.top, self.flow.extent(index)
         inside = top <= first and behind <= top + max(1, self.height - 1)
-        self.stay(top if inside else max(0, min(first - self.height // 3, self.last_top)))
+        self.stay(top if inside else first - self.height // 3)
 
     def place(self) -> Place:
         """The present reading position."""

@@ -288,7 +288,7 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         self._move_cursor(-1)
 
     def action_cursor_down(self) -> None:
-        """Move the cursor to the line below; from the last one, or to what is being said, follow. Nothing is selected."""
+        """Move the cursor to the line below; from the last one, or to what is being said, follow. Select nothing."""
         self.screen.clear_selection()
         self._move_cursor(1)
 
@@ -423,7 +423,7 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         port.settle()
         top = port.top
         self._placing = True
-        virtual = Size(size.width, port.rows)
+        virtual = Size(size.width, port.rows + max(0, top - port.last_top))
         if virtual != self.virtual_size:
             # Setting it as usual would have the whole screen laid out again, though the view stays as large as it is.
             self.set_reactive(cast("Reactive[Size]", TranscriptView.virtual_size), virtual)
