@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from mictape.audio.tape import TapeWriter, packing
-from mictape.library.export import FORMATS, Style
+from mictape.cli.main import run as mictape
 from mictape.library.records import LineRecord, TrackRecord
 from mictape.library.store import Store
-from mictape.session.documents import read_document
 from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.browser import CHROMIUM, opened
@@ -26,7 +25,7 @@ LENGTHS = """Promise.all([...document.querySelectorAll('audio')].map(audio => ne
 
 
 def exported(home: Path, target: Path) -> Path:
-    """The page of a session of two tracks, one of them packed, in which everything was said that could do harm."""
+    """The page, beside its sound, of a session of two tracks in which everything was said that could do harm."""
     with Store(home / "library.db", home / "sessions") as store, store.create_session(title="Budget <b>") as folder:
         for track, seconds in ((1, 2), (2, 3)):
             writer = TapeWriter(folder.path, track)
@@ -40,8 +39,7 @@ def exported(home: Path, target: Path) -> Path:
         store.add_line(folder.session, LineRecord(900, 1, 0, 0, "a note", Kind.NOTE))
         store.set_mark(folder.session, 0, "why")
         store.close_session(folder.session)
-        document = read_document(store, folder.session, folder.path, Style())
-    target.write_text("".join(FORMATS["html"].write(document)), encoding="utf-8")
+    assert mictape(["sessions", "export", "last", "-o", str(target), "--sound"]) == 0
     return target
 
 
@@ -51,7 +49,7 @@ async def test_a_page_is_read_played_and_printed(home: Path, tmp_path: Path) -> 
         assert "Budget <b>" in text and "Voice 2:" in text and "Note: a note" in text and "★" in text
         assert await page.evaluate("document.querySelectorAll('p').length") == len(HOSTILE) + 1
         assert await page.evaluate("document.querySelectorAll('script, img, iframe, a').length") == 0
-        assert await page.evaluate(LENGTHS) == [2, 3], "both files are played, the FLAC one, too"
+        assert await page.evaluate(LENGTHS) == [3], "the sound beside it is played"
         assert await page.evaluate(HIDDEN) != "none"
         await page.call("Emulation.setEmulatedMedia", media="print")
         assert await page.evaluate(HIDDEN) == "none"

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pysubs2
 import pytest
+import soundfile
 
 from conftest import Speech
 from mictape.cli.main import run as mictape
@@ -17,6 +18,7 @@ from mictape.paths import places
 from mictape.units import RATE
 from support.local_engine import samples_of, tape_of
 from support.recognizing import recognize
+from support.sound import pcm
 
 
 @pytest.fixture
@@ -66,6 +68,27 @@ def test_several_sessions_go_into_a_folder(sessions: list[str], tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{id} Talk {n}.srt" for n, id in enumerate(sessions, 1)
     ]
+
+
+def test_the_sound_is_written_beside_a_page_which_plays_it_from_there(sessions: list[str], tmp_path: Path) -> None:
+    where = places()
+    tape_of(where.sessions / sessions[0], 1, pcm(0, RATE))
+    path = tmp_path / "a: 100% talk.html"
+    assert run(sessions[0], "-o", str(path)) == 0
+    assert "<audio" not in path.read_text(), "its sound is nowhere beside it"
+    assert run(sessions[0], "-o", str(path), "--sound") == 3, "it exists"
+    assert not path.with_suffix(".flac").exists()
+    assert run(sessions[0], "-o", str(path), "--sound", "--force") == 0
+    page = path.read_text()
+    assert 'src="a%3A%20100%25%20talk.flac"' in page
+    assert "file:" not in page and str(where.sessions) not in page
+    samples, _ = soundfile.read(path.with_suffix(".flac"), dtype="int16", always_2d=True)
+    assert samples[:, 0].tobytes() == pcm(0, RATE)
+
+
+def test_without_a_file_the_sound_has_no_place(sessions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(sessions[0], "--sound") == 2
+    assert "Name one: -o FILE" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("sessions")

@@ -1,7 +1,9 @@
 """Sessions as exports take them."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from mictape.audio.clock import Anchor
 from mictape.audio.tape import TapeWriter
 from mictape.library.export import Style
 from mictape.library.library import Store
@@ -20,3 +22,19 @@ def test_what_is_being_recorded_has_the_length_of_its_sound_and_the_title_of_lis
         assert dict(document.facts())["Length"] == "00:00:12"
         assert document.title == "Hello", "as lists call it"
         writer.close()
+
+
+def test_the_date_has_the_last_day_of_a_session_that_was_continued(tmp_path: Path) -> None:
+    began = datetime(2026, 11, 27, 11, 52).astimezone()
+    dates: list[str] = []
+    with Store(tmp_path / "library.db") as store, store.create_session(started=began) as folder:
+        store.add_track(folder.session, TrackRecord(1, "You", "Yeti"))
+        for later in (timedelta(0), timedelta(days=3)):
+            writer = TapeWriter(folder.path, 1)
+            writer.note(Anchor(writer.samples, 100.0, (began + later).timestamp(), "start"))
+            writer.append(bytes(2 * 12 * RATE))
+            writer.close()
+            facts = read_document(store, folder.session, folder.path, Style()).facts()
+            dates.append(dict(facts)["Date"])
+    once = "Friday, 27 November 2026, 11:52"
+    assert dates == [once, f"{once} to Monday, 30 November 2026"]

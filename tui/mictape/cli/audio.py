@@ -4,14 +4,14 @@ import argparse
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mictape.cli import output
-from mictape.cli.options import Commands, amount
+from mictape.cli.options import WHICH, Commands, amount
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places, named_path
 from mictape.plain_text import counted
@@ -19,7 +19,7 @@ from mictape.transcript.times import FromHere, OnTape, parse
 from mictape.units import clock
 
 if TYPE_CHECKING:
-    from mictape.library.records import SessionRecord
+    from mictape.library.records import SessionRecord, TrackRecord
     from mictape.library.sound_storage import Weight
     from mictape.library.store import Store
 
@@ -34,7 +34,7 @@ def add_to(sessions: Commands) -> None:
         help="write the sound of one to a file",
         description="Writes all parts of a session's sound to one file, each track to a channel of its own.",
     )
-    audio.add_argument("session", metavar="ID", nargs="?", default="last", help="its id or how it begins; default last")
+    audio.add_argument("session", metavar="ID", nargs="?", default="last", help=f"{WHICH}; default last")
     audio.add_argument(
         "-o",
         "--output",
@@ -71,9 +71,8 @@ def add_to(sessions: Commands) -> None:
 
 
 def _audio(arguments: argparse.Namespace, where: Places) -> int:
-    from mictape.library.export.file import placed
     from mictape.library.store import Store
-    from mictape.session.sound_export import kind_of, write_sound
+    from mictape.session.sound_export import kind_of
 
     output: Path = arguments.output
     kind_of(output)  # before anything is written
@@ -84,10 +83,23 @@ def _audio(arguments: argparse.Namespace, where: Places) -> int:
     if not tracks:
         raise MictapeError(Failure("The session has no such track", "Leave --track out", ExitCode.USAGE))
     folder = where.sessions / session.id
-    with placed(output, over=arguments.force) as unfinished, _progress(output.name) as wrote:
-        samples = write_sound(folder, tracks, unfinished, arguments.start, arguments.end, named=output, wrote=wrote)
-    print(f"{output}  {clock(samples)}  {_readable(output.stat().st_size)}")
+    write_file(folder, tracks, output, arguments.start, arguments.end, over=arguments.force)
     return ExitCode.DONE
+
+
+def write_file(
+    folder: Path, tracks: "Sequence[TrackRecord]", output: Path, start: int = 0, end: int | None = None, *, over: bool
+) -> None:
+    """Write the sound of a session to a file as `write_sound`, with a progress bar, and print its name and size.
+
+    Raises MictapeError, also when the file is there, unless it may be written `over`.
+    """
+    from mictape.library.export.file import placed
+    from mictape.session.sound_export import write_sound
+
+    with placed(output, over=over) as unfinished, _progress(output.name) as wrote:
+        samples = write_sound(folder, tracks, unfinished, start, end, named=output, wrote=wrote)
+    print(f"{output}  {clock(samples)}  {_readable(output.stat().st_size)}")
 
 
 def _pack(arguments: argparse.Namespace, where: Places) -> int:

@@ -5,13 +5,16 @@ import asyncio
 import contextlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mictape.cli.options import Commands, settings_of
+from mictape.cli import audio
+from mictape.cli.options import WHICH, Commands, settings_of
 from mictape.cli.output import note
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
+from mictape.library.export.file import check
 from mictape.library.formats import in_file_name
 from mictape.paths import Places, is_folder, named_path, output_folder
 
@@ -25,7 +28,7 @@ def add_export(actions: Commands) -> None:
         help="write finished sessions to files",
         description=f"Writes sessions as {', '.join(each.title for each in FORMATS.values())}.",
     )
-    export.add_argument("sessions", metavar="ID", nargs="+", help="its id, how it begins, or last")
+    export.add_argument("sessions", metavar="ID", nargs="+", help=WHICH)
     export.add_argument(
         "-o",
         "--output",
@@ -37,6 +40,9 @@ def add_export(actions: Commands) -> None:
         "--format", choices=NAMES, help="by itself as the ending or [export] of config.toml says, or txt"
     )
     export.add_argument("--force", action="store_true", help="replace files that exist")
+    export.add_argument(
+        "--sound", action="store_true", help="write the sound beside each, as FLAC; an HTML page plays it from there"
+    )
     export.add_argument(
         "--measure-words",
         action="store_true",
@@ -68,6 +74,8 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
 
     settings = settings_of(arguments, where)
     to_files = arguments.output != STDOUT
+    if arguments.sound and not to_files:
+        raise MictapeError(Failure("--sound writes a file beside the text", "Name one: -o FILE", ExitCode.USAGE))
     output = named_path(arguments.output)
     folder = folder_for(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
     configured = settings.export.format if "export.format" in settings.origins else "txt"
@@ -85,6 +93,11 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
                 sys.stdout.writelines(format.write(document))
                 continue
             path = output if folder is None else folder / file_name(document, format)
+            if arguments.sound:
+                sound = path.with_suffix(".flac")
+                check(path, over=arguments.force)
+                audio.write_file(where.sessions / id, document.tracks, sound, over=arguments.force)
+                document = replace(document, sound=sound.name)
             write(format.write(document), path, over=arguments.force)
             print(path)
     return ExitCode.DONE

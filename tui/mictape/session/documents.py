@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from mictape.audio.tape import count_samples, find_parts
+from mictape.audio.tape import count_samples
 from mictape.library.export import Document, Style
 from mictape.library.records import NO_LINE, LineRecord, TrackRecord
 from mictape.library.store import Store
@@ -35,13 +35,13 @@ def read_document(
     if lines is None:
         without = [line for track in tracks for line in _without_text(store, session, folder, track)]
         wanted = sorted([*wanted, *without], key=lambda line: line.start)
-    sounds = [part.path for track in tracks for part in find_parts(folder, track.number)]
-    utc_of = TapeClock(folder, FIRST).now().utc if style.wall_clock else None
+    clock = TapeClock(folder, FIRST).now()
+    ended_utc_s = clock.utc(count_samples(folder, FIRST), end=True)
     record = store.session(session)
     if record.state == "open":  # the library has the length as far as there was text
         recorded = (track.origin + count_samples(folder, track.number) for track in tracks)
         record = msgspec.structs.replace(record, samples=max((record.samples, *recorded)))
-    return Document(record, tracks, wanted, style, utc_of, sounds)
+    return Document(record, tracks, wanted, style, clock.utc if style.wall_clock else None, ended_utc_s)
 
 
 def _without_text(store: Store, session: str, folder: Path, track: TrackRecord) -> Iterator[LineRecord]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.library.titles import proposed_title, title_of
@@ -36,8 +35,10 @@ class Document:
     style: Style = Style()
     utc_of: Callable[[int], float | None] | None = None
     """When a session time was, seconds since 1970 UTC; None, and a result of None: not known."""
-    sounds: Sequence[Path] = ()
-    """The sound files, for formats that can refer to them."""
+    ended_utc_s: float | None = None
+    """When the last of its sound was recorded, seconds since 1970 UTC; None: not known."""
+    sound: str = ""
+    """The name of the file beside this one that has the sound; empty without one."""
 
     @cached_property
     def _track_names(self) -> dict[int, str]:
@@ -84,16 +85,25 @@ class Document:
             title = proposed_title(self.tracks, [line.text for line in self.lines if line.kind == SPEECH])
         return one_line(title) or "Recording"
 
+    def _last_day(self, started: datetime) -> str:
+        """The day on which it was recorded last, where that is another one: it was continued, or went past midnight."""
+        ended = started if self.ended_utc_s is None else datetime.fromtimestamp(self.ended_utc_s).astimezone()
+        return f" to {_day(ended)}" if ended.date() > started.date() else ""
+
     def facts(self) -> Iterator[tuple[str, str]]:
         """What the head of a page says: a name and a text each."""
         if self.session is not None:
             started = self.session.started
-            yield "Date", f"{started:%A}, {started.day} {started:%B %Y, %H:%M}"
+            yield "Date", f"{_day(started)}, {started:%H:%M}{self._last_day(started)}"
         yield "Length", clock(self.samples)
         if self.tracks:
             yield "Recorded from", ", ".join(dict.fromkeys(one_line(_source(track)) for track in self.tracks))
         if self.engines:
             yield "Transcribed by", one_line(", ".join(self.engines))
+
+
+def _day(when: datetime) -> str:
+    return f"{when:%A}, {when.day} {when:%B %Y}"
 
 
 def _source(track: TrackRecord) -> str:

@@ -1,8 +1,9 @@
-"""HTML: one file, to read and to print. It runs no script and loads nothing but the recording beside it."""
+"""HTML: one file, to read and to print. It runs no script and loads nothing but the sound beside it."""
 
 from collections.abc import Iterator
 from html import escape
 from typing import Final
+from urllib.parse import quote
 
 from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
@@ -27,7 +28,7 @@ audio { width: 100%; }
 
 
 def page(document: Document) -> Iterator[str]:
-    """The page: a head, the recording where its files are known, and a paragraph for each line."""
+    """The page: a head, a player where the sound is beside it, and a paragraph for each line."""
     title = escape(document.title)
     yield "<!DOCTYPE html>\n"
     yield f'<html>\n<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -36,8 +37,8 @@ def page(document: Document) -> Iterator[str]:
     for name, text in document.facts():
         yield f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n"
     yield "</dl>\n"
-    for sound in document.sounds:
-        yield f'<audio controls preload="none" src="{escape(sound.absolute().as_uri())}"></audio>\n'
+    if document.sound:
+        yield f'<audio controls preload="none" src="{escape(quote(document.sound))}"></audio>\n'
     for line in document.lines:
         yield _paragraph(document, line)
     yield "</body>\n</html>\n"
