@@ -4,17 +4,22 @@ import gc
 import importlib.util
 import random
 import signal
+import time
 import wave
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
 from hypothesis import HealthCheck, settings
+from rich.console import RenderableType
+from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
 
 from mictape.units import RATE
 from support import clocked_mic, command_line
@@ -30,6 +35,8 @@ settings.register_profile("mictape", max_examples=40, deadline=None, suppress_he
 settings.register_profile("proof", settings.get_profile("mictape"), max_examples=400)
 settings.load_profile("mictape")
 
+
+DRAWN_EACH_S: Final = 0.25
 
 gc.disable()  # while 3,000 tests are collected, from which nothing goes
 
@@ -54,6 +61,35 @@ def parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_seldom() -> Iterator[None]:
+    """Draw what no terminal shows four times a second, not at each change: that was a quarter of what apps cost."""
+    draw = Compositor.render_update
+    due = WeakKeyDictionary[Compositor, float]()
+    waiting = WeakSet[Compositor]()
+
+    def draw_seldom(self: Compositor, full: bool = False, **kwargs: Any) -> RenderableType | None:
+        screen = self.root
+        if (
+            full
+            or self.size.region in self._dirty_regions
+            or not isinstance(screen, Screen)
+            or not screen.app.is_headless
+        ):
+            return draw(self, full, **kwargs)
+        if (wait_s := due.get(self, 0.0) - time.monotonic()) <= 0:
+            due[self] = time.monotonic() + DRAWN_EACH_S
+            return draw(self, **kwargs)
+        if self not in waiting:
+            waiting.add(self)
+            screen.set_timer(wait_s, lambda: (waiting.discard(self), screen._compositor_refresh()))
+        return None  # what has changed stays noted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compositor, "render_update", draw_seldom)
         yield
 
 
