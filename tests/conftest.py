@@ -4,6 +4,7 @@ import gc
 import importlib.util
 import random
 import signal
+import sys
 import time
 import wave
 from array import array
@@ -14,6 +15,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
 from rich.console import RenderableType
 from textual._compositor import Compositor
@@ -39,6 +41,20 @@ settings.load_profile("mictape")
 DRAWN_EACH_S: Final = 0.25
 
 gc.disable()  # while 3,000 tests are collected, from which nothing goes
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Rewrite the asserts of a part of the test files in each process: all would do it with all of them, in step."""
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)  # set by pytest-xdist
+    if worker is None or sys.dont_write_bytecode:
+        return
+    state = session.config.stash[rewrite.assertstate_key]
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    for file in files[int(worker["workerid"].removeprefix("gw")) % worker["workercount"] :: worker["workercount"]]:
+        kept = rewrite.get_cache_dir(file) / (file.stem + rewrite.PYC_TAIL)
+        if rewrite._read_pyc(file, kept) is None and rewrite.try_makedirs(kept.parent):
+            digest, code = rewrite._rewrite_test(file, session.config)
+            rewrite._write_pyc(state, code, digest, kept)
 
 
 def pytest_collection_finish() -> None:
