@@ -14,6 +14,7 @@ from mictape.widgets.line_field import LineField
 from mictape.widgets.transcript_selection import selection_of
 from support.app_driver import handled, messages, texts
 from support.waiting import until_async
+from support.widget_app import sees
 
 
 async def test_what_the_engine_said_can_be_restored(home: Path) -> None:
@@ -240,7 +241,7 @@ async def test_a_name_goes_to_this_line_and_the_following(home: Path) -> None:
     async with handled(home) as (app, pilot):
         await pilot.press("home", "down", "enter")
         await until_async(lambda: isinstance(app.screen, EditLine))
-        await pilot.press("down", *"Anna", "down", "right")
+        await pilot.press("down", *"Anna", "tab", "right")
         assert app.screen.query_one(Choice).value == "following"
         await pilot.press("enter")
         await until_async(lambda: app.transcript.line(1).speaker == "Anna")
@@ -259,6 +260,11 @@ async def test_selected_lines_get_a_speaker(home: Path) -> None:
         assert [app.transcript.line(at).speaker for at in (0, 1, 2)] == ["Ben", "Ben", None]
         await pilot.press("s")
         await until_async(lambda: isinstance(app.screen, NameSpeaker))
+        name = app.screen.query_one("#speaker", Input)
+        await pilot.press("b")
+        await until_async(lambda: sees(app, "ben"))
+        await pilot.press("tab")
+        assert (name.value, name.has_focus) == ("Ben", True), "Tab takes the name that is proposed"
         await pilot.press("escape")
         await pilot.press("u")
         assert [app.transcript.line(at).speaker for at in (0, 1, 2)] == [None, None, None]

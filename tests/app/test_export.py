@@ -43,7 +43,7 @@ async def test_lines_of_speech_are_counted_and_a_note_alone_can_be_exported(home
         assert isinstance(app.screen, ExportScreen)
         assert [str(option.prompt) for option in app.screen._parts.options] == [
             "everything  (6 lines)",
-            "what is marked",
+            "marks and notes",
         ]
         await pilot.press("escape")
 

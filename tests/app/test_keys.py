@@ -6,7 +6,7 @@ from textual.command import Command as PaletteCommand
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Input, OptionList
 
-from mictape.commands import COMMANDS
+from mictape.commands import COMMANDS, named
 from mictape.screens.help import HelpScreen, HelpText
 from mictape.screens.reading import ReadingScreen
 from mictape.screens.theme_picker import ThemePicker
@@ -50,15 +50,18 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         assert isinstance(app.screen, HelpScreen)
         text = app.screen.query_one(HelpText)
         rows = [row for rows in text.shown.values() for row in rows]
-        assert ("f6", "Mark the line or the selected lines, or remove their marks.") in rows
-        assert any(key.startswith("j  ↓") for key, _ in rows)
+        shown = named("mark").help
+        assert ("f6", shown) in [row[:2] for row in rows]
+        assert any(key.startswith("j  ↓") for key, *_ in rows)
         await pilot.press(*"remove mark")
-        await until_async(lambda: sees(app, "remove their marks"))
-        assert [len(rows) for rows in text.shown.values()] == [1]
+        await until_async(lambda: [len(rows) for rows in text.shown.values()] == [1])
+        assert sees(app, shown[:40])
         assert not sees(app, "Privacy")
         await pilot.press("escape")
         await until_async(lambda: [row for rows in text.shown.values() for row in rows] == rows)
-        await pilot.press(*"zzz [b]")
+        await pilot.press(*"name speaker")
+        await until_async(lambda: sees(app, "Name who speaks"))
+        await pilot.press("escape", *"zzz [b]")
         await until_async(lambda: sees(app, 'Nothing fits "zzz [b]".'))
         await pilot.press("escape")
         await until_async(lambda: not sees(app, "Nothing fits"))

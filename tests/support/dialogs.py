@@ -63,7 +63,7 @@ def dialogs(home: Path) -> Mapping[str, tuple[Callable[[], Screen[Any]], str]]:
     sound, downloads = FakeSoundSystem(DEVICES), Downloads(lambda _: None)
     interrupted = Interrupted(BEGAN, 761 * RATE, 98, 12.0, tracks=("You", "Anna"))
     kept = {"sessions": "~/.local/share/mictape/sessions", "log": "~/.local/state/mictape/mictape.log"}
-    parts = {"everything": 98, "what is marked": 2, "the selection": 5}
+    parts = {"everything": 98, "marks and notes": 2, "the selection": 5}
     return {
         "device_picker": (
             lambda: DevicePicker(sound.list_devices, in_use=[("Blue Yeti", "Fake")], can_add=True),

@@ -30,6 +30,15 @@ async def test_the_command_gets_every_line_in_order_also_those_that_wait_at_the_
 
 
 @posix
+@pytest.mark.parametrize("to_stderr", [False, True])
+async def test_what_the_command_prints_is_not_among_objects(capfd: pytest.CaptureFixture[str], to_stderr: bool) -> None:
+    command = LineCommand("echo printed", lambda _: None, to_stderr=to_stderr)
+    async with command.running(asyncio.Event(), finish_s=60):
+        command.add("{}")
+    assert tuple(capfd.readouterr()) == (("", "printed\n") if to_stderr else ("printed\n", ""))
+
+
+@posix
 async def test_a_run_that_takes_too_long_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
     failures: list[Failure] = []
     script = f"sleep 600 & echo $! > '{tmp_path}/child'; wait"

@@ -314,7 +314,7 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
         printer.clear()
         output.note(f"mictape: {text}")
 
-    command = LineCommand(job.command, say) if job.command else None
+    command = LineCommand(job.command, say, to_stderr=job.format == "lines") if job.command else None
     if job.heading:
         print(job.heading, flush=True)
     async with command.running(left) if command else contextlib.nullcontext():

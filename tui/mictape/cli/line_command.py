@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Final
@@ -22,13 +23,17 @@ WAITING: Final = 256
 class LineCommand:
     """Runs a command through the shell, one run at a time and in the order of the lines, with a line on its stdin.
 
-    The command writes to Mictape's own stdout and stderr. It has a process group of its own, so that the terminal's
-    Ctrl-C ends the recording and not the command, and so that all that it started can be killed with it.
+    The command writes to Mictape's own stdout and stderr, or only to stderr, where stdout is for objects. It has a
+    process group of its own, so that the terminal's Ctrl-C ends the recording and not the command, and so that all
+    that it started can be killed with it.
     """
 
-    def __init__(self, command: str, report: Callable[[Failure], None], *, run_s: float = RUN_S) -> None:
-        """`report` gets what goes wrong, but nothing twice in a row."""
+    def __init__(
+        self, command: str, report: Callable[[Failure], None], *, to_stderr: bool = False, run_s: float = RUN_S
+    ) -> None:
+        """`report` gets what goes wrong, but nothing twice in a row; `to_stderr`: what is printed goes there."""
         self._command = command
+        self._stdout = sys.stderr if to_stderr else None
         self._report_to = report
         self._run_s = run_s
         self._waiting: deque[str] = deque()
@@ -79,7 +84,11 @@ class LineCommand:
     async def _run(self, text: str) -> None:
         try:
             process = await asyncio.create_subprocess_shell(
-                self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True, creationflags=CREATION_FLAGS
+                self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=self._stdout,
+                start_new_session=True,
+                creationflags=CREATION_FLAGS,
             )
         except OSError as error:
             self._report(Failure(f"The command of --exec cannot be started: {error.strerror}"))

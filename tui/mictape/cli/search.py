@@ -89,7 +89,8 @@ def _hit(hit: "Hit") -> str:
     voice = f"{one_line(hit.voice)}: " if hit.voice else ""
     what = f"{hit.what}: " if hit.what != "line" else ""
     star = f"{STAR} " if hit.mark is not None else ""
-    return f"{star}{clock(hit.start)}  {what}{voice}{_marked_up(hit)}"
+    note = f" [{one_line(hit.mark)}]" if hit.mark and hit.what == "line" else ""
+    return f"{star}{clock(hit.start)}  {what}{voice}{_marked_up(hit)}{note}"
 
 
 def _marked_up(hit: "Hit") -> str:

@@ -251,9 +251,23 @@ def _named(screen: Question[SpeakerName | None] | Question[LineEdit | None], bef
     return SpeakerName(name, scope) if name and name != before else None
 
 
+class _Field(Input):
+    """Tab takes the rest of a proposal, as shells do; without one it goes to the next field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "take_or_leave", show=False)]
+
+    def action_take_or_leave(self) -> None:
+        """Take what is proposed behind the cursor, or go on."""
+        before = self.value
+        if self.cursor_position == len(before):
+            self.action_cursor_right()
+        if self.value == before:
+            self.screen.focus_next()
+
+
 def _input(id: str, value: str, placeholder: str, proposed: Sequence[str] = (), *, replaces: bool = False) -> Input:
     suggester = SuggestFromList(proposed, case_sensitive=False) if proposed else None
-    return Input(value, id=id, placeholder=placeholder, compact=True, select_on_focus=replaces, suggester=suggester)
+    return _Field(value, id=id, placeholder=placeholder, compact=True, select_on_focus=replaces, suggester=suggester)
 
 
 def _field(name: str, widget: Widget) -> Horizontal:

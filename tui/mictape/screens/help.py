@@ -22,8 +22,8 @@ from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.modal import Question
 
-_Row: TypeAlias = tuple[str, str]
-"""A key and what it does, or a sentence without a key."""
+_Row: TypeAlias = tuple[str, str, str]
+"""A key and what it does, or a sentence without a key; and what else it is found by."""
 
 _KEY_CELLS: Final = 14
 _GAP_CELLS: Final = 2
@@ -38,8 +38,8 @@ DIALOGS: Final = {"Choosing a device": DevicePicker, "Choosing an engine": Engin
 """Dialogs with keys of their own."""
 
 MOUSE: Final = (
-    ("drag", "Select text; hold Shift to let the terminal select instead."),
-    ("wheel", "Scroll the transcript."),
+    ("drag", "Select text; hold Shift to let the terminal select instead.", ""),
+    ("wheel", "Scroll the transcript.", ""),
 )
 
 
@@ -80,7 +80,7 @@ class HelpText(Widget):
         lines: list[Content] = []
         for title, rows in self.shown.items():
             lines += [Content(""), Content.styled(title, heading)]
-            for key, what in rows:
+            for key, what, _ in rows:
                 indent = _KEY_CELLS + _GAP_CELLS if key else 0
                 keys = Content.styled(key, name).wrap(_KEY_CELLS) if key else []
                 texts = Content(what).wrap(max(1, width - indent))
@@ -128,7 +128,9 @@ class HelpScreen(Question[None]):
     def compose(self) -> ComposeResult:
         """What is typed to filter; a scrolling box with keys by group, places, privacy."""
         keymap = keymap_in(self)
-        keys = {title: [(shown_keys(each, keymap), each.help) for each in of] for title, of in GROUPS.items()}
+        keys = {
+            title: [(shown_keys(each, keymap), each.help, each.title) for each in of] for title, of in GROUPS.items()
+        }
         with Vertical(id="frame") as frame:
             frame.border_title = f"Mictape {self._version}".rstrip()
             frame.border_subtitle = "type to filter · ↑↓ scroll · esc close"
@@ -139,8 +141,8 @@ class HelpScreen(Question[None]):
                         **keys,
                         **{title: list(_keys_of(dialog.BINDINGS)) for title, dialog in DIALOGS.items()},
                         "Mouse": MOUSE,
-                        "Where files are kept": list(self._kept.items()),
-                        "Privacy": [("", self._privacy())],
+                        "Where files are kept": [(*each, "") for each in self._kept.items()],
+                        "Privacy": [("", self._privacy(), "")],
                     }
                 )
 
@@ -180,4 +182,4 @@ def _keys_of(bindings: Iterable[BindingType]) -> Iterator[_Row]:
     """The keys of a dialog that say what they do."""
     for binding in Binding.make_bindings(bindings):
         if binding.description:
-            yield format_key(binding.key), f"{binding.description[0].upper()}{binding.description[1:]}."
+            yield format_key(binding.key), f"{binding.description[0].upper()}{binding.description[1:]}.", ""

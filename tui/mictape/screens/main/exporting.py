@@ -72,7 +72,7 @@ class Exporting:
         transcript = self._page.transcript
         parts: Mapping[str, Sequence[int]] = {
             "everything": transcript.ids(),
-            "what is marked": [id for id in transcript.ids() if id in transcript.marks] if transcript.marks else [],
+            "marks and notes": [id for id in transcript.ids() if id in transcript.marks or id in transcript.notes],
             "what was found": list(self._page.view.walk.hits),
             "the selection": self._selecting.selected,
         }
