@@ -3,6 +3,7 @@
 import pytest
 
 from mictape.engines.local.recognizer.lines import Line, bordered
+from mictape.engines.local.recognizer.loops import repetitive
 from mictape.engines.local.recognizer.model import RecognizedWord
 from mictape.engines.local.recognizer.second_pass import PAUSE, revised, split, trusted
 from mictape.units import RATE
@@ -51,6 +52,12 @@ def test_a_joined_text_with_other_numbers_of_words_is_trusted_when_the_model_is_
 def test_a_loop_is_never_trusted_however_sure_the_model_is() -> None:
     before = words("he said the same thing as they did and then they went home to eat with all the others " * 2, -1.35)
     assert not trusted(before, words("as the same " * 13, -0.01))
+
+
+def test_what_was_said_twice_is_no_loop() -> None:
+    said = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country "
+    assert repetitive(said * 2)
+    assert trusted(words((said + said).replace("ask not", "as the"), -0.5), words(said * 2, -0.6))
 
 
 def test_lines_keep_turn_and_place_when_they_are_revised() -> None:

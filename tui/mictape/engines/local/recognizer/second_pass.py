@@ -32,6 +32,10 @@ trusted when the model is surer of it."""
 FEWEST_EVER, MOST_EVER = 0.75, 1.3
 """Beyond these it is never trusted: a loop is what the model is surest of."""
 
+AS_BEFORE: Final = 0.5
+"""A repetitive text is no loop where so much of it stands in the lines, too, which were recognized one by one: it was
+said twice."""
+
 Change = tuple[str, int, int, int, int]
 """What `SequenceMatcher` says of two lists: how, and where in each."""
 
@@ -44,7 +48,10 @@ def belongs(first: int, last_end: int, start: int, end: int) -> bool:
 def trusted(before: Sequence[RecognizedWord], joined: Sequence[RecognizedWord]) -> bool:
     """Whether the joined text may replace the words of the lines."""
     ratio = len(joined) / max(1, len(before))
-    if not FEWEST_EVER <= ratio <= MOST_EVER or repetitive(text_of(joined)):
+    if not FEWEST_EVER <= ratio <= MOST_EVER:
+        return False
+    same = sum(end - begin for how, _, _, begin, end in _changes(before, joined) if how == "equal")
+    if same < AS_BEFORE * len(joined) and repetitive(text_of(joined)):
         return False
     return FEWEST <= ratio <= MOST or mean_log_prob(joined) >= mean_log_prob(before)
 
