@@ -28,7 +28,6 @@ from mictape.screens.main.exporting import Proposal
 from mictape.screens.main.page import STARTING, Commands
 from mictape.screens.main.screen import MainScreen
 from mictape.screens.main.transcript_screen import TranscriptScreen
-from mictape.screens.palette import CommandProvider
 from mictape.session.state import State
 from mictape.settings import DEFAULT_THEME, Settings, recall, remember
 from mictape.signals import watched
@@ -72,6 +71,12 @@ def _run_app(where: Places, settings: Settings, start: Start) -> int:
     return app.return_code or ExitCode.DONE
 
 
+def _command_provider() -> type[Provider]:
+    from mictape.screens.palette import CommandProvider  # loaded after the first frame
+
+    return CommandProvider
+
+
 class MictapeApp(TerminalApp):
     """The full-screen app: composes screens and flows around a recording."""
 
@@ -83,7 +88,7 @@ class MictapeApp(TerminalApp):
     _has_theme = False
     _theme_of_variables: Theme | None = None
 
-    COMMANDS: ClassVar[set[type[Provider]]] = {CommandProvider}  # pyright: ignore[reportIncompatibleVariableOverride]  (Textual takes a function as well)
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_command_provider}
 
     def __init__(
         self,
@@ -330,6 +335,13 @@ class MictapeApp(TerminalApp):
             self.carry_out(id, command)
         else:
             self._main.say(STARTING)
+
+    def action_command_palette(self) -> None:
+        """Open the palette."""
+        from mictape.screens.palette import Palette  # loaded after the first frame
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def fold_meters(self) -> None:
         """Show one row for each meter, or as many as there is room for again."""

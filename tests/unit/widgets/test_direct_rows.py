@@ -39,7 +39,12 @@ def _row(text: str, widget: Widget) -> Strip:
 class Dialog(ModalScreen[None]):
     """Covers the middle of what is below it."""
 
-    CSS = "Dialog { align: center top; } Dialog Static { width: 30; height: 3; background: $primary; }"
+    CSS = """
+    Dialog { align: center top; }
+    Dialog Static { width: 30; height: 3; background: $primary; }
+    Dialog.aside { align: right top; }
+    Dialog.aside Static { margin-right: 7; }
+    """
 
     def compose(self) -> ComposeResult:
         yield Static("the dialog")
@@ -109,15 +114,26 @@ async def test_rows_of_several_widgets_are_one_write_and_the_cursor_is_where_it_
         assert await drawn_by_textual(app) == mine
 
 
-async def test_a_dialog_is_not_drawn_over() -> None:
+@pytest.mark.parametrize("theme", ["mictape-dark", "ansi-dark"])
+async def test_a_row_below_dialogs_is_drawn_at_once_around_them_and_as_dim_as_textual_draws_it(theme: str) -> None:
     counter = Counter()
     app = DrawnApp(counter)
+    app.theme = theme
     async with running(app):
-        app.call_later(app.push_screen, Dialog())
-        await until_async(lambda: "the dialog" in app.terminal.display[0], what="the dialog")
-        counter.count(0)
-        await until_async(lambda: "number 1" in app.terminal.display[0], what="the row below the dialog")
-        assert "the dialog" in app.terminal.display[0]
+        for dialog in (Dialog(), Dialog(classes="aside")):
+            app.call_later(app.push_screen, dialog)
+            await until_async(lambda dialog=dialog: app.screen is dialog and not dialog._layout_required)
+            before = await drawn_by_textual(app)
+            updates = app.updates
+            counter.count(0)
+            assert f"number {counter.number}" in app.terminal.display[0]
+            assert f"number {counter.number}" not in app.terminal.display[1], "it was not asked for"
+            assert "the dialog" in app.terminal.display[0]
+            counter.count(0, 1, 2)
+            assert app.updates == updates
+            mine = app.cells
+            assert mine != before
+            assert await drawn_by_textual(app) == mine
 
 
 async def test_what_lies_in_front_is_not_drawn_over() -> None:
@@ -128,8 +144,10 @@ async def test_what_lies_in_front_is_not_drawn_over() -> None:
         await until_async(lambda: "in front" in "".join(app.terminal.display), what="the widget in front")
         row = next(y for y, text in enumerate(app.terminal.display) if "in front" in text)
         counter.count(row)
-        await until_async(lambda: "number 1" in app.terminal.display[row], what="the row behind it")
+        assert "number 1" in app.terminal.display[row]
         assert "in front" in app.terminal.display[row]
+        mine = app.cells
+        assert await drawn_by_textual(app) == mine
 
 
 @pytest.mark.parametrize("rows", [(), (0, 1, 2)])

@@ -176,7 +176,8 @@ class ModelsScreen(Question[str | None]):
             self._say(model.notes)
 
     def _say(self, text: str, *, trouble: bool = False) -> None:
-        self._note.update(Content(text))
+        if text != str(self._note.content):  # it is said four times a second
+            self._note.update(Content(text))
         self._note.set_class(trouble, "-trouble")
         self._note.display = bool(text)
 

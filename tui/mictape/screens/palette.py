@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final, Protocol, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.widgets import LoadingIndicator
 
 from mictape.commands import COMMANDS, Command, KeyMap, shown_keys
 from mictape.plain_text import fits
@@ -79,3 +80,11 @@ class CommandProvider(Provider):
     def _shown(self, command: Command, title: Content) -> Content:
         """The name with the keys beside it."""
         return Content.assemble(title, "  ", (shown_keys(command, self._runner.keymap), "dim"))
+
+
+class Palette(CommandPalette):
+    """Textual's, without what goes on in it while nothing moves."""
+
+    def on_mount(self) -> None:
+        """Its sign for a search that takes long is asked for 16 times a second, also where it does not show."""
+        self.query_one(LoadingIndicator).auto_refresh = None

@@ -91,9 +91,11 @@ class VersionsScreen(Question[Answer | None]):
 
     def _show_doing(self) -> None:
         doing = self._doing()
+        said = f"     {doing} (c: cancel)" if doing else ""
         for shown in self.query("#doing").results(Static):  # none while the screen goes
             shown.display = bool(doing)
-            shown.update(f"     {doing} (c: cancel)")
+            if shown.content != said:
+                shown.update(said)
 
     def action_cancel(self) -> None:
         """Leave to cancel the version that is being made."""

@@ -79,8 +79,8 @@ class FilteredOptions(Vertical):
 
     def replace(self, name: str, row: Content) -> None:
         """Show something else in a row. It stays in sight, or out of sight, until something else is typed."""
-        self._rows[name] = row
-        if any(option.id == name for option in self._list.options):
+        before, self._rows[name] = self._rows[name], row
+        if not row.is_same(before) and any(option.id == name for option in self._list.options):
             self._list.replace_option_prompt(name, row)
 
     def action_list(self, action: str) -> None:
