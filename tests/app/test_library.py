@@ -132,6 +132,10 @@ async def test_of_many_sessions_only_those_in_view_are_read(home: Path, monkeypa
         await pilot.press("ctrl+end")
         await until_async(lambda: "Session number 0" in rows(app)[-1])
         assert set(shown._pages) == {0, 2, 3}, "page 1 was never in view"
+        await pilot.press("home")
+        await until_async(lambda: listed.cursor == 0)
+        await pilot.press("end")
+        await until_async(lambda: listed.cursor == 69)
 
 
 async def test_sessions_are_listed_by_day_filtered_and_sorted_and_nothing_is_recorded(home: Path) -> None:

@@ -7,7 +7,7 @@ from textual.widgets import Input
 
 
 class SearchField(Input, inherit_bindings=False):
-    """A line whose keys leave those of the library alone."""
+    """A line whose keys leave those of the library alone; empty, it has no use for Home and End."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cursor_left", show=False),
@@ -21,3 +21,8 @@ class SearchField(Input, inherit_bindings=False):
         Binding("ctrl+w", "delete_left_word", show=False),
         Binding("ctrl+u", "delete_left_all", show=False),
     ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key does it here."""
+        goes_nowhere = action in {"home", "end"} and not self.value
+        return False if goes_nowhere else super().check_action(action, parameters)

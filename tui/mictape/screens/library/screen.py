@@ -93,8 +93,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         Binding("down", "list('move', 1)", show=False),
         Binding("pageup", "list('turn', -1)", show=False),
         Binding("pagedown", "list('turn', 1)", show=False),
-        Binding("ctrl+home", "list('go_to_end', False)", show=False),
-        Binding("ctrl+end", "list('go_to_end', True)", show=False),
+        Binding("home,ctrl+home", "list('go_to_end', False)", show=False),
+        Binding("end,ctrl+end", "list('go_to_end', True)", show=False),
     ]
 
     def __init__(
