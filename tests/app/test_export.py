@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
 from textual.events import Paste
 
 from mictape.failure import LONGEST_SENTENCE
+from mictape.library.library import Library
 from mictape.screens.export import ExportScreen
 from mictape.terminal_app import LONGEST_PASTE
 from support.app_driver import handled, paste
+from support.sessions import held
 from support.waiting import until_async
 
 
@@ -67,6 +70,33 @@ async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Pa
         await until_async(lambda: app.screen is app._main)
     document = json.loads((tmp_path / "talk.json").read_text())
     assert [line["text"] for line in document["lines"]] == ["w1", "w2", "w3", "w1", "w2", "w3"]
+
+
+async def test_what_the_library_does_not_take_is_exported_as_it_is_shown(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Library.open.__func__, "__kwdefaults__", {"busy_s": 0.05})  # type: ignore[attr-defined]
+    target = tmp_path / "talk.txt"
+    async with handled(home) as (app, pilot):
+        session = app.session
+        assert session is not None
+        await session.rename("Budget")
+        with held(home / "library.db"):
+            await pilot.press("t")
+            await paste(pilot, "the last word")
+            await pilot.press("enter")
+            await until_async(lambda: session.unwritten)
+            await pilot.press("x")
+            await until_async(lambda: isinstance(app.screen, ExportScreen))
+            screen = app.screen
+            assert isinstance(screen, ExportScreen)
+            assert Path(screen._path.value).name == "Budget.md"
+            await pilot.press("ctrl+u")
+            await paste(pilot, str(target))
+            await pilot.press("enter")
+            await until_async(target.exists)
+    said = [line.split("  ")[1] for line in target.read_text().splitlines()]
+    assert said == ["w1", "w2", "w3", "w1", "w2", "w3", "[note: the last word]"]
 
 
 async def test_a_megabyte_that_is_pasted_is_cut_and_said(home: Path) -> None:

@@ -131,6 +131,11 @@ class SessionRecord(msgspec.Struct, frozen=True):
         return datetime.fromtimestamp(self.started_utc_s).astimezone()
 
     @property
+    def given_title(self) -> str:
+        """The title that the person gave; empty without one."""
+        return self.title if self.titled else ""
+
+    @property
     def without_text(self) -> str:
         """How much of it has no text, as a time; empty when it is less than a second."""
         return clock(self.gaps) if self.gaps >= RATE else ""

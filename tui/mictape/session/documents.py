@@ -1,6 +1,6 @@
 """A session as an export takes it: its text from the library, its times and its sound from its folder."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,11 +8,11 @@ import msgspec
 
 from mictape.audio.tape import count_samples
 from mictape.library.export import Document, Style
-from mictape.library.records import NO_LINE, LineRecord, TrackRecord
+from mictape.library.records import NO_LINE, LineRecord, SessionRecord, TrackRecord
 from mictape.library.store import Store
 from mictape.session.divider_texts import gap_text, hole_text
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
-from mictape.transcript.line import Kind
+from mictape.transcript.line import Kind, Line
 
 
 def read_document(
@@ -35,13 +35,36 @@ def read_document(
     if lines is None:
         without = [line for track in tracks for line in _without_text(store, session, folder, track)]
         wanted = sorted([*wanted, *without], key=lambda line: line.start)
-    clock = TapeClock(folder, FIRST).now()
-    ended_utc_s = clock.utc(count_samples(folder, FIRST), end=True)
     record = store.session(session)
     if record.state == "open":  # the library has the length as far as there was text
         recorded = (track.origin + count_samples(folder, track.number) for track in tracks)
         record = msgspec.structs.replace(record, samples=max((record.samples, *recorded)))
-    return Document(record, tracks, wanted, style, clock.utc if style.wall_clock else None, ended_utc_s)
+    return _document(record, folder, tracks, wanted, style)
+
+
+def shown_document(
+    record: SessionRecord, folder: Path, tracks: Sequence[TrackRecord], lines: Iterable[Line], style: Style
+) -> Document:
+    """The same of a session whose library cannot be written, from the lines that are shown, without their words.
+
+    Raises:
+        MictapeError: The folder cannot be read.
+    """
+    records = [
+        LineRecord(
+            each.id, each.track, each.start, each.end, each.text, each.kind, speaker=each.speaker, mark=each.mark
+        )
+        for each in lines
+    ]
+    return _document(record, folder, tracks, records, style)
+
+
+def _document(
+    record: SessionRecord, folder: Path, tracks: Sequence[TrackRecord], lines: Sequence[LineRecord], style: Style
+) -> Document:
+    clock = TapeClock(folder, FIRST).now()
+    ended_utc_s = clock.utc(count_samples(folder, FIRST), end=True)
+    return Document(record, tracks, lines, style, clock.utc if style.wall_clock else None, ended_utc_s)
 
 
 def _without_text(store: Store, session: str, folder: Path, track: TrackRecord) -> Iterator[LineRecord]:

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final, Required, TypedDict, Unpack
+
+from msgspec import structs
 
 from mictape.audio.ports import SoundPort, SoundSystem
 from mictape.audio.source_spec import DeviceSource, SourceSpec
@@ -20,7 +23,7 @@ from mictape.library.records import LineRecord, SessionRecord
 from mictape.recognition.follower import Follower
 from mictape.recognition.live import Plan
 from mictape.recognition.stretches import FollowedTrack
-from mictape.session.documents import read_document
+from mictape.session.documents import read_document, shown_document
 from mictape.session.events import Event, Trouble
 from mictape.session.gap_completion import GapCompletion
 from mictape.session.own_playback import OwnPlayback
@@ -33,6 +36,8 @@ from mictape.transcript.model import Transcript
 from mictape.units import Span
 from mictape.vad.client import Listening
 
+_LOOK_S: Final = 0.2
+"""While the library is waited for, it is looked so often whether it can be written."""
 STOPPED: Final = "the session was stopped first"
 
 
@@ -60,6 +65,7 @@ class Session:
     def __init__(
         self,
         folder: SessionFolder,
+        record: SessionRecord,
         library: Library,
         engine: Engine,
         request: Request,
@@ -67,15 +73,15 @@ class Session:
         connections: int = 0,
         **parts: Unpack[Parts],
     ) -> None:
-        """Use `begin`, `go_on`, `complete` or `read`. `connections` have been made before."""
+        """Use `begin`, `go_on`, `complete` or `read`. `connections` have been made before, `record` is as it is now."""
         transcript, listening = parts.get("transcript"), parts.get("listening")
         self.folder = folder
         self.engine = engine
         self.transcript = Transcript() if transcript is None else transcript
         self.tracks: list[Track] = []
         self.closed = False
-        self.title = ""
-        """Given by the person; empty without one."""
+        self._record = record
+        """What the library said of it last."""
         self.reading = False
         """Whether it was finished before and nothing is recorded in it."""
         self._samples_before: list[int] = []
@@ -116,7 +122,8 @@ class Session:
     ) -> "Session":
         """Begin a new session. Raises MictapeError when it cannot be kept."""
         folder = await library.run(Store.create_session, settings={"engine": engine.name, "engine_title": engine.title})
-        return cls(folder, library, engine, request, **parts)
+        record = await library.run(Store.session, folder.session)
+        return cls(folder, record, library, engine, request, **parts)
 
     @classmethod
     async def go_on(
@@ -137,7 +144,7 @@ class Session:
         `SessionFolder` takes it. Raises MictapeError.
         """
         folder = await library.run(Store.resume_session, stored.session.id, shared=shared)
-        session = cls(folder, library, engine, request, connections=stored.connections, **parts)
+        session = cls(folder, stored.session, library, engine, request, connections=stored.connections, **parts)
         session._show(stored, spec)
         return session
 
@@ -172,7 +179,7 @@ class Session:
         Opening and closing it write nothing. Raises MictapeError, also when it is recorded or open already.
         """
         folder = await library.run(Store.hold_session, stored.session.id, shared=True)
-        session = cls(folder, library, engine, request, connections=stored.connections, **parts)
+        session = cls(folder, stored.session, library, engine, request, connections=stored.connections, **parts)
         session.reading = True
         session._show(stored, None)
         for track, left in zip(session.tracks, stored.tracks, strict=True):
@@ -184,7 +191,6 @@ class Session:
 
     def _show(self, stored: StoredSession, spec: SourceSpec | None) -> None:
         """Take up all of a stored session; its first track goes on with `spec`, if there is one."""
-        self._take_title(stored.session)
         stored.show_in(self.transcript)
         for left in stored.tracks:
             track = self.sound.take_up(left, spec)
@@ -302,14 +308,17 @@ class Session:
 
     async def reread_title(self) -> None:
         """Take the title that the library has now: it may be given there. Raises MictapeError."""
-        self._take_title(await self.record())
+        self._record = await self._writes.run(Store.session)
 
-    async def record(self) -> SessionRecord:
-        """What the library says of it. Raises MictapeError."""
-        return await self._writes.run(Store.session)
+    @property
+    def title(self) -> str:
+        """Given by the person; empty without one."""
+        return self._record.given_title
 
-    def _take_title(self, record: SessionRecord) -> None:
-        self.title = record.title if record.titled else ""
+    @property
+    def started(self) -> datetime:
+        """When it began, local time."""
+        return self._record.started
 
     async def unsure(self, lines: Sequence[int]) -> Mapping[int, tuple[Span, ...]]:
         """Where in the texts of lines, by id, the words stand that the engine was unsure of. Raises MictapeError."""
@@ -341,8 +350,22 @@ class Session:
         return moment
 
     async def document(self, style: Style, lines: Collection[int] | None = None) -> Document:
-        """The text so far, or these lines of it, by id, as an export takes it. Raises MictapeError."""
-        return await self._writes.run(read_document, self.folder.path, style, lines)
+        """The text so far, or these lines of it, by id, as an export takes it.
+
+        While something cannot be written to the library, it is what is shown: without the times of words.
+
+        Raises MictapeError.
+        """
+        reading = asyncio.ensure_future(self._writes.run(read_document, self.folder.path, style, lines))
+        while self.unwritten is None:
+            done, _ = await asyncio.wait([reading], timeout=_LOOK_S)
+            if done:
+                return reading.result()
+        reading.cancel()
+        shown = (self.transcript.line_of(id) for id in self.transcript.ids() if lines is None or id in lines)
+        tracks = [track.record() for track in self.tracks]
+        record = structs.replace(self._record, title=self.title, samples=max(track.end for track in self.tracks))
+        return shown_document(record, self.folder.path, tracks, shown, style)
 
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when all of it is answered for."""

@@ -454,7 +454,8 @@ class LibraryScreen(Question[SessionChoice | None]):
 
             await self._library.run(read)
 
-        question = ExportScreen({"everything": session.lines}, self._proposal.path(session), export)
+        proposed = self._proposal.path(session.given_title, session.started)
+        question = ExportScreen({"everything": session.lines}, proposed, export)
         if (path := await self.app.push_screen_wait(question)) is not None:
             self._say(f"Exported to {path}.")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,6 @@ from mictape.settings import Settings
 from mictape.transcript.line import SPEECH, Line
 
 if TYPE_CHECKING:  # loaded after the first frame
-    from mictape.library.records import SessionRecord
     from mictape.screens.export import ExportWish
     from mictape.session.session import Session
 
@@ -33,10 +33,9 @@ class Proposal(Struct, frozen=True):
         folder = settings.export.folder
         return cls(named_path(folder) if folder else None, settings.export.format)
 
-    def path(self, session: "SessionRecord") -> Path:
-        """The file for a session: its name is the title that it was given, or has the time when it began."""
-        title = in_file_name(session.title) if session.titled else ""
-        name = title or f"mictape-{session.started:%Y%m%d-%H%M}"
+    def path(self, title: str, started: datetime) -> Path:
+        """The file for a session: its name is the title that it was given, or else has the time when it began."""
+        name = in_file_name(title) or f"mictape-{started:%Y%m%d-%H%M}"
         return (self.folder or working_folder()) / f"{name}{FORMATS[self.format].endings[0]}"
 
 
@@ -91,7 +90,7 @@ class Exporting:
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
             self._exported |= lines
 
-        proposed = self._proposal.path(await session.record())
+        proposed = self._proposal.path(session.title, session.started)
         spoken = {
             part: sum(id in transcript and transcript.line_of(id).kind is SPEECH for id in ids)
             for part, ids in parts.items()
