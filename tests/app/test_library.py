@@ -514,6 +514,28 @@ async def test_undo_and_redo_go_through_all_that_was_done_in_each_version_of_a_t
         assert len(page.transcript.marks) == 1
 
 
+async def test_a_key_of_the_recording_says_in_a_finished_session_why_it_does_nothing(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("enter")
+        await reading(app)
+        await pilot.press("space", "d")
+        assert messages(app) == ["This session has ended; nothing is recorded. Continue it in the library (L, ^g)."]
+    async with on_fake_sound(home, FakeSoundSystem(), settings=Settings(device="Blue Yeti")) as (app, pilot):
+        await until_async(lambda: bool(recording_of(app).tracks))
+        await pilot.press("L")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and len(rows(app)) == 2)
+        await pilot.press("ctrl+d")
+        await until_async(lambda: sees(app, "This session is being recorded. Stop the recording first (q)."))
+        await pilot.press("down", "enter")
+        await reading(app)
+        await pilot.press("space")
+        assert "What is recorded is not on this screen. Go back to it first (esc)." in messages(app)
+        recorded = recording_of(app).session
+        assert recorded is not None
+        assert not recorded.sound.paused
+
+
 async def test_a_line_that_was_removed_is_brought_back_also_when_the_session_is_opened_again(home: Path) -> None:
     fill(home, 1)
     async with in_library(home) as (app, pilot):

@@ -1,6 +1,7 @@
 """What is typed faster than the screen follows reaches what it was typed for."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from mictape.app import MictapeApp
 from mictape.commands import OPENING
 from mictape.library import versions
 from mictape.library.library import Store
-from mictape.library.records import CoverageRecord, LineRecord
+from mictape.library.records import CoverageRecord, LineRecord, VersionRecord
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.export import ExportScreen
 from mictape.screens.library.screen import LibraryScreen
@@ -77,8 +78,17 @@ async def test_what_is_typed_while_the_library_is_opened_is_searched_there(home:
         assert messages(app) == []
 
 
-async def test_what_is_typed_while_a_session_or_another_version_is_opened_is_done_there(home: Path) -> None:
+async def test_what_is_typed_while_a_session_or_another_version_is_opened_is_done_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [id] = fill(home, 1)
+    listed, asked, of_session = threading.Event(), list[str](), versions.versions
+
+    def late(store: Store, session: str) -> list[VersionRecord]:
+        asked.append(session)
+        assert listed.wait(20)
+        return of_session(store, session)
+
     covered = {1: (CoverageRecord(0, LENGTH, "covered"),)}
     with Store(home / "library.db", home / "sessions") as store:
         versions.add_version(store, id, [LineRecord(0, 1, 0, RATE, "better")], covered, engine="a", title="a")
@@ -91,9 +101,11 @@ async def test_what_is_typed_while_a_session_or_another_version_is_opened_is_don
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         burst(app, "enter", "m")
         await until_async(lambda: shows(1, 1))
-        burst(app, "o")
-        await until_async(lambda: isinstance(app.screen, VersionsScreen) and app.screen._list.option_count == 2)
-        burst(app, "up", "enter", "m")
+        monkeypatch.setattr(versions, "versions", late)
+        burst(app, "o", "up", "enter", "m")
+        await until_async(lambda: isinstance(app.screen, VersionsScreen) and app.screen.query("#versions"))
+        await until_async(lambda: asked)
+        listed.set()
         await until_async(lambda: shows(4, 0))
         burst(app, "u", "u", "u")
         await until_async(lambda: shows(1, 0))

@@ -401,6 +401,16 @@ def test_a_preset_goes_before_the_environment_and_after_options(where: Places) -
     assert load(where, environ={}).device == "desk"
 
 
+def test_fewer_names_than_the_preset_has_replace_its_first_ones(where: Places) -> None:
+    where.config_file.write_text("[presets.meeting]\nnames = ['Me', 'Client', 'Boss']\n")
+    preset = Given("--preset", PRESET, "meeting")
+    assert load(where, [preset, Given("--name", "names", "Anna")], {}).names == ("Anna", "Client", "Boss")
+    both = [Given("--name", "names", "Anna"), Given("--name", "names", "Ben")]
+    assert load(where, [preset, *both], {}).names == ("Anna", "Ben", "Boss")
+    assert load(where, [preset, Given("--set", "names", ["Anna"])], {}).names == ("Anna",)
+    assert load(where, both, {}).names == ("Anna", "Ben")
+
+
 def test_mistakes_in_presets_are_reported_though_none_is_chosen(where: Places) -> None:
     said = mistake(where, '[presets.meeting]\n\ndevise = "x"\n')
     assert said == f"Unknown setting presets.meeting.devise ({where.config_file}, line 3). Did you mean device?"

@@ -6,7 +6,7 @@ What the first frame needs is imported here; the recording and the dialogs are l
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.command import Provider
@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerError
 
 from mictape import collector
 from mictape.cli import output
-from mictape.commands import Command, Owner, bindings
+from mictape.commands import OF_RECORDING, Command, Owner, bindings
 from mictape.failure import ExitCode, Failure, MictapeError, unexpected
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, NUDGED_S, FrameClock
 from mictape.keys import keymap_of
@@ -42,9 +42,6 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.flows.recording import RecordingFlow
     from mictape.recording import Recording
     from mictape.session.session import Session
-
-_OF_RECORDING: Final = frozenset({"pause", "choose_device", "clear_clip"})
-"""The commands that are for what is recorded, not for a text."""
 
 
 def run_app(where: Places, settings: Settings, start: Start) -> int:
@@ -189,7 +186,7 @@ class MictapeApp(TerminalApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that are for the recording do nothing while it is not in sight."""
-        for_recording = action == "command" and parameters[:1] and parameters[0] in _OF_RECORDING
+        for_recording = action == "command" and parameters[:1] and parameters[0] in OF_RECORDING
         return not (for_recording and not self._shows_recording) and super().check_action(action, parameters)
 
     def run_command(self, command: Command) -> None:

@@ -135,7 +135,14 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("export", "x", "export", "Export all, selected, marked or found lines to a file.", 9),
     ),
     "Mictape": (
-        Command("library", "L", "library", "Find, read and manage recorded sessions; recording goes on.", 16, of="app"),
+        Command(
+            "library",
+            "L",
+            "library",
+            "Find, read and manage recorded sessions, in:trash what was deleted; recording goes on.",
+            16,
+            of="app",
+        ),
         Command(
             "paragraphs", "backslash,P", "paragraphs", "Show paragraphs or lines; the choice is remembered.", of="app"
         ),
@@ -168,6 +175,9 @@ OPENING: Final = frozenset(
     }
 )
 """The commands that open a dialog, by id: what is typed behind one of them is for its dialog."""
+
+OF_RECORDING: Final = frozenset({"pause", "choose_device", "clear_clip"})
+"""The commands that are for what is recorded, not for a text, by id."""
 
 _STEPS: Final[Mapping[Action, tuple[str, ...]]] = {
     "add_device": ("choose_device", "+"),

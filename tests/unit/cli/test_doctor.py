@@ -77,6 +77,16 @@ def test_a_wrong_key_and_a_wrong_theme_are_problems(capsys: pytest.CaptureFixtur
     assert '! theme: There is no theme "nordd"' in out
 
 
+def test_the_settings_are_shown_and_a_theme_that_there_is_not_is_named(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    (home / "config.toml").write_text('theme = "nordd"\n')
+    assert mictape(["config", "show"]) == 2
+    said = capsys.readouterr()
+    assert '"nordd"' in said.out
+    assert f'There is no theme "nordd" ({home / "config.toml"}, line 1)' in said.err and "Did you mean" in said.err
+
+
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
 def test_the_exit_code_says_whether_problems_were_found(
     ok: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -73,6 +73,14 @@ def test_a_title_is_proposed(source: str, texts: list[str], title: str) -> None:
     assert proposed_title([track], texts) == title
 
 
+def test_a_title_is_proposed_from_what_one_voice_says(store: Store) -> None:
+    said = [line(0, "And so my fellow Americans", 0, 1), line(1, "ask not", 1, 2), line(2, "As you know.", 2, 3)]
+    id = session(store, *said[:2], msgspec.structs.replace(said[2], track=2))
+    assert store.session(id).title == "And so my fellow Americans ask not"
+    id = session(store, said[0], msgspec.structs.replace(said[1], speaker="Anna"))
+    assert store.session(id).title == "And so my fellow Americans"
+
+
 def test_the_persons_title_stays_and_can_be_taken_back(store: Store) -> None:
     id = session(store, line(0, "Good morning.", 0, 1))
     assert (store.session(id).title, store.session(id).titled) == ("Good morning", False)

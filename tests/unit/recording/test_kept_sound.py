@@ -68,6 +68,26 @@ async def test_a_session_is_packed_when_it_ends(home: Path, tmp_path: Path) -> N
     assert (weight.unpacked, weight.packed > 0) == (0, True)
 
 
+async def test_a_session_that_is_left_while_it_is_packed_is_packed_another_time(home: Path, tmp_path: Path) -> None:
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    engine = ScriptedEngine(name="local")
+    async with Recording(where, Settings(keep_audio="flac"), make_engine=lambda _: engine) as recording:
+        session = await recording.begin(FileSource(sound_file(tmp_path / "a.wav"), "fast"), also=())
+
+        async def leave_at_the_end() -> None:
+            async for _ in session.events():
+                pass
+            recording.stop()  # the session is closed, and being packed
+
+        running = asyncio.create_task(recording.run(leave_at_the_end()))
+        await until_async(lambda: len(session.transcript) > 0)
+        recording.stop()
+        await running
+        weight = weight_of(session.folder.path)
+        assert (weight.unpacked > 0, weight.packed) == (True, 0)
+
+
 async def test_what_was_not_packed_is_packed_at_the_next_start_though_nothing_is_recorded(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

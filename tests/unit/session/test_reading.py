@@ -172,10 +172,14 @@ async def test_the_text_says_where_a_recording_was_stopped_and_continued(library
     w1, w2, continued, *later = await all_texts(library, id)
     assert re.fullmatch(rf"stopped at {stopped:%H:%M:%S}, continued (on .+ )?at \d\d:\d\d:\d\d", continued)
     assert (w1, w2, later) == ("w1", "w2", ["microphone: Headset", "w1", "w2"])
+    assert (await load_session(library, id)).device == "Headset", "what is recorded when it is continued"
     await (await opened(library, id, log)).close()
     stored = await load_session(library, id)
     await (await Session.complete(library, stored, ScriptedEngine(), Request(), log=log)).close()
     assert await all_texts(library, id) == [w1, w2, continued, *later], "nothing more was recorded"
+    back = await gone_on(library, id, DeviceSource(microphones.devices[0]), log, sound=microphones)
+    await record(back, 6)
+    assert (await all_texts(library, id))[-3:] == ["microphone: Blue Yeti", "w1", "w2"], "back to the first one"
 
 
 async def test_a_file_was_not_stopped_at_a_time_of_day(library: Library, tmp_path: Path) -> None:

@@ -36,9 +36,18 @@ def _show(arguments: argparse.Namespace, where: Places) -> int:
     ]
     if arguments.json:
         print(output.as_json([dict(zip(("name", "value", "origin"), row, strict=True)) for row in rows]))
-        return ExitCode.DONE
+        return _checked(settings, where)
     for name, value, origin in rows:
         print(f"{name:<18} {safe_json(json.dumps(value, ensure_ascii=False, default=str)):<22} {origin}")
+    return _checked(settings, where)
+
+
+def _checked(settings: Settings, where: Places) -> int:
+    """See that there is a theme of the name that is set, which only a look at the theme files says."""
+    from mictape.themes import check_theme
+
+    if place := settings.place("theme"):
+        check_theme(settings.theme, place, where.themes)
     return ExitCode.DONE
 
 

@@ -80,10 +80,12 @@ class DeviceFlow:
     async def _usual(self, continued: StoredSession | None) -> Device | None:
         """The device of a session that goes on, else the one asked for or remembered. Raises MictapeError."""
         sound, settings = self._recording.sound, self._recording.settings
-        known = continued.tracks[0].track if continued is not None else None
-        if known is None or not known.host_api or isinstance(settings.device, str):
+        api = continued.tracks[0].track.host_api if continued is not None else ""
+        if continued is None or not api or isinstance(settings.device, str):
             return await chosen_device(sound, settings)
-        return present(await sound.list_devices(), known.source, known.host_api)
+        there, name = await sound.list_devices(), continued.device
+        apis = [each.host_api for each in there if each.name == name]
+        return present(there, name, api if api in apis or not apis else apis[0])
 
     async def _pick(self) -> Choice | None:
         """Let the person choose a device."""

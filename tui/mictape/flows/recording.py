@@ -234,7 +234,7 @@ def _finishing(recording: Recording) -> Advice:
     """How much is left to be done once the end was asked for."""
     session = recording.session
     if session is not None and session.closed:
-        return Advice("Finishing: all that is left is to store the recording")
+        return Advice("Finishing: all that is left is to store the recording", "Leave now", action="stop")
     can = "can" if recording.settings.keep else "cannot"
     what = f"Finishing: {recording.behind_s:.0f} s of sound to go; what is missing {can} be completed later"
     return Advice(what, "Leave now", action="stop")

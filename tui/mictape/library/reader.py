@@ -230,15 +230,14 @@ class Reader:
         return [by_id[id] for id in ids if id in by_id]
 
     def first_texts(self, session: str) -> list[str]:
-        """The texts of its first lines of speech, enough for a title."""
+        """The texts of its first lines of speech, enough for a title: what one voice says before another does."""
         key = self._key(session)
-        return [
-            text
-            for (text,) in self.rows(
-                'SELECT text FROM lines WHERE session = ? AND version = ? AND kind = ? ORDER BY "start", id LIMIT 5',
-                *(key, self.version(key), int(SPEECH)),
-            )
-        ]
+        rows = self.rows(
+            "SELECT text, track, speaker FROM lines WHERE session = ? AND version = ? AND kind = ?"
+            ' ORDER BY "start", id LIMIT 5',
+            *(key, self.version(key), int(SPEECH)),
+        )
+        return [text for text, *voice in rows if voice == list(rows[0])[1:]] if rows else []
 
     def next_line(self, session: str) -> int:
         """The first id that no line of the session has, in any version of its text."""

@@ -118,6 +118,9 @@ class Recording:
         self.stopped = asyncio.Event()
         """Set once the end has been asked for."""
         self._leaving = asyncio.Event()
+        """Set when the rest of the text is not waited for."""
+        self._hurried = asyncio.Event()
+        """Set when nothing is: neither the text nor the sound."""
 
     async def __aenter__(self) -> Self:
         """Open the library. Raises MictapeError."""
@@ -305,7 +308,7 @@ class Recording:
         session = self.session
         assert session is not None, "begin comes first"
         showing = asyncio.create_task(view, name="view")
-        showing.add_done_callback(lambda _: self.leave())
+        showing.add_done_callback(lambda _: self._leave())
         try:
             for track in session.tracks:
                 self._running.start(track)
@@ -324,11 +327,15 @@ class Recording:
     def stop(self) -> None:
         """End the sound and finish the text; asked twice, leave at once."""
         if self.stopped.is_set():
-            self._leaving.set()
+            self.leave()
         self.stopped.set()
 
     def leave(self) -> None:
-        """End the sound and do not wait for the rest of the text: it becomes a gap."""
+        """End the sound and wait for nothing: the rest of the text becomes a gap, the sound is packed later."""
+        self._hurried.set()
+        self._leave()
+
+    def _leave(self) -> None:
         self._leaving.set()
         self.stopped.set()
 
@@ -355,8 +362,7 @@ class Recording:
 
     async def _end(self) -> None:
         """End what runs and close the session; nothing happens the second time."""
-        hurried = self._leaving.is_set()
-        self.leave()
+        self._leave()
         await self.tasks.cancel()
         session = self.session
         if session is not None and not session.closed:
@@ -366,17 +372,22 @@ class Recording:
             except MictapeError as error:  # text that is missing matters more than why the recording ended
                 self.failure = error.failure
             else:
-                await self._keep_sound(session, hurried=hurried)
+                await self._keep_sound(session)
             if self._policy.unattended:  # else the screen has shown it
                 self.failure = self.failure or self.engines.failure
 
     def _keeps(self, how: KeepAudio) -> bool:
         return self.settings.keep and self.settings.keep_audio == how
 
-    async def _keep_sound(self, session: Session, *, hurried: bool) -> None:
+    async def _keep_sound(self, session: Session) -> None:
         """Pack the sound of the session, or remove it if all of it has its text, as `keep_audio` says."""
-        if self._keeps("flac") and not hurried:  # else at the next start
-            await pack_ended(session.folder.path, self.where.log)
+        if self._keeps("flac") and not self._hurried.is_set():  # else at the next start
+            packing = asyncio.create_task(pack_ended(session.folder.path, self.where.log))
+            hurried = asyncio.create_task(self._hurried.wait())
+            await asyncio.wait([packing, hurried], return_when=asyncio.FIRST_COMPLETED)
+            for task in (packing, hurried):
+                task.cancel()
+            await asyncio.gather(packing, hurried, return_exceptions=True)
         wanted = self._keeps("none") and self._again is None
         if wanted and not any(track.coverage.gaps for track in session.tracks):
             try:

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Literal
 
-from textual.events import ScreenResume
+from textual.events import Key, ScreenResume
 
-from mictape.commands import keymap_in, shown_key
+from mictape.commands import OF_RECORDING, keymap_in, keys_of, named, shown_key
 from mictape.failure import Advice
 from mictape.library.query import LibraryQuery
 from mictape.library.records import SessionRecord
@@ -71,6 +71,8 @@ class ReadingScreen(TranscriptScreen):
         self._search = search
         self._versions = versions
         self._doing = doing
+        self._beside_recording = False
+        """Whether something is recorded meanwhile."""
         self.commands = {**self.commands, "end_search": self.go_back}
 
     def on_mount(self) -> None:
@@ -113,6 +115,21 @@ class ReadingScreen(TranscriptScreen):
         self.wish = number
         self._replace()
 
+    def on_key(self, event: Key) -> None:
+        """Say why a key that is for a recording does nothing here."""
+        keymap = keymap_in(self)
+        if not any(event.key in keys_of(named(id), keymap) for id in OF_RECORDING):
+            return
+        event.stop()
+        if self._beside_recording:
+            back = shown_key("end_search", keymap)
+            self.say(Advice("What is recorded is not on this screen", f"Go back to it first ({back})"))
+        else:
+            library = shown_key("library", keymap)
+            self.say(
+                Advice("This session has ended; nothing is recorded", f"Continue it in the library ({library}, ^g)")
+            )
+
     def _replace(self) -> None:
         """Leave, and have what is typed wait for the screen that comes."""
         announce_next(self.app)
@@ -140,7 +157,7 @@ class ReadingScreen(TranscriptScreen):
 
     def show_recording(self, recorded: Status | None) -> None:
         """Show what is true now, and the state of what is recorded meanwhile."""
-        record, line = self._record, self.line
+        record, line, self._beside_recording = self._record, self.line, recorded is not None
         hint = None
         if recorded is not None:
             what = f"Recording goes on: {recorded.state}, {clock(recorded.position)}"

@@ -26,6 +26,19 @@ def hole_text(samples: int, why: str) -> str:
     return f"{samples / RATE:.1f} s lost{reason}"
 
 
+_MICROPHONE: Final = "microphone: "
+
+
+def microphone_text(device: str) -> str:
+    """The line before what another device records on the same track."""
+    return f"{_MICROPHONE}{device}"
+
+
+def microphone_in(text: str) -> str | None:
+    """The device that such a line names; None where it is another line."""
+    return text.removeprefix(_MICROPHONE) if text.startswith(_MICROPHONE) else None
+
+
 def continued_text(stopped: datetime | None, now: datetime) -> str:
     """The line before what is recorded later in the same session.
 

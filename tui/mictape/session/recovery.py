@@ -12,6 +12,7 @@ from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
+from mictape.session.divider_texts import microphone_in
 from mictape.session.rearranging import show_line
 from mictape.session.track_clock import FIRST, clock_of
 from mictape.transcript.line import Kind
@@ -71,6 +72,12 @@ class StoredSession:
         for line in self.lines:
             show_line(transcript, line)
         transcript.reserve(self.next_line)
+
+    @property
+    def device(self) -> str:
+        """What the first track recorded last, as its text says: the library has what it recorded first."""
+        changes = (microphone_in(line.text) for line in reversed(self.lines) if line.kind is Kind.DIVIDER)
+        return next(filter(None, changes), self.tracks[0].track.source)
 
     @property
     def added(self) -> list[TrackRecord]:

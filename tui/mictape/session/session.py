@@ -193,7 +193,7 @@ class Session:
         """Take up all of a stored session; its first track goes on with `spec`, if there is one."""
         stored.show_in(self.transcript)
         for left in stored.tracks:
-            track = self.sound.take_up(left, spec)
+            track = self.sound.take_up(left, spec, stored.device)
             track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
             self._samples_before.append(track.tape.samples)
         self.writer.show_track_names()

@@ -17,7 +17,7 @@ from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
-from mictape.session.divider_texts import continued_text, hole_text
+from mictape.session.divider_texts import continued_text, hole_text, microphone_text
 from mictape.session.events import Event, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.recovery import StoredTrack
 from mictape.session.track import Track, name_for
@@ -168,8 +168,11 @@ class SessionSound:
         self._writer.add_track(track)
         self._writer.show_track_names()
 
-    def take_up(self, left: StoredTrack, spec: SourceSpec | None) -> Track:
-        """Add a track of a stored session; the first one goes on with `spec`, if there is one."""
+    def take_up(self, left: StoredTrack, spec: SourceSpec | None, before: str) -> Track:
+        """Add a track of a stored session; the first one goes on with `spec`, if there is one.
+
+        `before` is the device that the first one recorded last.
+        """
         known = left.track
         goes_on = None if self.tracks else spec
         track = self._make_track(known.number, goes_on or _spec_of(known), known.origin, left.coverage, known.name)
@@ -182,7 +185,7 @@ class SessionSound:
         for hole in left.holes:
             self._writer.add_hole(track, known.origin + hole.start, known.origin + hole.end, hole.why)
         if goes_on is not None and not isinstance(goes_on, FileSource):
-            self._before = _Before(known.source, self._stopped(track))
+            self._before = _Before(before, self._stopped(track))
         return track
 
     def _stopped(self, track: Track) -> datetime | None:
@@ -227,7 +230,7 @@ class SessionSound:
         if track.tape.samples:
             self._writer.add_divider(track, continued_text(before.stopped, datetime.now()))
         if isinstance(track.spec, DeviceSource) and track.device != before.source:
-            self._writer.add_divider(track, f"microphone: {track.device}")
+            self._writer.add_divider(track, microphone_text(track.device))
 
     def pause(self) -> None:
         """Write nothing until `resume`; what was said before is still answered for."""
@@ -262,7 +265,7 @@ class SessionSound:
         track.change_source(spec, source)
         await old.close()
         self._begin_writing(track)
-        self._writer.add_divider(track, f"microphone: {track.device}")
+        self._writer.add_divider(track, microphone_text(track.device))
 
     async def stop(self) -> None:
         """End the sound of all tracks."""

@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 """A key that TOML takes without quotes."""
 
+NAMES: Final = "names"
 LOCAL: Final = "local"
 LOCAL_MODEL: Final = f"{ENGINES}.{LOCAL}.model"
 
@@ -83,13 +84,13 @@ def load(places: Places, given: Sequence[Given] = (), environ: Mapping[str, str]
     document = read_config(places.config_file)
     preset = next((str(value) for _, name, value in reversed(given) if name == PRESET), None)
     choices = recall(places.state_file)
-    found = {
+    below = {
         **_remembered(choices),
         **_configured(document),
         **_from_environment(environ),
         **(_of_preset(document, preset) if preset is not None else {}),
-        **_given(given),
     }
+    found = {**below, **_with_other_names(_given(given), below)}
     settings = replace(_made(found, document), preset=preset)
     options = [each for each in given if each.name not in DECLARATIONS and each.name != PRESET]
     return _with_keys(_with_engines(settings, options, choices.model))
@@ -306,6 +307,15 @@ def _given(given: Sequence[Given]) -> dict[str, _Found]:
             new = (*cast("tuple[object, ...]", found[name].value), *cast("tuple[object, ...]", new))
         found[name] = _Found(new, Origin.OPTION, option)
     return found
+
+
+def _with_other_names(given: dict[str, _Found], below: Mapping[str, _Found]) -> dict[str, _Found]:
+    """What the options say; `--name` names the first tracks, and the others keep the names that they have."""
+    names, others = given.get(NAMES), below.get(NAMES)
+    if names is None or others is None or names.option == SET:
+        return given
+    first, all = (cast("tuple[str, ...]", each.value) for each in (names, others))
+    return {**given, NAMES: replace(names, value=(*first, *all[len(first) :]))}
 
 
 def lines_of(path: Path, option: str) -> list[str]:

@@ -36,8 +36,8 @@ def test_a_hit_in_a_note_says_that_it_is_a_note() -> None:
         "".join(part for part, _ in hit_row(hit, 60))
         for hit in (
             Hit("line", "coffee, please", line=0, start=0, voice="Anna"),
-            Hit("note", "coffee break", line=1, start=RATE),
+            Hit("note", "coffee break", line=1, start=RATE, after="And then"),
         )
     )
     assert said == "  00:00:00  Anna  coffee, please"
-    assert written == "  00:00:01  note: coffee break"
+    assert written == "  00:00:01  note: coffee break · And then", "not run together with the line after it"

@@ -94,7 +94,7 @@ def _found(hit: Hit, room: int) -> list[Part]:
         if start >= at:
             parts += [(text[at:start], "text"), (text[start:end], "found")]
             at = end
-    after = f"  {one_line(hit.after)}" if hit.after else ""
+    after = f" · {one_line(hit.after)}" if hit.after else ""
     return [*parts, (text[at:], "text"), (after, "detail")]
 
 

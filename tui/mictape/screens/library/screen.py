@@ -14,7 +14,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
 from mictape.commands import explained, keymap_in
-from mictape.failure import Advice, Failure
+from mictape.failure import Advice, Failure, MictapeError
 from mictape.library import trash
 from mictape.library.export import Style, format_of, write
 from mictape.library.labels import rename_session, tag_session, tags_in
@@ -409,6 +409,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         await self._change(self._delete)
 
     async def _delete(self, session: SessionRecord) -> None:
+        if session.id == self._recorded:
+            raise MictapeError(Failure("This session is being recorded", "Stop the recording first", action="stop"))
         await self._library.run(trash.delete, session.id)
         self._deleted.append((session.id, self._list.cursor))
         self._done = f'"{name_of(session)}" is in the trash; {_UNDO} brings it back.'
