@@ -61,11 +61,11 @@ def modules_in(package: str) -> list[str]:
     return [f"mictape.{package}.{file.stem}" for file in files if file.stem != "__init__"]
 
 
-@pytest.mark.parametrize("package", BELOW_THE_WIDGETS)
-def test_nothing_below_the_widgets_loads_textual(package: str) -> None:
-    loaded = loaded_by(f"import {', '.join(modules_in(package))}")
-    assert of(modules_in(package), loaded) == modules_in(package)
-    assert of(["textual"], loaded) == []
+def test_nothing_below_the_widgets_loads_textual_or_settings() -> None:
+    modules = [name for package in BELOW_THE_WIDGETS for name in modules_in(package)]
+    loaded = loaded_by(f"import {', '.join(modules)}")
+    assert of(modules, loaded) == modules
+    assert of(["textual", "mictape.settings"], loaded) == [], "a session is made of values, not of settings"
 
 
 def test_the_apps_side_of_sound_needs_no_sound_library() -> None:
@@ -77,11 +77,6 @@ def test_the_capture_process_loads_no_event_loop_and_no_cryptography() -> None:
     loaded = loaded_by("import mictape.audio.capture.process, mictape.audio.listing")
     assert of(["numpy", "soxr"], loaded) == ["numpy", "soxr"]
     assert of(["asyncio", "_ssl", "_hashlib"], loaded) == []
-
-
-def test_a_session_is_made_of_values_not_of_settings() -> None:
-    packages = [name for package in BELOW_THE_WIDGETS for name in modules_in(package)]
-    assert of(["mictape.settings"], loaded_by(f"import {', '.join(packages)}")) == []
 
 
 def test_the_first_frame_is_shown_without_the_recording_sound_network_and_heavy_widgets() -> None:

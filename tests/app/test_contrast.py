@@ -15,6 +15,7 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widget import Widget
 from textual.widgets import Static
 from textual.widgets._toast import Toast
@@ -42,7 +43,8 @@ from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
 from support.widget_app import sees
 
-THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light", "mictape-contrast"])
+NAMES = ("mictape-dark", "mictape-light", "mictape-contrast")
+THEMES = pytest.mark.parametrize("theme", NAMES)
 
 FRAMES = frozenset("╭╮╰╯│─╌▔▁▏▕▎▊▌█▄▀━╸╺╍┃▇▆▅▃▂▉▋▍ ")
 """Borders, bars and rules: what they say is beside them in words, or they are measured as zones of the meter."""
@@ -76,6 +78,19 @@ def poor(drawn: Iterable[tuple[int, Segment]], text_floor: float) -> list[str]:
 
 def minimum(theme: str) -> float:
     return 7.0 if theme == "mictape-contrast" else TEXT_CONTRAST
+
+
+async def assert_readable(pilot: Pilot[Any], screen: Screen[Any], part: Widget) -> None:
+    """What is drawn in a part of a screen can be read, in each theme."""
+    app, changed = pilot.app, list[Theme]()
+    app.theme_changed_signal.subscribe(screen, changed.append, immediate=True)
+    for theme in NAMES:
+        if theme != app.theme:
+            changed.clear()
+            app.theme = theme
+            await until_async(lambda: changed)
+            await pilot.pause()
+        assert poor(cells(screen, part.region), minimum(theme)) == [], (theme, type(screen).__name__)
 
 
 async def draw(pilot: Pilot[Any], state: State = State.LISTENING, hint: Advice | None = None) -> MainScreen:
@@ -131,9 +146,8 @@ async def test_every_kind_of_line_and_everything_special_about_one_can_be_read(t
         assert open_.color != settled.color
 
 
-@THEMES
-async def test_dialogs_and_messages_can_be_read(home: Path, theme: str) -> None:
-    async with StillApp(theme).run_test(size=(120, 40), notifications=True) as pilot:
+async def test_dialogs_and_messages_can_be_read(home: Path) -> None:
+    async with StillApp(NAMES[0]).run_test(size=(120, 40), notifications=True) as pilot:
         main = await draw(pilot)
         line = main.transcript.line(0)
         scopes: dict[Scope, str] = {"all": "every line of Anna", "line": "this line"}
@@ -143,19 +157,19 @@ async def test_dialogs_and_messages_can_be_read(home: Path, theme: str) -> None:
             await pilot.app.push_screen(dialog)
             await until_async(lambda seen=seen: sees(pilot.app, seen))
             box = dialog.query("#box, #frame").first(Widget)
-            assert poor(cells(dialog, box.region), minimum(theme)) == [], type(dialog).__name__
+            await assert_readable(pilot, dialog, box)
             await pilot.app.pop_screen()
         pilot.app.action_command_palette()
         await until_async(lambda: sees(pilot.app, "Choose the speech engine"))
         palette = pilot.app.screen
-        assert poor(cells(palette, palette.query_one("#--container").region), minimum(theme)) == []
+        await assert_readable(pilot, palette, palette.query_one("#--container"))
         await pilot.app.pop_screen()
         for severity in ("information", "warning", "error"):
             main.notify(f"one {severity}", severity=severity)
         await until_async(lambda: len(main.query(Toast)) == 3)
         await pilot.pause()
         for message in main.query(Toast):
-            assert poor(cells(main, message.region), minimum(theme)) == []
+            await assert_readable(pilot, main, message)
 
 
 @THEMES

@@ -38,8 +38,17 @@ from support.stored_sessions import BEGAN, fill
 from support.waiting import until_async
 from support.widget_app import sees
 
-SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
-THEMES = pytest.mark.parametrize("theme", ["mictape-dark", "mictape-light"])
+KINDS = [
+    pytest.param(theme, size, id=f"{size[0]}x{size[1]}-{theme}", marks=[] if usual else [pytest.mark.proof])
+    for theme, size, usual in (
+        ("mictape-dark", (80, 24), True),
+        ("mictape-dark", (120, 40), False),
+        ("mictape-light", (80, 24), False),
+        ("mictape-light", (120, 40), True),
+    )
+]
+"""`make test` looks at each size and each theme, the proof at both of each."""
+EACH = pytest.mark.parametrize(("theme", "size"), KINDS)
 
 
 @asynccontextmanager
@@ -69,8 +78,7 @@ async def picture(pilot: Pilot[Any], seen: str) -> str:
     return pilot.app.export_screenshot()
 
 
-@THEMES
-@SIZES
+@EACH
 async def test_main_screen_and_dialogs(
     snapshot: SnapshotAssertion, home: Path, theme: str, size: tuple[int, int]
 ) -> None:
@@ -87,8 +95,7 @@ async def test_main_screen_and_dialogs(
         assert await picture(pilot, "Choose a theme") == pictures(name="palette_search")
 
 
-@THEMES
-@SIZES
+@EACH
 async def test_library_and_reading(snapshot: SnapshotAssertion, home: Path, theme: str, size: tuple[int, int]) -> None:
     pictures = snapshot.use_extension(SVGImageExtension)
     ids = fill(home)

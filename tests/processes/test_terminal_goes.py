@@ -231,7 +231,7 @@ def test_leaving_works_while_the_model_is_loading(
 )
 def test_a_signal_ends_it_at_any_moment_before_the_first_frame(number: signal.Signals, speech: Speech) -> None:
     moments = random.Random(number)
-    for _ in range(4):
+    for _ in range(2 if number == signal.SIGTERM else 4):
         with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
             with pytest.raises(subprocess.TimeoutExpired):
                 app.process.wait(moments.uniform(0.1, 1.5))

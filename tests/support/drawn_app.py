@@ -5,6 +5,7 @@ from textual.driver import Driver
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
+from support.terminal_emulator import Screen, Stream
 from support.widget_app import WidgetApp
 
 COLUMNS, ROWS = 80, 24
@@ -28,8 +29,8 @@ class DrawnApp(WidgetApp):
 
     def __init__(self, *widgets: Widget) -> None:
         super().__init__(*widgets)
-        self.terminal = pyte.Screen(COLUMNS, ROWS)
-        self.stream = pyte.Stream(self.terminal)
+        self.terminal = Screen(COLUMNS, ROWS)
+        self.stream = Stream(self.terminal)
         self.updates = 0
         """How often Textual has drawn."""
         self.writes = 0

@@ -20,6 +20,7 @@ from typing import Final
 
 import pyte
 
+from support import terminal_emulator
 from support.waiting import until
 
 KEYS: Final = {
@@ -61,8 +62,8 @@ class ScreenApp:
         """Whether the terminal was closed."""
         self.reports_focus = False
         """Whether the app has asked for reports of the terminal's focus."""
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
+        self._screen = terminal_emulator.Screen(columns, rows)
+        self._stream = terminal_emulator.ByteStream(self._screen)
         self.master, slave = pty.openpty()
         self._size(slave, columns, rows)
         self.before = termios.tcgetattr(slave)

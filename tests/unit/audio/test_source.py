@@ -65,7 +65,7 @@ async def test_a_pause_is_answered_and_go_waits_for_its_end(tmp_path: Path) -> N
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.proof)])
 async def test_a_killed_process_is_replaced_and_a_file_goes_on_where_it_was(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -144,7 +144,9 @@ async def test_a_tape_that_cannot_be_written_is_no_full_disk(tmp_path: Path) -> 
 
 
 @posix
-@pytest.mark.parametrize("nonsense", ["'?'", pytest.param("'{}'", marks=pytest.mark.proof), "'x' * 70_000"])
+@pytest.mark.parametrize(
+    "nonsense", [*(pytest.param(each, marks=pytest.mark.proof) for each in ("'?'", "'{}'")), "'x' * 70_000"]
+)
 async def test_a_process_that_cannot_be_understood_is_replaced(
     tmp_path: Path, nonsense: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +336,7 @@ async def test_a_microphone_that_has_gone_is_lost_until_it_is_back(tmp_path: Pat
 
 
 @posix
-@pytest.mark.parametrize("backend", ["sounddevice", "parec"])
+@pytest.mark.parametrize("backend", ["sounddevice", pytest.param("parec", marks=pytest.mark.proof)])
 async def test_a_microphone_that_comes_back_under_another_target_goes_on(
     tmp_path: Path, server: PulseServer, backend: Backend
 ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mictape.engines.base import Capabilities
@@ -52,7 +52,6 @@ def test_each_word_is_there_once_and_in_order_or_in_a_gap(
     expect_each_once_or_in_a_gap(harness, script)
 
 
-@settings(max_examples=30)
 @given(
     st.lists(st.integers(0, 3), min_size=20, max_size=120),
     st.lists(st.integers(1, 60 * SLOT), max_size=5),

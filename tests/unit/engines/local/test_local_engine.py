@@ -132,6 +132,14 @@ def threads_of(pid: int) -> int:
     return int(line.split()[1])
 
 
+def loaded_by(pid: int) -> set[str]:
+    """The files that a process has mapped."""
+    maps = Path(f"/proc/{pid}/maps")
+    if not maps.exists():
+        pytest.skip("what a process has loaded is looked up in /proc")
+    return {line.split()[-1] for line in maps.read_text("utf-8").splitlines()}
+
+
 def assert_same(events: list[EngineEvent], other: list[EngineEvent]) -> None:
     """The same lines at the same times, but for two hops of the voice detector."""
     assert [final.text for final in finals(events)] == [final.text for final in finals(other)]
@@ -332,8 +340,17 @@ async def test_an_endpoint_ends_the_line_and_answers_for_all_before_it(warm: Loc
         assert end > 4 * RATE, "times go on across the endpoint: the last words are said near the end"
 
 
-async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, three_lines: bytes) -> None:
-    await recognize_all(warm, three_lines)
+async def test_the_process_has_one_onnx_runtime_and_not_the_wheels_own_library(warm: LocalEngine) -> None:
+    async with connected(warm):
+        loaded = loaded_by(pid_of(warm))
+    runtimes = [path for path in loaded if ".so" in path and "onnxruntime" in path and "pybind" not in path]
+    assert not any("libmoonshine" in path for path in loaded)
+    assert len(runtimes) <= 1
+    assert any("onnxruntime" in path for path in loaded)
+
+
+async def test_a_process_has_one_thread_for_the_model(warm: LocalEngine, alone: list[EngineEvent]) -> None:
+    assert finals(alone), "it has recognised"
     assert threads_of(pid_of(warm)) == 2, "one that recognises and one that reads orders; none of the runtime's own"
 
 
