@@ -36,6 +36,7 @@ from mictape.terminal import guarded, set_up_log, terminal_restorer
 from mictape.terminal_app import TerminalApp
 from mictape.themes import css_variables
 from mictape.transcript.model import Transcript
+from mictape.typed_ahead import carry_out
 from mictape.widgets.direct_rows import written_at_once
 
 if TYPE_CHECKING:  # loaded after the first frame
@@ -329,7 +330,7 @@ class MictapeApp(TerminalApp):
     def action_command(self, id: str) -> None:
         """Carry out one of the app's commands."""
         if (command := self.commands.get(id)) is not None:
-            self.carry_out(id, command)
+            carry_out(self, id, command)
         else:
             self._main.say(STARTING)
 

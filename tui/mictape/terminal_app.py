@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from rich.console import RenderableType
 from textual._context import active_message_pump
@@ -26,7 +26,6 @@ from textual.widgets import Input
 from textual.worker import Worker, WorkerFailed
 from textual.worker import active_worker as _active_worker  # pyright: ignore[reportUnknownVariableType]
 
-from mictape.commands import OPENING
 from mictape.failure import Failure, unexpected
 from mictape.signals import SignalWatch
 from mictape.typed_ahead import TypedAhead
@@ -126,13 +125,6 @@ class TerminalApp(SurvivesErrors, App[None]):
     async def _pass_on(self, event: Key | Paste) -> None:
         await super().on_event(event)
 
-    def carry_out(self, id: str, command: Callable[[], object]) -> None:
-        """Carry out the command of this id, and see that what is typed behind it goes where it is meant to."""
-        if id in OPENING:
-            self.typed_ahead.open(command)
-        else:
-            command()
-
     def hang_up(self) -> None:
         """The terminal is gone. For any thread."""
         if self.signal_watch is not None and sys.platform != "win32":
@@ -211,9 +203,3 @@ def _place_of(error: Exception) -> MessagePump | None:
 
 def _is_dialog(node: DOMNode) -> bool:
     return isinstance(node, ModalScreen)
-
-
-def announce_next(app: App[Any]) -> None:
-    """The present screen is about to go and another one to come: what is typed waits for that one."""
-    if isinstance(app, TerminalApp):
-        app.typed_ahead.replacing()

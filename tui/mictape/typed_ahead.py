@@ -15,6 +15,8 @@ from textual.dom import DOMNode
 from textual.events import Key, Paste
 from textual.screen import Screen
 
+from mictape.commands import OPENING
+
 LONGEST_S: Final = 3.0
 """A key waits no longer for the one before it, or for a dialog. What was typed for the dialog is ignored then."""
 
@@ -27,7 +29,25 @@ _OF_TEXT: Final = frozenset({"enter", "escape", "delete"})
 _LOOK_AGAIN_S: Final = 0.02
 
 
-class TypedAhead:
+class NothingTypedAhead:
+    """For an app that passes keys on as they come: no key waits for a screen."""
+
+    def opening(self) -> Callable[[], object]:
+        """As `TypedAhead.opening`."""
+        return lambda: None
+
+    def covered(self, screen: Screen[Any]) -> None:
+        """As `TypedAhead.covered`."""
+
+    def open(self, dialog: Callable[[], object]) -> None:
+        """Carry out a command that opens a dialog."""
+        dialog()
+
+    def replacing(self) -> None:
+        """As `TypedAhead.replacing`."""
+
+
+class TypedAhead(NothingTypedAhead):
     """The keys and pastes of an app, in the order in which they came."""
 
     def __init__(self, app: App[None], pass_on: Callable[[Key | Paste], Awaitable[None]]) -> None:
@@ -157,3 +177,19 @@ class TypedAhead:
             self._ready.add(screen)
             self._seen = None
         return screen not in self._ready
+
+
+_NOTHING: Final = NothingTypedAhead()
+
+
+def typed_ahead_of(app: App[Any]) -> NothingTypedAhead:
+    """What has the keys of an app wait: its attribute `typed_ahead`, if it has one."""
+    return getattr(app, "typed_ahead", _NOTHING)
+
+
+def carry_out(app: App[Any], id: str, command: Callable[[], object]) -> None:
+    """Carry out the command of this id, and see that what is typed behind it goes where it is meant to."""
+    if id in OPENING:
+        typed_ahead_of(app).open(command)
+    else:
+        command()

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,8 +17,12 @@ from mictape.cli.completion import SHELLS
 from mictape.cli.main import run as mictape
 from mictape.cli.parser import parser, preset_names
 from mictape.failure import keep_secret
+from mictape.library.library import Store
+from mictape.library.trash import delete
 from mictape.settings import Settings
 from mictape.start import Start
+from support.command_line import MICTAPE
+from support.stored_sessions import fill
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -31,6 +38,38 @@ def test_a_shell_accepts_it(shell: str, home: Path, capsys: pytest.CaptureFixtur
         assert name in script.read_text()
     if shell in ("bash", "zsh", "fish") and (program := shutil.which(shell)):
         subprocess.run([program, "-n", script], check=True)
+
+
+def test_sessions_and_presets_that_come_later_are_completed_too(
+    home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert mictape(["completion", "bash"]) == 0
+    script = tmp_path / "script"
+    script.write_text(capsys.readouterr().out)
+    [kept, deleted] = fill(home, 2)
+    with Store(home / "library.db", home / "sessions") as store:
+        delete(store, deleted)
+    (home / "config.toml").write_text("[presets.meeting]\nkeep = false\n")
+    (tmp_path / "mictape").write_text(f'#!/bin/sh\nexec {shlex.join(MICTAPE)} "$@"\n')
+    (tmp_path / "mictape").chmod(0o755)
+
+    def completed(*words: str) -> set[str]:
+        """What bash offers for the last word."""
+        asked = f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}"
+        shown = 'printf "%s\\n" "${COMPREPLY[@]}"'
+        name = re.search(r"complete -o \S+ -F (\S+)", script.read_text())
+        assert name is not None
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        command = f". {script}; {asked}; {name[1]} mictape {shlex.quote(words[-1])} {words[-2]}; {shown}"
+        return set(
+            subprocess.run(["bash", "-c", command], env=env, check=True, capture_output=True, text=True).stdout.split()
+        )
+
+    assert {kept, "last"} <= completed("mictape", "sessions", "show", "") and deleted not in completed(
+        "mictape", "open", ""
+    )
+    assert completed("mictape", "--preset", "m") == {"meeting"}
+    assert completed("mictape", "sessions", "restore", deleted[:8]) == {deleted}
 
 
 def test_a_preset_is_a_command_unless_there_is_one_of_its_name(tmp_path: Path) -> None:

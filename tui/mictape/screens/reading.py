@@ -16,7 +16,7 @@ from mictape.screens.main.page import Page
 from mictape.screens.main.transcript_screen import TranscriptScreen
 from mictape.session.session import Session
 from mictape.session.state import State, Status
-from mictape.terminal_app import announce_next
+from mictape.typed_ahead import typed_ahead_of
 from mictape.units import clock
 
 Next = Literal["recording", "library"]
@@ -132,7 +132,7 @@ class ReadingScreen(TranscriptScreen):
 
     def _replace(self) -> None:
         """Leave, and have what is typed wait for the screen that comes."""
-        announce_next(self.app)
+        typed_ahead_of(self.app).replacing()
         self.dismiss()
 
     def reopen(self) -> None:

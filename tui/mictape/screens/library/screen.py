@@ -34,8 +34,7 @@ from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
 from mictape.tasks import supervised
-from mictape.terminal_app import announce_next
-from mictape.typed_ahead import LONGEST_S
+from mictape.typed_ahead import LONGEST_S, typed_ahead_of
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
 from mictape.widgets.status_line import StatusLine
@@ -344,7 +343,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         if choice is not None:
             recorded = choice.session == self._recorded
             if not recorded:
-                announce_next(self.app)
+                typed_ahead_of(self.app).replacing()
             self.dismiss(None if recorded and choice.line is None else choice)
 
     async def action_record_on(self) -> None:

@@ -16,9 +16,9 @@ from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.screens.modal import Layered
 from mictape.tasks import supervised
-from mictape.terminal_app import TerminalApp
 from mictape.transcript.line import Line
 from mictape.transcript.model import Transcript
+from mictape.typed_ahead import typed_ahead_of
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.transcript_view import TranscriptView
 
@@ -102,7 +102,7 @@ class Page(Layered[None]):
 
     def opening(self) -> Callable[[], object]:
         """A dialog is about to open, see `TypedAhead.opening`."""
-        return self.app.typed_ahead.opening() if isinstance(self.app, TerminalApp) else lambda: None
+        return typed_ahead_of(self.app).opening()
 
     def answered(self) -> None:
         """A dialog was answered, and what follows from that is done."""

@@ -22,9 +22,9 @@ from mictape.screens.main.playing import Playing
 from mictape.screens.main.searching import Searching
 from mictape.screens.main.selecting import Selecting
 from mictape.session.state import Status
-from mictape.terminal_app import TerminalApp
 from mictape.transcript.line import GAP
 from mictape.transcript.model import Transcript
+from mictape.typed_ahead import carry_out, typed_ahead_of
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine
@@ -110,8 +110,7 @@ class TranscriptScreen(SurvivesErrors, Page):
     def action_command(self, id: str) -> None:
         """Carry out one of the screen's commands, on a line that is in sight."""
         self.view.bring_cursor()
-        if isinstance(self.app, TerminalApp):
-            self.app.carry_out(id, self.commands[id])
+        carry_out(self.app, id, self.commands[id])
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -134,8 +133,7 @@ class TranscriptScreen(SurvivesErrors, Page):
 
     def on_screen_suspend(self) -> None:
         """A dialog stands above it, and shows the messages."""
-        if isinstance(self.app, TerminalApp):
-            self.app.typed_ahead.covered(self)
+        typed_ahead_of(self.app).covered(self)
         self._cover_messages(True)
 
     def on_screen_resume(self, event: ScreenResume) -> None:
