@@ -10,6 +10,7 @@ from mictape.failure import LONGEST_SENTENCE
 from mictape.library.library import Library
 from mictape.screens.export import ExportScreen
 from mictape.terminal_app import LONGEST_PASTE
+from mictape.units import RATE
 from support.app_driver import handled, paste
 from support.sessions import held
 from support.waiting import until_async
@@ -49,6 +50,20 @@ async def test_lines_of_speech_are_counted_and_a_note_alone_can_be_exported(home
             "marks and notes",
         ]
         await pilot.press("escape")
+
+
+async def test_everything_has_what_has_no_text_and_the_name_of_the_file(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with handled(home) as (app, pilot):
+        assert app.session is not None
+        [track] = app.session.tracks
+        track.coverage.hole(0, RATE)
+        app.session.writer.store_progress(track)
+        await pilot.press("x", "enter")
+        await until_async((tmp_path / "words.md").exists)
+    assert "*1.0 s lost*" in (tmp_path / "words.md").read_text()
 
 
 async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Path, tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ async def test_of_many_sessions_only_those_in_view_are_read(home: Path, monkeypa
         assert len(listed.render_line(0)) < listed.size.width, "beside the scrollbar"
         await pilot.press("ctrl+end")
         await until_async(lambda: "Session number 0" in rows(app)[-1])
+        await until_async(lambda: "…" not in rows(app))
         assert set(shown._pages) == {0, 2, 3}, "page 1 was never in view"
         await pilot.press("home")
         await until_async(lambda: listed.cursor == 0)

@@ -91,6 +91,19 @@ def test_without_a_file_the_sound_has_no_place(sessions: list[str], capsys: pyte
     assert "Name one: -o FILE" in capsys.readouterr().err
 
 
+def test_a_file_that_is_there_costs_no_other(
+    sessions: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(sessions[0], "-o", f"{out}/") == 0
+    [first] = out.iterdir()
+    first.write_text("mine")
+    assert run(*sessions, "-o", str(out)) == 3
+    assert f"{first} exists." in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == [f"{id} Talk {n}.txt" for n, id in enumerate(sessions, 1)]
+    assert first.read_text() == "mine"
+
+
 @pytest.mark.usefixtures("sessions")
 def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("last") == 0

@@ -12,6 +12,7 @@ from typing import Final
 from mictape.cli import audio
 from mictape.cli.options import WHICH, Commands, settings_of
 from mictape.cli.output import note
+from mictape.cli.several import each_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
 from mictape.library.export.file import check
@@ -82,25 +83,33 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     format = format_for(output if to_files and folder is None else None, arguments.format, configured)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
-        for id in ids:
+
+        async def export(id: str) -> int:
             document = read_document(store, id, where.sessions / id, style_of(arguments))
             if arguments.measure_words:
                 from mictape.cli.measured_words import with_measured_words
 
-                document = asyncio.run(with_measured_words(document, where.sessions / id, where.log))
+                document = await with_measured_words(document, where.sessions / id, where.log)
             say_if_without_times(document)
-            if not to_files:
+            if to_files:
+                path = output if folder is None else folder / file_name(document, format)
+                _write(document, format, path, where.sessions / id if arguments.sound else None, over=arguments.force)
+            else:
                 sys.stdout.writelines(format.write(document))
-                continue
-            path = output if folder is None else folder / file_name(document, format)
-            if arguments.sound:
-                sound = path.with_suffix(".flac")
-                check(path, over=arguments.force)
-                audio.write_file(where.sessions / id, document.tracks, sound, over=arguments.force)
-                document = replace(document, sound=sound.name)
-            write(format.write(document), path, over=arguments.force)
-            print(path)
-    return ExitCode.DONE
+            return ExitCode.DONE
+
+        return asyncio.run(each_of(ids, export))
+
+
+def _write(document: Document, format: Format, path: Path, sound_of: Path | None, *, over: bool) -> None:
+    """Write a session to a file and print its name; with the folder of the session, its sound to one beside it."""
+    if sound_of is not None:
+        sound = path.with_suffix(".flac")
+        check(path, over=over)
+        audio.write_file(sound_of, document.tracks, sound, over=over)
+        document = replace(document, sound=sound.name)
+    write(format.write(document), path, over=over)
+    print(path)
 
 
 def say_if_without_times(document: Document) -> None:

@@ -40,6 +40,11 @@ def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:
     return f"{cut[: cut.rfind(' ')] if ' ' in cut else said[:LONGEST_PROPOSAL]}…"
 
 
+def file_of(session: SessionRecord) -> str:
+    """The name, without its ending, of the file whose name is a session's title; empty where it is none."""
+    return session.title if session.title in (PurePath(source).stem for source in session.devices) else ""
+
+
 def title_of(session: SessionRecord) -> str:
     """What a list calls a session: its title, else its first words; empty without either."""
     return session.title or proposed_title((), [session.first_words])

@@ -12,7 +12,7 @@ from typing import Final, Required, TypedDict, Unpack
 from msgspec import structs
 
 from mictape.audio.ports import SoundPort, SoundSystem
-from mictape.audio.source_spec import DeviceSource, SourceSpec
+from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import TapeError
 from mictape.engines.base import Engine, Lost, Request
 from mictape.failure import Failure
@@ -314,6 +314,12 @@ class Session:
     def title(self) -> str:
         """Given by the person; empty without one."""
         return self._record.given_title
+
+    @property
+    def file(self) -> str:
+        """The name, without its ending, of the file that it was read from; empty where it was none."""
+        specs = (track.spec for track in self.tracks)
+        return next((spec.path.stem for spec in specs if isinstance(spec, FileSource)), "")
 
     @property
     def started(self) -> datetime:

@@ -22,13 +22,13 @@ from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
 from mictape.library.query import parse
 from mictape.library.records import SessionRecord
-from mictape.library.titles import name_of
+from mictape.library.titles import file_of, name_of
 from mictape.plain_text import counted
 from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.library.field import SearchField
 from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
 from mictape.screens.library.preview import Preview, preview_of
-from mictape.screens.main.exporting import Proposal
+from mictape.screens.main.exporting import EVERYTHING, Proposal
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
@@ -455,8 +455,8 @@ class LibraryScreen(Question[SessionChoice | None]):
 
             await self._library.run(read)
 
-        proposed = self._proposal.path(session.given_title, session.started)
-        question = ExportScreen({"everything": session.lines}, proposed, export)
+        proposed = self._proposal.path(session.given_title or file_of(session), session.started)
+        question = ExportScreen({EVERYTHING: session.lines}, proposed, export)
         if (path := await self.app.push_screen_wait(question)) is not None:
             self._say(f"Exported to {path}.")
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from msgspec import Struct
 
@@ -18,6 +18,10 @@ from mictape.transcript.line import SPEECH, Line
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.screens.export import ExportWish
     from mictape.session.session import Session
+
+
+EVERYTHING: Final = "everything"
+"""The part that is all of the text, with what has none."""
 
 
 class Proposal(Struct, frozen=True):
@@ -34,7 +38,12 @@ class Proposal(Struct, frozen=True):
         return cls(named_path(folder) if folder else None, settings.export.format)
 
     def path(self, title: str, started: datetime) -> Path:
-        """The file for a session: its name is the title that it was given, or else has the time when it began."""
+        """The file for a session: its name is its title, or else has the time when it began.
+
+        Args:
+            title: As the person or a file gave it; empty without one.
+            started: When it began, local time.
+        """
         name = in_file_name(title) or f"mictape-{started:%Y%m%d-%H%M}"
         return (self.folder or working_folder()) / f"{name}{FORMATS[self.format].endings[0]}"
 
@@ -70,7 +79,7 @@ class Exporting:
         """What can be exported: ids of lines by the name of the part; none is empty."""
         transcript = self._page.transcript
         parts: Mapping[str, Sequence[int]] = {
-            "everything": transcript.ids(),
+            EVERYTHING: transcript.ids(),
             "marks and notes": [id for id in transcript.ids() if id in transcript.marks or id in transcript.notes],
             "what was found": list(self._page.view.walk.hits),
             "the selection": self._selecting.selected,
@@ -86,11 +95,11 @@ class Exporting:
 
         async def export(wish: "ExportWish") -> None:
             lines = {id: transcript.line_of(id) for id in parts[wish.part] if id in transcript}
-            document = await session.document(Style(times=True), set(lines))
+            document = await session.document(Style(times=True), None if wish.part == EVERYTHING else set(lines))
             await asyncio.to_thread(write, format_of(wish.path).write(document), wish.path, over=wish.over)
             self._exported |= lines
 
-        proposed = self._proposal.path(session.title, session.started)
+        proposed = self._proposal.path(session.title or session.file, session.started)
         spoken = {
             part: sum(id in transcript and transcript.line_of(id).kind is SPEECH for id in ids)
             for part, ids in parts.items()
