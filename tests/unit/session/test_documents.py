@@ -38,3 +38,14 @@ def test_the_date_has_the_last_day_of_a_session_that_was_continued(tmp_path: Pat
             dates.append(dict(facts)["Date"])
     once = "Friday, 27 November 2026, 11:52"
     assert dates == [once, f"{once} to Monday, 30 November 2026"]
+
+
+def test_a_part_says_who_speaks_where_several_do_in_the_session(tmp_path: Path) -> None:
+    with Store(tmp_path / "library.db") as store, store.create_session() as folder:
+        store.add_track(folder.session, TrackRecord(1, "You", "Yeti"))
+        for id, name in enumerate(("Anna", "Bob")):
+            store.add_line(folder.session, LineRecord(id, 1, id * RATE, (id + 1) * RATE, "Yes.", speaker=name))
+        [line] = (document := read_document(store, folder.session, folder.path, Style(), {0})).lines
+        assert document.voice(line) == "Anna"
+        [line] = (document := read_document(store, folder.session, folder.path, Style(speakers=False), {0})).lines
+        assert not document.voice(line)

@@ -17,6 +17,7 @@ from mictape.session.events import LineAdded, Trouble
 from mictape.session.recovery import close_as_is, load_session
 from mictape.session.session import STOPPED, Session
 from mictape.session.state import State
+from mictape.session.transcript_writer import LAG
 from mictape.transcript.line import Kind
 from mictape.transcript.model import Transcript
 from servers.assemblyai import KEY, Said, V3Server, V3Session
@@ -226,6 +227,18 @@ async def test_words_that_no_engine_finished_are_kept_with_the_gap(library: Libr
     await until_async(lambda: reading.transcript.line(0).kind is Kind.SPEECH)
     assert STOPPED not in " ".join(reading.transcript.text(at) for at in range(len(reading.transcript)))
     await reading.close()
+
+
+@pytest.mark.parametrize(("rest", "gaps"), [(LAG - 1, 0), (LAG, 1)])
+async def test_the_last_quiet_moment_of_a_recording_that_is_cut_short_is_no_gap(
+    library: Library, tmp_path: Path, rest: int, gaps: int
+) -> None:
+    session, track = await begun(library, ScriptedEngine(), recording(tmp_path / "a.wav", WORDS), "fast")
+    await asyncio.wait_for(session.sound.capture(track), 30)
+    track.coverage.cover(track.tape.origin, track.end - rest)
+    await session.close()
+    stored = await load_session(library, session.folder.session)
+    assert len(stored.tracks[0].gaps) == gaps
 
 
 async def test_an_engine_that_is_chosen_when_all_is_written_has_nothing_to_connect_for(

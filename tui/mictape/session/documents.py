@@ -8,6 +8,7 @@ import msgspec
 
 from mictape.audio.tape import count_samples
 from mictape.library.export import Document, Style
+from mictape.library.export.document import several_voices
 from mictape.library.records import NO_LINE, LineRecord, SessionRecord, TrackRecord
 from mictape.library.store import Store
 from mictape.session.divider_texts import gap_text, hole_text
@@ -31,7 +32,8 @@ def read_document(
         MictapeError: The library or the folder cannot be read.
     """
     tracks = store.tracks(session)
-    wanted = [line for line in store.lines(session) if lines is None or line.id in lines]
+    every = store.lines(session)
+    wanted = [line for line in every if lines is None or line.id in lines]
     if lines is None:
         without = [line for track in tracks for line in _without_text(store, session, folder, track)]
         wanted = sorted([*wanted, *without], key=lambda line: line.start)
@@ -39,13 +41,19 @@ def read_document(
     if record.state == "open":  # the library has the length as far as there was text
         recorded = (track.origin + count_samples(folder, track.number) for track in tracks)
         record = msgspec.structs.replace(record, samples=max((record.samples, *recorded)))
-    return _document(record, folder, tracks, wanted, style)
+    return _document(record, folder, tracks, wanted, style, several=several_voices(every))
 
 
 def shown_document(
-    record: SessionRecord, folder: Path, tracks: Sequence[TrackRecord], lines: Iterable[Line], style: Style
+    record: SessionRecord,
+    folder: Path,
+    tracks: Sequence[TrackRecord],
+    shown: Iterable[Line],
+    style: Style,
+    *,
+    lines: Collection[int] | None = None,
 ) -> Document:
-    """The same of a session whose library cannot be written, from the lines that are shown, without their words.
+    """The same of a session whose library cannot be written, from all that is `shown`, without the words' times.
 
     Raises:
         MictapeError: The folder cannot be read.
@@ -54,17 +62,25 @@ def shown_document(
         LineRecord(
             each.id, each.track, each.start, each.end, each.text, each.kind, speaker=each.speaker, mark=each.mark
         )
-        for each in lines
+        for each in shown
     ]
-    return _document(record, folder, tracks, records, style)
+    wanted = [line for line in records if lines is None or line.id in lines]
+    return _document(record, folder, tracks, wanted, style, several=several_voices(records))
 
 
 def _document(
-    record: SessionRecord, folder: Path, tracks: Sequence[TrackRecord], lines: Sequence[LineRecord], style: Style
+    record: SessionRecord,
+    folder: Path,
+    tracks: Sequence[TrackRecord],
+    lines: Sequence[LineRecord],
+    style: Style,
+    *,
+    several: bool,
 ) -> Document:
     clock = TapeClock(folder, FIRST).now()
     ended_utc_s = clock.utc(count_samples(folder, FIRST), end=True)
-    return Document(record, tracks, lines, style, clock.utc if style.wall_clock else None, ended_utc_s)
+    utc_of = clock.utc if style.wall_clock else None
+    return Document(record, tracks, lines, style, utc_of, ended_utc_s, several=several)
 
 
 def _without_text(store: Store, session: str, folder: Path, track: TrackRecord) -> Iterator[LineRecord]:

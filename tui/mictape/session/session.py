@@ -368,10 +368,10 @@ class Session:
             if done:
                 return reading.result()
         reading.cancel()
-        shown = (self.transcript.line_of(id) for id in self.transcript.ids() if lines is None or id in lines)
+        shown = map(self.transcript.line_of, self.transcript.ids())
         tracks = [track.record() for track in self.tracks]
         record = structs.replace(self._record, title=self.title, samples=max(track.end for track in self.tracks))
-        return shown_document(record, self.folder.path, tracks, shown, style)
+        return shown_document(record, self.folder.path, tracks, shown, style, lines=lines)
 
     async def stop(self) -> None:
         """End the sound. The followers end by themselves when all of it is answered for."""

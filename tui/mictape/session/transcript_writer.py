@@ -6,7 +6,7 @@ coverage it answers for, so that nothing is ever marked as covered without its t
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import structs
 
@@ -30,6 +30,10 @@ from mictape.units import RATE
 
 Scope = Literal["line", "following", "all"]
 """Whose speaker is named: this line's, also that of the following lines of the same speaker, or of all of theirs."""
+
+
+LAG: Final = RATE // 2
+"""Engines answer for silence so much later: where none of a track's last sound has shown a word, that is no gap."""
 
 
 class TranscriptWriter:
@@ -171,6 +175,8 @@ class TranscriptWriter:
             rest = (each for each in coverage.open(track.end) if track.session_time(each[1]) > partial.start)
             if (begun := next(rest, None)) is not None:
                 coverage.give_up(*begun, f"{why}; it begins: {partial.text}")
+        elif (rest := coverage.open(track.end)) and rest[-1][1] - rest[-1][0] < LAG:
+            coverage.cover(*rest[-1])
         coverage.give_up(track.tape.origin, track.end, why)
         self.store_progress(track)
         for mark in self.spoken_marks.left(track.number):

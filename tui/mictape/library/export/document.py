@@ -1,6 +1,6 @@
 """What an export is made of, whatever its format."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,6 +23,11 @@ class Style:
     """Times of day instead of times in the recording."""
 
 
+def several_voices(lines: Iterable[LineRecord]) -> bool:
+    """Whether more than one voice speaks in lines."""
+    return len({(line.track, line.speaker) for line in lines if line.kind == SPEECH}) > 1
+
+
 @dataclass(frozen=True)
 class Document:
     """A session or a part of one."""
@@ -39,6 +44,8 @@ class Document:
     """When the last of its sound was recorded, seconds since 1970 UTC; None: not known."""
     sound: str = ""
     """The name of the file beside this one that has the sound; empty without one."""
+    several: bool | None = None
+    """Whether several voices speak in the session that this is a part of; None: in these lines."""
 
     @cached_property
     def _track_names(self) -> dict[int, str]:
@@ -48,7 +55,7 @@ class Document:
 
     @cached_property
     def _several(self) -> bool:
-        return len({(line.track, line.speaker) for line in self.lines if line.kind == SPEECH}) > 1
+        return several_voices(self.lines) if self.several is None else self.several
 
     def voice(self, line: LineRecord) -> str:
         """Who speaks, or on whose track sound has no text; one visible line, empty where not shown or not known."""
