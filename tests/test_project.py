@@ -91,6 +91,7 @@ def test_the_first_frame_is_shown_without_the_recording_sound_network_and_heavy_
 def test_the_first_frame_has_no_dialogs_no_cryptography_and_no_dataclasses() -> None:
     loaded = loaded_by("import mictape.cli.main, mictape.app")
     assert of(["mictape.screens.prompt", "mictape.screens.theme_picker", "_hashlib"], loaded) == []
+    assert of(["mictape.widgets.search_bar", "mictape.transcript.query", "mictape.screens.palette"], loaded) == []
     assert of(["json", "pkgutil", "importlib.util", "tomli_w"], loaded) == [], "2 % of the CPU until then"
     # Python compiles the methods of a dataclass anew at each start, 1.3 ms of CPU each; msgspec's Struct has them.
     ours = {name: Path(name.replace(".", "/")) for name in loaded if name.startswith("mictape.")}

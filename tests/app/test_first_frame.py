@@ -74,7 +74,7 @@ async def test_until_the_first_frame_colours_are_worked_out_once_and_each_widget
     async with app.run_test(size=(100, 40)):
         await until_async(lambda: app.farewell, what="the end, where the recording would be loaded")
         assert app._main.has_class("-tall"), "known before its size is"
-    widgets = ("MainScreen", "StatusLine", "LevelMeter", "TranscriptView", "SearchBar", "KeyFooter")
+    widgets = ("MainScreen", "StatusLine", "LevelMeter", "TranscriptView", "KeyFooter")
     assert {name: styled[name] for name in widgets} == dict.fromkeys(widgets, 1)
     assert styled["DOMNode"] == 1, "a component class has one styled: Textual's for what is selected, and no other"
     assert themes == [DEFAULT_THEME]

@@ -12,6 +12,7 @@ from mictape.screens.reading import ReadingScreen
 from mictape.screens.theme_picker import ThemePicker
 from mictape.settings import Settings
 from mictape.start import Start
+from mictape.widgets.search_bar import SearchBar
 from support.app_driver import handled, on_fake_sound
 from support.sound_system import FakeSoundSystem
 from support.stored_sessions import fill
@@ -106,7 +107,7 @@ async def test_over_a_dialog_the_palette_offers_nothing_that_acts_on_the_text_be
 async def test_every_command_has_an_action_where_it_belongs(home: Path) -> None:
     async with handled(home) as (app, _):
         main = app._main
-        owners = {"view": main.view, "search": main.search_bar}
+        owners = {"view": main.view, "search": SearchBar}
         for command in COMMANDS:
             if command.of in owners:
                 assert callable(getattr(owners[command.of], f"action_{command.id}", None)), command.id

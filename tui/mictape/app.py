@@ -196,7 +196,6 @@ class MictapeApp(TerminalApp):
             "app": self,
             "screen": self._page,
             "view": self._page.view,
-            "search": self._page.search_bar,
         }
         action = command.action.removeprefix(f"{command.of}.")
         self.run_worker(self.run_action(action, owners[command.of]), group="command", exit_on_error=False)

@@ -1,7 +1,6 @@
 """Text files that a person may have written: settings, themes, lists. Whatever is in them, reading them ends."""
 
 import os
-import tomllib
 from errno import EFBIG, EINVAL
 from pathlib import Path
 from stat import S_ISFIFO
@@ -37,6 +36,8 @@ def toml(text: str) -> dict[str, Any]:
     Raises:
         ValueError: It is not TOML, or no value that Python can make of it; with the reason.
     """
+    import tomllib  # which a start without files of the person's needs for nothing
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:

@@ -42,6 +42,7 @@ class Dialog(ModalScreen[None]):
     CSS = """
     Dialog { align: center top; }
     Dialog Static { width: 30; height: 3; background: $primary; }
+    Dialog.opaque { background: $background; }
     Dialog.aside { align: right top; }
     Dialog.aside Static { margin-right: 7; }
     """
@@ -134,6 +135,20 @@ async def test_a_row_below_dialogs_is_drawn_at_once_around_them_and_as_dim_as_te
             mine = app.cells
             assert mine != before
             assert await drawn_by_textual(app) == mine
+
+
+async def test_below_a_screen_that_covers_everything_nothing_is_drawn_until_it_has_gone() -> None:
+    counter = Counter()
+    app = DrawnApp(counter)
+    async with running(app):
+        app.call_later(app.push_screen, Dialog(classes="opaque"))
+        await until_async(lambda: "the dialog" in app.terminal.display[0], what="the dialog")
+        await drawn_by_textual(app)
+        updates, cells = app.updates, app.cells
+        counter.count(0)
+        assert (app.updates, app.cells) == (updates, cells)
+        app.call_later(app.pop_screen)
+        await until_async(lambda: "number 1" in app.terminal.display[0], what="the row")
 
 
 async def test_what_lies_in_front_is_not_drawn_over() -> None:

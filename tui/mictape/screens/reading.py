@@ -28,6 +28,8 @@ class ReadingScreen(TranscriptScreen):
 
     GROWS: ClassVar[bool] = False
 
+    DEFAULT_CSS = "ReadingScreen { TranscriptView { margin-top: 1; } }"  # there is no meter above it
+
     next: Next | None = None
     """Where the person wants to go from here; None when the app is left instead."""
     wish: int | None = None
@@ -93,7 +95,7 @@ class ReadingScreen(TranscriptScreen):
 
     def go_back(self) -> None:
         """Close the search that was begun here; without one, leave the session."""
-        if self.search_bar.is_open and not self.search_bar.given:
+        if (bar := self.search_bar) is not None and bar.is_open and not bar.given:
             self._searching.end_search()
         else:
             self.go_to("recording")

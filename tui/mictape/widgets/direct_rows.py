@@ -41,7 +41,9 @@ class _Place(NamedTuple):
     def spans(self, widget: Widget, y: int) -> list[tuple[int, int]]:
         """The columns of the screen in which a row of the content can be seen: from one to before another."""
         row = Region(self.content.x, self.content.y + y, self.content.width, 1).intersection(self.clip)
-        free = [(row.x, row.right)] if row and self.content.contains_point((row.x, row.y)) else []
+        covered = any(screen.styles.background.a == 1 for screen in self.above)
+        seen = row and not covered and self.content.contains_point((row.x, row.y))
+        free = [(row.x, row.right)] if seen else []
         for screen in (widget.screen, *self.above):
             for other, shown, _ in _compositor(screen).layers_visible[row.y] if free else ():
                 if other in {widget, screen}:

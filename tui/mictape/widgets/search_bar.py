@@ -1,6 +1,5 @@
 """The line in which one types what is searched for, below the text."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -9,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from mictape.commands import bindings, keymap_in, shown_key
@@ -74,16 +72,12 @@ class SearchBar(SurvivesErrors, Vertical):
     _problem_text = getters.query_one("#problem", Static)
     _count_text = getters.query_one("#count", Static)
 
-    def __init__(self, *, deferred: bool = False) -> None:
-        """With `deferred` it is empty until `build`: the first frame of its screen is sooner there."""
+    def __init__(self) -> None:
         super().__init__()
-        self._deferred = deferred
         self._toggles = Query()
         self._shown: tuple[str, str] | None = None
         self.given = False
         """Whether what is searched for was not typed here."""
-        self.is_built = False
-        """Whether it can be opened."""
 
     @property
     def is_open(self) -> bool:
@@ -92,34 +86,15 @@ class SearchBar(SurvivesErrors, Vertical):
 
     def compose(self) -> ComposeResult:
         """One row: what is typed, the toggles, the count; below it what is wrong with what is typed."""
-        if not self._deferred:
-            yield from self._parts()
+        with Horizontal():
+            yield Static("/", id="slash")
+            yield Input(placeholder="text  speaker:You  after:10:00  before:1:02:03  marked", select_on_focus=False)
+            yield Static(id="toggles", markup=False)
+            yield Static(id="count", markup=False)
+        yield Static(id="problem", markup=False)
 
     def on_mount(self) -> None:
         """Nothing was searched for yet."""
-        if not self._deferred:
-            self._begin()
-
-    async def build(self) -> None:
-        """Compose what was deferred, which is needed before `open` and `show_typed`."""
-        if self.is_built:
-            return
-        await self.mount(*self._parts())
-        self._begin()
-
-    def _parts(self) -> Sequence[Widget]:
-        return (
-            Horizontal(
-                Static("/", id="slash"),
-                Input(placeholder="text  speaker:You  after:10:00  before:1:02:03  marked", select_on_focus=False),
-                Static(id="toggles", markup=False),
-                Static(id="count", markup=False),
-            ),
-            Static(id="problem", markup=False),
-        )
-
-    def _begin(self) -> None:
-        self.is_built = True
         self._show_toggles()
         self.show("")
 
@@ -149,7 +124,7 @@ class SearchBar(SurvivesErrors, Vertical):
 
     def show(self, count: str, problem: str = "") -> None:
         """Say what came of the search: how much was found, or why nothing can be searched for."""
-        if self.is_built and (count, problem) != self._shown:
+        if (count, problem) != self._shown:
             self._shown = (count, problem)
             self._count_text.update(count)
             self._problem_text.update(problem)

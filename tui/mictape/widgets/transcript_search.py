@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment, Segments
@@ -11,8 +11,10 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from mictape.transcript.layout import Layout
 from mictape.transcript.model import Transcript
-from mictape.transcript.query import Matcher
-from mictape.transcript.search import Search
+
+if TYPE_CHECKING:  # loaded when something is searched for
+    from mictape.transcript.query import Matcher
+    from mictape.transcript.search import Search
 
 BUDGET_S: Final = 0.006
 """How long one look at the clock may search: what is drawn then must fit into the same frame of 16 ms."""
@@ -31,7 +33,7 @@ class Walk:
         self._origin = 0
 
     @property
-    def matcher(self) -> Matcher | None:
+    def matcher(self) -> "Matcher | None":
         """What is searched for; None when nothing is."""
         return self.search.matcher if self.search is not None else None
 
@@ -50,13 +52,15 @@ class Walk:
         """Which of the hits one is at, from 0."""
         return None if self.search is None or self.current is None else self.search.rank(self.current)
 
-    def look_for(self, matcher: Matcher | None, origin: int) -> None:
+    def look_for(self, matcher: "Matcher | None", origin: int) -> None:
         """Search for something else from a place in tape order on; None ends the search."""
         self._origin = origin
         self.current = None
         if matcher is None or matcher.query.empty:
             self.search = None
         else:
+            from mictape.transcript.search import Search
+
             self.search = Search(self._transcript, matcher, origin, self.search)
 
     def step(self) -> int | None:

@@ -6,7 +6,7 @@ Text goes into segments as it is, so nothing in it is ever read as markup.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from rich.cells import cell_len
@@ -19,9 +19,11 @@ from mictape.plain_text import visible
 from mictape.transcript.layout import shown_text
 from mictape.transcript.line import DIVIDER, GAP, HOLE, NOTE, SPEECH, Line, PartialText, voice_of
 from mictape.transcript.paragraphs import SIGN_CELLS
-from mictape.transcript.query import Matcher
 from mictape.units import Span, clock
 from mictape.widgets.cells import fitted
+
+if TYPE_CHECKING:  # loaded when something is searched for
+    from mictape.transcript.query import Matcher
 
 _KEPT: Final = 1024
 """Rows whose strips are kept; a screen shows a hundred at most."""
@@ -115,7 +117,7 @@ class Look(Struct, frozen=True):
     """Whether it is played."""
     span: Span | None = None
     """The characters of its text that are selected."""
-    matcher: Matcher | None = None
+    matcher: "Matcher | None" = None
     """What is searched for."""
     current: bool = False
     """Whether the search has come to it."""

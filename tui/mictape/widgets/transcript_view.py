@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual import events
 from textual.binding import BindingType
@@ -14,7 +14,6 @@ from textual.strip import Strip
 
 from mictape.commands import bindings
 from mictape.transcript.model import Transcript
-from mictape.transcript.query import Matcher
 from mictape.transcript.viewport import Place
 from mictape.widgets.direct_rows import draw_rows
 from mictape.widgets.inks import Inked
@@ -25,6 +24,9 @@ from mictape.widgets.transcript_rows import Rows
 from mictape.widgets.transcript_search import Walk, show_ticks
 from mictape.widgets.transcript_selection import selected_span, selected_text, selection_of, word_at
 from mictape.widgets.transcript_strips import Look
+
+if TYPE_CHECKING:  # loaded when something is searched for
+    from mictape.transcript.query import Matcher
 
 _TURN_S: Final = 0.002
 """Between two turns of a search, which takes `transcript_search.BUDGET_S` each."""
@@ -176,7 +178,7 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
             self._place()
         self._show_ticks()
 
-    def search(self, matcher: Matcher | None) -> None:
+    def search(self, matcher: "Matcher | None") -> None:
         """Search for something else, from where one was reading when the search began; None ends the search.
 
         `pull` searches on, goes to the first hit when it is found, and looks at new lines as they come.
@@ -191,7 +193,7 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         self._take_changes()
         self._place()
 
-    def search_from_cursor(self, matcher: Matcher) -> None:
+    def search_from_cursor(self, matcher: "Matcher") -> None:
         """Search for something, where the line under the cursor was found already."""
         self._take_changes()
         self._left = (self._port.place(), self._cursor)

@@ -7,7 +7,6 @@ from typing import Final
 from mictape.failure import Advice, MictapeError
 from mictape.screens.main.page import NOTHING_YET, Commands, Page
 from mictape.transcript.line import GAP, Line
-from mictape.transcript.times import FromHere, parse
 from mictape.units import RATE
 
 SLICE: Final = 2_000
@@ -53,6 +52,7 @@ class Navigation:
     def _second_of(self, answer: str) -> tuple[int, int]:
         """The second that was typed, its first and last session time: lines are labelled so. Raises MictapeError."""
         from mictape.session.goto import sample_of  # loaded after the first frame
+        from mictape.transcript.times import FromHere, parse
 
         if self._page.session is None or not self._page.session.tracks:
             raise MictapeError(NOTHING_YET)

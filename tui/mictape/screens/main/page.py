@@ -14,16 +14,17 @@ from textual.worker import Worker
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
-from mictape.screens.modal import Layered
+from mictape.screens.layered import Layered
 from mictape.tasks import supervised
 from mictape.transcript.line import Line
 from mictape.transcript.model import Transcript
 from mictape.typed_ahead import typed_ahead_of
-from mictape.widgets.search_bar import SearchBar
+from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.transcript_view import TranscriptView
 
 if TYPE_CHECKING:  # loaded after the first frame
     from mictape.session.session import Session
+    from mictape.widgets.search_bar import SearchBar
 
 Commands = Mapping[str, Callable[[], object]]
 """What carries out the commands of a controller, by their ids in `mictape.commands`."""
@@ -35,12 +36,14 @@ NOTHING_YET: Final = Failure("Nothing is recorded yet", "Wait until it is, or ch
 
 
 class Page(Layered[None]):
-    """A screen with a transcript and a search bar."""
+    """A screen with a transcript."""
 
     app = cast("getters.app[App[None]]", getters.app(App))  # isinstance knows no type arguments
     view: TranscriptView
     """The text."""
-    search_bar: SearchBar
+    footer: KeyFooter
+    search_bar: "SearchBar | None" = None
+    """Once something was searched for."""
 
     session: "Session | None" = None
     """The session that the text is of, once there is one."""

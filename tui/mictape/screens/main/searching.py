@@ -1,10 +1,14 @@
 """Searching the text: the search bar, the view, and what joins them."""
 
+from typing import TYPE_CHECKING
+
 from mictape.commands import keymap_in, shown_key
 from mictape.failure import MictapeError
 from mictape.screens.main.page import Commands, Page
-from mictape.transcript.query import Matcher, Query, parse
-from mictape.widgets.search_bar import SearchBar
+
+if TYPE_CHECKING:
+    from mictape.transcript.query import Query
+    from mictape.widgets.search_bar import SearchBar
 
 
 class Searching:
@@ -19,35 +23,43 @@ class Searching:
             "end_search": self.end_search,
         }
 
-    @property
-    def _bar(self) -> SearchBar:
-        return self._page.search_bar
-
     def show_count(self) -> None:
         """Say how far the search is; called by the clock."""
-        walk = self._page.view.walk
-        if self._bar.is_open and walk.search is not None:
+        bar, walk = self._page.search_bar, self._page.view.walk
+        if bar is not None and bar.is_open and walk.search is not None:
             failure = walk.search.matcher.failure
             trouble = "" if failure is None else str(failure.failure)
-            self._bar.show(_count(walk.rank, len(walk.hits), more=walk.counting), trouble)
+            bar.show(_count(walk.rank, len(walk.hits), more=walk.counting), trouble)
 
     def search(self) -> None:
         """Type what to search for."""
-        if self._bar.is_built:
-            self._bar.open()
+        if self._page.search_bar is not None:
+            self._page.search_bar.open()
         else:
-            self._page.ask(self._build(), "The search", group="search bar")
+            self._page.ask(self._begin(), "The search", group="search bar")
 
-    async def _build(self) -> None:
-        await self._bar.build()
-        self._bar.open()
+    async def _begin(self) -> None:
+        bar = await self._bar()
+        bar.open()
 
-    async def begin_at_cursor(self, line: str, toggles: Query) -> None:
+    async def _bar(self) -> "SearchBar":
+        """The search bar; the first search makes it, so that the first frame of the screen is sooner there."""
+        from mictape.widgets.search_bar import SearchBar
+
+        if self._page.search_bar is None:
+            bar = SearchBar()
+            await self._page.mount(bar, before=self._page.footer)
+            self._page.search_bar = bar
+        return self._page.search_bar
+
+    async def begin_at_cursor(self, line: str, toggles: "Query") -> None:
         """Search for something that was not typed here; the keys stay with the text, and the cursor where it is."""
+        from mictape.transcript.query import Matcher, parse
+
         matcher = Matcher(parse(line, toggles))
         if not matcher.query.empty:
-            await self._bar.build()
-            self._bar.show_typed(line, toggles)
+            bar = await self._bar()
+            bar.show_typed(line, toggles)
             self._page.view.search_from_cursor(matcher)
 
     def next_hit(self) -> None:
@@ -66,33 +78,36 @@ class Searching:
 
     def end_search(self) -> None:
         """Close the search and stay where one is."""
-        if self._bar.is_open:
-            self._close(stay=True)
+        if (bar := self._page.search_bar) is not None and bar.is_open:
+            self._close(bar, stay=True)
 
-    def search_for(self, event: SearchBar.Typed) -> None:
+    async def search_for(self, event: "SearchBar.Typed") -> None:
         """Something was typed: search for it."""
+        from mictape.transcript.query import Matcher, parse
+
+        bar = await self._bar()
         try:
             self._page.view.search(Matcher(parse(event.line, event.toggles)))
-            self._bar.show("")
+            bar.show("")
         except MictapeError as error:
             self._page.view.search(None)
-            self._bar.show("", str(error.failure))
+            bar.show("", str(error.failure))
         self.show_count()
 
-    def move(self, event: SearchBar.Moved) -> None:
+    def move(self, event: "SearchBar.Moved") -> None:
         """Go to another hit."""
         self._page.view.move_to_hit(event.step)
 
-    def leave(self, event: SearchBar.Left) -> None:
+    async def leave(self, event: "SearchBar.Left") -> None:
         """The search bar was left."""
         if event.stay and self._page.view.walk.hits:
             self._page.view.focus()
         else:
-            self._close(stay=event.stay)
+            self._close(await self._bar(), stay=event.stay)
 
-    def _close(self, *, stay: bool) -> None:
+    def _close(self, bar: "SearchBar", *, stay: bool) -> None:
         self._page.view.end_search(stay=stay)
-        self._bar.close()
+        bar.close()
         self._page.view.focus()
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec.structs import replace
-from textual import on
 from textual.app import ComposeResult
 from textual.css.scalar import ScalarOffset
 from textual.events import ScreenResume
@@ -26,7 +25,6 @@ from mictape.transcript.line import GAP
 from mictape.transcript.model import Transcript
 from mictape.typed_ahead import carry_out, typed_ahead_of
 from mictape.widgets.key_footer import KeyFooter
-from mictape.widgets.search_bar import SearchBar
 from mictape.widgets.status_line import StatusLine
 from mictape.widgets.survives import SurvivesErrors
 from mictape.widgets.transcript_view import TranscriptView
@@ -35,6 +33,7 @@ if TYPE_CHECKING:  # loaded after the first frame
     from mictape.audio.ports import PlayerPort
     from mictape.library.query import LibraryQuery
     from mictape.session.session import Session
+    from mictape.widgets.search_bar import SearchBar
 
 GAP_HINT: Final = Advice("This gap has no text yet", "Transcribe it", action="complete_gap")
 
@@ -63,7 +62,6 @@ class TranscriptScreen(SurvivesErrors, Page):
         super().__init__()
         # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
         self.view = TranscriptView(transcript, grows=self.GROWS)
-        self.search_bar = SearchBar(deferred=self.GROWS)
         self.status = StatusLine()
         self.footer = KeyFooter()
         self.text = transcript
@@ -116,7 +114,6 @@ class TranscriptScreen(SurvivesErrors, Page):
         """From top to bottom."""
         yield self.status
         yield self.view
-        yield self.search_bar
         yield self.footer
 
     def on_mount(self) -> None:
@@ -193,14 +190,14 @@ class TranscriptScreen(SurvivesErrors, Page):
 
     # What the search bar reports.
 
-    @on(SearchBar.Typed)
-    def _search_for(self, event: SearchBar.Typed) -> None:
-        self._searching.search_for(event)
+    async def on_search_bar_typed(self, event: "SearchBar.Typed") -> None:
+        """Search for something else."""
+        await self._searching.search_for(event)
 
-    @on(SearchBar.Moved)
-    def _move(self, event: SearchBar.Moved) -> None:
+    def on_search_bar_moved(self, event: "SearchBar.Moved") -> None:
+        """Go to another hit."""
         self._searching.move(event)
 
-    @on(SearchBar.Left)
-    def _leave(self, event: SearchBar.Left) -> None:
-        self._searching.leave(event)
+    async def on_search_bar_left(self, event: "SearchBar.Left") -> None:
+        """End the search, or stay where one is."""
+        await self._searching.leave(event)
