@@ -17,6 +17,7 @@ from mictape.engines.local import ipc
 from mictape.engines.local.ipc import SecondPass, WordTimes
 from mictape.engines.local.recognizer import second_pass as second
 from mictape.engines.local.recognizer.audio_buffer import AudioBuffer
+from mictape.engines.local.recognizer.drafts import Drafts
 from mictape.engines.local.recognizer.key_terms import bare, respelled
 from mictape.engines.local.recognizer.lines import Line, bordered, decapitalized, text_of
 from mictape.engines.local.recognizer.model import (
@@ -38,11 +39,6 @@ from mictape.vad.silero import FRAME, SpeechDetector, loud_enough
 
 Report = Callable[[ipc.Report], None]
 
-SHORTEST_UPDATE: Final = RATE // 2
-"""Samples between two partials, at least."""
-COST_FACTOR: Final = 1.5
-"""A partial may come when this many times the last one's duration has been received: so partials cannot take more than
-two thirds of the time, however slow the machine and however many tracks have speech."""
 WAITING: Final = 4
 """Pieces of deferred work; when there are more, sound comes faster than it is spoken, and the oldest is done first."""
 AFFORDABLE: Final = 0.5
@@ -106,14 +102,12 @@ class SegmentDriver:
         self._probability = 0.0
         """Of speech in the last frame."""
         self._turn = 0
-        self._cost_s = 0.0
         self._busy_s = 0.0
         self._prepared: tuple[Segment, Decoded] | None = None
         """The text of the open line if the pause that has begun, or a likely cut, ends it."""
+        self._drafts = Drafts(model, options.clock)
         self._partial = Decoded()
         """The last partial of the open line."""
-        self._partial_until = 0
-        """Where its samples ended."""
         self._shown = ""
         self._cut_off: Line | None = None
         """The last line, with its full stop, while the open one goes on behind a cut."""
@@ -160,19 +154,17 @@ class SegmentDriver:
             segment = Segment(segmenter.start, segmenter.end_of_speech())
             if self._prepared is None or self._prepared[0] != segment:
                 self._prepared = segment, self._decode(segment)
+                self._drafts.until = segmenter.position
+                self._drafts.settle(segmenter, self._prepared[1])
                 self._show(self._prepared[1])
             return
-        fresh = segmenter.position - max(self._partial_until, segmenter.start)
-        if fresh < max(SHORTEST_UPDATE, COST_FACTOR * open_lines * self._cost_s * RATE):
-            return
-        begun_s = self._options.clock()
         cut = segmenter.likely_cut
         if cut is not None and (self._prepared is None or self._prepared[0] != cut):
             # In place of a partial: else the final would begin to be decoded a second after its last word.
-            self._prepared, self._partial_until = (cut, self._decode(cut)), segmenter.position
-        else:
-            self._show(self._model.draft(self._loud_enough(segmenter.start, segmenter.position), self._partial))
-        self._cost_s = self._options.clock() - begun_s
+            if self._drafts.affordable(segmenter, open_lines):
+                self._prepared = cut, self._drafts.timed(lambda: self._decode(cut), segmenter.position)
+        elif self._drafts.due(segmenter, open_lines):
+            self._show(self._drafts.next(segmenter, self._loud_enough, self._voiced))
 
     def step_deferred(self) -> None:
         """Do one step of the work that can wait."""
@@ -226,7 +218,7 @@ class SegmentDriver:
         if self._repeats_word(decoded.words) and not self._said_twice(segment):
             decoded = Decoded(decoded.words[1:])
         self._busy_s += thread_time() - begun_s
-        self._partial_until = segment.end
+        self._drafts.until = segment.end
         if decoded.words:
             words = self._formed(decoded)
             self._cut_word = decoded.words[-1].text
@@ -261,8 +253,10 @@ class SegmentDriver:
     def _withdraw_partial(self) -> None:
         """No line comes of what was shown: take it back."""
         self._partial = Decoded()
+        self._drafts.forget()
         if self._shown:
-            self._report(ipc.TurnReport(self.number, self._turn, "", self._partial_until, self._partial_until, False))
+            until = self._drafts.until
+            self._report(ipc.TurnReport(self.number, self._turn, "", until, until, False))
         self._shown = ""
 
     def _restore_stop(self) -> None:
@@ -279,7 +273,7 @@ class SegmentDriver:
         start, end = self._segmenter.start, self._segmenter.position
         assert start is not None
         stable = self._stable(decoded)
-        self._partial, self._partial_until = decoded, end
+        self._partial = decoded
         # Whether a word is said on both sides of a cut shows when the line ends.
         repeated = int(self._repeats_word(decoded.words))
         line = self._line(respelled(decoded.words[repeated:], self.key_terms), start, end)

@@ -40,6 +40,8 @@ class Rules:
     apart as if the best dip between 9 and 15 s were taken in hindsight."""
     longest: int = 15 * RATE
     """No segment is longer."""
+    settles: int | None = 2 * RATE
+    """So much speech before a short pause is decoded for partials once; None: it is decoded again with what follows."""
 
     def silence_for(self, length: int) -> int:
         """The silence that ends a segment of this length."""
@@ -54,6 +56,7 @@ WINDOWED: Final = Rules(
     patience=((20 * RATE, RATE * 6 // 10),),
     cuts_from=20 * RATE,
     longest=25 * RATE,
+    settles=None,
 )
 """For Whisper, which computes half a minute however short the segment is, and mistakes words close to its borders: few
 and long segments, with the margins of faster-whisper (its `speech_pad_ms`)."""
