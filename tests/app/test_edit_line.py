@@ -33,7 +33,7 @@ async def test_a_line_that_is_emptied_is_removed_and_undo_brings_it_back(home: P
         await until_async(lambda: isinstance(app.screen, EditLine))
         await pilot.press("ctrl+u", "enter")
         await until_async(lambda: texts(app) == before[:1] + before[2:])
-        assert "The line is removed; u brings it back." in messages(app)
+        assert "The line is removed, the sound stays; u brings it back." in messages(app)
         assert app._main.line is not None and app._main.line.text == before[2]
         await pilot.press("u")
         await until_async(lambda: texts(app) == before)
@@ -75,7 +75,7 @@ async def test_all_selected_lines_are_removed_in_one_step(home: Path) -> None:
         before, at = texts(app), clock(app.transcript.start(1))
         await pilot.press("home", "down", "shift+down", "shift+down", "delete")
         await until_async(lambda: texts(app) == [before[0], *before[4:]])
-        assert "3 lines are removed; u brings them back." in messages(app)
+        assert "3 lines are removed, the sound stays; u brings them back." in messages(app)
         for _ in range(2):
             assert app._main.line is not None and app._main.line.text == before[4]
             await pilot.press("u")

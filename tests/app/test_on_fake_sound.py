@@ -25,7 +25,7 @@ from mictape.transcript.line import DIVIDER
 from mictape.units import RATE
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.transcript_selection import selection_of
-from support.app_driver import messages, on_fake_sound, recording_of, texts
+from support.app_driver import messages, on_fake_sound, paste, recording_of, texts
 from support.scripted import SLOT, SOUND, ScriptedEngine, words_in
 from support.sound_system import FakeSoundSystem, device
 from support.waiting import until_async
@@ -215,12 +215,21 @@ async def test_a_pause_leaves_a_divider_that_says_how_long_and_when(home: Path) 
     async with on_fake_sound(home, sound, settings=Settings(device="Blue Yeti")) as (app, pilot):
         await until_async(lambda: texts(app) == ["w1"])
         await pilot.press("space")
+        assert re.fullmatch(r"paused from \d\d:\d\d:\d\d", texts(app)[1])
+        await pilot.press("t")
+        await paste(pilot, "coffee")
+        await pilot.press("enter")
+        await until_async(lambda: len(texts(app)) == 3)
         await pilot.press("space")
         sound.sources[0].receive((2,))
-        await until_async(lambda: len(texts(app)) == 3)
-        assert re.fullmatch(r"paused for \d\.\d s from \d\d:\d\d:\d\d", texts(app)[1])
+        await until_async(lambda: len(texts(app)) == 4)
+        assert re.fullmatch(r"paused for \d+\.\d s from \d\d:\d\d:\d\d", texts(app)[1])
         assert app.transcript.line(1).kind is DIVIDER
+        assert texts(app)[2:] == ["coffee", "w2"], "what was noted in the pause is behind it"
         assert recording_of(app).tracks[0].lost == 0
+        shown = texts(app)
+    with Store.to_read(home / "library.db") as store:
+        assert [line.text for line in store.lines(store.session("last").id)] == shown
 
 
 async def test_a_device_that_is_gone_leaves_no_half_line_and_no_level_and_the_divider_names_the_cause(

@@ -62,6 +62,8 @@ class SessionSound:
         self.paused = False
         """Whether nothing is written for now."""
         self._paused_at = datetime.min
+        self._pause: int | None = None
+        """The id of the line that says so."""
         self._before: _Before | None = None
         """Until the first track is recorded again."""
         self.stopped = False
@@ -236,16 +238,20 @@ class SessionSound:
         """Write nothing until `resume`; what was said before is still answered for."""
         self.paused = True
         self._paused_at = datetime.now()
+        goes_on = next((track for track in self.tracks if not track.tape.ended), None)
+        if goes_on is not None:  # at once, so that it stands before what is noted during the pause
+            self._pause = self._writer.add_divider(goes_on, f"paused from {self._paused_at:%H:%M:%S}")
         for track in self.tracks:
             track.source.pause()
 
     def resume(self) -> None:
         """Write again; a divider says how long nothing was written."""
         self.paused = False
-        goes_on = next((track for track in self.tracks if not track.tape.ended), None)
-        if goes_on is not None:
+        if self._pause is not None:
             length_s = (datetime.now() - self._paused_at).total_seconds()
-            self._writer.add_divider(goes_on, f"paused for {span(max(length_s, 0))} from {self._paused_at:%H:%M:%S}")
+            text = f"paused for {span(max(length_s, 0))} from {self._paused_at:%H:%M:%S}"
+            self._writer.change_divider(self._pause, text)
+            self._pause = None
         for track in self.tracks:
             track.source.resume()
 

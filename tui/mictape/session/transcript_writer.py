@@ -108,9 +108,16 @@ class TranscriptWriter:
 
     # What happens to the recording.
 
-    def add_divider(self, track: Track, text: str) -> None:
-        """Note a change at the end of the track's tape: of the microphone or of the engine, a pause, a stop."""
-        self._store(track, self._add(track, track.end, track.end, text, kind=Kind.DIVIDER))
+    def add_divider(self, track: Track, text: str) -> int:
+        """Note a change at the end of the track's tape: of the microphone or of the engine, a pause, a stop; its id."""
+        return self._store(track, self._add(track, track.end, track.end, text, kind=Kind.DIVIDER)).id
+
+    def change_divider(self, id: int, text: str) -> None:
+        """Have a divider say something else, at the present end of its track's tape."""
+        track = self.track_of(id)
+        at = track.session_time(track.end, end=True)
+        self._transcript.revise(id, text, start=at, end=at)
+        self._writes.post(Store.revise_line, self._record(track, self._transcript.line_of(id)))
 
     def add_own_playback(self, track: Track, start: int, end: int) -> None:
         """Note that `[start, end)` was not transcribed, because Mictape itself was playing."""

@@ -234,7 +234,8 @@ class Editing:
             _go_to(self._page, beside)
             self._history.did(_removing(lines), _brought_back(undo, ids))
             which, them = ("The line is", "it") if len(ids) == 1 else (f"{len(ids):,} lines are", "them")
-            self._page.say(f"{which} removed; {shown_key('undo', keymap_in(self._page))} brings {them} back.")
+            stays = ", the sound stays" if any(line.kind is SPEECH for line in lines) else ""
+            self._page.say(f"{which} removed{stays}; {shown_key('undo', keymap_in(self._page))} brings {them} back.")
 
     def name_speaker(self) -> None:
         """Name who speaks the selected lines, or the one under the cursor; beside a note or divider, the nearest."""
