@@ -20,6 +20,8 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mictape.widgets.inks import Inked
+
 MOST: Final = 4
 """More rows than these are Textual's: it draws them together with what else has changed."""
 
@@ -35,6 +37,7 @@ class _Place(NamedTuple):
     """Its content, on the screen."""
     clip: Region
     """What of the screen its container gives it."""
+    screen: Screen[Any]
     above: Sequence[Screen[Any]]
     """The dialogs above its screen, the one on top last."""
 
@@ -44,7 +47,7 @@ class _Place(NamedTuple):
         covered = any(screen.styles.background.a == 1 for screen in self.above)
         seen = row and not covered and self.content.contains_point((row.x, row.y))
         free = [(row.x, row.right)] if seen else []
-        for screen in (widget.screen, *self.above):
+        for screen in (self.screen, *self.above):
             for other, shown, _ in _compositor(screen).layers_visible[row.y] if free else ():
                 if other in {widget, screen}:
                     break
@@ -105,7 +108,8 @@ def draw_rows(widget: Widget, rows: Sequence[int]) -> None:
 def _filtered(strip: Strip, widget: Widget) -> Strip:
     """A strip as Textual's filters would have it, without colours for example."""
     for each in cast("App[object]", widget.app).get_line_filters():
-        strip = strip.apply_filter(each, widget.background_colors[1])
+        behind = widget.behind if isinstance(widget, Inked) else widget.background_colors[1]
+        strip = strip.apply_filter(each, behind)
     return strip
 
 
@@ -116,12 +120,12 @@ def _place(widget: Widget) -> _Place | None:
     if driver is None or driver.is_headless or held or not widget.is_attached:
         return None
     below = cast("list[Screen[Any]]", app._background_screens)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
-    seen = [*below, app.screen]
-    if widget.screen not in seen or widget not in _compositor(widget.screen).visible_widgets:
+    seen, screen = [*below, app.screen], widget.screen
+    if screen not in seen or (shown := _compositor(screen).visible_widgets.get(widget)) is None:
         return None
-    region, clip = _compositor(widget.screen).visible_widgets[widget]
+    region, clip = shown
     content = region.shrink(widget.gutter).shrink((0, widget.scrollbar_size_vertical, 0, 0))
-    return _Place(content, clip, seen[seen.index(widget.screen) + 1 :])
+    return _Place(content, clip, screen, seen[seen.index(screen) + 1 :])
 
 
 def _compositor(screen: Screen[Any]) -> Compositor:
