@@ -12,10 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 import tomllib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -177,27 +176,22 @@ def test_every_dependency_says_what_it_is_for() -> None:
         assert "# " in lines[number] or lines[number - 1].strip().startswith("# "), name
 
 
-def statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """All statements in a module; expressions, which hold none, are passed over."""
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.expr):
-            yield node
-            yield from statements(node)
+IMPORT = re.compile(r"^ *(?:import|from) (\w+)[\w.]*(?: import .+| as \w+)?$", re.MULTILINE)
+"""A line that imports; ruff sees to it that it imports from one place."""
 
 
 def test_what_the_package_imports_is_a_dependency() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [name for names in declared["optional-dependencies"].values() for name in names]
     wanted = {re.match(r"[\w-]+", name)[0].lower() for name in (*declared["dependencies"], *extras)}  # pyright: ignore[reportOptionalSubscript]
-    carriers = packages_distributions()
+    carriers, found = packages_distributions(), set[str]()
     for path in PACKAGE.rglob("*.py"):
-        for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.append(node.module)
-            for top in {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"mictape"}:
-                brought = {carrier.lower().replace("_", "-") for carrier in carriers.get(top, [top])}
-                assert brought & wanted, f"{path.relative_to(ROOT)} imports {top}"
+        names = set(IMPORT.findall(path.read_text(encoding="utf-8")))
+        for top in names - sys.stdlib_module_names - {"mictape"}:
+            brought = {carrier.lower().replace("_", "-") for carrier in carriers.get(top, [top])}
+            assert brought & wanted, f"{path.relative_to(ROOT)} imports {top}"
+            found.add(top)
+    assert {"textual", "numpy"} <= found
 
 
 @pytest.mark.proof
@@ -224,9 +218,16 @@ INTENDED = {
 
 
 @cache
+def classes_in(file: str) -> dict[str, ast.ClassDef]:
+    """The classes of a file by their names."""
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+@cache
 def private_names(cls: type) -> set[str]:
     """The private names that a class defines or sets on its objects."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    body = classes_in(inspect.getfile(cls))[cls.__name__]
     stores = (node for node in ast.walk(body) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
     names = {node.attr for node in stores if isinstance(node.value, ast.Name) and node.value.id == "self"}
     defined = (node for node in ast.walk(body) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))

@@ -27,6 +27,7 @@ def configure(home: Path, url: str) -> None:
     (home / "config.toml").write_text(f'[engines.assemblyai]\nurl = "{url}"\n')
 
 
+@pytest.mark.proof  # what it does is tried without a terminal: test_session.py, test_engine_picker.py
 def test_the_engine_is_changed_in_mid_session_and_everything_stays(pulse: PulseServer, home: Path) -> None:
     room(pulse)
     with serving(V3Server(talk(20), key=KEY)) as server:

@@ -104,6 +104,7 @@ def test_without_a_network_it_says_so_and_goes_on_recording(server: FileServer, 
         assert remembered(home)["language"] == "de"
 
 
+@pytest.mark.proof
 def test_an_english_system_is_asked_nothing(server: FileServer, quiet_room: Path) -> None:
     with screen_app("--input", str(quiet_room), env=environment("en_GB.UTF-8")) as app:
         app.sees("moonshine tiny-en", "LISTENING", timeout_s=60)

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count, groupby
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -40,7 +40,7 @@ from support.example_service import sound
 from support.faulty_proxy import Line, proxy
 from support.file_keyring import without_keys
 from support.judges import free_port
-from support.scripted import LOUD, SLOT, SOUND, STEP, spoken
+from support.scripted import LOUD, SLOT, SOUND, STEP, spoken, stretches
 from support.waiting import TIMEOUT_S, until_async
 
 WORDS: Final = [1, 2, 3, 1, 0, 2, 2, 1, 3, 3] * 5
@@ -83,8 +83,7 @@ def words_of(pcm: bytes) -> list[Said]:
     """The words that are over."""
     words: list[Said] = []
     at = 0
-    for value, run in groupby(memoryview(pcm).cast("h")):
-        length = sum(1 for _ in run)
+    for value, length in stretches(pcm):
         if value and (length == SOUND or at + length < len(pcm) // 2):
             words.append(Said(f"w{(value - LOUD) // STEP}", at * 1000 // RATE, (at + length) * 1000 // RATE))
         at += length

@@ -202,6 +202,7 @@ def test_a_folder_that_is_deleted_while_recording_is_said(clocked_mics: ClockedM
         assert re.search(r"mictape: .*\n?.*has vanished", app.read()), "it is said again, on the terminal"
 
 
+@pytest.mark.proof
 def test_a_folder_that_is_moved_while_recording_takes_the_recording_with_it(
     clocked_mics: ClockedMics, home: Path
 ) -> None:

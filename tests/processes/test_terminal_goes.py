@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from conftest import Speech
+from mictape.library.store import Store
 from support.child_processes import alive, descendants_of
 from support.screen_app import ScreenApp, screen_app
 from support.sessions import sessions_of, states_of
+from support.stored_sessions import fill
 from support.tmux import tmux
 from support.waiting import until
 
@@ -175,16 +177,11 @@ def test_leaving_works_after_the_first_question_was_left(leave: Callable[[Screen
 
 
 @pytest.fixture
-def cut_off(home: Path, speech: Speech) -> Path:
+def cut_off(home: Path) -> Path:
     """A home with a session that was cut off."""
-    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
-        app.sees("REC", timeout_s=60)
-        [session] = sessions_of(home)
-        until(lambda: any(part.stat().st_size > 32_000 for part in session.glob("*.wav")), what="a second on the tape")
-        processes = everything(app)
-        app.process.kill()
-        app.process.wait()
-        none_left(processes[1:])
+    [id] = fill(home, 1, sound=True)
+    with Store(home / "library.db", home / "sessions") as store:
+        store.resume_session(id).release()
     return home
 
 

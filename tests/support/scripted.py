@@ -9,7 +9,10 @@ import struct
 from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from mictape.engines.base import (
     Answered,
@@ -45,22 +48,22 @@ def spoken(words: Sequence[int]) -> bytes:
     return b"".join((struct.pack("<h", LOUD + word * STEP) * SOUND if word else silence) + silence for word in words)
 
 
+def runs(values: npt.ArrayLike) -> Iterator[tuple[int, int]]:
+    """Each value in turn, and how often it comes there."""
+    found = np.asarray(values)
+    edges = [0, *(np.flatnonzero(found[1:] != found[:-1]) + 1).tolist(), len(found)]
+    return ((int(found[start]), end - start) for start, end in pairwise(edges) if start < end)
+
+
 def stretches(pcm: bytes) -> Iterator[tuple[int, int]]:
-    """Each value in turn, and for how many samples. One value for all of the sound, as most blocks have, is quick."""
-    samples = array("h", pcm)
-    if pcm == pcm[:2] * len(samples):
-        yield from ((value, len(samples)) for value in samples[:1])
-    else:
-        yield from ((value, len(list(run))) for value, run in groupby(samples))
+    """Each value in turn, and for how many samples."""
+    return runs(np.frombuffer(pcm, "<i2"))
 
 
 def words_in(sound: "array[int]") -> str:
     """The words that sound there, at any rate; what a resampler leaves of a word's edges is no word."""
-    words: list[int] = []
-    for value, run in groupby(round((sample - LOUD) / STEP) for sample in sound):
-        if value > 0 and sum(1 for _ in run) >= SOUND // 2:
-            words.append(value)
-    return " ".join(f"w{word}" for word in words)
+    values = np.rint((np.asarray(sound) - LOUD) / STEP).astype(int)
+    return " ".join(f"w{value}" for value, length in runs(values) if value > 0 and length >= SOUND // 2)
 
 
 @dataclass

@@ -144,6 +144,7 @@ def test_transcribe_takes_settings_before_and_behind_its_name(tmp_path: Path) ->
     assert server.violations == []
 
 
+@pytest.mark.proof  # it takes them as `transcribe` does, and the app
 async def test_listen_takes_settings(pulse: PulseServer) -> None:
     room(pulse)
     async with Parrot(KEY).serve() as server:

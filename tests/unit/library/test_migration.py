@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -119,7 +120,15 @@ def test_the_copy_holds_what_only_the_write_ahead_log_has(path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
-def test_a_kill_while_it_is_migrated_leaves_the_old_or_the_new_one(path: Path) -> None:
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param((1, 1_000_000, None), id="three"),
+        pytest.param((0, 1, 100_000, 1_000_000, 4_000_000, None), id="six", marks=pytest.mark.proof),
+    ],
+)
+def test_a_kill_while_it_is_migrated_leaves_the_old_or_the_new_one(path: Path, moments: Sequence[int | None]) -> None:
+    """Killed when the write-ahead log has so many bytes, and at the end."""
     with closing(sqlite3.connect(path)) as db:
         rows = ((1, 100 + number, 1, number, number + 1, 1, f"word{number} " * 5) for number in range(20_000))
         columns = 'session, id, track, "start", "end", kind, text, created_utc_s'
@@ -131,7 +140,7 @@ def test_a_kill_while_it_is_migrated_leaves_the_old_or_the_new_one(path: Path) -
                " print('ready', flush=True); Store(Path(sys.argv[1])).close()", str(path)]  # fmt: skip
     log = path.with_name("library.db-wal")
     versions: set[int] = set()
-    for written in (0, 1, 100_000, 1_000_000, 4_000_000, None):  # bytes of the write-ahead log before the kill
+    for written in moments:
         for found in path.parent.glob("library*"):
             found.unlink()
         shutil.copyfile(old, path)

@@ -349,6 +349,7 @@ def test_a_killed_session_goes_on_with_both_devices(pulse: PulseServer, home: Pa
     assert tracks == [(1, "You", "microphone"), (2, "Computer", "computer sound")]
 
 
+@pytest.mark.proof
 def test_two_devices_as_plain_lines(pulse: PulseServer, parrot: Server) -> None:
     room(pulse, "vmic2_sink", "spk")
     devices = ("--device", "PulseAudio:vmic2", "--also", "PulseAudio:spk.monitor")

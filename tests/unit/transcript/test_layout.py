@@ -284,7 +284,7 @@ def test_what_is_exposed_does_not_move_any_more() -> None:
     assert seen[100] == 2500
 
 
-@pytest.mark.parametrize("count", [10_000, 100_000])
+@pytest.mark.parametrize("count", [10_000, pytest.param(100_000, marks=pytest.mark.proof)])
 def test_work_does_not_grow_with_the_length(count: int) -> None:
     transcript = Transcript()
     fill(transcript, count)

@@ -45,7 +45,7 @@ def probabilities(sound: Samples) -> tuple[list[float], list[int]]:
     return likely, asked
 
 
-@pytest.mark.parametrize("noise", [0.0, HISS])
+@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.proof), HISS])
 def test_speech_after_a_minute_of_silence_is_found_as_before(
     speech: Speech, monkeypatch: pytest.MonkeyPatch, noise: float
 ) -> None:

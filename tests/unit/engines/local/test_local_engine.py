@@ -66,8 +66,14 @@ def beckett(speech: Speech) -> bytes:
 
 
 @pytest.fixture(scope="module")
+def two_lines(beckett: bytes) -> bytes:
+    """The beginning of the short recording, for tests that need speech and not much of it."""
+    return beckett[: 2 * 3 * RATE]
+
+
+@pytest.fixture(scope="module")
 def three_lines(beckett: bytes) -> bytes:
-    """The first half of the short recording, for tests that need speech and not much of it."""
+    """Its first half."""
     return beckett[: 2 * 9 * RATE // 2]
 
 
@@ -172,9 +178,9 @@ def assert_well_formed(events: list[EngineEvent], samples: int) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def alone(warm: LocalEngine, three_lines: bytes) -> list[EngineEvent]:
-    """Everything that is said about three lines while nothing else goes on."""
-    return await recognize_all(warm, three_lines)
+async def alone(warm: LocalEngine, two_lines: bytes) -> list[EngineEvent]:
+    """Everything that is said about two lines while nothing else goes on."""
+    return await recognize_all(warm, two_lines)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -223,58 +229,58 @@ async def test_noise_and_a_tone_give_no_text(warm: LocalEngine) -> None:
 
 
 async def test_one_process_serves_connection_after_connection_with_the_same_words(
-    warm: LocalEngine, replaced: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+    warm: LocalEngine, replaced: LocalEngine, alone: list[EngineEvent], two_lines: bytes
 ) -> None:
     before = pid_of(warm)
-    second = await recognize_all(warm, three_lines)
+    second = await recognize_all(warm, two_lines)
     assert pid_of(warm) == before
-    elsewhere = await recognize_all(replaced, three_lines)
+    elsewhere = await recognize_all(replaced, two_lines)
     assert_same(second, alone)
     assert_same(elsewhere, alone)
 
 
 async def test_a_connection_closed_half_way_does_not_harm_the_next(
-    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+    warm: LocalEngine, alone: list[EngineEvent], two_lines: bytes
 ) -> None:
     cut = await warm.connect(Request())
-    await cut.send(three_lines[: 2 * RATE])
+    await cut.send(two_lines[: 2 * RATE])
     await cut.close()
     with pytest.raises(Lost):
-        await cut.send(three_lines[: 2 * BLOCK])
+        await cut.send(two_lines[: 2 * BLOCK])
     with pytest.raises(Lost):
         async for _ in cut:
             pass
     before = pid_of(warm)
-    assert_same(await recognize_all(warm, three_lines), alone)
+    assert_same(await recognize_all(warm, two_lines), alone)
     assert pid_of(warm) == before
 
 
 async def test_a_closed_connection_that_cannot_be_forgotten_gets_its_process_replaced(
-    replaced: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+    replaced: LocalEngine, alone: list[EngineEvent], two_lines: bytes
 ) -> None:
     stuck = await replaced.connect(Request())
     before = pid_of(replaced)
     os.kill(before, signal.SIGSTOP)
     await stuck.close()
-    assert_same(await recognize_all(replaced, three_lines), alone)
+    assert_same(await recognize_all(replaced, two_lines), alone)
     assert pid_of(replaced) != before
     assert not alive(before)
 
 
 async def test_two_connections_at_once_share_a_process_and_do_not_disturb_each_other(
-    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes, two_cities: bytes
+    warm: LocalEngine, alone: list[EngineEvent], two_lines: bytes, two_cities: bytes
 ) -> None:
     beside = asyncio.create_task(recognize_all(warm, two_cities[: 2 * 6 * RATE]))
-    assert_same(await recognize_all(warm, three_lines), alone)
+    assert_same(await recognize_all(warm, two_lines), alone)
     assert words_in_order(TWO_CITIES, text_of(await beside)) >= 10
     assert len(warm._processes) == 1
 
 
 async def test_a_killed_process_is_lost_and_the_next_connection_works(
-    replaced: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+    replaced: LocalEngine, alone: list[EngineEvent], two_lines: bytes
 ) -> None:
     connection = await replaced.connect(Request())
-    await connection.send(three_lines[: 2 * RATE])
+    await connection.send(two_lines[: 2 * RATE])
     os.kill(pid_of(replaced), signal.SIGKILL)
     with pytest.raises(Lost) as lost:
         async for _ in connection:
@@ -286,7 +292,7 @@ async def test_a_killed_process_is_lost_and_the_next_connection_works(
         await connection.send(bytes(2 * BLOCK))
     with pytest.raises(Lost):
         await connection.finish()
-    assert_same(await recognize_all(replaced, three_lines), alone)
+    assert_same(await recognize_all(replaced, two_lines), alone)
 
 
 async def test_a_process_killed_between_two_connections_is_replaced(replaced: LocalEngine) -> None:
@@ -367,13 +373,13 @@ async def test_the_runtime_sends_nothing_about_the_machine(
 
 
 async def test_a_process_is_out_of_reach_of_the_terminal(
-    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes
+    warm: LocalEngine, alone: list[EngineEvent], two_lines: bytes
 ) -> None:
     async with connected(warm) as connection:
         pid = pid_of(warm)
         assert os.getsid(pid) == os.getpgid(pid) == pid
         os.kill(pid, signal.SIGINT)
-        await send_all(connection, three_lines)
+        await send_all(connection, two_lines)
         await connection.finish()
         assert_same([news async for news in connection], alone)
 
@@ -521,9 +527,9 @@ reports.flush()
 
 
 async def test_two_tracks_are_followed_by_one_process(
-    warm: LocalEngine, alone: list[EngineEvent], three_lines: bytes, two_cities: bytes, tmp_path: Path
+    warm: LocalEngine, alone: list[EngineEvent], two_lines: bytes, two_cities: bytes, tmp_path: Path
 ) -> None:
-    sounds = (three_lines, two_cities[: 2 * 6 * RATE])
+    sounds = (two_lines, two_cities[: 2 * 6 * RATE])
     tapes = [tape_of(tmp_path, track, sound) for track, sound in enumerate(sounds, 1)]
     reported, coverages = (list[FollowerEvent](), list[FollowerEvent]()), (Coverage(), Coverage())
     tracks = [
