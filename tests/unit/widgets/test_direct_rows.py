@@ -176,3 +176,16 @@ async def test_a_widget_that_is_not_on_the_screen_is_left_to_textual(rows: tuple
         assert "number" not in "".join(app.terminal.display)
         counter.display = True
         await until_async(lambda: "number 1" in app.terminal.display[0], what="the widget")
+
+
+async def test_below_a_dialog_that_is_not_laid_out_yet_rows_are_left_to_textual() -> None:
+    app = DrawnApp(counter := Counter())
+    async with running(app):
+
+        def ask() -> None:
+            app.push_screen(Dialog())
+            counter.count(0, 1, 2)
+
+        app.call_later(ask)
+        await until_async(lambda: "the dialog" in app.terminal.display[0], what="the dialog")
+        await until_async(lambda: "number 1" in app.terminal.display[1], what="the number below it")

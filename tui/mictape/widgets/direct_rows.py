@@ -123,9 +123,12 @@ def _place(widget: Widget) -> _Place | None:
     seen, screen = [*below, app.screen], widget.screen
     if screen not in seen or (shown := _compositor(screen).visible_widgets.get(widget)) is None:
         return None
+    above = seen[seen.index(screen) + 1 :]
+    if any(_compositor(each).size != app.size for each in above):
+        return None  # one is not laid out yet: what it covers is not known
     region, clip = shown
     content = region.shrink(widget.gutter).shrink((0, widget.scrollbar_size_vertical, 0, 0))
-    return _Place(content, clip, screen, seen[seen.index(screen) + 1 :])
+    return _Place(content, clip, screen, above)
 
 
 def _compositor(screen: Screen[Any]) -> Compositor:
