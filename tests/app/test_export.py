@@ -59,11 +59,11 @@ async def test_everything_has_what_has_no_text_and_the_name_of_the_file(
     async with handled(home) as (app, pilot):
         assert app.session is not None
         [track] = app.session.tracks
-        track.coverage.hole(0, RATE)
+        track.coverage.hole(0, RATE, "gone")
         app.session.writer.store_progress(track)
         await pilot.press("x", "enter")
         await until_async((tmp_path / "words.md").exists)
-    assert "*1.0 s lost*" in (tmp_path / "words.md").read_text()
+    assert "*1.0 s lost: the device was gone*" in (tmp_path / "words.md").read_text()
 
 
 async def test_what_cannot_be_written_is_said_in_the_dialog_which_stays(home: Path, tmp_path: Path) -> None:

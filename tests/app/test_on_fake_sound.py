@@ -12,6 +12,7 @@ from mictape.engines.base import Capabilities
 from mictape.frame_clock import BLURRED_HZ, FOCUSED_HZ, FrameClock
 from mictape.library.library import Store
 from mictape.paths import places
+from mictape.recording import recorded_devices
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.help import HelpScreen
@@ -81,7 +82,9 @@ async def test_a_recording_whose_last_line_was_removed_is_kept(home: Path) -> No
         assert app._main.line is not None and app._main.line.text == "w1"
 
 
-async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: Path) -> None:
+async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = FakeSoundSystem(words=(1,))
     async with on_fake_sound(home, sound) as (app, pilot):
         await until_async(lambda: isinstance(app.screen, DevicePicker))
@@ -106,7 +109,12 @@ async def test_a_second_device_is_recorded_beside_it_and_taken_away_again(home: 
         await until_async(lambda: texts(app).count("w1") == 3)
         assert [track.name for track in recording_of(app).tracks] == ["You", "Anna"], "it goes on on its track"
         length = recording_of(app).tracks[1].tape.samples
+    headset = sound.devices.pop()
+    monkeypatch.setattr(recorded_devices, "LOOK_S", 0.05)
     async with on_fake_sound(home, sound, start=Start(continued="last")) as (app, _):
+        await until_async(lambda: any("Headset is not connected" in each for each in messages(app)))
+        await until_async(lambda: texts(app).count("w1") == 4)
+        sound.devices.append(headset)
         await until_async(lambda: texts(app).count("w1") == 5)
         assert [track.name for track in recording_of(app).tracks] == ["You", "Anna"], "also when it is continued"
         assert recording_of(app).tracks[1].tape.samples > length
@@ -247,6 +255,8 @@ async def test_a_device_that_is_gone_leaves_no_half_line_and_no_level_and_the_di
         await until_async(lambda: "−∞ dBFS" in app._main.meters.query_one(LevelMeter).render_line(0).text)
         source.come_back(RATE)
         await until_async(lambda: texts(app)[1:] == ["1.0 s lost: the device was gone"])
+    async with on_fake_sound(home, sound, start=Start(opened="last")) as (app, _):
+        await until_async(lambda: sees(app, "1.0 s lost: the device was gone"))
 
 
 async def test_the_next_line_has_the_sign_of_playing_when_it_is_played_instead(home: Path) -> None:

@@ -72,7 +72,7 @@ class FollowerHarness:
 
     def _report_holes(self, lost: Intervals) -> None:
         if (last := self.tape.samples - SOUND) in lost:
-            self.coverage.hole(last, last + SOUND)
+            self.coverage.hole(last, last + SOUND, "overflow")
 
     async def live(self, words: Sequence[int]) -> None:
         """Follow while the script is spoken, to the end."""

@@ -38,6 +38,7 @@ def test_the_wrong_word_is_named_with_what_is_probably_meant(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[preset.standup]\n", "Unknown setting preset ("),
         ("[presets.standup]\n[export]\n[export]\n", "config.toml is not valid TOML: Cannot declare ('export',) twice"),
         ("[presets.standup]\nlanguge = 'de'\n", "Unknown setting presets.standup.languge"),
     ],

@@ -206,6 +206,20 @@ def test_a_session_by_its_id_its_beginning_or_as_the_last(store: Store) -> None:
         store.session("2026110")
 
 
+def test_the_last_session_is_the_one_that_was_recorded_last(store: Store) -> None:
+    older, newer = (store.create_session(started=NOON.replace(day=day)) for day in (21, 22))
+    for folder in (older, newer):
+        folder.release()
+        store.close_session(folder.session, ended_utc_s=NOON.replace(day=23).timestamp())
+    assert store.session("last").id == newer.session
+    with store.resume_session(older.session):
+        assert store.session("last").id == older.session, "it is being recorded"
+        store.close_session(older.session, ended_utc_s=NOON.replace(day=24).timestamp())
+    assert store.session("last").id == older.session
+    store.close_session(newer.session, recorded=False)
+    assert store.session("last").id == older.session, "nothing more was recorded in the other one"
+
+
 def test_a_session_by_a_part_of_its_title(store: Store) -> None:
     titles = {21: "Call with Anna", 22: "Recall of Anna", 23: "Budget, part 1", 24: ""}
     ids = dict[str, str]()

@@ -53,7 +53,7 @@ def test_after_the_close_the_three_partition_the_tape(origin: int, script: list[
             case "cover":
                 coverage.cover(start, end)
             case "hole":
-                coverage.hole(start, end)
+                coverage.hole(start, end, "overflow")
             case "give_up":
                 coverage.give_up(start, end, "tried")
             case _:
@@ -69,6 +69,8 @@ def test_after_the_close_the_three_partition_the_tape(origin: int, script: list[
 def _disjoint(coverage: Coverage) -> set[int]:
     covered = {n for piece in coverage.covered for n in range(*piece)}
     holes = {n for piece in coverage.holes for n in range(*piece)}
+    lost = [n for hole in coverage.lost for n in range(hole.start, hole.end)]
+    assert sorted(lost) == sorted(holes), "each has one reason"
     gaps = [n for gap in coverage.gaps for n in range(gap.start, gap.end)]
     assert len(gaps) == len(set(gaps))
     assert not covered & holes

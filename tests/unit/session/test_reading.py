@@ -45,8 +45,7 @@ async def finished(library: Library, folder: Path, engine: ScriptedEngine | None
 async def test_what_is_still_to_be_transcribed_is_not_a_sum_over_tracks(library: Library, tmp_path: Path) -> None:
     stored = await load_session(library, await finished(library, tmp_path))
     open_tracks = [
-        StoredTrack(TrackRecord(number, "", ""), seconds * RATE, seconds * RATE, Coverage(0))
-        for number, seconds in ((1, 2), (2, 3))
+        StoredTrack(TrackRecord(number, "", ""), seconds * RATE, Coverage(0)) for number, seconds in ((1, 2), (2, 3))
     ]
     assert replace(stored, tracks=tuple(open_tracks)).open == 3 * RATE
 

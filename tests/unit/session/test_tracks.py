@@ -193,6 +193,11 @@ async def test_a_device_that_cannot_be_opened_leaves_the_session_as_it_was(libra
     assert len(await library.run(Store.tracks, session.folder.session)) == 1
 
 
+async def added_again(library: Library, session: Session) -> list[str]:
+    """The tracks that are recorded beside the first one when a session is continued."""
+    return [track.name for track in (await load_session(library, session.folder.session)).added]
+
+
 async def test_a_device_that_is_removed_and_comes_again_goes_on_on_its_track(
     clocked_mics: ClockedMics, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,11 +225,15 @@ async def test_a_device_that_is_removed_and_comes_again_goes_on_on_its_track(
         joined = first.end
         assert second.name == "Anna"
         await until_async(lambda: second.tape.samples > length + RATE and first.end > joined + 2 * RATE)
+        assert await added_again(library, session) == ["Anna"]
+        await session.sound.end_track(second)
+        assert await added_again(library, session) == [], "it was removed"
     id = session.folder.session
     assert [track.name for track in await library.run(Store.tracks, id)] == ["You", "Anna"]
     lines = await library.run(Store.lines, id)
     changes = [line.text for line in lines if line.kind is Kind.DIVIDER]
-    assert changes == [f"no longer recorded: {OTHER.device.name}", f"recorded again: {OTHER.device.name}"]
+    removed_text = f"no longer recorded: {OTHER.device.name}"
+    assert changes == [removed_text, f"recorded again: {OTHER.device.name}", removed_text]
     theirs = [line for line in lines if line.track == 2 and line.kind is Kind.SPEECH]
     late = RATE // 2
     assert not [line for line in theirs if line.end > removed + late and line.start < joined - late], "not recorded"

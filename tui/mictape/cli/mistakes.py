@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
 from mictape.failure import ExitCode, Failure, MictapeError
-from mictape.settings.document import nearest, read, shown
+from mictape.settings.document import nearest, shown
+from mictape.settings.loading import read_config
 
 _WRONG_CHOICE: Final = re.compile(r"argument (?P<of>.+?): invalid choice: (?P<quote>['\"])(?P<value>.*?)(?P=quote)[ ,]")
 _UNKNOWN: Final = "unrecognized arguments: "
@@ -58,7 +59,7 @@ class Parser(argparse.ArgumentParser):
             if (failure := self._unknown_option(before[-1:])) is not None:
                 return failure
         if of == "COMMAND" and self.config is not None:
-            read(self.config)  # it may be the name of a preset, unknown because of a mistake in the file
+            read_config(self.config)  # it may be the name of a preset, unknown because of a mistake in the file
         action = next((each for each in self._actions if of in (*each.option_strings, each.metavar, each.dest)), None)
         choices = cast("Iterable[str]", action.choices or ()) if action is not None else ()
         kind = "command" if of in {"COMMAND", "WHAT"} else "value"

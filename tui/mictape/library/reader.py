@@ -116,7 +116,7 @@ class Reader:
         return ids.index(session) if session in ids else 0
 
     def session(self, which: str, *, trash: bool = False) -> SessionRecord:
-        """The session with this id or title, the only one whose id begins so, or the newest (`last`).
+        """The session with this id or title, the only one whose id begins so, or the one recorded last (`last`).
 
         Where there is none, the only one whose title begins so, or else has this in it, in any case.
 
@@ -127,9 +127,7 @@ class Reader:
         Raises:
             MictapeError: (`ExitCode.USAGE`) none or more than one is meant.
         """
-        found = (
-            self.sessions(SessionFilter(trash=trash), limit=1) if which == "last" else self._named(which, trash=trash)
-        )
+        found = self._last(trash=trash) if which == "last" else self._named(which, trash=trash)
         if _is_one(which, found):
             return found[0]
         if not found and not trash and which != "last" and _is_one(which, deleted := self._named(which, trash=True)):
@@ -137,6 +135,17 @@ class Reader:
             raise MictapeError(Failure(f"The session {which} is in the trash", remedy, ExitCode.USAGE))
         known = [] if found else self.sessions(SessionFilter(trash=trash))
         raise MictapeError(_not_one(which, found, known, trash=trash))
+
+    def _last(self, *, trash: bool) -> list[SessionRecord]:
+        """The one that is being recorded, else the one that was recorded last; nothing where there is none."""
+        open = self.sessions(SessionFilter(trash=trash, unfinished=True))
+        if alive := [each for each in open if folders.is_alive(self.sessions_folder / each.id)]:
+            return alive[:1]
+        rows = self.rows(
+            f"SELECT key FROM sessions WHERE {kept_or_trash(trash=trash)}"
+            " ORDER BY max(started_utc_s, coalesce(ended_utc_s, 0)) DESC, key DESC LIMIT 1"
+        )
+        return list(self.sessions_of(key for (key,) in rows).values())
 
     def _named(self, which: str, *, trash: bool) -> list[SessionRecord]:
         """The sessions that `which` may mean; the one with exactly this id is the first."""

@@ -103,10 +103,10 @@ class Store(Reader):
         self._key(session)
         return SessionFolder(self.sessions_folder / session, shared=shared)
 
-    def close_session(self, session: str, *, recorded: bool = True) -> None:
+    def close_session(self, session: str, *, recorded: bool = True, ended_utc_s: float | None = None) -> None:
         """Mark a session as ended properly, with a proposed title; releasing its folder is its holder's.
 
-        It ended now when something was `recorded`, else when it ended before.
+        It ended at `ended_utc_s`, or else now when something was `recorded`, else when it ended before.
         """
         title = proposed_title(self.tracks(session), self.first_texts(session))
         with self.writing(session) as key:
@@ -114,7 +114,7 @@ class Store(Reader):
                 "UPDATE sessions SET state = 'closed',"
                 " ended_utc_s = CASE WHEN ?1 THEN ?2 ELSE coalesce(ended_utc_s, ?2) END,"
                 " title = CASE WHEN titled THEN title ELSE ?3 END WHERE key = ?4",
-                storable(recorded, time.time(), title, key),
+                storable(recorded or ended_utc_s is not None, ended_utc_s or time.time(), title, key),
             )
 
     def add_track(self, session: str, track: TrackRecord) -> None:

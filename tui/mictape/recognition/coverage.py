@@ -10,7 +10,7 @@ from mictape.intervals import Interval, Intervals
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Sound without text, and why."""
+    """Sound without text, or no sound, and why."""
 
     start: int
     end: int
@@ -33,6 +33,7 @@ class Coverage:
         """Silence that was not sent to any engine; covered, too."""
         self.holes = Intervals()
         """Silence put in for lost sound."""
+        self._lost: list[Gap] = []
         self._gaps: list[Gap] = []
 
     @property
@@ -40,14 +41,21 @@ class Coverage:
         """Given up for now, in order; they can be covered later."""
         return tuple(self._gaps)
 
+    @property
+    def lost(self) -> tuple[Gap, ...]:
+        """The holes with their reasons, in order."""
+        return tuple(self._lost)
+
     def cover(self, start: int, end: int) -> None:
         """An engine has answered for `[start, end)`. Holes stay holes; a gap it closes is gone."""
         for piece in self.holes.missing(start, end):
             self.covered.add(*piece)
         self._cut_gaps(start, end)
 
-    def hole(self, start: int, end: int) -> None:
+    def hole(self, start: int, end: int, why: str) -> None:
         """`[start, end)` of the tape is silence for lost sound."""
+        self._lost += [Gap(*piece, why) for piece in self.holes.missing(start, end)]
+        self._lost.sort(key=lambda hole: hole.start)
         self.holes.add(start, end)
         self.covered.remove(start, end)
         self._cut_gaps(start, end)

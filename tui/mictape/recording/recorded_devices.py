@@ -1,9 +1,12 @@
 """The devices that a session records: one for its first track, and others on tracks of their own."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from mictape.audio.devices import Device, recorded_already
+from mictape.audio.devices import Device, find, recorded_already
 from mictape.audio.ports import SoundPort
 from mictape.audio.source_spec import DeviceSource
 from mictape.failure import Failure, MictapeError
@@ -12,6 +15,9 @@ from mictape.recording.devices import devices_named, present, source_for
 from mictape.recording.track_tasks import TrackTasks
 from mictape.session.track import Track
 from mictape.settings import ChosenDevice, Settings, remember
+
+LOOK_S: Final = 10.0
+"""A device that was recorded before and is not connected is looked for so often: listing them takes a process."""
 
 
 class RecordedDevices:
@@ -71,7 +77,7 @@ class RecordedDevices:
     async def add_wanted(
         self, also: Sequence[Device] | None, before: Iterable[TrackRecord], report: Callable[[Failure], None]
     ) -> None:
-        """Add devices at the beginning.
+        """Add devices at the beginning; those that the session had and that are not connected, once they are.
 
         Args:
             also: What was asked for; None: what the settings name.
@@ -82,16 +88,28 @@ class RecordedDevices:
             MictapeError: one that the settings name is not there.
         """
         wanted = list(await devices_named(self._sound, self._settings.also) if also is None else also)
-        before = list(before)
-        there = await self._sound.list_devices() if before else []
-        for track in before:
+        missing = list(before)
+        there = await self._sound.list_devices() if missing else []
+        for track in missing[:]:
             try:
                 device = present(there, track.source, track.host_api)
             except MictapeError as error:
                 report(error.failure)
             else:
+                missing.remove(track)
                 wanted += [] if device in wanted else [device]
-        for device in wanted:
+        await self._add_all(wanted, report)
+        while missing:
+            await asyncio.sleep(LOOK_S)
+            with suppress(MictapeError):  # nothing is connected now
+                there = await self._sound.list_devices()
+            found = {track.number: find(there, track.source, track.host_api) for track in missing}
+            missing = [track for track in missing if found[track.number] is None]
+            recorded = devices_of(self._running.tracks)  # the person may have added it
+            await self._add_all([each for each in found.values() if each and not same_device(each, recorded)], report)
+
+    async def _add_all(self, devices: Iterable[Device], report: Callable[[Failure], None]) -> None:
+        for device in devices:
             try:
                 await self.add(device)
             except MictapeError as error:

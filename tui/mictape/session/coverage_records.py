@@ -11,7 +11,7 @@ def records_of(coverage: Coverage) -> list[CoverageRecord]:
     """Every interval that is not open: covered, then holes, then gaps."""
     return [
         *(CoverageRecord(start, end, "covered") for start, end in coverage.covered),
-        *(CoverageRecord(start, end, "hole", "lost") for start, end in coverage.holes),
+        *(CoverageRecord(hole.start, hole.end, "hole", hole.why) for hole in coverage.lost),
         *(CoverageRecord(gap.start, gap.end, "gap", gap.why) for gap in coverage.gaps),
     ]
 

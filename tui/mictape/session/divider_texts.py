@@ -27,6 +27,8 @@ def hole_text(samples: int, why: str) -> str:
 
 
 _MICROPHONE: Final = "microphone: "
+_REMOVED: Final = "no longer recorded: "
+_AGAIN: Final = "recorded again: "
 
 
 def microphone_text(device: str) -> str:
@@ -37,6 +39,26 @@ def microphone_text(device: str) -> str:
 def microphone_in(text: str) -> str | None:
     """The device that such a line names; None where it is another line."""
     return text.removeprefix(_MICROPHONE) if text.startswith(_MICROPHONE) else None
+
+
+def removed_text(device: str) -> str:
+    """The line where a device was removed while others went on."""
+    return f"{_REMOVED}{device}"
+
+
+def is_removed(text: str) -> bool:
+    """Whether it is such a line."""
+    return text.startswith(_REMOVED)
+
+
+def again_text(device: str) -> str:
+    """The line where a device that was removed is recorded again."""
+    return f"{_AGAIN}{device}"
+
+
+def again_in(text: str) -> str | None:
+    """The device that such a line names; None where it is another line."""
+    return text.removeprefix(_AGAIN) if text.startswith(_AGAIN) else None
 
 
 def continued_text(stopped: datetime | None, now: datetime) -> str:

@@ -5,22 +5,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mictape.audio.messages import Hole
 from mictape.audio.tape import count_samples, find_tracks, read_journal
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
-from mictape.session.divider_texts import microphone_in
+from mictape.session.divider_texts import again_in, is_removed, microphone_in
 from mictape.session.rearranging import show_line
-from mictape.session.track_clock import FIRST, clock_of
+from mictape.session.track_clock import FIRST, TapeClock, clock_of
 from mictape.transcript.line import Kind
 from mictape.transcript.model import Transcript
-from mictape.units import RATE
 
-TOGETHER: Final = 5 * RATE
-"""Tracks whose tapes end within so much of each other were recorded until the session was cut off."""
 CUT_OFF: Final = "the session was cut off"
 
 
@@ -31,13 +27,9 @@ class StoredTrack:
     track: TrackRecord
     samples: int
     """Length of its tape as it lies on disk."""
-    stopped: int
-    """Session time at which it was recorded last."""
     coverage: Coverage
     in_library: bool = True
     """Whether the library has the track; False: only its tape is there."""
-    holes: tuple[Hole, ...] = ()
-    """Its holes with their reasons, tape positions."""
     gaps: tuple[Gap, ...] = ()
     """What the library has as a gap."""
 
@@ -80,11 +72,22 @@ class StoredSession:
         return next(filter(None, changes), self.tracks[0].track.source)
 
     @property
+    def removed(self) -> set[int]:
+        """The tracks whose devices were removed while others went on."""
+        removed = set[int]()
+        for line in sorted(self.lines, key=lambda line: line.id):
+            if line.kind is Kind.DIVIDER and is_removed(line.text):
+                removed.add(line.track)
+            elif line.kind is Kind.DIVIDER and (device := again_in(line.text)) is not None:
+                removed -= {left.track.number for left in self.tracks if left.track.source == device}
+        return removed
+
+    @property
     def added(self) -> list[TrackRecord]:
-        """The devices beside the first one that were recorded until the end."""
-        return [
-            left.track for left in self.tracks[1:] if left.track.host_api and self.samples - left.stopped < TOGETHER
-        ]
+        """The devices beside the first one that were not removed, each once."""
+        devices, removed = [left.track for left in self.tracks[1:] if left.track.host_api], self.removed
+        kept = [track for track in devices if track.number not in removed]
+        return list({(track.source, track.host_api): track for track in kept}.values())
 
     @property
     def open(self) -> int:
@@ -149,7 +152,8 @@ async def close_as_is(library: Library, remains: StoredSession) -> None:
             state = tuple(records_of(left.coverage))
             change = TrackChange(left.track.number, left.samples, left.coverage.holes.total, state)
             await library.run(Store.change_track, id, change)
-        await library.run(Store.close_session, id)
+        ended_utc_s = TapeClock(folder.path, FIRST).now().utc(count_samples(folder.path, FIRST), end=True)
+        await library.run(partial(Store.close_session, recorded=False, ended_utc_s=ended_utc_s), id)
     finally:
         folder.release()
 
@@ -157,22 +161,22 @@ async def close_as_is(library: Library, remains: StoredSession) -> None:
 async def _stored_track(
     library: Library, folder: Path, session: str, track: TrackRecord, lines: list[LineRecord], *, in_library: bool
 ) -> StoredTrack:
-    coverage, gaps = Coverage(track.origin), list[Gap]()
+    coverage, gaps, lost = Coverage(track.origin), list[Gap](), dict[int, str]()
     clock = clock_of(folder, track.number, track.origin, partial(count_samples, folder, FIRST))
     for interval in await library.run(Store.coverage, session, track.number):
         if interval.what == "covered":
             coverage.cover(interval.start, interval.end)
         elif interval.what == "gap":
             gaps.append(Gap(interval.start, interval.end, interval.why))
+        elif interval.what == "hole":
+            lost[interval.start] = interval.why
     for line in lines:
         # A line proves that its stretch was answered, even if its coverage was never stored.
         if line.track == track.number and line.kind is Kind.SPEECH:
             at = (line.start, line.end) if clock is None else map(clock.own_time, (line.start, line.end))
             coverage.cover(*at)
-    holes = read_journal(folder, track.number).holes
-    for hole in holes:
-        coverage.hole(track.origin + hole.start, track.origin + hole.end)
+    for hole in read_journal(folder, track.number).holes:
+        start = track.origin + hole.start  # the session may have known better why: that the device was gone
+        coverage.hole(start, track.origin + hole.end, lost.get(start, hole.why))
     samples = count_samples(folder, track.number)
-    end = track.origin + samples
-    stopped = end if clock is None else clock.session_time(end, end=True)
-    return StoredTrack(track, samples, stopped, coverage, in_library, holes, tuple(gaps))
+    return StoredTrack(track, samples, coverage, in_library, tuple(gaps))

@@ -191,6 +191,7 @@ class Session:
 
     def _show(self, stored: StoredSession, spec: SourceSpec | None) -> None:
         """Take up all of a stored session; its first track goes on with `spec`, if there is one."""
+        self.sound.removed |= stored.removed
         stored.show_in(self.transcript)
         for left in stored.tracks:
             track = self.sound.take_up(left, spec, stored.device)

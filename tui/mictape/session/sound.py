@@ -17,7 +17,7 @@ from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
-from mictape.session.divider_texts import continued_text, hole_text, microphone_text
+from mictape.session.divider_texts import again_text, continued_text, hole_text, microphone_text, removed_text
 from mictape.session.events import Event, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.recovery import StoredTrack
 from mictape.session.track import Track, name_for
@@ -68,8 +68,8 @@ class SessionSound:
         """Until the first track is recorded again."""
         self.stopped = False
         """Whether no track can be added any more."""
-        self._removed = set[int]()
-        """The tracks that have ended while the others went on."""
+        self.removed = set[int]()
+        """The tracks whose devices were removed."""
         self.tracks = tracks
         self._folder = folder
         self._sound = sound
@@ -121,9 +121,9 @@ class SessionSound:
         source = self._source(track.number, spec, tape)
         await self._open_joining(source)
         track.go_on(spec, source, tape)
-        if track.number in self._removed:
-            self._removed.discard(track.number)
-            self._writer.add_divider(self.tracks[FIRST - 1], f"recorded again: {track.device}")
+        if track.number in self.removed:
+            self.removed.discard(track.number)
+            self._writer.add_divider(self.tracks[FIRST - 1], again_text(track.device))
 
     async def _open_joining(self, source: SourcePort) -> None:
         """Open a source that is to be recorded beside others. Raises MictapeError."""
@@ -143,8 +143,8 @@ class SessionSound:
         await track.source.close()
         if not track.tape.ended:
             track.tape.end()
-            self._removed.add(track.number)
-            self._writer.add_divider(track, f"no longer recorded: {track.device}")
+            self.removed.add(track.number)
+            self._writer.add_divider(track, removed_text(track.device))
 
     def _now(self) -> int:
         """Session time now, as near as the first track's anchors say."""
@@ -184,8 +184,8 @@ class SessionSound:
         self.tracks.append(track)
         if not left.in_library:
             self._writer.add_track(track)
-        for hole in left.holes:
-            self._writer.add_hole(track, known.origin + hole.start, known.origin + hole.end, hole.why)
+        for hole in left.coverage.lost:
+            self._writer.add_hole(track, hole.start, hole.end, hole.why)
         if goes_on is not None and not isinstance(goes_on, FileSource):
             self._before = _Before(before, self._stopped(track))
         return track
@@ -330,7 +330,7 @@ class SessionSound:
     def _on_hole(self, track: Track, start: int, end: int, why: str) -> None:
         if why == "restart" and track.was_gone:
             why, track.was_gone = "gone", False
-        track.coverage.hole(start, end)
+        track.coverage.hole(start, end, why)
         track.lost += end - start
         self._writer.add_hole(track, start, end, why)
         self._writer.store_progress(track)
