@@ -5,14 +5,13 @@ import importlib.util
 import random
 import signal
 import sys
-import time
 import wave
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import pytest
 from _pytest.assertion import rewrite
@@ -39,7 +38,7 @@ settings.register_profile("proof", settings.get_profile("mictape"), max_examples
 settings.load_profile("mictape")
 
 
-DRAWN_EACH_S: Final = 0.25
+UNDRAWN_S: Final = 0.25
 
 gc.disable()  # while 3,000 tests are collected, from which nothing goes
 
@@ -82,36 +81,36 @@ def parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def drawn_seldom() -> Iterator[None]:
-    """Draw what no terminal shows four times a second and before a test looks at it, not at each change.
+def drawn_later() -> Iterator[None]:
+    """Draw what no terminal shows a moment after it has changed, or when a test looks at it, and not at each change.
 
     That was a quarter of what apps cost.
     """
     draw, look = Compositor.render_update, Compositor.render_strips
-    due = WeakKeyDictionary[Compositor, float]()
-    waiting = WeakSet[Compositor]()
+    waiting, due = WeakSet[Compositor](), WeakSet[Compositor]()
 
-    def draw_seldom(self: Compositor, full: bool = False, **kwargs: Any) -> RenderableType | None:
+    def draw_later(self: Compositor, full: bool = False, **kwargs: Any) -> RenderableType | None:
         screen = self.root
-        if full or not isinstance(screen, Screen) or not screen.app.is_headless:
+        if full or self in due or not isinstance(screen, Screen) or not screen.app.is_headless:
             return draw(self, full, **kwargs)
-        if (wait_s := due.get(self, 0.0) - time.monotonic()) <= 0:
-            due[self] = time.monotonic() + DRAWN_EACH_S
-            waiting.discard(self)
-            return draw(self, **kwargs)
         if self not in waiting:
             waiting.add(self)
-            screen.set_timer(wait_s, screen._compositor_refresh)
+            screen.set_timer(UNDRAWN_S, lambda: draw_now(self))
         return None  # what has changed stays noted
 
-    def look_at_it_drawn(self: Compositor, *args: Any) -> list[Strip]:
+    def draw_now(self: Compositor) -> None:
         if self in waiting and isinstance(self.root, Screen):
-            due.pop(self, None)
+            waiting.discard(self)
+            due.add(self)
             self.root._compositor_refresh()
+            due.discard(self)
+
+    def look_at_it_drawn(self: Compositor, *args: Any) -> list[Strip]:
+        draw_now(self)
         return look(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Compositor, "render_update", draw_seldom)
+        patch.setattr(Compositor, "render_update", draw_later)
         patch.setattr(Compositor, "render_strips", look_at_it_drawn)
         yield
 
