@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mictape.engines.local.recognizer.beam import WIDTH, Hypothesis, log_softmax, search
+from mictape.engines.local.recognizer.beam import WIDTH, Hypothesis, Likeliest, log_softmax, search
 from mictape.engines.local.recognizer.model import completed
 from mictape.vad.onnx import Array
 
@@ -55,6 +55,30 @@ def test_it_is_at_least_as_good_as_greedy_and_its_score_is_true(seed: int) -> No
         if len(greedy) < 4:
             assert best.score >= chain.score(greedy) - 1e-6
     assert len(best.log_probs) == len(best.tokens)
+
+
+def likeliest(logits: Array) -> list[int] | None:
+    text, token = Likeliest(), 0
+    while (token := text.follow(logits[token])) is not None and token != END and len(text.tokens) <= 4:
+        pass
+    return text.tokens[:-1] if token == END else None
+
+
+@given(st.integers(0, 10_000), st.floats(0.5, 5))
+def test_no_other_text_is_likelier_than_one_that_is_followed_to_its_end(seed: int, sure: float) -> None:
+    logits = np.random.default_rng(seed).normal(0, sure, (4, 4))
+    text = likeliest(logits)
+    if text is not None:
+        chain = Chain(logits)
+        every = (other for count in range(5) for other in itertools.product(range(1, 4), repeat=count))
+        assert max(every, key=chain.score) == tuple(text)
+        assert found(chain).tokens == tuple(text)
+
+
+def test_a_text_is_followed_as_long_as_nothing_can_be_likelier() -> None:
+    sure, unsure = np.log([[0.1, 0.8, 0.1], [0.8, 0.1, 0.1]]), np.log([[0.3, 0.4, 0.3], [0.6, 0.2, 0.2]])
+    assert likeliest(sure) == [1]
+    assert likeliest(unsure) is None, "0.4 times 0.6 is less than 0.3"
 
 
 def test_a_start_that_is_less_likely_is_taken_when_what_follows_is_certain() -> None:

@@ -1,15 +1,18 @@
 """The decoding steps of the embedded model, with its real weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from conftest import Speech
+from mictape.engines.local.recognizer.model import NOTHING, completed
 from mictape.engines.local.recognizer.moonshine import _DecoderState
 from mictape.engines.local.recognizer.tokens import BEGIN
 from mictape.units import RATE
 from mictape.vad.onnx import Array
 from support.local_engine import samples_of
-from support.recognizing import floats_of, models
+from support.recognizing import floats_of, models, recognize
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +30,43 @@ def test_the_keys_of_the_sound_count_for_every_hypothesis_without_being_repeated
             **{name: np.repeat(inputs[name][:1], len(parents), 0) for name in inputs if "encoder" in name},
         }
         np.testing.assert_allclose(once.advance(parents, tokens), repeated.advance(parents, tokens), atol=0.1)
+
+
+def test_a_draft_saves_steps_and_changes_no_word(speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, sound = models()[0], floats_of(samples_of(speech.beckett))
+    steps, advance = 0, _DecoderState.advance
+
+    def counted(self: _DecoderState, parents: Sequence[int], tokens: Sequence[int]) -> Array:
+        nonlocal steps
+        steps += 1
+        return advance(self, parents, tokens)
+
+    monkeypatch.setattr(_DecoderState, "advance", counted)
+    saved = list[int]()
+    for line in recognize(samples_of(speech.beckett)).turns[2:6]:  # the model is sure of two of them
+        piece = sound[line.start : line.end]
+        draft, other = model.draft(piece, NOTHING), model.draft(sound[: 3 * RATE], NOTHING)
+        steps = 0
+        without, alone = completed(model.decoding(piece)), steps
+        steps = 0
+        drafted, beside = completed(model.decoding(piece, draft=draft)), steps
+        assert [word.text for word in drafted.words] == [word.text for word in without.words]
+        assert drafted.mean_log_prob == pytest.approx(without.mean_log_prob, abs=0.1)
+        misled = completed(model.decoding(piece, draft=other))
+        assert [word.text for word in misled.words] == [word.text for word in without.words]
+        assert (
+            completed(model.decoding(piece, ("Molloy",), draft=draft)).words
+            == completed(model.decoding(piece, ("Molloy",))).words
+        ), "with key terms nothing is known of other texts"
+        saved.append(alone - beside)
+        assert saved[-1] > 0 or drafted == without, "where the draft does not do, nothing of it is left"
+    assert sorted(saved)[:2] == [-1, -1], "one step in place of a first pass"
+    assert sorted(saved)[2] > 1
+
+
+def test_a_draft_that_does_not_do_leaves_nothing_behind(hidden: Array) -> None:
+    """The search begins with the very numbers that it would have without a draft."""
+    fresh, used = (_DecoderState(models()[0]._decoder, hidden, tokens) for tokens in ([BEGIN], [BEGIN, 500, 600]))
+    used.shorten(0)
+    assert np.array_equal(used.advance([0], [BEGIN]), fresh.logits)
+    assert np.array_equal(used.advance([0, 0], [700, 800]), fresh.advance([0, 0], [700, 800]))

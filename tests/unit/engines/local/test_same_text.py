@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conftest import Speech
 from mictape.engines.local import ipc
-from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord, SegmentModel
+from mictape.engines.local.recognizer.model import NOTHING, Decoded, Decoding, Locating, RecognizedWord, SegmentModel
 from mictape.engines.local.recognizer.segment_driver import Options, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.units import RATE
@@ -39,7 +39,7 @@ class Digest:
     takes_key_terms = True
     rules = Rules()
 
-    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = (), draft: Decoded = NOTHING) -> Decoding:
         yield
         chance = np.random.default_rng(zlib.crc32(samples.tobytes()))
         said = chance.choice(WORDS, size=int(len(samples) / RATE * 2))

@@ -55,10 +55,10 @@ class SlowMachine:
         """As the model's."""
         return models()[0].shortest
 
-    def decoding(self, samples: Samples, key_terms: tuple[str, ...]) -> Decoding:
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...], draft: Decoded) -> Decoding:
         """As the model's, and it takes time."""
         self.now_s += self.times * DECODING * len(samples) / RATE
-        return models()[0].decoding(samples, key_terms)
+        return models()[0].decoding(samples, key_terms, draft)
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """As the model's, and it takes time."""

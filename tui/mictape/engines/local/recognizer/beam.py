@@ -16,9 +16,9 @@ from mictape.vad.onnx import Array
 WIDTH: Final = 4
 """Hypotheses that are followed at most."""
 HOPELESS: Final = 3.0
-"""Nats: a hypothesis so far behind the best one is given up. Where the model is sure, only one or two are followed. With
-6 as many words are wrong (in 3,355 words, clean and harmed: 169 before the second pass, 101 behind it; with 3: 171 and
-94), and more hypotheses are decoded (3.8 instead of 3 in a step)."""
+"""Nats: a hypothesis so far behind the best one is given up. Where the model is sure, only one or two are followed.
+With 6 as many words are wrong (in 3,355 words, clean and harmed: 169 before the second pass, 101 behind it; with 3: 171
+and 94), and more hypotheses are decoded (3.8 instead of 3 in a step)."""
 CONSIDERED: Final = 3 * WIDTH
 """Continuations that are looked at in each step: each hypothesis may have one that ends it, and one that is a loop."""
 
@@ -41,6 +41,31 @@ class Hypothesis:
     def cut(self, count: int) -> "Hypothesis":
         """Its first tokens, with the score of all."""
         return Hypothesis(self.tokens[:count], self.log_probs[:count], self.score, self.bias)
+
+
+class Likeliest:
+    """The text that takes the likeliest token each time, as long as no other text can be likelier.
+
+    Every other text leaves this one somewhere, with the second likeliest token there at best, and only gets less likely
+    behind it. So a beam search would find nothing else.
+    """
+
+    def __init__(self) -> None:
+        self.tokens: list[int] = []
+        self.log_probs: list[float] = []
+        self._rival = -np.inf
+        """The log-probability that no other text exceeds."""
+
+    def follow(self, logits: Array) -> int | None:
+        """The next token, given the logits of it, shape (tokens,); None when another text may be likelier."""
+        second, first = np.partition(logits, -2)[-2:] - log_sum_exp(logits)
+        score = sum(self.log_probs)
+        self._rival = max(self._rival, score + float(second))
+        if score + first <= self._rival:
+            return None
+        self.tokens.append(int(logits.argmax()))
+        self.log_probs.append(float(first))
+        return self.tokens[-1]
 
 
 def log_softmax(logits: Array) -> Array:

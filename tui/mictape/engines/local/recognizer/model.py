@@ -8,7 +8,7 @@ come between its steps.
 import math
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.vad.onnx import Samples
@@ -45,6 +45,10 @@ class Decoded:
     def mean_log_prob(self) -> float:
         """The mean log-probability of a token; 0 without any."""
         return mean_log_prob(self.words)
+
+
+NOTHING: Final = Decoded()
+"""No word."""
 
 
 def mean_log_prob(words: Sequence[RecognizedWord]) -> float:
@@ -100,6 +104,10 @@ class SegmentModel(Decoder, Protocol):
     """Whether `decoding` heeds key terms."""
     rules: Rules
     """How sound is cut for it."""
+
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = (), draft: Decoded = NOTHING) -> Decoding:
+        """As every decoder; a draft of the same sound may save work, and changes nothing of the result."""
+        ...
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """A cheap decode, for partials.

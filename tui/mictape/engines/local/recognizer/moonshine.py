@@ -6,16 +6,16 @@ and are not driven.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from mictape.engines.local.recognizer.beam import Hypothesis, log_softmax, search
+from mictape.engines.local.recognizer.beam import Hypothesis, Likeliest, log_softmax, search
 from mictape.engines.local.recognizer.key_terms import Bias
 from mictape.engines.local.recognizer.loops import loop_start
-from mictape.engines.local.recognizer.model import Decoded, Decoding, Locating, RecognizedWord
+from mictape.engines.local.recognizer.model import NOTHING, Decoded, Decoding, Locating, RecognizedWord
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.engines.local.recognizer.tokens import BEGIN, END, Tokens
 from mictape.engines.local.recognizer.word_times import monotone
@@ -47,6 +47,8 @@ HOP: Final = 10
 """Encoder frames hidden at a time, and how far the next ones are: 0.48 s and 0.24 s."""
 MOST_LOST: Final = 6.0
 """A drop in log-probability says no more beyond this: the token is lost."""
+SURE: Final = 32
+"""Tokens: hardly any longer text is so likely that no other one can be likelier."""
 BIASES: Final = 4
 """Lists of key terms that are kept prepared."""
 
@@ -66,16 +68,28 @@ class Moonshine:
         self._decoder = load_network(decoder)
         self._biases: OrderedDict[tuple[str, ...], Bias] = OrderedDict()
 
-    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
-        """Recognize by beam search: the encoder, then one token a step."""
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = (), draft: Decoded = NOTHING) -> Decoding:
+        """Recognize by beam search: the encoder, then one token a step.
+
+        None is needed where the draft is so likely that no other text can be likelier.
+        """
         if len(samples) < SHORTEST:
             return Decoded()
         bias = self._bias(key_terms) if key_terms else None
         hidden = self.encode(samples)
         yield
-        state = _DecoderState(self._decoder, hidden, [BEGIN])
+        most = _most_tokens(samples)
+        before = _tokens(draft)
+        if bias is not None or len(before) > min(most, SURE):
+            before = []
+        state = _DecoderState(self._decoder, hidden, [BEGIN, *before])
         first = state.logits[-1:]
-        best = yield from search(first, state.advance, end=END, most=_most_tokens(samples), bias=bias)
+        if before:
+            if (found := (yield from _likeliest(state, before, most))) is not None:
+                return Decoded(self._words(found))
+            state.shorten(0)
+            first = state.advance([0], [BEGIN])
+        best = yield from search(first, state.advance, end=END, most=most, bias=bias)
         return Decoded(self._words(best))
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
@@ -83,7 +97,7 @@ class Moonshine:
         if len(samples) < SHORTEST:
             return Decoded()
         most = _most_tokens(samples)
-        before = [token for word in previous.words for token in word.tokens][:most]
+        before = _tokens(previous)[:most]
         state = _DecoderState(self._decoder, self.encode(samples), [BEGIN, *before])
         rows = log_softmax(state.logits)
         kept = 0
@@ -209,6 +223,33 @@ def _first_inputs(hidden: Array, tokens: Sequence[int], first: int = 0, last: in
         "use_cache_branch": np.array([False]),
         **{name: np.zeros((1, HEADS, 0 if ".decoder." in name else frames, HEAD_SIZE), np.float32) for name in NAMES},
     }
+
+
+def _likeliest(state: _DecoderState, draft: Sequence[int], most: int) -> Generator[None, None, Hypothesis | None]:
+    """The text that begins as the draft, as far as that holds, if no other one can be likelier; else None.
+
+    Args:
+        state: Was given the draft.
+        draft: Its tokens.
+        most: The most tokens that a text may have.
+    """
+    text = Likeliest()
+    kept = 0
+    token = text.follow(state.logits[0])
+    while kept < len(draft) and token == draft[kept]:
+        kept += 1
+        token = text.follow(state.logits[kept])
+    state.shorten(1 + kept)
+    while token is not None and token != END:
+        if len(text.tokens) > most or loop_start(text.tokens) is not None:
+            return None
+        yield
+        token = text.follow(state.advance([0], [token])[0])
+    return None if token is None else Hypothesis(tuple(text.tokens[:-1]), tuple(text.log_probs[:-1]))
+
+
+def _tokens(decoded: Decoded) -> list[int]:
+    return [token for word in decoded.words for token in word.tokens]
 
 
 def _most_tokens(samples: Samples) -> int:

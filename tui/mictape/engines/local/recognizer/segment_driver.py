@@ -21,6 +21,7 @@ from mictape.engines.local.recognizer.drafts import Drafts
 from mictape.engines.local.recognizer.key_terms import bare, respelled
 from mictape.engines.local.recognizer.lines import Line, bordered, decapitalized, text_of
 from mictape.engines.local.recognizer.model import (
+    NOTHING,
     Decoded,
     Decoder,
     RecognizedWord,
@@ -328,10 +329,10 @@ class SegmentDriver:
     # Sound.
 
     def _decode(self, segment: Segment) -> Decoded:
-        return self._recognize(segment.start, segment.end)
+        return self._recognize(segment.start, segment.end, self._partial)
 
-    def _recognize(self, start: int, end: int) -> Decoded:
-        return completed(self._model.decoding(self._loud_enough(start, end), self.key_terms))
+    def _recognize(self, start: int, end: int, draft: Decoded = NOTHING) -> Decoded:
+        return completed(self._model.decoding(self._loud_enough(start, end), self.key_terms, draft))
 
     def _loud_enough(self, start: int, end: int) -> Samples:
         """A piece of the sound, raised for the model when it is quiet."""

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 import numpy as np
 
 from mictape.engines.local.recognizer.beam import log_softmax
-from mictape.engines.local.recognizer.model import Decoded, Decoding, RecognizedWord, completed
+from mictape.engines.local.recognizer.model import NOTHING, Decoded, Decoding, RecognizedWord, completed
 from mictape.engines.local.recognizer.segmenter import Rules
 from mictape.engines.local.runtimes.mel import mel_filters
 from mictape.engines.local.runtimes.pieces import Piece, words_of
@@ -57,7 +57,7 @@ class Parakeet:
         self._encoder, self._decoder, self._joiner = map(_Ordered, (encoder, decoder, joiner))
         self._filters = mel_filters(BANDS, SIZE, RATE)
 
-    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = (), draft: Decoded = NOTHING) -> Decoding:
         """Recognize greedily: the encoder, then one token a step."""
         if len(samples) < SHORTEST:
             return Decoded()

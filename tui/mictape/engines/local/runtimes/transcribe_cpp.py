@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from mictape.engines.local.recognizer.loops import repetitive
-from mictape.engines.local.recognizer.model import Decoded, Decoding, RecognizedWord, completed
+from mictape.engines.local.recognizer.model import NOTHING, Decoded, Decoding, RecognizedWord, completed
 from mictape.engines.local.recognizer.segmenter import STREAMED, WINDOWED, Rules
 from mictape.engines.local.recognizer.streaming import Hypothesis
 from mictape.engines.local.runtimes.pieces import Piece, words_of
@@ -83,7 +83,7 @@ class TranscribeCpp:
             self.rules = WINDOWED
             self._surest, self._again = {"family": options(temperature_inc=0.0)}, {"family": hotter}
 
-    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = ()) -> Decoding:
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = (), draft: Decoded = NOTHING) -> Decoding:
         """Recognize in one step, which cannot be interrupted: as long as the model takes for the whole piece."""
         if len(samples) < SHORTEST:
             return Decoded()
