@@ -1,11 +1,14 @@
 """Help and recovery, and the whole screen's layout, at both sizes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.containers import Vertical, VerticalScroll
+from textual.screen import Screen
 from textual.widgets import Static
 
 import mictape
@@ -14,7 +17,10 @@ from mictape.audio.diagnostics import no_signal_hint
 from mictape.commands import COMMANDS, bindings
 from mictape.failure import Advice
 from mictape.screens.help import HelpScreen
+from mictape.screens.leave import LeaveScreen
 from mictape.screens.main.screen import MainScreen
+from mictape.screens.modal import clickable
+from mictape.screens.prompt import Ask
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.state import State, Status
 from mictape.transcript.model import Transcript
@@ -185,3 +191,37 @@ async def test_a_notice_of_two_rows_takes_the_air_of_the_meter_and_moves_no_text
         main.show(status(State.NO_SIGNAL, no_signal_hint("linux")), [level()])
         await pilot.pause()
         assert main.status.size.height == 3
+
+
+@pytest.mark.parametrize(
+    ("dialog", "hint", "answer"),
+    [
+        (lambda: LeaveScreen("01:02:03", ["q"]), "stop and quit", True),
+        (lambda: LeaveScreen("01:02:03", ["q"]), "Esc  go on", False),
+        (lambda: LeaveScreen("01:02:03", ["q"], export_keys=["x"]), "x  export", "export"),
+        (lambda: Ask("Title", value="Budget"), "enter: accept", "Budget"),
+        (lambda: Ask("Title", value="Budget"), "esc: cancel", None),
+    ],
+)
+async def test_a_click_on_a_hint_does_what_its_key_does(
+    dialog: Callable[[], Screen[Any]], hint: str, answer: object
+) -> None:
+    answers: list[object] = []
+    app = WidgetApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        await app.push_screen(dialog(), answers.append)
+        await until_async(lambda: app.sees(hint))
+        row = next(y for y, text in enumerate(app.rows) if hint in text)
+        await pilot.click(offset=(app.rows[row].index(hint) + len(hint) - 2, row))
+        await until_async(lambda: answers == [answer])
+
+
+def test_hints_press_their_keys_and_other_words_none() -> None:
+    hints = clickable("enter: save · empty: remove · ↑↓: fields · ^x cancel  + add  pgdn more")
+    pressed = {span.style.meta["mictape.presses"]: hints.plain[span.start : span.end] for span in hints.spans}  # type: ignore[union-attr]
+    assert pressed == {
+        "enter": "enter: save",
+        "ctrl+x": "^x cancel",
+        "plus": "+ add",
+        "pagedown": "pgdn more",
+    }

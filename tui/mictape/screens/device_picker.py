@@ -15,7 +15,7 @@ from mictape.audio.device_monitor import Levels, MonitorEvent, Refused
 from mictape.audio.devices import Device, Listing, recorded_already
 from mictape.audio.ports import DeviceMonitorPort
 from mictape.failure import Failure, MictapeError
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.widgets.device_list import DeviceKey, DeviceList, key_of, matching
 
 
@@ -242,4 +242,5 @@ class DevicePicker(Question[Choice | None]):
 
 def _key_row(keys: Sequence[tuple[str, str]]) -> Content:
     """Keys and what they do, for the last row."""
-    return Content("  ").join(Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
+    parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
+    return clickable(Content("  ").join(parts))

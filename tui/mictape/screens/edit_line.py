@@ -16,7 +16,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.session.rearranging import word_start
 from mictape.session.transcript_writer import Scope
 from mictape.transcript.line import NOTE, Line
@@ -93,7 +93,7 @@ class EditLine(Question[LineEdit | None]):
         line = self._line
         with Vertical(id="box") as box:
             box.border_title = f"Line at {clock(line.start)}"
-            box.border_subtitle = "enter: save · empty: remove · ↑↓: fields · esc: cancel"
+            box.border_subtitle = clickable("enter: save · empty: remove · ↑↓: fields · esc: cancel")
             yield _field("text", LineField(line.text, self._place, id="text"))
             if line.kind is not NOTE:
                 yield from _speaker_fields(line.speaker or "", self._speakers, scopes_of(line))
@@ -157,7 +157,7 @@ class NameSpeaker(Question[SpeakerName | None]):
         """A name, and which lines get it."""
         with Vertical(id="box") as box:
             box.border_title = "Who speaks?"
-            box.border_subtitle = "enter: save · ↑↓: fields · esc: cancel"
+            box.border_subtitle = clickable("enter: save · ↑↓: fields · esc: cancel")
             yield from _speaker_fields(self._speaker, self._speakers, self._scopes)
 
     def on_mount(self) -> None:
@@ -200,7 +200,7 @@ class SplitLine(Question[int | None]):
         """The text, with a cursor."""
         with Vertical(id="box") as box:
             box.border_title = f"Split the line at {clock(self._line.start)}"
-            box.border_subtitle = "enter: split before this word · ←→: words · esc: cancel"
+            box.border_subtitle = clickable("enter: split before this word · ←→: words · esc: cancel")
             yield LineField(self._line.text, word_start(self._line.text, 1), read_only=True)
 
     def on_mount(self) -> None:

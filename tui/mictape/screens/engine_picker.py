@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Failure
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.screens.prompt import Ask
 from mictape.widgets.filtered_options import FilteredOptions
 
@@ -94,7 +94,7 @@ class EnginePicker(Question[str | None]):
         """Look at all of them at once."""
         keys = (("enter", "use"), ("tab", "models"), ("^r", "look again"), ("esc", "cancel"))
         parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
-        self._keys.update(Content("  ").join(parts))
+        self._keys.update(clickable(Content("  ").join(parts)))
         self._look_at_all()
 
     def action_look_again(self) -> None:

@@ -18,7 +18,7 @@ from mictape.failure import MictapeError
 from mictape.library.formats import endings, format_of
 from mictape.paths import is_there, typed_path
 from mictape.plain_text import counted
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.widgets.options import Options
 
 HINT: Final = f"The ending names the format: {endings()}."
@@ -69,7 +69,7 @@ class ExportScreen(Question[Path | None]):
         """What, where to, and what stands in the way."""
         with Vertical(id="box") as box:
             box.border_title = "Export"
-            box.border_subtitle = "enter: save · ↑↓: what · esc: cancel"
+            box.border_subtitle = clickable("enter: save · ↑↓: what · esc: cancel")
             yield Options(
                 *(
                     Option(Content(f"{part}  ({counted(lines, 'line')})" if lines else part), id=part)

@@ -20,7 +20,7 @@ from mictape.plain_text import fits, nothing_fits
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 
 _Row: TypeAlias = tuple[str, str, str]
 """A key and what it does, or a sentence without a key; and what else it is found by."""
@@ -133,7 +133,7 @@ class HelpScreen(Question[None]):
         }
         with Vertical(id="frame") as frame:
             frame.border_title = f"Mictape {self._version}".rstrip()
-            frame.border_subtitle = "type to filter · ↑↓ scroll · esc close"
+            frame.border_subtitle = clickable("type to filter · ↑↓ scroll · esc close")
             yield _Filter(placeholder="type to filter", compact=True, select_on_focus=False)
             with VerticalScroll(id="box"):
                 yield HelpText(

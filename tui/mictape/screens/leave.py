@@ -6,10 +6,11 @@ from typing import ClassVar, Final, Literal
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.keys import format_key
 from textual.widgets import Static
 
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, pressing
 
 FINISHED: Final = "The text is finished before Mictape quits."
 
@@ -49,7 +50,8 @@ class LeaveScreen(Question[Answer | None]):
             box.border_title = "Stop recording?"
             yield Static(self._found, id="found", markup=False)
             ways = {"Enter": "stop and quit", **self._export_way(), "Esc": "go on recording"}
-            yield Static("     ".join(f"{key}  {what}" for key, what in ways.items()), id="ways", markup=False)
+            hints = [pressing(key, Content(f"{key}  {what}")) for key, what in ways.items()]
+            yield Static(Content("     ").join(hints), id="ways")
 
     def _export_way(self) -> Mapping[str, str]:
         return {format_key(key): "export" for key in self._answers["export"][:1]}

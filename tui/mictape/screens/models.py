@@ -15,7 +15,7 @@ from mictape.models.catalogue import Catalogue, Model
 from mictape.models.languages import listed
 from mictape.models.runtimes import MODULES, lacking
 from mictape.models.store import Store
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.widgets.filtered_options import FilteredOptions
 
 NAMED: Final = 4
@@ -78,7 +78,7 @@ class ModelsScreen(Question[str | None]):
         """A title, the list, what there is to say of the model under the cursor, the keys."""
         with Vertical(id="box") as box:
             box.border_title = "Models"
-            box.border_subtitle = "enter choose · ^x cancel · ^k remove · esc back"
+            box.border_subtitle = clickable("enter choose · ^x cancel · ^k remove · esc back")
             rows = {name: self._row(model) for name, model in self._models.items()}
             yield FilteredOptions(rows, first=self._in_use, id="models")
             yield Static(id="note", markup=False)

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from mictape.failure import MictapeError
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 
 
 class Ask(Question[str | None]):
@@ -52,7 +52,7 @@ class Ask(Question[str | None]):
         """One box: what is asked, the line, what may be written there."""
         with Vertical(id="box") as box:
             box.border_title = self._title
-            box.border_subtitle = "enter: accept · esc: cancel"
+            box.border_subtitle = clickable("enter: accept · esc: cancel")
             yield Input(self._value, id="answer", compact=True, select_on_focus=self._replaces, password=self._masked)
             yield Static(self._hint, id="note", markup=False)
 

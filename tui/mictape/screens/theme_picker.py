@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.widgets.filtered_options import FilteredOptions
 
 PRESENT: Final = "●"
@@ -37,7 +37,7 @@ class ThemePicker(Question[str]):
             box.border_title = "Theme"
             rows = {name: Content(f"{PRESENT if name == self._present else ' '} {name}") for name in self._names}
             yield FilteredOptions(rows, first=self._present)
-            yield Static("Enter: use   Esc: cancel", id="note", markup=False)
+            yield Static(clickable("Enter: use   Esc: cancel"), id="note")
 
     @on(FilteredOptions.Moved)
     def _show(self, event: FilteredOptions.Moved) -> None:

@@ -20,7 +20,7 @@ from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, VersionRecord
 from mictape.library.titles import name_of
 from mictape.plain_text import counted, one_line
-from mictape.screens.modal import Question
+from mictape.screens.modal import Question, clickable
 from mictape.units import clock
 from mictape.widgets.options import Options
 
@@ -71,7 +71,7 @@ class VersionsScreen(Question[Answer | None]):
         """The versions, and below them where the one under the cursor and the one that is shown differ."""
         with Vertical(id="box") as box:
             box.border_title = Content(f'Versions of "{name_of(self._session)}"')
-            box.border_subtitle = "enter show · a new version · esc back · pgdn more"
+            box.border_subtitle = clickable("enter show · a new version · esc back · pgdn more")
             yield Options(id="versions", markup=False, compact=True)
             yield Static(id="doing", markup=False)
             yield Static(id="title", markup=False)
