@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from array import array
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from mictape.audio.clock import Anchor
 from mictape.audio.device_monitor import Levels, MonitorEvent
@@ -96,8 +97,7 @@ class FakeSource:
         """This is recorded now: 16-bit mono PCM at 16 kHz."""
         if self._paused or self._ended is not None:
             return
-        samples = array("h", pcm)
-        cells = tuple(_cell(samples[at : at + CELL]) for at in range(0, len(samples), CELL))
+        cells = tuple(_cells(pcm))
         self._writer.append(pcm)
         self._tape.report(self._writer.samples)
         self._events.put_nowait(Progress(self._writer.samples, expected=self._writer.samples, cells=cells))
@@ -179,6 +179,9 @@ class FakeMonitor:
         self.unmuted.append(device)
 
 
-def _cell(samples: "array[int]") -> LevelCell:
-    loud = max(map(abs, samples), default=0) / 32_768
-    return LevelCell(1, loud, sum(each * each for each in samples) / max(1, len(samples)) / 32_768**2, 0)
+def _cells(pcm: bytes) -> Iterator[LevelCell]:
+    samples = np.frombuffer(pcm, "<i2") / 32_768
+    steps = np.pad(samples, (0, -len(samples) % CELL)).reshape(-1, CELL)
+    lengths = np.minimum(CELL, len(samples) - CELL * np.arange(len(steps)))
+    peaks, squares = np.abs(steps).max(axis=1), (steps**2).sum(axis=1) / lengths
+    return (LevelCell(1, peak, square, 0) for peak, square in zip(peaks.tolist(), squares.tolist(), strict=True))
