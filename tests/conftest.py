@@ -38,7 +38,7 @@ settings.register_profile("proof", settings.get_profile("mictape"), max_examples
 settings.load_profile("mictape")
 
 
-UNDRAWN_S: Final = 0.25
+UNDRAWN_S: Final = 0.5
 
 gc.disable()  # while 3,000 tests are collected, from which nothing goes
 

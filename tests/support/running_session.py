@@ -13,6 +13,7 @@ from mictape.session.session import Session
 from mictape.session.track import Track
 from mictape.transcript.line import Kind
 from support.scripted import spoken
+from support.sound_system import FakeSoundSystem
 
 WORDS = [1, 2, 3, 1, 0, 2, 3, 3]
 SAID = [f"w{word}" for word in WORDS if word]
@@ -27,8 +28,12 @@ def recording(path: Path, words: Sequence[int] = WORDS) -> Path:
 
 
 async def begun(library: Library, engine: Engine, path: Path, pace: str = "fast") -> tuple[Session, Track]:
-    """A session with the file as its only track; nothing runs yet."""
-    session = await Session.begin(library, engine, Request(), log=path.parent / "log")
+    """A session with the file as its only track; nothing runs yet.
+
+    A process reads it in real time; what is read at speed is read in this one.
+    """
+    sound = FakeSoundSystem(reads_files=True) if pace == "fast" else None
+    session = await Session.begin(library, engine, Request(), log=path.parent / "log", sound=sound)
     return session, session.sound.add_track(FileSource(path, pace))  # type: ignore[arg-type]
 
 

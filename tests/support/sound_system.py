@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+import wave
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from mictape.audio.device_monitor import Levels, MonitorEvent
 from mictape.audio.devices import Device, Listing
 from mictape.audio.messages import Ended, Hole, LevelCell, Opened, Paused, Progress
 from mictape.audio.source import Event, SourceChanged
-from mictape.audio.source_spec import DeviceSource, SourceSpec
+from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape, TapeWriter
 from mictape.failure import Failure, MictapeError
 from support.scripted import spoken
@@ -35,6 +37,8 @@ class FakeSoundSystem:
     devices: list[Device] = field(default_factory=lambda: [device("Blue Yeti", default=True), device("Headset")])
     words: Sequence[int] = (1, 2, 3)
     """What each microphone hears once it is open."""
+    reads_files: bool = False
+    """Whether what is in a file is heard instead, at once."""
     refused: set[str] = field(default_factory=set[str])
     """The names of devices that cannot be opened."""
     sources: "list[FakeSource]" = field(default_factory=lambda: list[FakeSource]())  # noqa: PLW0108 (the class comes below)
@@ -75,6 +79,10 @@ class FakeSource:
     def name(self) -> str:
         return self.spec.device.name if isinstance(self.spec, DeviceSource) else "file"
 
+    @property
+    def _file(self) -> Path | None:
+        return self.spec.path if self._system.reads_files and isinstance(self.spec, FileSource) else None
+
     async def open(self) -> Opened:
         if self.name in self._system.refused:
             await self.close()
@@ -86,8 +94,13 @@ class FakeSource:
 
     def go(self) -> None:
         self._writer.begin()
-        self._writer.note(Anchor(self._writer.samples, time.monotonic(), time.time(), "start"))
-        self.receive(self._system.words)
+        if self._file is None:
+            self._writer.note(Anchor(self._writer.samples, time.monotonic(), time.time(), "start"))
+            self.receive(self._system.words)
+            return
+        with wave.open(str(self._file)) as file:
+            self.receive_sound(file.readframes(file.getnframes()))
+        self._end("exhausted")
 
     def receive(self, words: Sequence[int]) -> None:
         """These words are said now."""
@@ -123,9 +136,12 @@ class FakeSource:
         self._paused = False
 
     async def close(self) -> Ended:
+        return self._end("closed")
+
+    def _end(self, why: Literal["closed", "exhausted"]) -> Ended:
         if self._ended is None:
             self._writer.close()
-            self._ended = Ended(self._writer.samples, "closed")
+            self._ended = Ended(self._writer.samples, why)
             self._events.put_nowait(self._ended)
             self._events.put_nowait(None)
         return self._ended

@@ -55,7 +55,7 @@ async def events_from(server: AbstractAsyncContextManager[Server], name: str) ->
         try:
             async for event in connection:
                 events.append(event)
-                if len(events) > 20_000:  # without end, and each of them within bounds: leaving is what is tried then
+                if len(events) > 5_000:  # without end, and each of them within bounds: leaving is what is tried then
                     return events, None
         except Lost as lost:
             return events, lost

@@ -1,4 +1,4 @@
-"""A session: what a source and an engine do together, and what is kept of it. Real processes, a scripted engine."""
+"""A session: what a source and an engine do together, and what is kept of it. Scripted engines."""
 
 import asyncio
 from math import inf
@@ -332,7 +332,7 @@ async def test_a_session_that_was_cut_off_is_put_away_or_gone_on_with(library: L
 
 
 async def test_a_source_that_cannot_be_opened_is_said_and_nothing_is_lost(library: Library, tmp_path: Path) -> None:
-    session, track = await begun(library, ScriptedEngine(), tmp_path / "missing.wav")
+    session, track = await begun(library, ScriptedEngine(), tmp_path / "missing.wav", "real")
     with pytest.raises(MictapeError):
         await session.sound.capture(track)
     assert track.status("x", paused=False).state is State.CANNOT_READ

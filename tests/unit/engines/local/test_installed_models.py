@@ -294,6 +294,7 @@ async def test_speech_that_nothing_is_recognized_in_is_a_gap_and_the_rest_is_cov
     assert all(gap.end - gap.start > 3 * RATE and "nothing was recognised" in gap.why for gap in coverage.gaps)
 
 
+@pytest.mark.proof
 async def test_two_microphones_a_pause_and_another_device(
     engines: Engines, beckett: bytes, clocked_mics: ClockedMics, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
