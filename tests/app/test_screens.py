@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Static
 
 import mictape
 from mictape.audio.ballistics import Reading
@@ -27,6 +26,7 @@ from mictape.transcript.model import Transcript
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
+from mictape.widgets.transcript_view import TranscriptView
 from support.still_app import StillApp, level, status
 from support.waiting import until_async
 from support.widget_app import WidgetApp
@@ -129,10 +129,6 @@ async def test_recovery_gives_the_choice(keys: tuple[str, ...], choice: str) -> 
         assert chosen == [choice]
 
 
-class TranscriptView(Static):
-    """Stands where the transcript stands, for the layout alone."""
-
-
 class WholeScreenApp(WidgetApp):
     """The layout of the real screen."""
 
@@ -142,7 +138,7 @@ class WholeScreenApp(WidgetApp):
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 20)])
 async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int]) -> None:
-    line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(), KeyFooter()
+    line, meter, text, footer = StatusLine(), LevelMeter(), TranscriptView(Transcript()), KeyFooter()
     async with WholeScreenApp(line, Vertical(meter, id="meters"), text, footer).run_test(size=size) as pilot:
         line.show(
             Status(State.PAUSED, "Blue Yeti", "local", 0, hint=Advice("Nothing is recorded", "Resume", action="pause"))
@@ -155,7 +151,7 @@ async def test_the_text_has_the_room_and_nothing_overlaps(size: tuple[int, int])
 
 
 async def test_a_short_terminal_gives_the_text_the_scale_of_the_meter() -> None:
-    line, meter, text = StatusLine(), LevelMeter(), TranscriptView()
+    line, meter, text = StatusLine(), LevelMeter(), TranscriptView(Transcript())
     async with (app := WholeScreenApp(line, Vertical(meter, id="meters"), text)).run_test(size=(60, 12)) as pilot:
         app.screen.add_class("-short")
         await pilot.pause()

@@ -10,7 +10,7 @@ from mictape.settings import Settings
 from mictape.settings.remembered import recall
 from support.app_driver import handled
 from support.waiting import until_async
-from support.widget_app import sees
+from support.widget_app import colours_of, sees
 
 MINE = 'primary = "#ff0000"\nbackground = "{}"\n'
 
@@ -65,6 +65,8 @@ async def test_a_theme_file_that_is_saved_shows_at_once_and_a_broken_one_is_said
         await until_async(lambda: app.screen.styles.background.hex == "#102030")
         (folder / "mine.toml").write_text(MINE.format("#203040") + "# longer\n")
         await until_async(lambda: app.screen.styles.background.hex == "#203040")
+        (folder / "mine.toml").write_text(MINE.format("#203040") + '[variables]\ntranscript-time = "#0a0b0c"\n')
+        await until_async(lambda: "#0a0b0c" in colours_of(app), what="a colour that no rule of a style sheet has")
         (folder / "mine.toml").write_text("primary = \n")
         await until_async(lambda: any("mine.toml" in each.message for each in app._notifications))
         await pilot.pause()

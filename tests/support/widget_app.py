@@ -46,3 +46,9 @@ def rows_of(app: App[Any]) -> list[str]:
     """What is on an app's screen, row by row."""
     strips: Iterable[Iterable[tuple[str, object, object]]] = app.screen._compositor.render_strips()
     return ["".join(text for text, _, _ in strip) for strip in strips]
+
+
+def colours_of(app: App[Any]) -> set[str]:
+    """The colours of all text on an app's screen, as `#rrggbb`."""
+    segments = (segment for strip in app.screen._compositor.render_strips() for segment in strip)
+    return {style.color.name for _, style, _ in segments if style is not None and style.color is not None}

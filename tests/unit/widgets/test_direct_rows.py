@@ -137,26 +137,6 @@ async def test_a_row_below_dialogs_is_drawn_at_once_around_them_and_as_dim_as_te
             assert await drawn_by_textual(app) == mine
 
 
-async def test_below_a_dialog_that_is_not_laid_out_yet_nothing_is_drawn_before_it() -> None:
-    counter = Counter()
-    app = DrawnApp(counter)
-    async with running(app):
-        drawn: list[bool] = []
-
-        def open_and_count() -> None:
-            app.push_screen(Dialog())
-            cells = app.cells
-            counter.count(0)
-            drawn.append(app.cells != cells)
-
-        app.call_later(open_and_count)
-        await until_async(lambda: "the dialog" in app.terminal.display[0], what="the dialog")
-        assert drawn == [False]
-        assert "number 1" in app.terminal.display[0]
-        mine = app.cells
-        assert await drawn_by_textual(app) == mine
-
-
 async def test_below_a_screen_that_covers_everything_nothing_is_drawn_until_it_has_gone() -> None:
     counter = Counter()
     app = DrawnApp(counter)

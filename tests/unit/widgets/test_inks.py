@@ -10,7 +10,7 @@ from mictape.themes import load_themes, shipped_folder
 from mictape.widgets.inks import Ink, Mixer
 from mictape.widgets.status_line import StatusLine
 from support.still_app import status
-from support.widget_app import WidgetApp
+from support.widget_app import WidgetApp, colours_of
 
 ODD = Theme(
     name="odd",
@@ -70,10 +70,6 @@ async def test_a_style_is_what_textual_makes_of_a_component_class(theme: str) ->
 async def test_a_colour_that_only_parts_have_shows_when_the_theme_is_changed() -> None:
     app = WidgetApp(line := StatusLine())
 
-    def colours() -> set[str]:
-        strips = app.screen._compositor.render_strips()
-        return {style.color.name for strip in strips for _, style, _ in strip if style is not None and style.color}
-
     async with app.run_test(size=(110, 5)) as pilot:
         line.show(status())
         for colour in ("#112233", "#445566"):
@@ -81,4 +77,4 @@ async def test_a_colour_that_only_parts_have_shows_when_the_theme_is_changed() -
             app.theme = "own"
             app.mutate_reactive(WidgetApp.theme)
             await pilot.pause()
-            assert colour in colours()
+            assert colour in colours_of(app)

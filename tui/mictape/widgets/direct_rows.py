@@ -48,10 +48,7 @@ class _Place(NamedTuple):
         seen = row and not covered and self.content.contains_point((row.x, row.y))
         free = [(row.x, row.right)] if seen else []
         for screen in (self.screen, *self.above):
-            layers = _compositor(screen).layers_visible
-            if row.y >= len(layers):  # it is not laid out yet, and will be drawn as a whole
-                return []
-            for other, shown, _ in layers[row.y] if free else ():
+            for other, shown, _ in _compositor(screen).layers_visible[row.y] if free else ():
                 if other in {widget, screen}:
                     break
                 cuts = [(left, min(right, shown.x), max(left, shown.right), right) for left, right in free]
