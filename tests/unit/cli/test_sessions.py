@@ -109,7 +109,7 @@ def test_search_prints_hits_by_session(mictape: Mictape) -> None:
     assert code == 0
     head, hit, end = printed.splitlines()
     assert (head.startswith(TALK), head.endswith("Good morning, everybody"), end) == (True, True, "")
-    assert hit == "  ★ 00:00:02  Computer B: The café in Zürich opens at nine."
+    assert hit == "  ★ 00:00:02  Computer B: The café in Zürich opens at nine. [opening hours]"
     [found] = [json.loads(line) for line in mictape("search", "会議", "--json")[1].splitlines()]
     assert found["id"] == MEETING
     assert [[hit["text"][start:end] for start, end in hit["spans"]] for hit in found["hits"]] == [["会議"]]

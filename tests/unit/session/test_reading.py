@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mictape.audio.messages import Hole
 from mictape.audio.source_spec import DeviceSource, FileSource
-from mictape.audio.tape import read_journal
+from mictape.audio.tape import TapeWriter, read_journal
 from mictape.engines.base import Request
 from mictape.failure import ExitCode, MictapeError
 from mictape.library import trash, versions
 from mictape.library.library import Library, Store
-from mictape.library.records import SessionRecord, TrackRecord
+from mictape.library.records import CoverageRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.paths import places
 from mictape.recognition.coverage import Coverage
 from mictape.recording import Policy, Recording
@@ -179,6 +180,22 @@ async def test_the_text_says_where_a_recording_was_stopped_and_continued(library
     back = await gone_on(library, id, DeviceSource(microphones.devices[0]), log, sound=microphones)
     await record(back, 6)
     assert (await all_texts(library, id))[-3:] == ["microphone: Blue Yeti", "w1", "w2"], "back to the first one"
+
+
+@pytest.mark.parametrize(("stored", "shown"), [("lost", "restart"), ("gone", "gone")])
+async def test_sound_was_lost_for_the_reason_that_was_stored_or_else_for_that_of_the_journal(
+    library: Library, stored: str, shown: str
+) -> None:
+    folder = await library.run(Store.create_session)
+    with folder:
+        await library.run(Store.add_track, folder.session, TrackRecord(1, "You", "Yeti"))
+        change = TrackChange(1, RATE, RATE, (CoverageRecord(0, RATE, "hole", stored),))
+        await library.run(Store.change_track, folder.session, change)
+        writer = TapeWriter(folder.path, 1)
+        writer.silence(RATE, Hole(0, RATE, "restart"))
+        writer.close()
+    [track] = (await load_session(library, folder.session)).tracks
+    assert [(hole.start, hole.end, hole.why) for hole in track.coverage.lost] == [(0, RATE, shown)]
 
 
 async def test_a_file_was_not_stopped_at_a_time_of_day(library: Library, tmp_path: Path) -> None:

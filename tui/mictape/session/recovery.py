@@ -168,7 +168,7 @@ async def _stored_track(
             coverage.cover(interval.start, interval.end)
         elif interval.what == "gap":
             gaps.append(Gap(interval.start, interval.end, interval.why))
-        elif interval.what == "hole":
+        elif interval.what == "hole" and interval.why != "lost":  # which it was for every one, once
             lost[interval.start] = interval.why
     for line in lines:
         # A line proves that its stretch was answered, even if its coverage was never stored.
