@@ -59,14 +59,12 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
         Command("clear_clip", "C", "clear clip", "Clear the clip indicator; so does a click on the meter.", of="app"),
     ),
     "Editing": (
-        Command(
-            "mark", "m", "mark", "Mark what is being said, the line or the selected lines; again: remove the mark.", 7
-        ),
+        Command("mark", "m", "mark", "Mark what is said, the line or the selection, or remove the mark.", 7),
         Command(
             "mark_with_note",
             "M",
             "mark with note",
-            "Mark what is being said, the line or the selected lines with a note.",
+            "Mark what is said, the line or the selection, with a note.",
             13,
         ),
         Command("rename_session", "i", "title", "Give the session a title."),
@@ -139,7 +137,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
             "library",
             "L",
             "library",
-            "Find, read and manage recorded sessions, in:trash what was deleted; recording goes on.",
+            "Find and read all sessions, in:trash deleted ones; recording goes on.",
             16,
             of="app",
         ),

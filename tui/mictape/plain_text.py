@@ -51,7 +51,8 @@ def did_you_mean(said: str, known: Iterable[str]) -> str:
     import difflib  # only what was mistyped needs it
 
     typed = said.casefold()
-    names = {each: name for name in known for each in (name.casefold(), name.casefold()[: len(typed)])}
+    folded = {name.casefold(): name for name in known}
+    names = {each[: len(typed)]: name for each, name in folded.items()} | folded
     near = difflib.get_close_matches(typed, names, n=1)
     return f"Did you mean {names[near[0]]}?" if near else ""
 
