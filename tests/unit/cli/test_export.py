@@ -139,6 +139,19 @@ def test_what_is_refused_is_a_sentence(
 
 
 @pytest.mark.usefixtures("sessions")
+def test_a_part_has_the_lines_that_are_said_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for part, said in (
+        (["--from", "0:03"], "00:00:02  Anna: Good day.\n"),
+        (["--to", "2s"], "00:00:01  You: Hello there.\n"),
+        (["--from", "1s", "--to", "0:03"], "00:00:01  You: Hello there.\n00:00:02  Anna: Good day.\n"),
+        (["--from", "1:00"], ""),
+    ):
+        assert run("last", "--times", *part) == 0
+        assert capsys.readouterr().out == said
+    assert run("last", "--from", "soon") == 2
+
+
+@pytest.mark.usefixtures("sessions")
 def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
     path = tmp_path / "talk.txt"
     path.write_text("mine")

@@ -43,8 +43,7 @@ def add_to(sessions: Commands) -> None:
         required=True,
         help="ends in .wav, .flac, .ogg, .opus or .mp3",
     )
-    audio.add_argument("--from", dest="start", metavar="TIME", type=_time, default=0, help="as 12:30, 1:02:03 or 90s")
-    audio.add_argument("--to", dest="end", metavar="TIME", type=_time, help="default: the end")
+    add_part(audio)
     audio.add_argument("--track", metavar="N", type=int, action="append", help="only this one; may be repeated")
     audio.add_argument("--force", action="store_true", help="replace a file that is there")
     audio.set_defaults(run=_audio)
@@ -68,6 +67,12 @@ def add_to(sessions: Commands) -> None:
     prune.add_argument("--down-to", metavar="SIZE", type=_size, help="the oldest sound, until 5GB or so are left")
     prune.add_argument("--yes", action="store_true", help="do not ask")
     prune.set_defaults(run=_prune)
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a part of a session: `start` and `end`, samples; None: to its end."""
+    parser.add_argument("--from", dest="start", metavar="TIME", type=_time, default=0, help="as 12:30, 1:02:03 or 90s")
+    parser.add_argument("--to", dest="end", metavar="TIME", type=_time, help="default: the end")
 
 
 def _audio(arguments: argparse.Namespace, where: Places) -> int:

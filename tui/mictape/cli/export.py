@@ -15,6 +15,7 @@ from mictape.cli.output import note
 from mictape.cli.several import each_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
+from mictape.library.export.document import several_voices
 from mictape.library.export.file import check
 from mictape.library.formats import in_file_name
 from mictape.paths import Places, is_folder, named_path, output_folder
@@ -49,6 +50,7 @@ def add_export(actions: Commands) -> None:
         action="store_true",
         help="measure when English words are said where the engine has guessed it, for subtitles; takes a while",
     )
+    audio.add_part(export)
     add_style(export, wall_clock=True)
     export.set_defaults(run=_export)
 
@@ -77,6 +79,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     to_files = arguments.output != STDOUT
     if arguments.sound and not to_files:
         raise MictapeError(Failure("--sound writes a file beside the text", "Name one: -o FILE", ExitCode.USAGE))
+    start, end = arguments.start, arguments.end
     output = named_path(arguments.output)
     folder = folder_for(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
     configured = settings.export.format if "export.format" in settings.origins else "txt"
@@ -85,7 +88,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written
 
         async def export(id: str) -> int:
-            document = read_document(store, id, where.sessions / id, style_of(arguments))
+            document = _part(read_document(store, id, where.sessions / id, style_of(arguments)), start, end)
             if arguments.measure_words:
                 from mictape.cli.measured_words import with_measured_words
 
@@ -93,7 +96,10 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
             say_if_without_times(document)
             if to_files:
                 path = output if folder is None else folder / file_name(document, format)
-                _write(document, format, path, where.sessions / id if arguments.sound else None, over=arguments.force)
+                if arguments.sound:
+                    document = _with_sound(document, path, where.sessions / id, start, end, over=arguments.force)
+                write(format.write(document), path, over=arguments.force)
+                print(path)
             else:
                 sys.stdout.writelines(format.write(document))
             return ExitCode.DONE
@@ -101,15 +107,18 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
         return asyncio.run(each_of(ids, export))
 
 
-def _write(document: Document, format: Format, path: Path, sound_of: Path | None, *, over: bool) -> None:
-    """Write a session to a file and print its name; with the folder of the session, its sound to one beside it."""
-    if sound_of is not None:
-        sound = path.with_suffix(".flac")
-        check(path, over=over)
-        audio.write_file(sound_of, document.tracks, sound, over=over)
-        document = replace(document, sound=sound.name)
-    write(format.write(document), path, over=over)
-    print(path)
+def _part(document: Document, start: int, end: int | None) -> Document:
+    """What is said between two session times, whole lines; their times stay those in the recording."""
+    within = [line for line in document.lines if line.end >= start and (end is None or line.start < end)]
+    return replace(document, lines=within, several=several_voices(document.lines))
+
+
+def _with_sound(document: Document, path: Path, folder: Path, start: int, end: int | None, *, over: bool) -> Document:
+    """Write the sound of a session, or of a part of it, to a file beside that of its text, which names it."""
+    sound = path.with_suffix(".flac")
+    check(path, over=over)
+    audio.write_file(folder, document.tracks, sound, start, end, over=over)
+    return replace(document, sound=sound.name)
 
 
 def say_if_without_times(document: Document) -> None:
