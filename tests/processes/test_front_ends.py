@@ -71,6 +71,22 @@ def test_the_app_says_that_a_proxy_cannot_be_used(speech: Speech, tmp_path: Path
         assert app.ends() == 0
 
 
+@pytest.mark.proof  # when it is said is tried in tests/unit/cli/test_no_signal.py
+def test_listen_says_that_a_microphone_is_muted_and_that_it_is_back(pulse: PulseServer) -> None:
+    pulse.set_muted("vmic2")
+    room(pulse)
+    command = [*MICTAPE, "listen", "--device", "PulseAudio:vmic2"]
+    with subprocess.Popen(command, env=pulse.env, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stderr is not None
+            assert running.stderr.readline().startswith("Listening to ")
+            assert "No signal: muted" in running.stderr.readline()
+            pulse.set_muted("vmic2", False)
+            assert running.stderr.readline().endswith(": There is a signal again.\n")
+        finally:
+            running.kill()
+
+
 def test_listen_ends_when_its_reader_has_gone(pulse: PulseServer, home: Path, speech: Speech) -> None:
     room(pulse)
     reads, writes = os.pipe()

@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Final, Literal
 from msgspec import structs
 
 from mictape.audio.devices import Device, recorded_already
+from mictape.audio.diagnostics import no_signal_hint
 from mictape.audio.ports import SoundSystem
 from mictape.audio.source_spec import SourceSpec
 from mictape.cli import output
 from mictape.cli.export import STDOUT, folder_for, format_for, style_of
 from mictape.cli.line_command import LineCommand
+from mictape.cli.no_signal import NoSignal
 from mictape.cli.printing import Printer, printer_for
 from mictape.cli.several import each_of
 from mictape.cli.unblocked import Streams, unblocked
@@ -275,10 +278,17 @@ async def _write_document(session: Session, job: Job) -> None:
 
 
 async def _say_what_is_missing(session: Session, printer: Printer) -> None:
-    """A line on stderr whenever the engine cannot be reached, and when it can again."""
+    """A line on stderr whenever the engine cannot be reached or a microphone gives nothing, and when it does again."""
     said: Failure | None = None
+    signals = defaultdict[int, NoSignal](NoSignal)
     while True:
         await asyncio.sleep(LOOK_S)
+        for track in session.tracks:
+            nothing = signals[track.number].look(track.no_signal, time.monotonic())
+            if nothing is not None:
+                printer.clear()
+                what = output.explained(no_signal_hint()) if nothing else "There is a signal again."
+                output.note(f"mictape: {track.device}: {what}")
         followers = [track.follower for track in session.tracks if track.follower is not None]
         now = missing_engine(said, [(follower.state, follower.failure) for follower in followers])
         if now != said:
