@@ -14,7 +14,7 @@ import pytest
 from conftest import Speech
 from mictape.library.store import Store
 from support.child_processes import alive, descendants_of
-from support.screen_app import ScreenApp, screen_app
+from support.screen_app import KEY_TO_NOTHING, NOWHERE, ScreenApp, screen_app
 from support.sessions import sessions_of, states_of
 from support.stored_sessions import fill
 from support.tmux import tmux
@@ -69,7 +69,9 @@ def test_a_closed_tmux_window_leaves_no_process(how: str, home: Path, speech: Sp
     [pytest.param(True, id="with SIGHUP", marks=pytest.mark.proof), pytest.param(False, id="without SIGHUP")],
 )
 def test_a_closed_terminal_is_a_hang_up(controlling: bool, home: Path, speech: Speech) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ, controlling=controlling) as app:
+    with screen_app(
+        "--input", str(speech.two_cities), *NOWHERE, env=os.environ | KEY_TO_NOTHING, controlling=controlling
+    ) as app:
         app.sees("REC", timeout_s=60)
         processes = everything(app)
         app.hang_up()
@@ -80,7 +82,9 @@ def test_a_closed_terminal_is_a_hang_up(controlling: bool, home: Path, speech: S
 
 @pytest.mark.parametrize("how", ["hang-up", pytest.param("SIGTERM", marks=pytest.mark.proof)])
 def test_a_frozen_terminal_blocks_neither_the_recording_nor_the_end(how: str, home: Path, speech: Speech) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ, columns=200, rows=60) as app:
+    with screen_app(
+        "--input", str(speech.two_cities), *NOWHERE, env=os.environ | KEY_TO_NOTHING, columns=200, rows=60
+    ) as app:
         app.sees("REC", timeout_s=60)
         processes = everything(app)
         app.freeze()
@@ -189,7 +193,7 @@ def cut_off(home: Path) -> Path:
 def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(
     leave: Callable[[ScreenApp], None], code: int, cut_off: Path, speech: Speech
 ) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+    with screen_app("--input", str(speech.two_cities), *NOWHERE, env=os.environ | KEY_TO_NOTHING) as app:
         app.sees("A session was cut off", "Continue it", timeout_s=60)
         leaves(app, leave, code)
     assert len(sessions_of(cut_off)) == 1, "nothing was decided: it is offered again"
@@ -198,7 +202,7 @@ def test_leaving_works_at_the_question_of_a_session_that_was_cut_off(
 def test_the_question_of_a_session_that_was_cut_off_takes_keys_in_a_terminal_without_focus(
     cut_off: Path, speech: Speech
 ) -> None:
-    with screen_app("--input", str(speech.two_cities), env=os.environ) as app:
+    with screen_app("--input", str(speech.two_cities), *NOWHERE, env=os.environ | KEY_TO_NOTHING) as app:
         app.until(lambda _: app.reports_focus, 60)
         app.send(b"\x1b[O")
         app.sees("A session was cut off", "Continue it", timeout_s=60)
@@ -249,8 +253,8 @@ def leaves_by(app: ScreenApp, number: signal.Signals) -> None:
 
 def failing(recording: Path) -> ScreenApp:
     """The app with planted errors, listening."""
-    argv = [sys.executable, FAILING, "--input", str(recording)]
-    app = ScreenApp(argv, os.environ, 110, 30)
+    argv = [sys.executable, FAILING, "--input", str(recording), *NOWHERE]
+    app = ScreenApp(argv, os.environ | KEY_TO_NOTHING, 110, 30)
     app.sees("REC", timeout_s=60)
     return app
 

@@ -11,7 +11,7 @@ from mictape.audio.tape import count_samples, read_journal
 from mictape.units import RATE
 from support.child_processes import alive, children_of
 from support.clocked_mic import ClockedMics
-from support.screen_app import ScreenApp
+from support.screen_app import KEY_TO_NOTHING, NOWHERE, ScreenApp
 from support.sessions import sessions_of
 from support.waiting import until
 
@@ -37,9 +37,8 @@ CAPTURE: Final = "mictape.audio.capture.process"
 @contextmanager
 def recording(mics: ClockedMics, home: Path, *launcher: str) -> Generator[tuple[ScreenApp, Path]]:
     """The app on the counter, in a session that has begun; its engine is out of reach, which is no matter of sound."""
-    env = mics.env | {"PYTHONPATH": str(ROOT / "tui"), "ASSEMBLYAI_API_KEY": "none"}
-    nowhere = ("--engine", "assemblyai", "--set", "url=ws://127.0.0.1:9")
-    app = ScreenApp([sys.executable, *(launcher or ("-m", "mictape")), "--device", "ALSA:counter", *nowhere], env)
+    env = mics.env | {"PYTHONPATH": str(ROOT / "tui")} | KEY_TO_NOTHING
+    app = ScreenApp([sys.executable, *(launcher or ("-m", "mictape")), "--device", "ALSA:counter", *NOWHERE], env)
     try:
         app.until(lambda _: (home / "sessions").exists() and sessions_of(home), timeout_s=60)
         [session] = sessions_of(home)

@@ -34,6 +34,11 @@ KEYS: Final = {
     "home": "\x1b[H",
 }
 
+NOWHERE: Final = ("--engine", "assemblyai", "--set", "url=ws://127.0.0.1:9")
+"""An engine out of reach, for a test to which text does not matter: loading the model takes most of a second of CPU."""
+KEY_TO_NOTHING: Final = {"ASSEMBLYAI_API_KEY": "none"}
+"""What it is given in the environment."""
+
 
 class ScreenApp:
     """One run of a command in a pseudo-terminal of its own (and a session of its own)."""

@@ -296,6 +296,7 @@ async def test_a_killed_process_is_lost_and_the_next_connection_works(
     assert_same(await recognize_all(replaced, two_lines), alone)
 
 
+@pytest.mark.proof
 async def test_a_process_killed_between_two_connections_is_replaced(replaced: LocalEngine) -> None:
     await recognize_all(replaced, bytes(2 * RATE))
     before = pid_of(replaced)
@@ -471,6 +472,7 @@ async def test_a_log_that_cannot_be_written_does_not_stop_recognition(tmp_path: 
 # The process by itself
 
 
+@pytest.mark.proof  # as when the app is killed
 async def test_the_process_ends_when_its_stdin_closes(replaced: LocalEngine) -> None:
     await replaced.connect(Request())
     (process,) = replaced._processes
