@@ -38,7 +38,6 @@ class VersionsScreen(Question[Answer | None]):
     """Choose the version of a session's text that is shown. The result is None when nothing is to change."""
 
     CSS_PATH = "versions.tcss"
-    AUTO_FOCUS = ""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back"),
@@ -80,13 +79,13 @@ class VersionsScreen(Question[Answer | None]):
 
     async def on_mount(self) -> None:
         """List them, the one that is shown under the cursor."""
+        self._list.focus()
         self._show_doing()
         self.set_interval(LOOK_S, self._show_doing)
         self._versions = await self._library.run(versions.versions, self._session.id)
         self._list.add_options(Option(self._row(version), id=str(version.number)) for version in self._versions)
         numbers = [version.number for version in self._versions]
         self._list.highlighted = numbers.index(self._session.version)
-        self._list.focus()  # only now: what is typed waits for it
         if len(numbers) == 1:
             self._title.update("There is one version. Transcribe it again to have another one beside it.")
 
