@@ -6,7 +6,7 @@ Textual's `panic`. In a dialog, `ctrl+r` raises in the engine picker and looking
 
 from textual import events
 from textual.app import App
-from textual.widgets import Footer
+from textual.containers import Vertical
 
 
 def plant() -> None:
@@ -22,7 +22,7 @@ def plant() -> None:
         if event.key == "f6":
             fail()
         if event.key == "f8":
-            self.screen.query_one(Footer).post_message(events.Click(None, 0, 0, 0, 0, 1, False, False, False))
+            self.screen.query_one(Vertical).post_message(events.Click(None, 0, 0, 0, 0, 1, False, False, False))
         if event.key == "f9":
             self.panic("planted")
 
@@ -32,7 +32,7 @@ def plant() -> None:
 
     MictapeApp.on_key = on_key_of_app  # type: ignore[attr-defined]
     MainScreen.on_key = on_key_of_screen  # type: ignore[attr-defined]
-    Footer.on_click = fail  # type: ignore[attr-defined]
+    Vertical.on_click = fail  # type: ignore[attr-defined]
     EnginePicker.action_look_again = fail  # type: ignore[method-assign]
 
 
