@@ -1,5 +1,6 @@
 """An independent judge: a real browser reads and plays the exported page."""
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def exported(home: Path, target: Path) -> Path:
 
 
 async def test_a_page_is_read_played_and_printed(home: Path, tmp_path: Path) -> None:
-    async with opened(exported(home, tmp_path / "page.html"), tmp_path / "profile") as page:
+    file = await asyncio.to_thread(exported, home, tmp_path / "page.html")  # a command has an event loop of its own
+    async with opened(file, tmp_path / "profile") as page:
         text = await page.evaluate("document.body.innerText")
         assert "Budget <b>" in text and "Voice 2:" in text and "Note: a note" in text and "★" in text
         assert await page.evaluate("document.querySelectorAll('p').length") == len(HOSTILE) + 1
