@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import getters, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -67,13 +67,12 @@ class SearchBar(SurvivesErrors, Vertical):
             self.stay = stay
             """Whether to stay at the hit; otherwise to go back to where one was."""
 
-    _input = getters.query_one(Input)
-    _toggles_text = getters.query_one("#toggles", Static)
-    _problem_text = getters.query_one("#problem", Static)
-    _count_text = getters.query_one("#count", Static)
-
     def __init__(self) -> None:
         super().__init__()
+        # Kept and not queried: a bar whose screen is left while it opens is mounted without them.
+        self._input = Input(placeholder="text  speaker:You  after:10:00  before:1:02:03  marked", select_on_focus=False)
+        self._toggles_text, self._count_text = (Static(id=id, markup=False) for id in ("toggles", "count"))
+        self._problem_text = Static(id="problem", markup=False)
         self._toggles = Query()
         self._shown: tuple[str, str] | None = None
         self.given = False
@@ -88,10 +87,10 @@ class SearchBar(SurvivesErrors, Vertical):
         """One row: what is typed, the toggles, the count; below it what is wrong with what is typed."""
         with Horizontal():
             yield Static("/", id="slash")
-            yield Input(placeholder="text  speaker:You  after:10:00  before:1:02:03  marked", select_on_focus=False)
-            yield Static(id="toggles", markup=False)
-            yield Static(id="count", markup=False)
-        yield Static(id="problem", markup=False)
+            yield self._input
+            yield self._toggles_text
+            yield self._count_text
+        yield self._problem_text
 
     def on_mount(self) -> None:
         """Nothing was searched for yet."""
