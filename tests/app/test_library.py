@@ -202,9 +202,9 @@ async def test_the_trash_is_shown_and_searched_and_sessions_are_taken_out(home: 
             trash.delete(store, id)
     async with in_library(home) as (app, pilot):
         await pilot.press(*"in:trash")
-        await until_async(lambda: sees(app, "2 sessions in the trash (ctrl+z: take out), newest first"))
+        await until_async(lambda: sees(app, "2 sessions in the trash (ctrl+z: take out, ctrl+d: remove), newest first"))
         assert "Session number 1" in rows(app)[0] and "Session number 0" in rows(app)[1]
-        for key in ("enter", "ctrl+d", "ctrl+r", "ctrl+o", "ctrl+g"):
+        for key in ("enter", "ctrl+r", "ctrl+o", "ctrl+g"):
             await pilot.press(key)
             await until_async(lambda: sees(app, '"Session number 1" is in the trash. Take it out first (ctrl+z).'))
             assert isinstance(app.screen, LibraryScreen)
@@ -225,6 +225,11 @@ async def test_the_trash_is_shown_and_searched_and_sessions_are_taken_out(home: 
         await pilot.press("ctrl+r")  # what was taken out, though another row was under the cursor
         await until_async(lambda: isinstance(app.screen, Ask))
         assert app.screen.query_one(Input).value == "Session number 0"
+        await pilot.press("escape", "ctrl+u", *"in:0", "ctrl+d", "ctrl+u", *"in:trash", "ctrl+d")
+        await until_async(lambda: sees(app, 'ctrl+d once more removes "Session number 0" for good, text and sound.'))
+        await pilot.press("ctrl+d")
+        await until_async(lambda: sees(app, '"Session number 0" is removed.'))
+        assert not (home / "sessions" / ids[0]).exists()
 
 
 async def test_a_finished_session_is_marked_edited_searched_and_exported(home: Path) -> None:

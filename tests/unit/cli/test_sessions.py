@@ -135,6 +135,8 @@ def test_deleting_asks_and_can_be_undone(mictape: Mictape, monkeypatch: pytest.M
     assert mictape("search", "zurich")[1] == ""
     assert mictape("sessions", "restore", TALK)[0] == 0
     assert TALK in mictape("sessions")[1]
+    assert mictape("sessions", "delete", TALK, "--yes")[0] == 0
+    assert "delete --for-good" in mictape("sessions", "delete", TALK, "--yes")[2]
     assert mictape("sessions", "delete", TALK, "--yes", "--for-good")[0] == 0
     assert mictape("sessions", "list", "--trash") == (0, "", "The trash is empty.\n")
     assert "in the trash" in mictape("sessions", "restore", TALK)[2]

@@ -185,12 +185,12 @@ def _delete(arguments: argparse.Namespace, where: Places) -> int:
 
     settings = settings_of(arguments, where)
     with writing(where) as store:
-        chosen = [store.session(which) for which in arguments.sessions]
+        chosen = [store.session(which, or_trash=arguments.for_good) for which in arguments.sessions]
         if not arguments.yes:
             _confirm(chosen, for_good=arguments.for_good)
         for session in chosen:
             if arguments.for_good:
-                trash.purge(store, session.id, trash=False)
+                trash.purge(store, session.id, trash=session.deleted_utc_s is not None)
                 print(f"{session.id} is removed")
             else:
                 trash.delete(store, session.id)

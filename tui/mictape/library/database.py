@@ -3,14 +3,14 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library import schema
-from mictape.library.words import search_words
+from mictape.library.words import bare, search_words
 from mictape.locks import has_record_locks
 from mictape.paths import PRIVATE_FILE, make_folder
 
@@ -99,7 +99,8 @@ def _opened(path: Path | None, busy_s: float, *, shares_memory: bool = True, cop
             with closing(sqlite3.connect(copy_of, uri=True)) as original:
                 original.backup(db)
         db.row_factory = sqlite3.Row
-        db.create_function("search_words", 1, _search_words, deterministic=True)
+        db.create_function("search_words", 1, _of_text(search_words), deterministic=True)
+        db.create_function("bare", 1, _of_text(bare), deterministic=True)
         db.execute("PRAGMA trusted_schema = ON")  # the triggers of the search indexes call it
         if not shares_memory:  # before anything is read: a lone process needs no shared memory for a write-ahead log
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -117,8 +118,9 @@ def _opened(path: Path | None, busy_s: float, *, shares_memory: bool = True, cop
     return db
 
 
-def _search_words(text: str | None) -> str:
-    return search_words(text or "")
+def _of_text(change: Callable[[str], str]) -> Callable[[str | None], str]:
+    """A function of texts for SQL, in which no text is an empty one."""
+    return lambda text: change(text or "")
 
 
 def _set_journal(db: sqlite3.Connection, *, shares_memory: bool) -> None:

@@ -52,11 +52,11 @@ class SessionFilter(msgspec.Struct, frozen=True):
     unfinished: bool = False
     """Only those that were never closed."""
     title: str | None = None
-    """Part of the title, in any case, or how the id begins."""
+    """Part of the title, with or without accents, in any case, or how the id begins."""
     tag: str | None = None
-    """A tag, in any case."""
+    """A tag, as the title."""
     device: str | None = None
-    """Part of the name of a device or file, in any case of ASCII."""
+    """Part of the name of a device or file, as the title."""
     engine: str | None = None
     """The name of an engine."""
     after_utc_s: float | None = None
@@ -76,16 +76,15 @@ class SessionFilter(msgspec.Struct, frozen=True):
         # instr and not LIKE, in which % and _ mean something else; +, so that a search does not begin with the sessions
         parts: list[tuple[str, tuple[object, ...] | None]] = [
             (
-                "+sessions.key IN (SELECT key FROM sessions"
-                " WHERE instr(search_words(lower(title)), search_words(?)) > 0 OR instr(id, ?) = 1)",
-                None if self.title is None else (self.title.lower(), self.title),
+                "+sessions.key IN (SELECT key FROM sessions WHERE instr(bare(title), bare(?)) > 0 OR instr(id, ?) = 1)",
+                None if self.title is None else (self.title, self.title),
             ),
             (
-                "+sessions.key IN (SELECT session FROM tags WHERE tag = ?)",
+                "+sessions.key IN (SELECT session FROM tags WHERE bare(tag) = bare(?))",
                 None if self.tag is None else (self.tag,),
             ),
             (
-                "+sessions.key IN (SELECT session FROM tracks WHERE instr(lower(source), lower(?)) > 0)",
+                "+sessions.key IN (SELECT session FROM tracks WHERE instr(bare(source), bare(?)) > 0)",
                 None if self.device is None else (self.device,),
             ),
             (

@@ -16,6 +16,7 @@ from mictape.library.placing import Lines
 from mictape.library.records import CoverageRecord, LineRecord, SessionRecord, TrackRecord
 from mictape.library.rows import storable, unpacked, unpacked_words
 from mictape.library.titles import title_of
+from mictape.library.words import bare
 from mictape.paths import is_folder, is_there
 from mictape.plain_text import did_you_mean, one_line
 from mictape.transcript.line import NOTE, SPEECH
@@ -115,7 +116,7 @@ class Reader:
         ]
         return ids.index(session) if session in ids else 0
 
-    def session(self, which: str, *, trash: bool = False) -> SessionRecord:
+    def session(self, which: str, *, trash: bool = False, or_trash: bool = False) -> SessionRecord:
         """The session with this id or title, the only one whose id begins so, or the one recorded last (`last`).
 
         Where there is none, the only one whose title begins so, or else has this in it, in any case.
@@ -123,6 +124,7 @@ class Reader:
         Args:
             which: What names it.
             trash: Whether it is looked for in the trash, and only there.
+            or_trash: Whether it is looked for there, too, where it is not found among the others.
 
         Raises:
             MictapeError: (`ExitCode.USAGE`) none or more than one is meant.
@@ -130,8 +132,11 @@ class Reader:
         found = self._last(trash=trash) if which == "last" else self._named(which, trash=trash)
         if _is_one(which, found):
             return found[0]
+        if not found and or_trash and which != "last":
+            return self.session(which, trash=True)
         if not found and not trash and which != "last" and _is_one(which, deleted := self._named(which, trash=True)):
-            remedy = f"mictape sessions restore {deleted[0].id} brings it back"
+            id = deleted[0].id
+            remedy = f"mictape sessions restore {id} brings it back, mictape sessions delete --for-good {id} removes it"
             raise MictapeError(Failure(f"The session {which} is in the trash", remedy, ExitCode.USAGE))
         known = [] if found else self.sessions(SessionFilter(trash=trash))
         raise MictapeError(_not_one(which, found, known, trash=trash))
@@ -159,8 +164,8 @@ class Reader:
 
     def _titled(self, part: str, *, trash: bool) -> list[SessionRecord]:
         """The session whose title is the only one to begin so, or else those that have this in their titles."""
-        wanted = part.casefold()
-        titles = [(each, title_of(each).casefold()) for each in self.sessions(SessionFilter(trash=trash))]
+        wanted = bare(part)
+        titles = [(each, bare(title_of(each))) for each in self.sessions(SessionFilter(trash=trash))]
         begin = [each for each, title in titles if title.startswith(wanted)]
         return begin if len(begin) == 1 else sorted((each for each, title in titles if wanted in title), key=_id_of)
 

@@ -14,7 +14,7 @@ from mictape.library.listing import SessionFilter, kept_or_trash
 from mictape.library.query import LibraryQuery
 from mictape.library.small_index import matching
 from mictape.library.store import Store
-from mictape.library.words import search_words
+from mictape.library.words import bare
 from mictape.transcript.line import NOTE, SPEECH, Kind, voice_of
 from mictape.units import RATE, Span
 
@@ -199,10 +199,8 @@ def _voices(store: Store, part: str) -> _Voices:
         " SELECT name FROM names WHERE name IS NOT NULL"
     )
     tracks = store.rows("SELECT DISTINCT name FROM tracks")
-    wanted = search_words(part.lower())
-    speaking, recorded = (
-        [name for (name,) in rows if wanted in search_words(name.lower())] for rows in (speakers, tracks)
-    )
+    wanted = bare(part)
+    speaking, recorded = ([name for (name,) in rows if wanted in bare(name)] for rows in (speakers, tracks))
     return speaking, recorded
 
 

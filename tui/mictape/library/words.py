@@ -83,6 +83,11 @@ def places_of(text: str, terms: Iterable[tuple[str, bool]]) -> tuple[Span, ...]:
     return tuple(joined)
 
 
+def bare(text: str) -> str:
+    """A name as it is looked for: without case and accents."""
+    return _folded(text.replace("…", "..."))[0]
+
+
 def _folded(text: str) -> tuple[str, Sequence[int]]:
     """The text without case and accents, and for each of its characters the place in `text` it comes from."""
     if text.isascii():

@@ -52,6 +52,7 @@ HINT: Final = 'Search: words "a phrase" -without speaker: in:TITLE tag: device: 
 
 
 _UNDO: Final = "ctrl+z"
+_DELETE: Final = "ctrl+d"
 _Place = tuple[int, str | None]
 """Where the cursor goes: to a row, or to the session with this id where sessions are listed."""
 
@@ -148,6 +149,8 @@ class LibraryScreen(Question[SessionChoice | None]):
         """Set when more of it was read."""
         self._deleted = list(shown.deleted)
         self._done = ""
+        self._doomed: str | None = None
+        """The session in the trash that is removed when that is asked for once more."""
         """What was done last, shown until something else is typed or done."""
 
     @property
@@ -255,7 +258,7 @@ class LibraryScreen(Question[SessionChoice | None]):
     def _say_found(self) -> None:
         if self._listing is not None:
             self._said_doing = self._doing()
-            self._say("   ".join(filter(None, (self._found(self._listing), self._said_doing, self._done))))
+            self._say("   ".join(filter(None, (self._done, self._found(self._listing), self._said_doing))))
 
     def _look(self) -> None:
         """Show how far it is with what is done meanwhile; list the sessions again once that has ended."""
@@ -271,7 +274,7 @@ class LibraryScreen(Question[SessionChoice | None]):
             more = "" if listing.done else "…"
             return f"{listing.hits:,}{more} found" if len(listing) else ("Nothing found." if listing.done else "")
         if len(listing):
-            where = f" in the trash ({_UNDO}: take out)" if self._trash else ""
+            where = f" in the trash ({_UNDO}: take out, {_DELETE}: remove)" if self._trash else ""
             return f"{counted(len(listing), 'session')}{where}, {_SAID[self._order]}"
         if self._trash:
             return "Nothing like that is in the trash."
@@ -300,6 +303,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     @on(RowList.Moved)
     def _on_moved(self) -> None:
+        self._doomed = None
         session = self._session
         if session is None:
             self._preview.update("")
@@ -404,8 +408,20 @@ class LibraryScreen(Question[SessionChoice | None]):
             await self._library.run(tag_session, session.id, add=tags, remove=removed)
 
     async def action_delete(self) -> None:
-        """Move the session under the cursor to the trash."""
-        await self._change(self._delete)
+        """Move the session under the cursor to the trash; where that is shown, remove it for good, the second time."""
+        session = self._session if await self._listed() else None
+        if session is None or session.deleted_utc_s is None:
+            await self._change(self._delete)
+        elif self._doomed == session.id:
+            self._start_change(self._purge, session)
+        else:
+            self._doomed = session.id
+            self._say(f'{_DELETE} once more removes "{name_of(session)}" for good, text and sound.')
+
+    async def _purge(self, session: SessionRecord) -> None:
+        await self._library.run(trash.purge, session.id)
+        self._deleted = [each for each in self._deleted if each[0] != session.id]
+        self._done = f'"{name_of(session)}" is removed.'
 
     async def _delete(self, session: SessionRecord) -> None:
         if session.id == self._recorded:
