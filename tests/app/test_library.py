@@ -535,6 +535,7 @@ async def test_a_key_of_the_recording_says_in_a_finished_session_why_it_does_not
         await until_async(lambda: sees(app, "This session is being recorded. Stop the recording first (q)."))
         await pilot.press("down", "enter")
         await reading(app)
+        await until_async(lambda: sees(app, "Recording goes on"))
         await pilot.press("space")
         assert "What is recorded is not on this screen. Go back to it first (esc)." in messages(app)
         recorded = recording_of(app).session
