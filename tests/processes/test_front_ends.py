@@ -29,7 +29,7 @@ def _kept(home: Path) -> list[object]:
     with contextlib.closing(Store.to_read(home / "library.db", home / "sessions")) as store:
         [session] = store.sessions()
         lines = [
-            replace(line, words=tuple(replace(word, confidence=None) for word in line.words))
+            replace(line, words=tuple(replace(word, confidence=None) for word in line.words or ()))
             for line in store.lines(session.id)
         ]
         tracks = store.tracks(session.id)
