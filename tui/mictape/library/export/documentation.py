@@ -33,8 +33,8 @@ pauses left out. Moments are ISO 8601 in UTC. Characters that a terminal would o
 
 - `sessions show ID --json`, `sessions export ID --format json`, `transcribe --format json`: one [session](#session).
 - `sessions list --json`: a list of [list entries](#list-entry).
-- `listen --json`: a [final line](#final-line) on each line of the output, as it comes; with `--partials` also
-  [partial lines](#partial-line) and [revisions](#revision).
+- `listen --json`: a [final line](#final-line) on each line of the output, as it comes, and later perhaps a
+  [revision](#revision) of it, with the same `id`; with `--partials` also [partial lines](#partial-line).
 - `search WORDS --json`: the [hits](#hits) in one session on each line of the output.
 """
 
