@@ -62,6 +62,12 @@ def refused(code: ExitCode, said: str) -> pytest.RaisesExc[MictapeError]:
         ("", ["And Mr. John Dashwood had then leisure. He went."], "And Mr. John Dashwood had then leisure"),
         ("", ["Meet J. R. Smith at St. Ives! Or not."], "Meet J. R. Smith at St. Ives"),
         ("", ["Good day, Dr."], "Good day, Dr."),
+        ("", ["The child almost hurt the small dog,"], "The child almost hurt the small dog"),
+        (
+            "",
+            ["The child almost hurt the small dog, but then it, and"],
+            "The child almost hurt the small dog, but then it…",
+        ),
         ("", ["Это план. Дальше."], "Это план"),
         ("", ["明日の会議は十時からです。次に"], "明日の会議は十時からです"),
         ("", [], ""),

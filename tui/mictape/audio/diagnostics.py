@@ -62,7 +62,7 @@ def no_signal_hint(platform: str = sys.platform) -> Advice:
     if platform in _SETTING:
         return Advice(what, _SETTING[platform])
     return Advice(
-        what, "See the sound settings under Input, or unmute the device in the picker", action="unmute_device"
+        what, "See the sound settings under Input, or unmute the device", action="unmute_device"
     )
 
 

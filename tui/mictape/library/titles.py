@@ -13,6 +13,9 @@ LONGEST_PROPOSAL: Final = 50
 
 _SENTENCE_END: Final = re.compile("[.!?](?=\\s|$)|[\u3002\uff01\uff1f]")
 
+_UNENDED: Final = ",;:—– "
+"""What ends no title."""
+
 _ABBREVIATION: Final = re.compile(
     r"\b(?:[b-df-hj-np-tv-xz]+|[^\W\d_]|Prof|Rev|Gen|Col|Capt|Messrs|Mme|Mlle|Sra|etc|approx)$", re.IGNORECASE
 )
@@ -35,9 +38,9 @@ def proposed_title(tracks: Iterable[TrackRecord], texts: Sequence[str]) -> str:
     if end is not None and end.start() <= LONGEST_PROPOSAL:
         return said[: end.start()]
     if len(said) <= LONGEST_PROPOSAL:
-        return said
+        return said.rstrip(_UNENDED)
     cut = said[: LONGEST_PROPOSAL + 1]
-    return f"{cut[: cut.rfind(' ')] if ' ' in cut else said[:LONGEST_PROPOSAL]}…"
+    return f"{(cut[: cut.rfind(' ')] if ' ' in cut else said[:LONGEST_PROPOSAL]).rstrip(_UNENDED)}…"
 
 
 def file_of(session: SessionRecord) -> str:

@@ -45,7 +45,7 @@ def _sample_at(second: int, track: Track, *, whole_minute: bool) -> int:
     times = Clock(read_journal(track.tape.folder, track.number).anchors)
     first, last = times.utc(0), times.utc(track.tape.samples)
     if first is None or last is None:
-        raise MictapeError(_outside(_day(second), "it has just begun"))
+        raise MictapeError(_outside(_day(second), "it is not known when it was recorded"))
     began = datetime.fromtimestamp(first)
     wanted = began.replace(hour=second // 3600, minute=second // 60 % 60, second=second % 60, microsecond=0)
     if wanted + timedelta(minutes=1 if whole_minute else 0, seconds=0 if whole_minute else 1) <= began:
