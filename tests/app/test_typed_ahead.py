@@ -119,7 +119,7 @@ async def test_a_key_behind_a_deletion_in_the_library_waits_for_it(home: Path) -
     async with on_fake_sound(home, FakeSoundSystem(), start=Start(library=True)) as (app, _):
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and bool(app.screen._list._count))
         burst(app, "ctrl+d", "ctrl+d", "ctrl+z", "ctrl+z")
-        said = '3 sessions, newest first   "Session number 2" is out of the trash.'
+        said = '"Session number 2" is out of the trash.   3 sessions, newest first'
         await until_async(lambda: sees(app, said))
     with Store.to_read(home / "library.db") as store:
         assert store.count_sessions() == 3

@@ -61,9 +61,7 @@ def no_signal_hint(platform: str = sys.platform) -> Advice:
     what = "No signal: muted, or the terminal has no microphone permission"
     if platform in _SETTING:
         return Advice(what, _SETTING[platform])
-    return Advice(
-        what, "See the sound settings under Input, or unmute the device", action="unmute_device"
-    )
+    return Advice(what, "See the sound settings under Input, or unmute the device", action="unmute_device")
 
 
 class SignalWatch:
