@@ -303,8 +303,9 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     @on(RowList.Moved)
     def _on_moved(self) -> None:
-        self._doomed = None
         session = self._session
+        if session is None or session.id != self._doomed:  # it may be said late that the list was read again
+            self._doomed = None
         if session is None:
             self._preview.update("")
             self._facts.update("")
