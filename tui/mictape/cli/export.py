@@ -15,7 +15,6 @@ from mictape.cli.output import note
 from mictape.cli.several import each_of
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName, Style, endings, format_of, write
-from mictape.library.export.document import several_voices
 from mictape.library.export.file import check
 from mictape.library.formats import in_file_name
 from mictape.paths import Places, is_folder, named_path, output_folder
@@ -110,7 +109,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
 def _part(document: Document, start: int, end: int | None) -> Document:
     """What is said between two session times, whole lines; their times stay those in the recording."""
     within = [line for line in document.lines if line.end >= start and (end is None or line.start < end)]
-    return replace(document, lines=within, several=several_voices(document.lines))
+    return replace(document, lines=within)
 
 
 def _with_sound(document: Document, path: Path, folder: Path, start: int, end: int | None, *, over: bool) -> Document:

@@ -15,7 +15,7 @@ from mictape.audio.device_monitor import Levels, MonitorEvent, Refused
 from mictape.audio.devices import Device, Listing, recorded_already
 from mictape.audio.ports import DeviceMonitorPort
 from mictape.failure import Failure, MictapeError
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question, key_row
 from mictape.widgets.device_list import DeviceKey, DeviceList, key_of, matching
 
 
@@ -237,10 +237,4 @@ class DevicePicker(Question[Choice | None]):
             beside = "remove" if device is not None and key_of(device) in self._added else "add"
             offered = {"beside": ("+", beside), "unmute": ("^u", "unmute")}
             keys = [("enter", "record"), *(key for action, key in offered.items() if self.check_action(action, ()))]
-        self._keys.update(_key_row([*keys, ("esc", "cancel")]))
-
-
-def _key_row(keys: Sequence[tuple[str, str]]) -> Content:
-    """Keys and what they do, for the last row."""
-    parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
-    return clickable(Content("  ").join(parts))
+        self._keys.update(key_row(*keys, ("esc", "cancel")))

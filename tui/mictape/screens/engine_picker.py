@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Failure
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question, key_row
 from mictape.screens.prompt import Ask
 from mictape.widgets.filtered_options import FilteredOptions
 
@@ -92,9 +92,7 @@ class EnginePicker(Question[str | None]):
 
     def on_mount(self) -> None:
         """Look at all of them at once."""
-        keys = (("enter", "use"), ("tab", "models"), ("^r", "look again"), ("esc", "cancel"))
-        parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
-        self._keys.update(clickable(Content("  ").join(parts)))
+        self._keys.update(key_row(("enter", "use"), ("tab", "models"), ("^r", "look again"), ("esc", "cancel")))
         self._look_at_all()
 
     def action_look_again(self) -> None:

@@ -30,6 +30,12 @@ def clickable(hints: str | Content) -> Content:
     return content
 
 
+def key_row(*keys: tuple[str, str]) -> Content:
+    """Keys and what they do, for the last row of a dialog; a click on one presses it."""
+    parts = (Content.assemble((key, "$footer-key-foreground bold"), " ", what) for key, what in keys)
+    return clickable(Content("  ").join(parts))
+
+
 def pressing(name: str, content: Content, start: int = 0, end: int | None = None) -> Content:
     """Content in which a click on a part presses a key, by its name in hints; as it was where that names no key."""
     ctrl = re.fullmatch(r"\^(\w)", name)

@@ -21,7 +21,7 @@ def gap_text(samples: int, why: str) -> str:
 
 
 def hole_text(samples: int, why: str) -> str:
-    """The line that stands for lost sound; the library does not keep why it was lost."""
+    """The line that stands for lost sound; of older sessions the library does not always say why."""
     reason = f": {_WHY_LOST[why]}" if why in _WHY_LOST else ""
     return f"{samples / RATE:.1f} s lost{reason}"
 

@@ -1,6 +1,6 @@
 """Marks on what is being said now, which is no line yet: the line that it becomes gets them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -62,11 +62,10 @@ class SpokenMarks:
 
     def place(self, line: Line) -> None:
         """Give the next line of a track its mark."""
-        if (mark := self._open.pop(line.track, None)) is not None:
+        if (mark := self.take(line.track)) is not None:
             mark.line = line.id
             self._set_mark(line.id, mark.note)
 
-    def left(self, track: int) -> Iterator[SpokenMark]:
-        """The mark on what has become no line and will not; it is known no more."""
-        if (mark := self._open.pop(track, None)) is not None:
-            yield mark
+    def take(self, track: int) -> SpokenMark | None:
+        """The mark on what is being said on a track, which is known no more."""
+        return self._open.pop(track, None)

@@ -186,7 +186,7 @@ class TranscriptWriter:
             coverage.cover(*rest[-1])
         coverage.give_up(track.tape.origin, track.end, why)
         self.store_progress(track)
-        for mark in self.spoken_marks.left(track.number):
+        if (mark := self.spoken_marks.take(track.number)) is not None:
             self.note(track, mark.note or "Marked", mark.at)
 
     def _show_partial(self, track: Track, partial: Partial) -> None:
@@ -499,9 +499,8 @@ class TranscriptWriter:
 
 def _session_times(track: Track, start: int | None, end: int | None) -> tuple[int | None, int | None]:
     """The session times of the start and the end of something, in the track's own time."""
-    return None if start is None else track.session_time(start), None if end is None else track.session_time(
-        end, end=True
-    )
+    begins = None if start is None else track.session_time(start)
+    return begins, None if end is None else track.session_time(end, end=True)
 
 
 def _as_shown(record: LineRecord, line: Line) -> LineRecord:
