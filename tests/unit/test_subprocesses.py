@@ -1,4 +1,4 @@
-"""What is passed to child processes on their command line."""
+"""What is passed to child processes on their command line and in their environment."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ import sys
 import msgspec
 import pytest
 
+from mictape import subprocesses
 from mictape.audio.devices import Device
 from mictape.audio.source_spec import DeviceSource, options_of
 from mictape.engines.local.spec import ModelSpec, from_text, to_text
@@ -35,3 +36,10 @@ def test_a_models_path_of_any_language_reaches_its_process() -> None:
     spec = ModelSpec("model", "moonshine", (f"/home/{NAME}",), "en")
     assert to_text(spec).isascii()
     assert from_text(to_text(spec)) == spec
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_numpy_starts_no_threads_in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    command = [sys.executable, "-c", "import numpy, os; print(len(os.listdir('/proc/self/task')))"]
+    assert subprocess.check_output(command, env=subprocesses.environment()) == b"1\n"

@@ -23,8 +23,8 @@ CREATION_FLAGS: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) 
 Together with `start_new_session=True` the terminal's Ctrl-C, Ctrl-Z and hang-up reach the app only.
 """
 
-ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
-"""For the environment of a child with a model: numpy would start a thread for each core and use none of them."""
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""numpy would start a thread for each core, a quarter of the CPU of a capture process's start, and use none of them."""
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -41,10 +41,10 @@ def json_argument(value: object) -> str:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's own, the place of this very package, which -P may have taken off the path, and `extra`."""
+    """This process's own, one thread for numpy, the place of this package, which -P takes off the path, and `extra`."""
     package = str(Path(__file__).parents[1])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(extra or {})
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | _ONE_THREAD | dict(extra or {})
 
 
 @contextmanager

@@ -85,9 +85,7 @@ class Listening:
         if self._broken or self._process is not None:
             return None if self._broken else self._process
         try:
-            self._process = await subprocesses.start(
-                "mictape.vad.process", stderr=self._log, extra=subprocesses.ONE_THREAD
-            )
+            self._process = await subprocesses.start("mictape.vad.process", stderr=self._log)
         except OSError as error:
             self._give_up(f"could not be started: {error}")
             return None

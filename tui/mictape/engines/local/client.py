@@ -62,9 +62,7 @@ class ModelProcess:
         """
         try:
             arguments = ("--model", to_text(model), *options)
-            process = await subprocesses.start(
-                "mictape.engines.local.process", *arguments, stderr=log, extra=subprocesses.ONE_THREAD
-            )
+            process = await subprocesses.start("mictape.engines.local.process", *arguments, stderr=log)
         except OSError as error:
             what = f"The local recogniser could not be started: {error.strerror or error}"
             raise Lost(
