@@ -15,6 +15,7 @@ import numpy as np
 
 from mictape.audio import pulse
 from mictape.audio.capture.inputs import Inbox, InputError
+from mictape.audio.capture.levels import QUIET_PEAK
 from mictape.audio.capture.rate_correction import Corrector
 from mictape.audio.capture.recorder import Block
 from mictape.audio.capture.source_watch import SourceWatch
@@ -27,8 +28,6 @@ SOUND_SERVERS: Final = frozenset({"PulseAudio", "PipeWire"})
 
 BLOCK_MS: Final = 40
 """What devices are asked for at a time, and status leaves as often: each block wakes three threads."""
-QUIET_PEAK: Final = 10 ** (-50 / 20)
-"""Sound is quiet below this, full scale = 1.0: 50 dB below it, 20 dB below a whisper at a well-set microphone."""
 QUIET_S: Final = 0.24
 """While sound is quiet, so much is taken at a time: nothing that is shown or recognised is waiting for it. It is
 silence, and so much of it is lost when the process is killed."""

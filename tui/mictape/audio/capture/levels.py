@@ -17,6 +17,8 @@ Samples = NDArray[Any]
 
 CLIP_RUN: Final = 3
 """This many full-scale samples in a row are a clip."""
+QUIET_PEAK: Final = 10 ** (-50 / 20)
+"""Sound is quiet below this, full scale = 1.0: 50 dB below it, 20 dB below a whisper at a well-set microphone."""
 _PER_SECOND: Final = 1000 // GRID_MS
 _FULL_SCALE: Final = 32_768
 _CLIP_AT: Final = 32_767 / _FULL_SCALE

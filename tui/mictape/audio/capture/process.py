@@ -24,9 +24,8 @@ from typing import Final, get_args
 
 import msgspec
 
-from mictape.audio.capture.device_input import QUIET_PEAK
-from mictape.audio.capture.inputs import Exhausted, Inbox, Input, InputError, Item, open_file, open_stdin
-from mictape.audio.capture.levels import merge
+from mictape.audio.capture.inputs import Exhausted, Inbox, Input, InputError, Item
+from mictape.audio.capture.levels import QUIET_PEAK, merge
 from mictape.audio.capture.recorder import Block, Recorder
 from mictape.audio.devices import Device
 from mictape.audio.messages import Backend, Ended, Failed, LevelCell, Message, Opened, Paused, Progress, TrueRate
@@ -282,6 +281,8 @@ def _open_source(options: argparse.Namespace, written: int) -> Input:
 
         device = msgspec.json.decode(options.device, type=Device)
         return open_device(device, options.backend, options.channel, twins=options.twin)
+    from mictape.audio.capture.file_input import open_file, open_stdin
+
     if options.source == "file":
         skip = 0 if options.after == "start" else written
         return open_file(Path(options.path), options.pace, Path(options.folder), skip=skip, channel=options.channel)
