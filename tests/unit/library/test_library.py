@@ -561,7 +561,11 @@ def _many(store: Store, sessions: range, lines: int = 20) -> None:
                 " VALUES (?1, ?1, ?1, 'closed', 'Talk ' || ?1, '1', CAST('{}' AS BLOB))",
                 key,
             )
-            store.execute("INSERT INTO tracks VALUES (?1, 1, 'You', 'Yeti', '', 'microphone', 0, ?1, 0)", key)
+            store.execute(
+                "INSERT INTO tracks (session, number, name, source, host_api, kind, origin, samples, lost)"
+                " VALUES (?1, 1, 'You', 'Yeti', '', 'microphone', 0, ?1, 0)",
+                key,
+            )
             for line in range(lines):
                 store.execute(
                     'INSERT INTO lines (session, id, track, "start", "end", kind, text, created_utc_s)'

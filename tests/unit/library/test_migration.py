@@ -75,7 +75,7 @@ def test_nothing_of_an_older_library_is_lost(path: Path) -> None:
         assert (talk.devices, talk.engines, talk.gaps) == (("Blue Yeti", "Monitor of Speakers"), ("local",), 16_000)
         assert store.lines(TALK) == LINES
         assert store.tracks(TALK) == [
-            TrackRecord(1, "You", "Blue Yeti", "PulseAudio", samples=116_000, lost=4_000),
+            TrackRecord(1, "You", "Blue Yeti", "PulseAudio", samples=116_000, lost=4_000, device="Headset"),
             TrackRecord(2, "Computer", "Monitor of Speakers", "PulseAudio", "computer sound", 16_000, 44_000),
         ]
         assert store.coverage(TALK, 1) == [
@@ -84,6 +84,27 @@ def test_nothing_of_an_older_library_is_lost(path: Path) -> None:
             CoverageRecord(112_000, 116_000, "hole", "lost"),
         ]
         assert [each.id for each in store.unfinished()] == [MEETING]
+
+
+def test_dividers_say_which_devices_were_removed(path: Path) -> None:
+    """Until version 7 nothing else did."""
+    changes = (
+        (2, "no longer recorded: Monitor of Speakers"),
+        (1, "recorded again: Monitor of Speakers"),
+        (3, "no longer recorded: Line In"),
+        (2, "no longer recorded: Monitor of Speakers"),
+        (3, "said: no longer recorded"),
+        (1, "recorded again: Line In"),
+    )
+    with closing(sqlite3.connect(path)) as db:
+        key, *_ = db.execute("SELECT key FROM sessions WHERE id = ?", (TALK,)).fetchone()
+        db.execute("INSERT INTO tracks VALUES (?, 3, 'Line', 'Line In', 'ALSA', 'microphone', 0, 0, 0)", (key,))
+        rows = ((key, 10 + number, track, text) for number, (track, text) in enumerate(changes))
+        columns = 'session, id, track, "start", "end", kind, text, created_utc_s'
+        db.executemany(f"INSERT INTO lines ({columns}) VALUES (?, ?, ?, 0, 0, 5, ?, 0)", rows)
+        db.commit()
+    with Store(path) as store:
+        assert [(track.number, track.removed) for track in store.tracks(TALK)] == [(1, False), (2, True), (3, False)]
 
 
 @pytest.mark.parametrize(

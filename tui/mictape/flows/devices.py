@@ -83,7 +83,7 @@ class DeviceFlow:
         api = continued.tracks[0].track.host_api if continued is not None else ""
         if continued is None or not api or isinstance(settings.device, str):
             return await chosen_device(sound, settings)
-        there, name = await sound.list_devices(), continued.device
+        there, name = await sound.list_devices(), continued.tracks[0].track.last_source
         apis = [each.host_api for each in there if each.name == name]
         return present(there, name, api if api in apis or not apis else apis[0])
 

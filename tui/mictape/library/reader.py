@@ -182,7 +182,7 @@ class Reader:
     def tracks(self, session: str) -> list[TrackRecord]:
         """The tracks of a session, by number."""
         return self.read(
-            "SELECT number, name, source, host_api, kind, origin, samples, lost FROM tracks"
+            "SELECT number, name, source, host_api, kind, origin, samples, lost, device, removed FROM tracks"
             " WHERE session = ? ORDER BY number",
             (self._key(session),),
             TrackRecord,

@@ -61,6 +61,15 @@ class TrackRecord(msgspec.Struct, frozen=True):
     """Length of the tape, holes included."""
     lost: int = 0
     """Samples of the tape that are holes."""
+    device: str | None = None
+    """The human name of the device that it recorded last, where `source` is another one."""
+    removed: bool = False
+    """Whether its device was removed while others went on."""
+
+    @property
+    def last_source(self) -> str:
+        """The human name of what it recorded last."""
+        return self.device or self.source
 
 
 class CoverageRecord(msgspec.Struct, frozen=True):

@@ -50,7 +50,7 @@ def unpacked(row: sqlite3.Row) -> dict[str, object]:
     for name in LISTS:
         if isinstance(packed := columns.get(name), str):
             columns[name] = [each for each in msgspec.json.decode(packed) if each]
-    for name in {"titled", "complete"} & columns.keys():
+    for name in {"titled", "complete", "removed"} & columns.keys():
         columns[name] = bool(columns[name])
     return columns
 

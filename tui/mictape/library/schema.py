@@ -216,6 +216,24 @@ _REMOVED_LINES: Final = (
     """,
 )
 
+_DEVICES: Final = (
+    "ALTER TABLE tracks ADD COLUMN device TEXT",  # recorded last; NULL: `source`
+    "ALTER TABLE tracks ADD COLUMN removed INTEGER NOT NULL DEFAULT 0",  # whether the device was removed
+    # Only dividers said so: "microphone: …", "no longer recorded: …", and "recorded again: …" on the first track.
+    """
+    UPDATE tracks SET device = nullif(
+        (SELECT substr(text, 13) FROM lines WHERE session = tracks.session AND track = tracks.number AND kind = 5
+         AND text GLOB 'microphone: *' ORDER BY id DESC LIMIT 1), source)
+    """,
+    """
+    UPDATE tracks SET removed = 1 WHERE EXISTS (
+        SELECT 1 FROM lines AS gone WHERE session = tracks.session AND track = tracks.number AND kind = 5
+        AND text GLOB 'no longer recorded: *' AND NOT EXISTS (
+            SELECT 1 FROM lines WHERE session = tracks.session AND kind = 5 AND id > gone.id
+            AND text = 'recorded again: ' || tracks.source))
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ONE_MARK_A_LINE,
@@ -224,6 +242,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _SPEAKERS,
     _LINE_COUNTS,
     _REMOVED_LINES,
+    _DEVICES,
 )
 """Step n takes a library from version n to n + 1. A step that was ever released is never changed again."""
 

@@ -121,8 +121,9 @@ class Store(Reader):
         """Add a track to a session; one of the same number is replaced."""
         with self.writing(session) as key:
             self._db.execute(
-                "INSERT OR REPLACE INTO tracks (session, number, name, source, host_api, kind, origin, samples, lost)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO tracks"
+                " (session, number, name, source, host_api, kind, origin, samples, lost, device, removed)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 storable(key, *msgspec.structs.astuple(track)),
             )
 
@@ -130,6 +131,19 @@ class Store(Reader):
         """Set the name of a track for all of the session."""
         with self.writing(session) as key:
             self._db.execute("UPDATE tracks SET name = ? WHERE session = ? AND number = ?", storable(name, key, number))
+
+    def set_device(self, session: str, number: int, device: str) -> None:
+        """Store which device a track records now."""
+        with self.writing(session) as key:
+            self._db.execute(
+                "UPDATE tracks SET device = nullif(?, source) WHERE session = ? AND number = ?",
+                storable(device, key, number),
+            )
+
+    def set_removed(self, session: str, number: int, removed: bool) -> None:
+        """Store whether the device of a track was removed."""
+        with self.writing(session) as key:
+            self._db.execute("UPDATE tracks SET removed = ? WHERE session = ? AND number = ?", (removed, key, number))
 
     def change_track(self, session: str, change: TrackChange) -> None:
         """Store how far a track has come."""

@@ -26,39 +26,19 @@ def hole_text(samples: int, why: str) -> str:
     return f"{samples / RATE:.1f} s lost{reason}"
 
 
-_MICROPHONE: Final = "microphone: "
-_REMOVED: Final = "no longer recorded: "
-_AGAIN: Final = "recorded again: "
-
-
 def microphone_text(device: str) -> str:
     """The line before what another device records on the same track."""
-    return f"{_MICROPHONE}{device}"
-
-
-def microphone_in(text: str) -> str | None:
-    """The device that such a line names; None where it is another line."""
-    return text.removeprefix(_MICROPHONE) if text.startswith(_MICROPHONE) else None
+    return f"microphone: {device}"
 
 
 def removed_text(device: str) -> str:
     """The line where a device was removed while others went on."""
-    return f"{_REMOVED}{device}"
-
-
-def is_removed(text: str) -> bool:
-    """Whether it is such a line."""
-    return text.startswith(_REMOVED)
+    return f"no longer recorded: {device}"
 
 
 def again_text(device: str) -> str:
     """The line where a device that was removed is recorded again."""
-    return f"{_AGAIN}{device}"
-
-
-def again_in(text: str) -> str | None:
-    """The device that such a line names; None where it is another line."""
-    return text.removeprefix(_AGAIN) if text.startswith(_AGAIN) else None
+    return f"recorded again: {device}"
 
 
 def continued_text(stopped: datetime | None, now: datetime) -> str:

@@ -11,7 +11,6 @@ from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
-from mictape.session.divider_texts import again_in, is_removed, microphone_in
 from mictape.session.rearranging import show_line
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
 from mictape.transcript.line import Kind
@@ -66,28 +65,10 @@ class StoredSession:
         transcript.reserve(self.next_line)
 
     @property
-    def device(self) -> str:
-        """What the first track recorded last, as its text says: the library has what it recorded first."""
-        changes = (microphone_in(line.text) for line in reversed(self.lines) if line.kind is Kind.DIVIDER)
-        return next(filter(None, changes), self.tracks[0].track.source)
-
-    @property
-    def removed(self) -> set[int]:
-        """The tracks whose devices were removed while others went on."""
-        removed = set[int]()
-        for line in sorted(self.lines, key=lambda line: line.id):
-            if line.kind is Kind.DIVIDER and is_removed(line.text):
-                removed.add(line.track)
-            elif line.kind is Kind.DIVIDER and (device := again_in(line.text)) is not None:
-                removed -= {left.track.number for left in self.tracks if left.track.source == device}
-        return removed
-
-    @property
     def added(self) -> list[TrackRecord]:
         """The devices beside the first one that were not removed, each once."""
-        devices, removed = [left.track for left in self.tracks[1:] if left.track.host_api], self.removed
-        kept = [track for track in devices if track.number not in removed]
-        return list({(track.source, track.host_api): track for track in kept}.values())
+        devices = [left.track for left in self.tracks[1:] if left.track.host_api and not left.track.removed]
+        return list({(track.source, track.host_api): track for track in devices}.values())
 
     @property
     def open(self) -> int:

@@ -191,10 +191,9 @@ class Session:
 
     def _show(self, stored: StoredSession, spec: SourceSpec | None) -> None:
         """Take up all of a stored session; its first track goes on with `spec`, if there is one."""
-        self.sound.removed |= stored.removed
         stored.show_in(self.transcript)
         for left in stored.tracks:
-            track = self.sound.take_up(left, spec, stored.device)
+            track = self.sound.take_up(left, spec)
             track.speakers.reserve(line.speaker for line in stored.lines if line.speaker is not None)
             self._samples_before.append(track.tape.samples)
         self.writer.show_track_names()

@@ -17,7 +17,7 @@ from mictape.audio.tape import Tape, TapeError, count_samples
 from mictape.failure import Failure, MictapeError
 from mictape.library.records import TrackRecord
 from mictape.recognition.coverage import Coverage
-from mictape.session.divider_texts import again_text, continued_text, hole_text, microphone_text, removed_text
+from mictape.session.divider_texts import continued_text, hole_text
 from mictape.session.events import Event, SoundLost, SourceBack, SourceEnded, Trouble
 from mictape.session.recovery import StoredTrack
 from mictape.session.track import Track, name_for
@@ -68,8 +68,6 @@ class SessionSound:
         """Until the first track is recorded again."""
         self.stopped = False
         """Whether no track can be added any more."""
-        self.removed = set[int]()
-        """The tracks whose devices were removed."""
         self.tracks = tracks
         self._folder = folder
         self._sound = sound
@@ -121,9 +119,8 @@ class SessionSound:
         source = self._source(track.number, spec, tape)
         await self._open_joining(source)
         track.go_on(spec, source, tape)
-        if track.number in self.removed:
-            self.removed.discard(track.number)
-            self._writer.add_divider(self.tracks[FIRST - 1], again_text(track.device))
+        if track.removed:
+            self._writer.set_removed(track, False)
 
     async def _open_joining(self, source: SourcePort) -> None:
         """Open a source that is to be recorded beside others. Raises MictapeError."""
@@ -143,8 +140,7 @@ class SessionSound:
         await track.source.close()
         if not track.tape.ended:
             track.tape.end()
-            self.removed.add(track.number)
-            self._writer.add_divider(track, removed_text(track.device))
+            self._writer.set_removed(track, True)
 
     def _now(self) -> int:
         """Session time now, as near as the first track's anchors say."""
@@ -170,14 +166,12 @@ class SessionSound:
         self._writer.add_track(track)
         self._writer.show_track_names()
 
-    def take_up(self, left: StoredTrack, spec: SourceSpec | None, before: str) -> Track:
-        """Add a track of a stored session; the first one goes on with `spec`, if there is one.
-
-        `before` is the device that the first one recorded last.
-        """
+    def take_up(self, left: StoredTrack, spec: SourceSpec | None) -> Track:
+        """Add a track of a stored session; the first one goes on with `spec`, if there is one."""
         known = left.track
         goes_on = None if self.tracks else spec
         track = self._make_track(known.number, goes_on or _spec_of(known), known.origin, left.coverage, known.name)
+        track.removed = known.removed
         if goes_on is None:
             track.tape.end()
             track.source_state = "ended"
@@ -187,7 +181,7 @@ class SessionSound:
         for hole in left.coverage.lost:
             self._writer.add_hole(track, hole.start, hole.end, hole.why)
         if goes_on is not None and not isinstance(goes_on, FileSource):
-            self._before = _Before(before, self._stopped(track))
+            self._before = _Before(known.last_source, self._stopped(track))
         return track
 
     def _stopped(self, track: Track) -> datetime | None:
@@ -232,7 +226,7 @@ class SessionSound:
         if track.tape.samples:
             self._writer.add_divider(track, continued_text(before.stopped, datetime.now()))
         if isinstance(track.spec, DeviceSource) and track.device != before.source:
-            self._writer.add_divider(track, microphone_text(track.device))
+            self._writer.set_device(track)
 
     def pause(self) -> None:
         """Write nothing until `resume`; what was said before is still answered for."""
@@ -271,7 +265,7 @@ class SessionSound:
         track.change_source(spec, source)
         await old.close()
         self._begin_writing(track)
-        self._writer.add_divider(track, microphone_text(track.device))
+        self._writer.set_device(track)
 
     async def stop(self) -> None:
         """End the sound of all tracks."""

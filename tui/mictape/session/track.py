@@ -127,6 +127,8 @@ class Track:
         """Why the source is not open."""
         self.was_gone = False
         """Whether its device was gone, and the sound that was lost meanwhile is not reported yet."""
+        self.removed = False
+        """Whether its device was removed while others went on."""
         self.lost = coverage.holes.total
         """Samples of the tape that are holes."""
         self._clock = clock

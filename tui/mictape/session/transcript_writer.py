@@ -17,7 +17,7 @@ from mictape.library.records import CoverageRecord, LineRecord, TrackChange
 from mictape.recognition.coverage import Gap
 from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
-from mictape.session.divider_texts import gap_text, hole_text
+from mictape.session.divider_texts import again_text, gap_text, hole_text, microphone_text, removed_text
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
 from mictape.session.rearranging import joined_line, show_line, split_line
 from mictape.session.spoken_marks import SpokenMark, SpokenMarks
@@ -107,6 +107,20 @@ class TranscriptWriter:
         return TrackChange(track.number, track.tape.samples, track.lost, changed)
 
     # What happens to the recording.
+
+    def set_device(self, track: Track) -> None:
+        """Note and store that another device is recorded on a track."""
+        self.add_divider(track, microphone_text(track.device))
+        self._writes.post(Store.set_device, track.number, track.device)
+
+    def set_removed(self, track: Track, removed: bool) -> None:
+        """Note and store that the device of a track was removed, or is recorded again."""
+        track.removed = removed
+        if removed:
+            self.add_divider(track, removed_text(track.device))
+        else:  # its own track still ends where it was removed
+            self.add_divider(self._tracks[0], again_text(track.device))
+        self._writes.post(Store.set_removed, track.number, removed)
 
     def add_divider(self, track: Track, text: str) -> int:
         """Note a change at the end of the track's tape: of the microphone or of the engine, a pause, a stop; its id."""
