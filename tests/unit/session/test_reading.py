@@ -172,7 +172,8 @@ async def test_the_text_says_where_a_recording_was_stopped_and_continued(library
     w1, w2, continued, *later = await all_texts(library, id)
     assert re.fullmatch(rf"stopped at {stopped:%H:%M:%S}, continued (on .+ )?at \d\d:\d\d:\d\d", continued)
     assert (w1, w2, later) == ("w1", "w2", ["microphone: Headset", "w1", "w2"])
-    assert (await load_session(library, id)).tracks[0].track.last_source == "Headset", "what is recorded when it is continued"
+    [stored] = (await load_session(library, id)).tracks
+    assert stored.track.last_source == "Headset", "what is recorded when it is continued"
     await (await opened(library, id, log)).close()
     stored = await load_session(library, id)
     await (await Session.complete(library, stored, ScriptedEngine(), Request(), log=log)).close()

@@ -221,6 +221,20 @@ def test_markdown() -> None:
     assert written("md", bare).endswith("1\\. list\n\n\\- list\n\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("txt", "★ 00:00:01  [note: ask Bob] [urgent]"),
+        ("md", "> ★ `00:00:01` ask Bob — *urgent*\n\n"),
+        ("vtt", "NOTE\nAt 00:00:01: ask Bob, marked urgent\n"),
+        ("html", '<p class="note">★ <time>00:00:01</time><i>Note:</i> ask Bob <i>(urgent)</i></p>\n'),
+    ],
+)
+def test_a_note_can_be_marked(name: str, row: str) -> None:
+    marked = replace(NOTE, mark="urgent")
+    assert row in written(name, Document(SESSION, [TRACK], [marked], Style(times=True)))
+
+
 def test_escape_codes_are_seen_not_obeyed() -> None:
     assert one_line("\x1b[31mred\x00\x7f") == "␛[31mred␀␡"
     assert one_line("\x9b31m") == "\ufffd31m", "the C1 control that is short for ESC ["

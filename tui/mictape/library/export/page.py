@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from mictape.library.export.document import Document
+from mictape.library.export.text import STAR
 from mictape.library.records import LineRecord
 from mictape.plain_text import one_line
 from mictape.transcript.line import NOTE, SPEECH
@@ -49,9 +50,10 @@ def _paragraph(document: Document, line: LineRecord) -> str:
     voice = f"<b>{escape(name)}:</b> " if (name := document.voice(line)) else ""
     text = escape(one_line(line.text))
     if line.kind == NOTE:
-        return f'<p class="note">{time}<i>Note:</i> {text}</p>\n'
+        voice = "<i>Note:</i> "
+    kind, star = ("marked", f"{STAR} ") if line.mark is not None else ("", "")
     if line.kind != SPEECH:
-        return f'<p class="other">{time}{voice}{text}</p>\n'
-    kind, star = (' class="marked"', "★ ") if line.mark is not None else ("", "")
+        kind = "note" if line.kind == NOTE else "other"
+    opening = f'<p class="{kind}">' if kind else "<p>"
     note = f" <i>({escape(one_line(line.mark))})</i>" if line.mark else ""
-    return f"<p{kind}>{star}{time}{voice}{text}{note}</p>\n"
+    return f"{opening}{star}{time}{voice}{text}{note}</p>\n"

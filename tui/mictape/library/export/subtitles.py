@@ -281,9 +281,9 @@ def width_of(text: str) -> int:
 
 
 def _comment(line: LineRecord) -> str:
-    if line.kind == NOTE:
-        return one_line(line.text)
-    return f"marked {one_line(line.mark)}".rstrip() if line.mark is not None else ""
+    text = one_line(line.text) if line.kind == NOTE else ""
+    marked = f"marked {one_line(line.mark)}".rstrip() if line.mark is not None else ""
+    return ", ".join(filter(None, (text, marked)))
 
 
 def _escaped(text: str) -> str:

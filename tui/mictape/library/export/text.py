@@ -68,14 +68,15 @@ def _paragraph(document: Document, line: LineRecord) -> str:
     voice = f"**{_escaped(name)}:** " if (name := document.voice(line)) else ""
     text = _escaped(line.text)
     if line.kind == NOTE:
-        return f"> {time}{text}"
-    if line.kind != SPEECH:
-        return f"{time}{voice}*{text}*"
-    if not time and not voice:
+        voice = ""
+    elif line.kind != SPEECH:
+        text = f"*{text}*"
+    elif not time and not voice:
         text = _LIST.sub(lambda found: f"{found[1]}\\{found[2]}", text)
+    quote = "> " if line.kind == NOTE else ""
     star = f"{STAR} " if line.mark is not None else ""
     note = f" — *{_escaped(line.mark)}*" if line.mark else ""
-    return f"{star}{time}{voice}{text}{note}"
+    return f"{quote}{star}{time}{voice}{text}{note}"
 
 
 def _escaped(text: str) -> str:
