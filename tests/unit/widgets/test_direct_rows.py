@@ -20,7 +20,10 @@ from support.waiting import until_async
 class Counter(Widget):
     """Three rows that show a number."""
 
-    DEFAULT_CSS = "Counter { height: 3; padding: 0 2; color: $primary; background: $surface; }"
+    DEFAULT_CSS = """
+    Counter { height: 3; padding: 0 2; color: $primary; background: $surface; scrollbar-size-vertical: 1; }
+    Counter.scrolls { overflow-y: scroll; }
+    """
 
     number = 0
 
@@ -33,7 +36,9 @@ class Counter(Widget):
 
 
 def _row(text: str, widget: Widget) -> Strip:
-    return Strip([Segment(text, widget.rich_style)]).adjust_cell_length(widget.content_size.width, widget.rich_style)
+    """A text, and its last character once more in the last column."""
+    text = text.ljust(widget.scrollable_content_region.width - 1) + text[-1]
+    return Strip([Segment(text, widget.rich_style)])
 
 
 class Dialog(ModalScreen[None]):
@@ -71,17 +76,18 @@ async def drawn_by_textual(app: DrawnApp) -> list[list[object]]:
     return [list(row) for row in app.cells]
 
 
-async def test_a_row_is_on_the_terminal_at_once_and_as_textual_draws_it() -> None:
-    counter = Counter()
+@pytest.mark.parametrize("classes", ["", "scrolls"])
+async def test_a_row_is_on_the_terminal_at_once_and_as_textual_draws_it(classes: str) -> None:
+    counter = Counter(classes=classes)
     app = DrawnApp(counter, Static("below"))
     async with running(app):
         updates = app.updates
         counter.count(0, 2)
         shown = app.terminal.display[:4]
-        assert [row.split() for row in shown] == [
-            ["row", "0", "number", "1"],
-            ["row", "1", "number", "0"],  # it was not asked for
-            ["row", "2", "number", "1"],
+        assert [row.split()[:5] for row in shown] == [
+            ["row", "0", "number", "1", "1"],
+            ["row", "1", "number", "0", "0"],  # it was not asked for
+            ["row", "2", "number", "1", "1"],
             ["below"],
         ]
         assert app.updates == updates
@@ -105,7 +111,7 @@ async def test_rows_of_several_widgets_are_one_write_and_the_cursor_is_where_it_
             raise ValueError("a fault")
         assert app.writes == writes + 1
         shown = [row.split() for row in app.terminal.display[:6]]
-        assert [number for *_, number in shown] == ["1", "0", "1", "1", "0", "1"]
+        assert [number for *_, number, _ in shown] == ["1", "0", "1", "1", "0", "1"]
         assert (app.terminal.cursor.x, app.terminal.cursor.y) == cursor
         for counter in counters:
             counter.number = 0

@@ -127,7 +127,7 @@ def _place(widget: Widget) -> _Place | None:
     if any(_compositor(each).size != app.size for each in above):
         return None  # one is not laid out yet: what it covers is not known
     region, clip = shown
-    content = region.shrink(widget.gutter).shrink((0, widget.scrollbar_size_vertical, 0, 0))
+    content = region.shrink(widget.gutter)
     return _Place(content, clip, screen, above)
 
 
