@@ -467,14 +467,15 @@ async def test_a_session_is_transcribed_again_from_reading_and_its_versions_are_
         await pilot.press("enter")
         page = await reading(app)
         await pilot.press("end", "m", "o")
-        await until_async(lambda: isinstance(app.screen, VersionsScreen))
+        await until_async(lambda: isinstance(app.screen, VersionsScreen) and sees(app, "There is one version."))
+        assert not sees(app, "pgdn more"), "there is nothing to compare"
         await with_other_engine(app, pilot)
         await until_async(lambda: any("now has version 2" in message for message in messages(app)))
         assert '"Session number 0" now has version 2 of its text, by scripted.' in messages(app)
         page = await reading(app)
         assert texts_of(page) == ["w1", "w2", "w3"], "one stays in the session, and it shows the new text"
         await pilot.press("o")
-        await until_async(lambda: sees(app, "17 words differ: [version 1] {version 2}"))
+        await until_async(lambda: sees(app, "17 words differ: [version 1] {version 2}") and sees(app, "pgdn more"))
         await until_async(lambda: sees(app, "[Good morning everybody.]") and sees(app, "{w1}"))
         await pilot.press("up", "enter")
         await until_async(lambda: app.screen is not page)

@@ -117,29 +117,31 @@ def test_partials_that_nobody_could_take_back_are_refused(
     assert "Add --json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("others", "whose"), [((), ""), (("Headset",), "Blue Yeti: ")])
 async def test_a_device_that_comes_back_is_said_with_what_was_lost(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], others: tuple[str, ...], whose: str
 ) -> None:
     where = places({"MICTAPE_HOME": str(home)})
     where.prepare()
-    sound = FakeSoundSystem([device("Blue Yeti")], words=(1,))
+    sound = FakeSoundSystem(list(map(device, ("Blue Yeti", *others))), words=(1,))
     recording = Recording(where, Settings(), headless.Policy(), make_engine=lambda _: ScriptedEngine(), sound=sound)
-    job = headless.Job([DeviceSource(sound.devices[0])], headless.Policy(), True, "txt", greeting="Listening.")
+    first, *also = sound.devices
+    job = headless.Job([DeviceSource(first)], headless.Policy(), True, "txt", also=tuple(also), greeting="Listening.")
     running = asyncio.create_task(headless._record(recording, job, None))
     try:
-        await until_async(lambda: len(recording.transcript) == 1)
+        await until_async(lambda: len(recording.transcript) == len(sound.devices))
         sound.sources[0].go_away()
         sound.sources[0].come_back(2 * RATE)
-        await until_async(lambda: len(recording.transcript) == 2)
+        await until_async(lambda: len(recording.transcript) == len(sound.devices) + 1)
     finally:
         recording.stop()
         await running
     said = capsys.readouterr()
-    assert said.out == "w1\n"
+    assert said.out.count("w1\n") == len(sound.devices)
     assert said.err.splitlines()[1:] == [
         "mictape: Blue Yeti is gone. Plug it in again or choose another device (--device NAME).",
         "mictape: Blue Yeti is back.",
-        "mictape: 00:00:00  2.0 s lost: the device was gone.",
+        f"mictape: {whose}00:00:00  2.0 s lost: the device was gone.",
     ]
 
 

@@ -39,7 +39,8 @@ def test_the_wrong_word_is_named_with_what_is_probably_meant(
     ("text", "said"),
     [
         ("[preset.standup]\n", "Unknown setting preset ("),
-        ("[presets.standup]\n[export]\n[export]\n", "config.toml is not valid TOML: Cannot declare ('export',) twice"),
+        ("[presets.standup]\n[export]\n[export]\n", "config.toml, line 3: there is a [export] above. Move"),
+        ("[presets.a]\n[presets.standup]\n[presets.a]\n", "config.toml, line 3: there is a [presets.a] above. Move"),
         ("[presets.standup]\nlanguge = 'de'\n", "Unknown setting presets.standup.languge"),
     ],
 )

@@ -115,6 +115,9 @@ def test_search_prints_hits_by_session(mictape: Mictape) -> None:
     assert [[hit["text"][start:end] for start, end in hit["spans"]] for hit in found["hits"]] == [["会議"]]
     assert mictape("search", "--", "we", "-budget")[:2] == (0, "")
     assert "neither a date nor a time" in mictape("search", "after:soon")[2]
+    for nothing in ("", "speaker:", "-budget"):
+        code, _, said = mictape("search", "--", nothing)
+        assert (code, said.startswith("mictape: There is nothing to search for. Name a word")) == (2, True)
     assert mictape("search", "good morning")[1], "quotes that the shell took off"
     assert mictape("search", "morning after:2020-01-01 good")[1], "with a filter it is a search, as in the library"
     assert mictape("search", "morning good")[1] == ""

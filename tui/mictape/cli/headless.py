@@ -339,8 +339,9 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
                         say(Failure(warning.rstrip(".")))
                     case SourceBack(_, device):
                         tell(f"{device} is back.")
-                    case SoundLost(_, start, text):
-                        tell(f"{clock(start)}  {text}.")
+                    case SoundLost(number, start, text):
+                        device = f"{session.tracks[number - 1].device}: " if len(session.tracks) > 1 else ""
+                        tell(f"{device}{clock(start)}  {text}.")
                     case _:
                         pass
                 printer.show(event)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mictape.cli import output
 from mictape.cli.options import Commands
 from mictape.cli.sessions import reading
-from mictape.failure import ExitCode
+from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.paths import Places
 from mictape.plain_text import one_line
 
@@ -47,6 +47,9 @@ def _search(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.search import find
 
     query = parse(" ".join(map(_quoted, arguments.words)))
+    if query.empty:
+        what = "There is nothing to search for"
+        raise MictapeError(Failure(what, "Name a word, or a filter with a value: speaker:anna", ExitCode.USAGE))
     left = arguments.limit or sys.maxsize
     found, page = False, None
     with reading(where) as store:

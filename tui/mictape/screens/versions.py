@@ -70,7 +70,7 @@ class VersionsScreen(Question[Answer | None]):
         """The versions, and below them where the one under the cursor and the one that is shown differ."""
         with Vertical(id="box") as box:
             box.border_title = Content(f'Versions of "{name_of(self._session)}"')
-            box.border_subtitle = clickable("enter show · a new version · esc back · pgdn more")
+            box.border_subtitle = clickable("enter show · a new version · esc back")
             yield Options(id="versions", markup=False, compact=True)
             yield Static(id="doing", markup=False)
             yield Static(id="title", markup=False)
@@ -88,6 +88,8 @@ class VersionsScreen(Question[Answer | None]):
         self._list.highlighted = numbers.index(self._session.version)
         if len(numbers) == 1:
             self._title.update("There is one version. Transcribe it again to have another one beside it.")
+        else:
+            self.query_one("#box").border_subtitle = clickable("enter show · a new version · esc back · pgdn more")
 
     def _show_doing(self) -> None:
         doing = self._doing()

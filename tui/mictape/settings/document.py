@@ -1,5 +1,6 @@
 """A TOML file with the line of each key, and the failures that name it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from pathlib import Path
@@ -10,6 +11,9 @@ from msgspec import Struct, field
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.plain_text import did_you_mean
 from mictape.text_files import read_text, toml
+
+_TWICE: Final = re.compile(r"^Cannot declare \((?P<keys>.+)\) twice \(at line (?P<line>\d+)")
+"""What tomllib says of a second header of a table."""
 
 LONGEST_SHOWN: Final = 60
 """Characters of a value that a message repeats."""
@@ -55,6 +59,10 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise mistake(f"{path} is not UTF-8 text", "Save it as UTF-8") from error
     except ValueError as error:
+        if twice := _TWICE.search(str(error)):
+            table = twice["keys"].replace("', '", ".").strip("',")
+            what = f"{path}, line {twice['line']}: there is a [{table}] above"
+            raise mistake(what, "Move what is below this one to it") from error
         raise mistake(f"{path} is not valid TOML: {error}", "Correct that line") from error
     except OSError as error:
         raise mistake(f"{path} cannot be read: {(error.strerror or '').lower()}", "Make it readable") from error
