@@ -18,12 +18,12 @@ from mictape.failure import Advice
 from mictape.screens.help import HelpScreen
 from mictape.screens.leave import LeaveScreen
 from mictape.screens.main.screen import MainScreen
-from mictape.screens.modal import clickable
 from mictape.screens.prompt import Ask
 from mictape.screens.recover import Interrupted, RecoverScreen
 from mictape.session.state import State, Status
 from mictape.transcript.model import Transcript
 from mictape.widgets.key_footer import KeyFooter
+from mictape.widgets.key_hints import clickable
 from mictape.widgets.level_meter import LevelMeter
 from mictape.widgets.status_line import StatusLine
 from mictape.widgets.transcript_view import TranscriptView
@@ -213,11 +213,12 @@ async def test_a_click_on_a_hint_does_what_its_key_does(
 
 
 def test_hints_press_their_keys_and_other_words_none() -> None:
-    hints = clickable("enter: save · empty: remove · ↑↓: fields · ^x cancel  + add  pgdn more")
+    hints = clickable("enter: save · empty: remove · ↑↓: fields · ^x cancel  + add  pgdn more  F2 word")
     pressed = {span.style.meta["mictape.presses"]: hints.plain[span.start : span.end] for span in hints.spans}  # type: ignore[union-attr]
     assert pressed == {
         "enter": "enter: save",
         "ctrl+x": "^x cancel",
         "plus": "+ add",
         "pagedown": "pgdn more",
+        "f2": "F2 word",
     }

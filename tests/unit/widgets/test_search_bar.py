@@ -197,6 +197,19 @@ async def test_what_cannot_be_searched_for_is_said_in_the_bar() -> None:
         assert count(main) == "1 of 2"
 
 
+async def test_a_click_on_a_toggle_presses_its_key() -> None:
+    async with shown(talk(10, 5)) as (main, pilot):
+        await press(main, pilot, "slash", *"ettle", "enter")
+        toggles = main.query_one("#toggles", Static)
+        assert not main.query_one("SearchBar Input").has_focus
+        await pilot.click(toggles, offset=(15, 0))
+        await until_async(lambda: "F3●word" in str(toggles.render()))
+        main.show(STATUS)
+        assert count(main) == "nothing found"
+        await pilot.click(toggles, offset=(15, 0))
+        await until_async(lambda: "F3○word" in str(toggles.render()))
+
+
 async def test_where_nothing_is_found_one_is_where_one_was() -> None:
     async with shown(talk(300, 100)) as (main, pilot):
         before = rows(main)

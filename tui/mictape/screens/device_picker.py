@@ -15,8 +15,9 @@ from mictape.audio.device_monitor import Levels, MonitorEvent, Refused
 from mictape.audio.devices import Device, Listing, recorded_already
 from mictape.audio.ports import DeviceMonitorPort
 from mictape.failure import Failure, MictapeError
-from mictape.screens.modal import Question, key_row
+from mictape.screens.modal import Question
 from mictape.widgets.device_list import DeviceKey, DeviceList, key_of, matching
+from mictape.widgets.key_hints import key_row
 
 
 @dataclass(frozen=True, slots=True)

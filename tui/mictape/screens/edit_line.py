@@ -16,12 +16,13 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
 from mictape.session.rearranging import word_start
 from mictape.session.transcript_writer import Scope
 from mictape.transcript.line import NOTE, Line
 from mictape.units import clock
 from mictape.widgets.choice import Choice
+from mictape.widgets.key_hints import clickable
 from mictape.widgets.line_field import LineField
 
 _FIELDS: Final[list[BindingType]] = [

@@ -14,9 +14,10 @@ from textual.widgets import Static
 
 from mictape.engines.readiness import EngineStatus, Readiness
 from mictape.failure import Failure
-from mictape.screens.modal import Question, key_row
+from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
 from mictape.widgets.filtered_options import FilteredOptions
+from mictape.widgets.key_hints import key_row
 
 CHOOSABLE: Final = frozenset({Readiness.READY, Readiness.UNREACHABLE})
 """One that is not reachable may be chosen: the session tries until it is."""

@@ -18,7 +18,8 @@ from mictape.failure import MictapeError
 from mictape.library.formats import endings, format_of
 from mictape.paths import is_there, typed_path
 from mictape.plain_text import counted
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
+from mictape.widgets.key_hints import clickable
 from mictape.widgets.options import Options
 
 HINT: Final = f"The ending names the format: {endings()}."

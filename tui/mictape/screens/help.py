@@ -20,7 +20,8 @@ from mictape.plain_text import fits, nothing_fits
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
+from mictape.widgets.key_hints import clickable
 
 _Row: TypeAlias = tuple[str, str, str]
 """A key and what it does, or a sentence without a key; and what else it is found by."""

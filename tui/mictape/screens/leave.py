@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.keys import format_key
 from textual.widgets import Static
 
-from mictape.screens.modal import Question, pressing
+from mictape.screens.modal import Question
+from mictape.widgets.key_hints import pressing
 
 FINISHED: Final = "The text is finished before Mictape quits."
 

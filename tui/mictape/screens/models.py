@@ -15,8 +15,9 @@ from mictape.models.catalogue import Catalogue, Model
 from mictape.models.languages import listed
 from mictape.models.runtimes import MODULES, lacking
 from mictape.models.store import Store
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
 from mictape.widgets.filtered_options import FilteredOptions
+from mictape.widgets.key_hints import clickable
 
 NAMED: Final = 4
 """Languages of a model that are named."""

@@ -12,7 +12,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from mictape.failure import MictapeError
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
+from mictape.widgets.key_hints import clickable
 
 
 class Ask(Question[str | None]):

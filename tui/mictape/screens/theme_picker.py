@@ -10,8 +10,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
 from mictape.widgets.filtered_options import FilteredOptions
+from mictape.widgets.key_hints import clickable
 
 PRESENT: Final = "●"
 """Before the theme that is in use."""

@@ -20,8 +20,9 @@ from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, VersionRecord
 from mictape.library.titles import name_of
 from mictape.plain_text import counted, one_line
-from mictape.screens.modal import Question, clickable
+from mictape.screens.modal import Question
 from mictape.units import clock
+from mictape.widgets.key_hints import clickable
 from mictape.widgets.options import Options
 
 Answer = int | Literal["again", "cancel"]

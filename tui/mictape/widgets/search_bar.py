@@ -3,15 +3,17 @@
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from mictape.commands import bindings, keymap_in, shown_key
 from mictape.transcript.query import Query
+from mictape.widgets.key_hints import press_hint, pressing
 from mictape.widgets.survives import SurvivesErrors
 
 _TOGGLES = (("regex", "search_regex"), ("word", "search_whole"), ("accents", "search_accents"))
@@ -129,6 +131,11 @@ class SearchBar(SurvivesErrors, Vertical):
             self._problem_text.update(problem)
             self._problem_text.display = bool(problem)
 
+    def on_click(self, event: events.Click) -> None:
+        """Type here; a click on a toggle presses its key."""
+        self._input.focus()
+        press_hint(self, event)
+
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
@@ -171,8 +178,10 @@ class SearchBar(SurvivesErrors, Vertical):
         toggles = self._toggles
         on_off = (toggles.regex, toggles.whole, toggles.accents)
         keymap = keymap_in(self)
-        text = " ".join(
-            f"{shown_key(id, keymap).upper()}{'●' if is_on else '○'}{name}"
-            for (name, id), is_on in zip(_TOGGLES, on_off, strict=True)
+        keys = [shown_key(id, keymap).upper() for _, id in _TOGGLES]
+        self._toggles_text.update(
+            Content(" ").join(
+                pressing(key, Content(f"{key}{'●' if is_on else '○'}{name}"))
+                for key, (name, _), is_on in zip(keys, _TOGGLES, on_off, strict=True)
+            )
         )
-        self._toggles_text.update(text)
