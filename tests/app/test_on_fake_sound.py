@@ -51,6 +51,31 @@ async def test_a_first_start_asks_for_a_device_and_records_it(home: Path) -> Non
         assert sound.sources[-1].name == "Headset"
 
 
+def configured(home: Path, text: str) -> Settings:
+    where = places({"MICTAPE_HOME": str(home)})
+    where.prepare()
+    where.config_file.write_text(text)
+    return load(where, environ={})
+
+
+async def test_a_choice_that_the_configuration_overrules_at_the_next_start_is_said_to_be_one(home: Path) -> None:
+    settings = configured(home, 'device = "Headset"\ntheme = "mictape-light"\n')
+    config = settings.document.path
+    async with on_fake_sound(home, FakeSoundSystem(), settings=settings) as (app, pilot):
+        await until_async(lambda: len(texts(app)) == 3)
+        await pilot.press("d")
+        await until_async(lambda: isinstance(app.screen, DevicePicker) and app.screen._list.device is not None)
+        await pilot.press("up", "enter")
+        said = f"The device of the next start is set by {config}, line 1. Change it there to keep this one."
+        await until_async(lambda: messages(app) == [said])
+        assert recording_of(app).tracks[0].device == "Blue Yeti"
+        for name in ("mictape-light", "nord"):  # the one that is configured is no news
+            await pilot.press("T", *name, "enter")
+            await until_async(lambda name=name: app.theme == name and app.screen is app._main)
+        await until_async(lambda: len(messages(app)) > 1)
+        assert messages(app)[1:] == [said.replace("device", "theme").replace("line 1", "line 2")]
+
+
 async def test_a_dialog_that_is_opened_has_its_own_style_sheet_parsed_and_no_other(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,10 @@ def test_each_source_beats_the_ones_below(where: Places) -> None:
     }
     said = [settings.place(name) for name in ("device", "engine", "theme", "keep")]
     assert said == [f"{where.config_file}, line 1", "MICTAPE_ENGINE", "--theme", ""]
+    assert [each.what for each in settings.lasting("device", "engine", "theme", "keep")] == [
+        f"The device of the next start is set by {where.config_file}, line 1",
+        "The engine of the next start is set by MICTAPE_ENGINE",
+    ], "an option is for one start"
 
 
 _values: Final[Mapping[str, tuple[str, object]]] = {

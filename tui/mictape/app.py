@@ -361,6 +361,8 @@ class MictapeApp(TerminalApp):
     def _remember_theme(self, name: str) -> None:
         with self._main.saying():
             remember(self._where.state_file, theme=name)
+            if name != self._settings.theme:
+                self._page.say_all(self._settings.lasting("theme"))
 
     def copy_or_stop(self) -> None:
         """Copy what is selected, and select it no more; with nothing selected, leave as `q` does."""

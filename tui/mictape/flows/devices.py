@@ -46,6 +46,8 @@ class DeviceFlow:
             devices = self._recording.devices
             act = {"add": devices.add, "remove": devices.remove, "record": devices.replace}
             await act[choice.act](choice.device)
+            if choice.act == "record":
+                self._page.say_all(self._recording.settings.lasting("device"))
 
     async def first_source(self, continued: StoredSession | None) -> SourceSpec | None:
         """What to record first; None when the person leaves instead of choosing.
@@ -75,6 +77,7 @@ class DeviceFlow:
             else:
                 with self._page.saying():
                     recording.devices.remember(device)
+                    self._page.say_all(recording.settings.lasting("device"))
         return None if device is None else source_for(device, recording.settings)
 
     async def _usual(self, continued: StoredSession | None) -> Device | None:

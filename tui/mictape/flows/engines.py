@@ -21,7 +21,7 @@ from mictape.screens.language import LanguageScreen
 from mictape.screens.main.page import STARTING, Commands, Page
 from mictape.screens.models import ModelsScreen
 from mictape.screens.reading import ReadingScreen
-from mictape.settings import remember
+from mictape.settings import LOCAL_MODEL, remember
 
 
 class _Keys:
@@ -82,8 +82,11 @@ class EngineFlow:
         recording, choice = self._recording, await self.ask()
         if choice is not None and choice.model:
             await recording.engines.use_model(choice.model, choice.language)
+            language = ("language",) if choice.language else ()
+            self._page.say_all(recording.settings.lasting("engine", *language, LOCAL_MODEL))
         elif choice is not None:
             await recording.engines.use(choice.name)
+            self._page.say_all(recording.settings.lasting("engine"))
 
     async def ask(self) -> EngineChoice | None:
         """Show the engines, and the models of the local one. Raises MictapeError."""

@@ -4,7 +4,7 @@ Imported by the command line, the screens and what is above the session; the ses
 """
 
 from mictape.settings.document import Document
-from mictape.settings.loading import Given, assignment, check_engines, load, read_config
+from mictape.settings.loading import LOCAL_MODEL, Given, assignment, check_engines, load, read_config
 from mictape.settings.remembered import Choices, ChosenDevice, recall, remember
 from mictape.settings.schema import (
     DECLARATIONS,
@@ -23,6 +23,7 @@ __all__ = [
     "DECLARATIONS",
     "DEFAULT_ENGINE",
     "DEFAULT_THEME",
+    "LOCAL_MODEL",
     "MIX",
     "PRESET",
     "PRESETS",

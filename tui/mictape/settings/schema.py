@@ -5,7 +5,7 @@ docs/configuration.md all follow from the class `Settings`. A setting is added b
 """
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -13,6 +13,7 @@ from msgspec import NODEFAULT, Meta, Struct, field
 from msgspec.structs import FieldInfo, fields
 
 from mictape.audio.messages import Backend
+from mictape.failure import Advice
 from mictape.library.formats import FormatName
 from mictape.settings.document import Document
 from mictape.settings.remembered import ChosenDevice
@@ -249,6 +250,16 @@ class Settings(Struct, frozen=True):
                 return self.document.where(*keys)
             case _:
                 return ""
+
+    def lasting(self, *names: str) -> Iterator[Advice]:
+        """Which of these settings a choice made in the app does not change for the next start, and where they are set.
+
+        An option of the command line is not meant: it is for one start.
+        """
+        for name in names:
+            keys = tuple(name.split("."))
+            if self.origins.get(name) is not Origin.OPTION and (place := self.place(*keys)):
+                yield Advice(f"The {keys[-1]} of the next start is set by {place}", "Change it there to keep this one")
 
 
 class Declaration(Struct, frozen=True):

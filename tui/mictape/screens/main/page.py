@@ -1,6 +1,6 @@
 """A screen with a transcript, as its controllers see it: the text, its session, and a way to show messages."""
 
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -137,3 +137,8 @@ class Page(Layered[None]):
         severity = "warning" if isinstance(what, Failure) else "information"
         text = explained(what, keymap_in(self)) if isinstance(what, Advice) else what
         self.notify(text, severity=severity, markup=False)
+
+    def say_all(self, advice: Iterable[Advice]) -> None:
+        """Show several messages."""
+        for each in advice:
+            self.say(each)
