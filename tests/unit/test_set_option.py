@@ -105,7 +105,7 @@ def configure(home: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("urk=x", ["no setting urk (--set)", "did you mean url?"]),
+        ("urk=x", ["no setting urk (--set)", "Did you mean url?"]),
         ("pause_ms=soon", ["pause_ms", "int", "Correct it in --set"]),
         ("pause_ms=-1", ["pause_ms", ">= 0", "--set"]),
         ("polite=1", ["polite", "bool", "--set"]),

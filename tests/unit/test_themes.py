@@ -135,7 +135,7 @@ def test_a_short_theme_of_ones_own_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "what", "remedy"),
     [
-        ('primry = "red"', 'no field is called "primry"', 'Perhaps "primary" is meant'),
+        ('primry = "red"', 'no field is called "primry"', "Did you mean primary?"),
         ('accent = "#12345"', '"accent" is "#12345", not a colour', "Write a colour like accent = "),
         ('background = "#0030"', '"background" is "#0030", which is transparent', 'background = "#000033"'),
         ("accent = 5", '"accent" is 5, not a colour in quotes', "Write a colour like accent = "),
@@ -144,10 +144,10 @@ def test_a_short_theme_of_ones_own_is_enough(tmp_path: Path) -> None:
         ('name = ""', '"name" is "", not a word', "Leave it out to use the file's own name"),
         ('meter-hot = "red"', '"meter-hot" is a variable, not a field of a theme', "Move it below [variables]"),
         ("variables = 3", '"variables" is not a table', "Put the colours below a line that says [variables]"),
-        ('[variables]\nmeter-hott = "red"', 'no variable is called "meter-hott"', 'Perhaps "meter-hot" is meant'),
+        ('[variables]\nmeter-hott = "red"', 'no variable is called "meter-hott"', "Did you mean meter-hot?"),
         ('[variables]\nmeter-hot = "redd"', '"meter-hot" is "redd", not a colour', 'meter-hot = "red"'),
         ('[variables]\nmeter-hot = "red 5"', '"meter-hot" is "red 5", not a colour', "Write a colour like"),
-        ('[variables]\nlink-style = "bald"', '"link-style" is "bald", not a text style', 'Perhaps "bold" is meant'),
+        ('[variables]\nlink-style = "bald"', '"link-style" is "bald", not a text style', "Did you mean bold?"),
     ],
 )
 def test_a_mistake_is_reported_with_file_field_and_proposal_and_the_rest_loads(

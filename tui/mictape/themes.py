@@ -5,7 +5,6 @@ single colours: Textual's own names and those of `THEME_VARIABLES`. What is not 
 file, field and a proposal; everything else still loads.
 """
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.plain_text import did_you_mean
 from mictape.settings.document import shown
 from mictape.text_files import read_text, toml
 
@@ -145,8 +145,7 @@ def check_theme(name: str, place: str, folder: Path) -> None:
     known = [*(theme.name for theme in loaded.themes), *BUILTIN_THEMES]
     if name not in known:
         broken = [each for each in loaded.problems if f"{name}.toml" in each.what]
-        near = difflib.get_close_matches(name, known, n=1)
-        remedy = str(broken[0]) if broken else f"Did you mean {near[0]}?" if near else f"Use {', '.join(known)}"
+        remedy = str(broken[0]) if broken else did_you_mean(name, known) or f"Use {', '.join(known)}"
         raise MictapeError(Failure(f"There is no theme {shown(name)} ({place})", remedy.rstrip("."), ExitCode.USAGE))
 
 
@@ -321,7 +320,8 @@ def _variable_fault(name: str, value: object) -> _Fault | None:
     words = value.split() if isinstance(value, str) else []
     wrong = [word for word in words if word not in _STYLES]
     if wrong or not words:
-        return f"{shown(name)} is {shown(value)}, not a text style", _proposal(" ".join(wrong), _STYLES, "bold")
+        remedy = did_you_mean(" ".join(wrong), _STYLES) or "Use bold"
+        return f"{shown(name)} is {shown(value)}, not a text style", remedy
     return None
 
 
@@ -346,15 +346,8 @@ def _colour_fault(name: str, value: object, *, within_css: bool = False) -> _Fau
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> _Fault:
-    return f"no {what} is called {shown(name)}", _proposal(
-        name, known, "one of those in a theme that comes with Mictape"
-    )
-
-
-def _proposal(word: str, known: Iterable[str], otherwise: str) -> str:
-    """The nearest known word, for the remedy's sentence."""
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Perhaps {shown(near[0])} is meant" if near else f"Use {otherwise}"
+    otherwise = "Use one of those in a theme that comes with Mictape"
+    return f"no {what} is called {shown(name)}", did_you_mean(name, known) or otherwise
 
 
 @functools.cache

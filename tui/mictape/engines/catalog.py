@@ -6,13 +6,13 @@ with the shape of `EngineClass`; tests/example_engine is one to begin with.
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
 
 from mictape.failure import ExitCode, Failure, MictapeError
+from mictape.plain_text import did_you_mean
 
 if TYPE_CHECKING:
     from mictape.engines.base import Engine
@@ -117,8 +117,7 @@ def _named(name: str) -> EngineClass:
         return _load(name, OWN[name])
     found = _found()
     if name not in found:
-        what = f"There is no engine {name}{_proposal(name, found)}"
-        raise _misused(what, f"Choose one of: {', '.join(found)}")
+        raise _misused(f"There is no engine {name}", did_you_mean(name, found) or f"Choose one of: {', '.join(found)}")
     return _load(name, found[name])
 
 
@@ -152,8 +151,7 @@ def _checked(
     for key in options:
         if key not in known:
             at = f" ({place(key)})" if place else ""
-            what = f"The engine {name} has no setting {key}{at}{_proposal(key, known)}"
-            raise _misused(what, _known_settings(name, key, known))
+            raise _misused(f"The engine {name} has no setting {key}{at}", _known_settings(name, key, known))
     try:
         return msgspec.convert(dict(options), kind)
     except msgspec.ValidationError as error:
@@ -167,12 +165,9 @@ def _known_settings(name: str, key: str, known: list[str]) -> str:
     """The remedy for a setting that there is not."""
     if key.lower() in KEY_NAMES:
         return f"Keys do not belong there: give yours with mictape login {name}"
+    if near := did_you_mean(key, known):
+        return near
     return f"Its settings are: {', '.join(known)}" if known else "It has no settings"
-
-
-def _proposal(wrong: str, right: Mapping[str, object] | list[str]) -> str:
-    close = get_close_matches(wrong, list(right), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _misused(what: str, remedy: str) -> MictapeError:

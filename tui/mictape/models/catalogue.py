@@ -4,7 +4,6 @@ An entry has the languages and abilities of a model, and its files with bytes, S
 shipped one are pinned to a commit, so they never give other bytes.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
@@ -15,6 +14,7 @@ import msgspec
 
 from mictape.failure import ExitCode, Failure, MictapeError
 from mictape.models.languages import knows
+from mictape.plain_text import did_you_mean
 from mictape.text_files import read_text, toml
 
 VERSION: Final = 1
@@ -146,9 +146,8 @@ class Catalogue:
         """
         if (model := self._models.get(name)) is not None:
             return model
-        near = difflib.get_close_matches(name, self._models, n=1)
-        remedy = f"Did you mean {near[0]}?" if near else "See mictape models list --all"
-        raise MictapeError(Failure(f"There is no model {name}", remedy.rstrip("?"), ExitCode.USAGE))
+        remedy = did_you_mean(name, self._models) or "See mictape models list --all"
+        raise MictapeError(Failure(f"There is no model {name}", remedy, ExitCode.USAGE))
 
     def for_language(self, language: str) -> list[Model]:
         """The models for a language, those that know it well first, each part in order of preference."""
