@@ -16,6 +16,7 @@ from weakref import WeakSet
 import pytest
 from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from rich.console import RenderableType
 from textual._compositor import Compositor
 from textual.css.model import RuleSet
@@ -44,7 +45,13 @@ gc.disable()  # while 3,000 tests are collected, from which nothing goes
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Rewrite the asserts of a part of the test files in each process: all would do it with all of them, in step."""
+    """Rewrite the asserts of a part of the test files in each process: all would do it with all of them, in step.
+
+    And leave it to the proof to try constants of our code as examples: Hypothesis reads all of it for them, 1.5 s of CPU
+    in each process of a fresh clone.
+    """
+    if settings.get_current_profile_name() != "proof":
+        providers._get_local_constants = lambda: providers._local_constants
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)  # set by pytest-xdist
     if worker is None or sys.dont_write_bytecode:
         return
