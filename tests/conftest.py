@@ -10,23 +10,17 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from weakref import WeakSet
+from typing import Any
 
 import pytest
 from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
-from rich.console import RenderableType
-from textual._compositor import Compositor
-from textual.css.model import RuleSet
-from textual.css.stylesheet import Stylesheet
-from textual.screen import Screen
-from textual.strip import Strip
 
 from mictape.units import RATE
 from support import clocked_mic, command_line
 from support import pulse as pulse_server
+from support.quick_textual import forget_handlers, textual_at_less_cost
 
 # nohup and shells without job control start their children with signals ignored, and Mictape leaves those ignored.
 for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
@@ -39,16 +33,14 @@ settings.register_profile("proof", settings.get_profile("mictape"), max_examples
 settings.load_profile("mictape")
 
 
-UNDRAWN_S: Final = 0.5
-
 gc.disable()  # while 3,000 tests are collected, from which nothing goes
 
 
 def pytest_collection(session: pytest.Session) -> None:
     """Rewrite the asserts of a part of the test files in each process: all would do it with all of them, in step.
 
-    And leave it to the proof to try constants of our code as examples: Hypothesis reads all of it for them, 1.5 s of CPU
-    in each process of a fresh clone.
+    And leave it to the proof to try constants of our code as examples: Hypothesis reads all of it for them, which takes
+    1.5 s of CPU in each process of a fresh clone.
     """
     if settings.get_current_profile_name() != "proof":
         providers._get_local_constants = lambda: providers._local_constants
@@ -70,55 +62,16 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def parsed_once() -> Iterator[None]:
-    """Parse a style sheet once for all apps of this process, where each would: it was a tenth of what they cost."""
-    parsed: dict[tuple[object, ...], list[RuleSet]] = {}
-    parse = Stylesheet._parse_rules
-
-    def parse_once(sheet: Stylesheet, css: str, **place: Any) -> list[RuleSet]:
-        key = (css, *place.values(), *sheet._variables.items())
-        if key not in parsed:
-            parsed[key] = parse(sheet, css, **place)
-        return parsed[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stylesheet, "_parse_rules", parse_once)
-        yield
+def pytest_runtest_setup() -> None:
+    """Look handlers up again in each test: the one before may have replaced some."""
+    forget_handlers()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def drawn_later() -> Iterator[None]:
-    """Draw what no terminal shows a moment after it has changed, or when a test looks at it, and not at each change.
-
-    That was a quarter of what apps cost.
-    """
-    draw, look = Compositor.render_update, Compositor.render_strips
-    waiting, due = WeakSet[Compositor](), WeakSet[Compositor]()
-
-    def draw_later(self: Compositor, full: bool = False, **kwargs: Any) -> RenderableType | None:
-        screen = self.root
-        if full or self in due or not isinstance(screen, Screen) or not screen.app.is_headless:
-            return draw(self, full, **kwargs)
-        if self not in waiting:
-            waiting.add(self)
-            screen.set_timer(UNDRAWN_S, lambda: draw_now(self))
-        return None  # what has changed stays noted
-
-    def draw_now(self: Compositor) -> None:
-        if self in waiting and isinstance(self.root, Screen):
-            waiting.discard(self)
-            due.add(self)
-            self.root._compositor_refresh()
-            due.discard(self)
-
-    def look_at_it_drawn(self: Compositor, *args: Any) -> list[Strip]:
-        draw_now(self)
-        return look(self, *args)
-
+def quick_textual() -> Iterator[None]:
+    """Let the apps of this process share what each would work out again, and draw late what no terminal shows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Compositor, "render_update", draw_later)
-        patch.setattr(Compositor, "render_strips", look_at_it_drawn)
+        textual_at_less_cost(patch)
         yield
 
 
