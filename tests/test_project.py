@@ -72,10 +72,11 @@ def test_the_apps_side_of_sound_needs_no_sound_library() -> None:
     assert of(HEAVY, loaded) == []
 
 
-def test_the_capture_process_loads_no_event_loop_and_no_cryptography() -> None:
-    loaded = loaded_by("import mictape.audio.capture.process, mictape.audio.listing")
+def test_the_processes_of_sound_load_no_event_loop_no_cryptography_and_for_a_device_no_decoders() -> None:
+    audio = [f"mictape.audio.{name}" for name in ("capture.process", "capture.backends", "listing", "probe", "player")]
+    loaded = loaded_by(f"import {', '.join(audio)}, mictape.vad.process")
     assert of(["numpy", "soxr"], loaded) == ["numpy", "soxr"]
-    assert of(["asyncio", "_ssl", "_hashlib"], loaded) == []
+    assert of(["asyncio", "_ssl", "_hashlib", "soundfile"], loaded) == []
 
 
 def test_the_first_frame_is_shown_without_the_recording_sound_network_and_heavy_widgets() -> None:

@@ -14,8 +14,9 @@ from textual.visual import VisualType
 from textual.widgets import Input
 
 from mictape.audio import devices
-from mictape.audio.device_monitor import DeviceMonitor, Levels
+from mictape.audio.device_monitor import DeviceMonitor
 from mictape.audio.devices import Device
+from mictape.audio.monitor_messages import Levels
 from mictape.failure import Failure, MictapeError
 from mictape.screens.device_picker import Choice, DevicePicker
 from mictape.widgets.device_list import DeviceList, bar, details, in_groups, marks, matching

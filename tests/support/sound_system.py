@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from mictape.audio.clock import Anchor
-from mictape.audio.device_monitor import Levels, MonitorEvent
 from mictape.audio.devices import Device, Listing
 from mictape.audio.messages import Ended, Hole, LevelCell, Opened, Paused, Progress
+from mictape.audio.monitor_messages import Levels, MonitorEvent
 from mictape.audio.source import Event, SourceChanged
 from mictape.audio.source_spec import DeviceSource, FileSource, SourceSpec
 from mictape.audio.tape import Tape, TapeWriter

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mictape.audio.device_monitor import DeviceMonitor, Levels, Refused
+from mictape.audio.device_monitor import DeviceMonitor
 from mictape.audio.devices import Device, Listing
+from mictape.audio.monitor_messages import Levels, Refused
 from support.pulse import PulseServer
 from support.waiting import until, until_async
 

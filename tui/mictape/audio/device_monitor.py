@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 
 from mictape import subprocesses
-from mictape.audio.devices import Device, Listing
-from mictape.failure import Failure
+from mictape.audio.devices import Device
+from mictape.audio.monitor_messages import MeasureLevel, MonitorCommand, MonitorEvent, Unmute
 
 TRIES: Final = 3
 """A probe that ends this many times in a row without a word is not started again."""
@@ -24,40 +24,6 @@ BACK_OFF_S: Final = 0.5
 """The pause before it is started again."""
 
 _log = logging.getLogger(__name__)
-
-
-class Levels(msgspec.Struct, tag="levels", frozen=True):
-    """How loud devices have been since the last message."""
-
-    peaks: dict[str, float]
-    """By `Device.id` the largest absolute sample, full scale = 1.0. A device that is missing gave no sound."""
-
-
-class Refused(msgspec.Struct, tag="refused", frozen=True):
-    """An order could not be carried out."""
-
-    failure: Failure
-
-
-MonitorEvent = Listing | Levels | Refused
-"""Everything the probe process says."""
-
-
-class MeasureLevel(msgspec.Struct, tag="look", frozen=True):
-    """Where only one device at a time can be monitored, monitor this one."""
-
-    device: Device
-
-
-class Unmute(msgspec.Struct, tag="unmute", frozen=True):
-    """Unmute this device."""
-
-    device: Device
-
-
-MonitorCommand = MeasureLevel | Unmute
-"""Every command to the probe process."""
-
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(MonitorEvent)
 

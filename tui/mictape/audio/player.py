@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 import threading
-from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process  # brings the event loop, which the process does without
 
 import msgspec
 
@@ -79,7 +81,7 @@ class Player:
             _kill(process)
 
 
-def _kill(process: Process) -> None:
+def _kill(process: "Process") -> None:
     with suppress(ProcessLookupError):
         process.kill()
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
-from mictape.audio.device_monitor import DeviceMonitor, MonitorEvent
+from mictape.audio.device_monitor import DeviceMonitor
 from mictape.audio.devices import Device, list_devices
 from mictape.audio.messages import Ended, Opened
+from mictape.audio.monitor_messages import MonitorEvent
 from mictape.audio.player import Player
 from mictape.audio.source import Event, Source
 from mictape.audio.source_spec import SourceSpec

@@ -19,9 +19,9 @@ from typing import Any, Final
 import msgspec
 
 from mictape.audio import pulse
-from mictape.audio.device_monitor import Levels, MeasureLevel, MonitorCommand, MonitorEvent, Refused, Unmute
 from mictape.audio.devices import Device, Listing, list_devices_now
 from mictape.audio.listing import of_server, portaudio_inputs
+from mictape.audio.monitor_messages import Levels, MeasureLevel, MonitorCommand, MonitorEvent, Refused, Unmute
 from mictape.failure import Failure, MictapeError
 
 TICK_S: Final = 1 / pulse.PEAKS_PER_S

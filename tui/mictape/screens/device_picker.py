@@ -11,8 +11,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from mictape.audio.device_monitor import Levels, MonitorEvent, Refused
 from mictape.audio.devices import Device, Listing, recorded_already
+from mictape.audio.monitor_messages import Levels, MonitorEvent, Refused
 from mictape.audio.ports import DeviceMonitorPort
 from mictape.failure import Failure, MictapeError
 from mictape.screens.modal import Question

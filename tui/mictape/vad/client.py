@@ -8,17 +8,11 @@ import asyncio
 import logging
 from contextlib import suppress
 from pathlib import Path
-from struct import Struct
 from typing import Final
 
 from mictape import subprocesses
 from mictape.intervals import Interval
-
-HEAD: Final = Struct("<II")
-"""Before a question: the stream and its bytes of PCM, 0 to forget the stream. Before an answer: the stream and how many
-stretches of speech follow."""
-SPAN: Final = Struct("<QQ")
-"""A stretch of speech: its start and its end, samples since the stream began."""
+from mictape.vad.messages import HEAD, SPAN
 
 ANSWER_S: Final = 30.0
 """Seconds that an answer may take; the first one waits for the model, ten times what that takes on a busy machine."""

@@ -1,6 +1,6 @@
 """The process that listens for speech: `python -m mictape.vad.process`, Silero behind a pair of pipes.
 
-Questions come on stdin, answers go to stdout, in the form of `mictape.vad.client`; stderr is the log. It gives way to
+Questions come on stdin, answers go to stdout, in the form of `mictape.vad.messages`; stderr is the log. It gives way to
 everything else on the machine, and ends when stdin closes.
 """
 
@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import BinaryIO
 
-from mictape.vad.client import HEAD, SPAN
+from mictape.vad.messages import HEAD, SPAN
 from mictape.vad.silero import SpeechDetector, SpeechFinder
 
 
