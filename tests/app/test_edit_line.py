@@ -135,10 +135,20 @@ async def test_escape_changes_nothing(home: Path) -> None:
 async def test_a_speaker_is_named_and_a_word_is_expected_from_now_on(home: Path) -> None:
     async with handled(home) as (app, pilot):
         assert app.session is not None
-        await pilot.press("home", "enter", "down", *"Anna", "down", "down", *"Tellson", "enter")
+        await pilot.press("home", "enter", "down", *"Anna", "down", "down", *"Telson, Manette", "enter")
         await until_async(lambda: app.transcript.line(0).speaker == "Anna")
-        await until_async(lambda: app.session and app.session._request.key_terms == ("Tellson",))
+        await until_async(lambda: app.session and app.session.key_terms == ("Telson", "Manette"))
         assert app.transcript.line(1).speaker is None, "a line without a speaker has one of its own"
+        await pilot.press("home", "enter", "down", "down", "down", "ctrl+u", *"Tellson,", "enter")
+        await until_async(lambda: app.session and app.session.key_terms == ("Tellson",))
+        await pilot.press("enter")
+        await until_async(lambda: isinstance(app.screen, EditLine))
+        assert app.screen.query_one("#key_terms", Input).value == "Tellson"
+        await pilot.press("escape", "t", *"a note", "enter")
+        await until_async(lambda: app.transcript.line(len(app.transcript) - 1).text == "a note")
+        app.push_screen(EditLine(app.transcript.line(len(app.transcript) - 1)))
+        await until_async(lambda: isinstance(app.screen, EditLine) and sees(app, "a note"))
+        assert not app.screen.query("#key_terms"), "a note is nobody's speech"
 
 
 async def test_another_persons_name_corrects_the_line_and_a_new_one_renames_the_speaker(home: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from mictape import frame_clock
 from mictape.app import MictapeApp
 from mictape.engines.base import Capabilities
 from mictape.engines.readiness import Readiness
@@ -264,6 +265,21 @@ async def test_a_finished_session_is_marked_edited_searched_and_exported(home: P
         assert lines[2].start == lines[1].start
         assert (lines[4].text, lines[4].original) == ("Then we go home.!", "Then we go home.")
         assert store.session(id).ended_utc_s == ended
+
+
+async def test_the_library_says_at_once_that_the_recording_is_paused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_clock, "REST_S", 3600)  # nothing is drawn but for a reason
+    fill(home, 1)
+    async with on_fake_sound(home, FakeSoundSystem(words=(1,))) as (app, pilot):
+        await until_async(lambda: isinstance(app.screen, DevicePicker))
+        await pilot.press("enter")
+        await until_async(lambda: texts(app) == ["w1"])
+        await pilot.press("space")
+        await until_async(lambda: sees(app, "PAUSED"))
+        await pilot.press("L")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "PAUSED"))
 
 
 async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: Path) -> None:

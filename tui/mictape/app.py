@@ -248,8 +248,8 @@ class MictapeApp(TerminalApp):
         """What the screen shows that changes a few times a second at most: the text, the time and the states."""
         page = self._page
         view, text = page.view, (self.transcript.version, page.transcript.version)
-        read = view.cursor_id, view.walk.rank, len(view.walk.hits), view.walk.counting, self.screen
-        return text, self._flow and self._flow.what_counts(), read
+        read = view.cursor_id, view.walk.rank, len(view.walk.hits), view.walk.counting
+        return text, self._flow and self._flow.what_counts(), read, (self.screen, self.screen.is_running)
 
     def _frame(self, show: Callable[[], None]) -> None:
         with written_at_once():

@@ -75,7 +75,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
             "Write a note at this moment; in a finished session, at the line.",
             12,
         ),
-        Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, a key term.", 10),
+        Command("open_line", "enter", "edit", "Edit the line: its text, its speaker's name, the key terms.", 10),
         Command(
             "name_speaker", "s", "name speaker", "Name who speaks the selected lines, or the one under the cursor."
         ),

@@ -147,10 +147,10 @@ async def test_key_terms_that_do_not_reach_the_engine_are_reported(library: Libr
 
     collecting = asyncio.create_task(collect())
     async with running(session, track):
-        await session.expect("kettle")
+        await session.set_key_terms(("kettle",))
         await until_async(lambda: len(troubles) == 1)
         await session.use(keen)
-        await session.expect("tape")
+        await session.set_key_terms(("kettle", "tape"))
         await session.use(deaf)
         await until_async(lambda: len(troubles) == 2)
     await collecting

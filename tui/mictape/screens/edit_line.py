@@ -4,7 +4,7 @@ Not imported before a line is opened: the field for its text is heavy.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, cast
 
 from textual import getters, on
@@ -58,8 +58,8 @@ class LineEdit:
     text: str | None = None
     """Empty: the line is to be removed."""
     speaker: SpeakerName | None = None
-    key_term: str | None = None
-    """A word that the engine is to expect."""
+    key_terms: tuple[str, ...] | None = None
+    """The words that the engine is to expect."""
 
 
 class EditLine(Question[LineEdit | None]):
@@ -74,17 +74,20 @@ class EditLine(Question[LineEdit | None]):
     ]
 
     _text = getters.query_one("#text", LineField)
-    _key_term = getters.query_one("#key_term", Input)
 
-    def __init__(self, line: Line, speakers: Sequence[str] = (), place: int | None = None) -> None:
+    def __init__(
+        self, line: Line, speakers: Sequence[str] = (), place: int | None = None, key_terms: Sequence[str] = ()
+    ) -> None:
         """Prepare.
 
         Args:
             line: What is edited.
             speakers: Names that are proposed while one is typed.
             place: Character of the text before which the cursor begins; None: behind the last one.
+            key_terms: The words that the engine expects now.
         """
         super().__init__()
+        self._key_terms = ", ".join(key_terms)
         self._line = line
         self._speakers = speakers
         self._place = place
@@ -98,7 +101,8 @@ class EditLine(Question[LineEdit | None]):
             yield _field("text", LineField(line.text, self._place, id="text"))
             if line.kind is not NOTE:
                 yield from _speaker_fields(line.speaker or "", self._speakers, scopes_of(line))
-            yield _field("key term", _input("key_term", "", "a word or name to boost from now on"))
+                hint = "words and names to expect from now on, with commas"
+                yield _field("key terms", _input("key_terms", self._key_terms, hint))
             if line.original is not None:
                 yield Static(f"original: {line.original}\nctrl+r restores it", id="note", markup=False)
 
@@ -124,14 +128,15 @@ class EditLine(Question[LineEdit | None]):
     @on(Choice.Submitted)
     def _keep(self, event: Input.Submitted | LineField.Submitted | Choice.Submitted) -> None:
         event.stop()
-        text, term = self._text.text.strip(), self._key_term.value.strip()
-        self.dismiss(
-            LineEdit(
-                text if text != self._line.text else None,
-                _named(self, self._line.speaker) if self._line.kind is not NOTE else None,
-                term or None,
-            )
-        )
+        text = self._text.text.strip()
+        edit = LineEdit(text if text != self._line.text else None)
+        if self._line.kind is not NOTE:
+            edit = replace(edit, speaker=_named(self, self._line.speaker))
+            typed = self.query_one("#key_terms", Input).value
+            if typed != self._key_terms:
+                terms = filter(None, map(str.strip, typed.split(",")))
+                edit = replace(edit, key_terms=tuple(dict.fromkeys(terms)))
+        self.dismiss(edit)
 
 
 class NameSpeaker(Question[SpeakerName | None]):

@@ -267,10 +267,15 @@ class Session:
                 await asyncio.wait([running])
             self.writer.leave_partial(track)
 
-    async def expect(self, term: str) -> None:
-        """Have the engine expect a word, on the connections that live and on those to come."""
-        if term not in self._request.key_terms:
-            self._request = replace(self._request, key_terms=(*self._request.key_terms, term))
+    @property
+    def key_terms(self) -> tuple[str, ...]:
+        """The words that the engine is to expect."""
+        return self._request.key_terms
+
+    async def set_key_terms(self, terms: tuple[str, ...]) -> None:
+        """Have the engine expect these words, on the connections that live and on those to come."""
+        if terms != self.key_terms:
+            self._request = replace(self._request, key_terms=terms)
             self._check_key_terms()
             for track in self.tracks:
                 if track.follower is not None:

@@ -123,6 +123,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         # Made here, so that they can be asked at any time, also before the screen is there and while it goes.
         self._status = StatusLine()
+        self._status.display = False
         shown = shown or Shown()
         self._search = SearchField(shown.typed, placeholder=HINT, id="search", compact=True, select_on_focus=False)
         self._note = Static(id="note", markup=False)
@@ -149,9 +150,9 @@ class LibraryScreen(Question[SessionChoice | None]):
         """Set when more of it was read."""
         self._deleted = list(shown.deleted)
         self._done = ""
+        """What was done last, shown until something else is typed or done."""
         self._doomed: str | None = None
         """The session in the trash that is removed when that is asked for once more."""
-        """What was done last, shown until something else is typed or done."""
 
     @property
     def typed(self) -> str:
@@ -177,7 +178,6 @@ class LibraryScreen(Question[SessionChoice | None]):
     def on_mount(self) -> None:
         """List the newest sessions."""
         self._list.can_focus = False
-        self._status.display = False
         self.set_interval(LOOK_S, self._look)
         self._search.select_all()  # typing replaces what is left from before
         if not self.typed:  # else the field reports it

@@ -166,7 +166,7 @@ class Editing:
             self.did("note", undo)
 
     def open_line(self) -> None:
-        """Edit the line under the cursor: text, speaker, key term."""
+        """Edit the line under the cursor: text, speaker, key terms."""
         if (here := self._here) is None:
             return
         line, session = here
@@ -179,7 +179,8 @@ class Editing:
         from mictape.screens.edit_line import EditLine
 
         place = await self._word_of(session, line)
-        wish = await self._page.app.push_screen_wait(EditLine(line, self._page.transcript.voices.speakers, place))
+        speakers = self._page.transcript.voices.speakers
+        wish = await self._page.app.push_screen_wait(EditLine(line, speakers, place, session.key_terms))
         if wish is not None:
             with suppress(KeyError):  # the line has gone meanwhile
                 await self._change(session, line, wish)
@@ -213,8 +214,8 @@ class Editing:
             from mictape.session.undo import together
 
             self.did(_at(line, " and ".join(steps)), together(list(steps.values())))
-        if wish.key_term is not None:
-            await session.expect(wish.key_term)
+        if wish.key_terms is not None:
+            await session.set_key_terms(wish.key_terms)
 
     def remove_line(self) -> None:
         """Take the selected lines away, or the one under the cursor."""
