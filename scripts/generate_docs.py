@@ -9,6 +9,7 @@ from typing import Final
 from mictape import keys
 from mictape.engines import documentation as engines
 from mictape.library.export import documentation as json
+from mictape.screens.help import keys_of_dialog
 from mictape.settings import documentation as settings
 
 FOLDER: Final = Path(__file__).parents[1] / "docs"
@@ -20,7 +21,7 @@ def pages() -> dict[str, str]:
         "configuration.md": settings.markdown(),
         "engines.md": engines.markdown(),
         "json.md": json.markdown(),
-        "keys.md": keys.markdown(),
+        "keys.md": keys.markdown({"In the library": keys_of_dialog("In the library")}),
     }
 
 

@@ -24,6 +24,7 @@ from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import NameSpeaker
 from mictape.screens.engine_picker import EnginePicker
 from mictape.screens.export import ExportScreen
+from mictape.screens.help import HelpScreen
 from mictape.screens.leave import LeaveScreen
 from mictape.screens.library import listing
 from mictape.screens.library import screen as library_screen
@@ -280,6 +281,17 @@ async def test_the_library_says_at_once_that_the_recording_is_paused(
         await until_async(lambda: sees(app, "PAUSED"))
         await pilot.press("L")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "PAUSED"))
+
+
+async def test_help_in_the_library_has_the_keys_of_the_library(home: Path) -> None:
+    fill(home, 1)
+    async with in_library(home) as (app, pilot):
+        await pilot.press("f1")
+        await until_async(lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press(*"library compare")
+        await until_async(lambda: sees(app, "^n") and sees(app, "Transcribe the session again"))
+        await pilot.press("escape", "escape")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen))
 
 
 async def test_recording_goes_on_below_the_library_and_one_key_goes_back(home: Path) -> None:

@@ -56,14 +56,17 @@ brought back, too: the last one first.
 """
 
 
-def markdown() -> str:
-    """docs/keys.md."""
+def markdown(screens: Mapping[str, Iterable[tuple[str, str, str]]]) -> str:
+    """docs/keys.md; `screens` have keys of their own, which are no command's: the key and what it does."""
     parts = [HEAD]
     for title, commands in GROUPS.items():
         rows = ["| default | vim | what it does | id |", "|---|---|---|---|"]
         for command in commands:
             default, vim = (_cells(command, keymap) for keymap in MAPS.values())
             rows.append(f"| {default} | {'' if vim == default else vim} | {command.help} | `{command.id}` |")
+        parts.append(f"## {title}\n\n" + "\n".join(rows) + "\n")
+    for title, own in screens.items():
+        rows = ["| key | what it does |", "|---|---|", *(f"| `{key}` | {what} |" for key, what, _ in own)]
         parts.append(f"## {title}\n\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
 

@@ -18,6 +18,7 @@ from mictape.library.export import FORMATS, NAMES, Document, Format, FormatName,
 from mictape.library.export.file import check
 from mictape.library.formats import in_file_name
 from mictape.paths import Places, is_folder, named_path, output_folder
+from mictape.units import clock
 
 STDOUT: Final = "-"
 
@@ -107,8 +108,14 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
 
 
 def _part(document: Document, start: int, end: int | None) -> Document:
-    """What is said between two session times, whole lines; their times stay those in the recording."""
+    """What is said between two session times, whole lines; their times stay those in the recording.
+
+    Raises MictapeError (`ExitCode.USAGE`) when there is text, and none of it there.
+    """
     within = [line for line in document.lines if line.end >= start and (end is None or line.start < end)]
+    if document.lines and not within:
+        what = f"There is no text in that part of the session, which is {clock(document.samples)} long"
+        raise MictapeError(Failure(what, "Name another part with --from and --to", ExitCode.USAGE))
     return replace(document, lines=within)
 
 

@@ -1,6 +1,6 @@
 """Help: the keys in force, where things are kept, and what leaves the machine."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import ClassVar, Final, TypeAlias
 
@@ -20,6 +20,7 @@ from mictape.plain_text import fits, nothing_fits
 from mictape.screens.device_picker import DevicePicker
 from mictape.screens.edit_line import EditLine
 from mictape.screens.engine_picker import EnginePicker
+from mictape.screens.library.screen import LibraryScreen
 from mictape.screens.modal import Question
 from mictape.widgets.key_hints import clickable
 
@@ -35,8 +36,13 @@ _MOVES: Final = {
 }
 """What the keys that move in the text do here."""
 
-DIALOGS: Final = {"Choosing a device": DevicePicker, "Choosing an engine": EnginePicker, "Editing a line": EditLine}
-"""Dialogs with keys of their own."""
+_DIALOGS: Final = {
+    "In the library": LibraryScreen,
+    "Choosing a device": DevicePicker,
+    "Choosing an engine": EnginePicker,
+    "Editing a line": EditLine,
+}
+"""Screens with keys of their own."""
 
 MOUSE: Final = (
     ("drag", "Select text; hold Shift to let the terminal select instead.", ""),
@@ -140,7 +146,7 @@ class HelpScreen(Question[None]):
                 yield HelpText(
                     {
                         **keys,
-                        **{title: list(_keys_of(dialog.BINDINGS)) for title, dialog in DIALOGS.items()},
+                        **{title: list(keys_of_dialog(title)) for title in _DIALOGS},
                         "Mouse": MOUSE,
                         "Where files are kept": [(*each, "") for each in self._kept.items()],
                         "Privacy": [("", self._privacy(), "")],
@@ -179,8 +185,9 @@ class HelpScreen(Question[None]):
         return f"{self._engine}: audio is sent to this service. Recordings and text stay on this machine."
 
 
-def _keys_of(bindings: Iterable[BindingType]) -> Iterator[_Row]:
-    """The keys of a dialog that say what they do."""
-    for binding in Binding.make_bindings(bindings):
+def keys_of_dialog(title: str) -> Iterator[_Row]:
+    """The keys of a screen that say what they do."""
+    for binding in Binding.make_bindings(_DIALOGS[title].BINDINGS):
         if binding.description:
-            yield format_key(binding.key), f"{binding.description[0].upper()}{binding.description[1:]}.", ""
+            said = binding.tooltip or binding.description
+            yield format_key(binding.key), f"{said[0].upper()}{said[1:]}.", binding.description

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from mictape.commands import explained, keymap_in
+from mictape.commands import bind_moving, explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.library import trash
 from mictape.library.export import Style, format_of, write
@@ -79,16 +79,16 @@ class LibraryScreen(Question[SessionChoice | None]):
     AUTO_FOCUS = "#search"
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open"),
-        Binding("escape", "leave", "back"),
-        Binding("ctrl+r", "rename", "rename"),
-        Binding("ctrl+t", "tag", "tags"),
-        Binding("ctrl+s", "sort", "sort"),
-        Binding("ctrl+o", "export", "export"),
-        Binding("ctrl+d", "delete", "delete"),
-        Binding("ctrl+z", "undo", "undo"),
-        Binding("ctrl+g", "record_on", "resume"),
-        Binding("ctrl+n", "versions", "versions"),
+        Binding("enter", "open", "open", tooltip="Read the session, or go to the line"),
+        Binding("escape", "leave", "back", tooltip="Go back; with something typed, empty the search first"),
+        Binding("ctrl+r", "rename", "rename", tooltip="Give the session a title"),
+        Binding("ctrl+t", "tag", "tags", tooltip="Change the session's tags"),
+        Binding("ctrl+s", "sort", "sort", tooltip="List in another order"),
+        Binding("ctrl+o", "export", "export", tooltip="Export the session to a file"),
+        Binding("ctrl+d", "delete", "delete", tooltip="Move the session to the trash; one that is there is removed"),
+        Binding("ctrl+z", "undo", "undo", tooltip="Take the last session out of the trash again"),
+        Binding("ctrl+g", "record_on", "resume", tooltip="Record more in the session"),
+        Binding("ctrl+n", "versions", "versions", tooltip="Transcribe the session again; compare its versions"),
         Binding("up", "list('move', -1)", show=False),
         Binding("down", "list('move', 1)", show=False),
         Binding("pageup", "list('turn', -1)", show=False),
@@ -177,6 +177,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     def on_mount(self) -> None:
         """List the newest sessions."""
+        bind_moving(self, "app.command", {"show_help": "show_help"})
         self._list.can_focus = False
         self.set_interval(LOOK_S, self._look)
         self._search.select_all()  # typing replaces what is left from before
