@@ -84,7 +84,9 @@ def test_the_list_is_filtered_and_sorted(mictape: Mictape) -> None:
     assert ids(mictape("sessions", "list", "--sort", "oldest")) == [TALK, MEETING]
     assert mictape("sessions", "list", "in:nothing") == (0, "", "No such sessions.\n")
     code, _, said = mictape("sessions", "list", "budget", "speaker:anna")
-    assert (code, "Use mictape search budget speaker:anna" in said) == (2, True)
+    assert (code, "Use mictape search budget speaker:anna.\n" in said) == (2, True)
+    code, _, said = mictape("sessions", "list", "budget")
+    assert (code, "Use mictape search budget, or for a title in:budget.\n" in said) == (2, True)
     code, _, said = mictape("sessions", "list", "after:soon")
     assert (code, "is neither a date nor a time" in said) == (2, True)
 

@@ -11,13 +11,14 @@ from mictape.settings.document import nearest, shown
 from mictape.settings.loading import read_config
 
 _WRONG_CHOICE: Final = re.compile(r"argument (?P<of>.+?): invalid choice: (?P<quote>['\"])(?P<value>.*?)(?P=quote)[ ,]")
+_OF_ARGUMENT: Final = re.compile(r"argument (?P<of>.+?): (?P<what>.+)", re.DOTALL)
 _UNKNOWN: Final = "unrecognized arguments: "
 _MISSING: Final = "the following arguments are required: "
 """How argparse's own messages begin."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong as the rest of Mictape does; mistakes it has no words for are told as argparse does."""
+    """Says what is wrong as the rest of Mictape does."""
 
     config: Path | None = None
     """`config.toml`, whose presets are commands: of the parser at the top."""
@@ -35,25 +36,33 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Raise `MictapeError`, or print the usage and exit."""
-        if (failure := self._explained(message)) is not None:
-            raise MictapeError(failure)
-        super().error(message)
+        """Raise MictapeError: what is wrong, by argparse's own message; or that `config.toml` cannot be read."""
+        raise MictapeError(self._explained(message))
 
-    def _explained(self, message: str) -> Failure | None:
-        """What is wrong, where there is something better to say than argparse's message.
+    def _explained(self, message: str) -> Failure:
+        """What is wrong.
 
         Raises MictapeError when `config.toml` cannot be read and what was typed may be a preset's name.
         """
         if message.startswith(_UNKNOWN):
-            return self._unknown_option(message.removeprefix(_UNKNOWN).split())
+            unknown = message.removeprefix(_UNKNOWN).split()
+            command = self._command_in(self._typed)
+            return self._unknown_option(unknown) or command._misused(f"Unexpected argument {shown(unknown[0])}")
         if message.startswith(_MISSING):
-            return self._unknown_option(self._typed)
+            missing = message.removeprefix(_MISSING)
+            return self._unknown_option(self._typed) or self._misused(f"{missing} is missing")
         if (found := _WRONG_CHOICE.match(message)) is not None:
             return self._wrong_choice(found["of"], found["value"])
-        return None
+        if (found := _OF_ARGUMENT.match(message)) is not None:
+            of, what = found.groups()
+            return self._misused(f"{of} needs a value" if what.startswith("expected") else f"{of}: {what}")
+        return self._misused(message)
 
-    def _wrong_choice(self, of: str, value: str) -> Failure | None:
+    def _misused(self, what: str) -> Failure:
+        """A mistake in how this command was used."""
+        return Failure(what, f"{self.prog} --help shows how to use it", ExitCode.USAGE)
+
+    def _wrong_choice(self, of: str, value: str) -> Failure:
         if of in {"COMMAND", "WHAT"} and value in self._typed:  # probably the value of an option that there is not
             before = self._typed[: self._typed.index(value)]
             if (failure := self._unknown_option(before[-1:])) is not None:

@@ -125,7 +125,8 @@ def _filter_of(filters: Iterable[str]) -> "SessionFilter":
     query = parse(wanted)
     if query.sessions is None:
         what = f"{wanted} is about what was said, not about sessions"
-        raise MictapeError(Failure(what, f"Use mictape search {wanted}", ExitCode.USAGE))
+        of_title = f", or for a title in:{wanted}" if wanted.isalnum() else ""
+        raise MictapeError(Failure(what, f"Use mictape search {wanted}{of_title}", ExitCode.USAGE))
     return KEPT if query.empty else query.sessions
 
 
