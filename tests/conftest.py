@@ -9,8 +9,9 @@ import wave
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from _pytest.assertion import rewrite
@@ -85,13 +86,17 @@ class Speech:
     """16 kHz mono, 10 s: 12 words from Beckett."""
 
 
+_homes: Final = count()
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that Mictape and its children keep everything in, made by them when needed.
 
-    For every test, asked for or not, so that none touches what the person at this machine has.
+    For every test, asked for or not, so that none touches what the person at this machine has. Not in the test's own
+    folder, which would be made for all tests then.
     """
-    folder = tmp_path / "home"
+    folder = tmp_path_factory.getbasetemp() / f"home{next(_homes)}"
     monkeypatch.setenv("MICTAPE_HOME", str(folder))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")  # a system in another language is asked for a model
     return folder
