@@ -157,7 +157,7 @@ async def _record(recording: Recording, job: Job, streams: Streams | None) -> in
         else:
             session = await recording.complete(job.session)
             if not any(track.coverage.open(track.end) for track in session.tracks):
-                output.note("There is nothing to complete: all of the session is transcribed.")
+                output.note(f"There is nothing to complete: all of session {session.folder.session} is transcribed.")
         if job.greeting:
             output.note(job.greeting)
         if streams is not None:
@@ -255,12 +255,13 @@ def _say_what_has_no_text(session: Session, job: Job) -> int:
     live recording that was ended has done what it could.
     """
     code = int(ExitCode.DONE)
-    remedy = "Try once more" if job.keep else "Transcribe it again, or with another engine"
+    complete = f"Try once more: mictape sessions complete {session.folder.session}"
+    remedy = complete if job.keep else "Transcribe it again, or with another engine"
     for track in session.tracks:
         for why, what in track.without_text.items():
             if why == STOPPED:  # by the person, who knows
                 continue
-            said = output.say(Failure(what, remedy, ExitCode.ENGINE, action="complete_gap" if job.keep else None))
+            said = output.say(Failure(what, remedy, ExitCode.ENGINE))
             if why != NOT_RECOGNIZED and not job.greeting:
                 code = said
     return code
