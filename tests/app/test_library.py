@@ -168,7 +168,9 @@ async def test_sessions_are_listed_by_day_filtered_and_sorted_and_nothing_is_rec
 
 
 async def test_renaming_tagging_exporting_deleting_and_undoing(home: Path) -> None:
-    fill(home)
+    ids = fill(home)
+    with Store(home / "library.db", home / "sessions") as store:
+        store.set_mark(ids[-1], 1, "")
     async with in_library(home) as (app, pilot):
         await pilot.press("ctrl+r")
         await until_async(lambda: not isinstance(app.screen, LibraryScreen))
@@ -186,6 +188,12 @@ async def test_renaming_tagging_exporting_deleting_and_undoing(home: Path) -> No
         await pilot.press("enter")
         await until_async(lambda: isinstance(app.screen, LibraryScreen) and sees(app, "Exported to"))
         assert "The budget is next." in (home / "out.srt").read_text() and "-->" in (home / "out.srt").read_text()
+        await pilot.press("ctrl+o")
+        await until_async(lambda: sees(app, "marks and notes  (1 line)"))
+        app.screen.query_one(Input).value = str(home / "marked.txt")
+        await pilot.press("down", "enter")
+        await until_async(lambda: isinstance(app.screen, LibraryScreen) and (home / "marked.txt").exists())
+        assert (home / "marked.txt").read_text() == "★ 00:00:05  Good morning everybody.\n"
         await pilot.press("ctrl+d")
         trashed = '"Daily: a/b" is in the trash; ctrl+z brings it back.'
         await until_async(lambda: sees(app, "2 sessions") and sees(app, trashed))

@@ -15,6 +15,7 @@ from mictape.library.export import FORMATS
 from mictape.library.records import LineRecord, TrackRecord
 from mictape.library.store import Store
 from mictape.paths import places
+from mictape.transcript.line import Kind
 from mictape.units import RATE
 from support.local_engine import samples_of, tape_of
 from support.recognizing import recognize
@@ -150,6 +151,20 @@ def test_a_part_has_the_lines_that_are_said_in_it(capsys: pytest.CaptureFixture[
         assert run("last", "--times", *part) == 0
         assert capsys.readouterr().out == said
     assert run("last", "--from", "soon") == 2
+
+
+def test_what_is_marked_can_be_exported_alone(
+    sessions: list[str], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("last", "--marked") == 2
+    said = "Nothing is marked there, and there are no notes: Talk: 2. Leave --marked out"
+    assert said in capsys.readouterr().err
+    where = places({"MICTAPE_HOME": str(home)})
+    with Store(where.library, where.sessions) as store:
+        store.set_mark(sessions[1], 2, "why")
+        store.add_line(sessions[1], LineRecord(3, 1, 0, 0, "ask Bob", Kind.NOTE))
+    assert run("last", "--marked") == 0
+    assert capsys.readouterr().out == "[note: ask Bob]\n★ Anna: Good day. [why]\n", "who speaks is said as in all of it"
 
 
 @pytest.mark.usefixtures("sessions")

@@ -51,6 +51,7 @@ def add_export(actions: Commands) -> None:
         help="measure when English words are said where the engine has guessed it, for subtitles; takes a while",
     )
     audio.add_part(export)
+    export.add_argument("--marked", action="store_true", help="only what is marked, and notes")
     add_style(export, wall_clock=True)
     export.set_defaults(run=_export)
 
@@ -89,6 +90,8 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
 
         async def export(id: str) -> int:
             document = _part(read_document(store, id, where.sessions / id, style_of(arguments)), start, end)
+            if arguments.marked:
+                document = _marked(document)
             if arguments.measure_words:
                 from mictape.cli.measured_words import with_measured_words
 
@@ -117,6 +120,14 @@ def _part(document: Document, start: int, end: int | None) -> Document:
         what = f"There is no text in that part of the session, which is {clock(document.samples)} long"
         raise MictapeError(Failure(what, "Name another part with --from and --to", ExitCode.USAGE))
     return replace(document, lines=within)
+
+
+def _marked(document: Document) -> Document:
+    """What is marked, and notes. Raises MictapeError (`ExitCode.USAGE`) when there is nothing of that."""
+    if not (part := document.with_marks_and_notes_only()).lines:
+        what = f"Nothing is marked there, and there are no notes: {document.title}"
+        raise MictapeError(Failure(what, "Leave --marked out to export everything", ExitCode.USAGE))
+    return part
 
 
 def _with_sound(document: Document, path: Path, folder: Path, start: int, end: int | None, *, over: bool) -> Document:

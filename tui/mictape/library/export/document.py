@@ -1,14 +1,14 @@
 """What an export is made of, whatever its format."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.library.titles import proposed_title, title_of
 from mictape.plain_text import one_line
-from mictape.transcript.line import SPEECH, voice_of
+from mictape.transcript.line import NOTE, SPEECH, voice_of
 from mictape.units import clock
 
 
@@ -75,6 +75,10 @@ class Document:
     def shows_times(self, otherwise: bool) -> bool:
         """Whether times are shown in a format that does or does not do so by itself."""
         return otherwise if self.style.times is None else self.style.times
+
+    def with_marks_and_notes_only(self) -> "Document":
+        """The part of it that a person has marked or written."""
+        return replace(self, lines=[line for line in self.lines if line.mark is not None or line.kind == NOTE])
 
     @property
     def samples(self) -> int:

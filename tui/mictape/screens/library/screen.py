@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from mictape.commands import bind_moving, explained, keymap_in
 from mictape.failure import Advice, Failure, MictapeError
 from mictape.library import trash
-from mictape.library.export import Style, format_of, write
+from mictape.library.export import Document, Style, format_of, write
 from mictape.library.labels import rename_session, tag_session, tags_in
 from mictape.library.library import Library, Store
 from mictape.library.listing import ORDERS, Order
@@ -28,12 +28,13 @@ from mictape.screens.export import ExportScreen, ExportWish
 from mictape.screens.library.field import SearchField
 from mictape.screens.library.listing import HitListing, Listing, SessionChoice, SessionListing
 from mictape.screens.library.preview import Preview, preview_of
-from mictape.screens.main.exporting import EVERYTHING, Proposal
+from mictape.screens.main.exporting import EVERYTHING, MARKED, Proposal
 from mictape.screens.modal import Question
 from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
 from mictape.tasks import supervised
+from mictape.transcript.line import Kind
 from mictape.typed_ahead import LONGEST_S, typed_ahead_of
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
@@ -466,15 +467,21 @@ class LibraryScreen(Question[SessionChoice | None]):
             self._start("change", self._export, session)
 
     async def _export(self, session: SessionRecord) -> None:
-        async def export(wish: ExportWish) -> None:
-            def read(store: Store) -> None:
-                document = read_document(store, session.id, store.sessions_folder / session.id, Style(times=True))
-                write(format_of(wish.path).write(document), wish.path, over=wish.over)
+        def read(store: Store, part: str) -> Document:
+            document = read_document(store, session.id, store.sessions_folder / session.id, Style(times=True))
+            return document.with_marks_and_notes_only() if part == MARKED else document
 
-            await self._library.run(read)
+        async def export(wish: ExportWish) -> None:
+            def read_and_write(store: Store) -> None:
+                write(format_of(wish.path).write(read(store, wish.part)), wish.path, over=wish.over)
+
+            await self._library.run(read_and_write)
 
         proposed = self._proposal.path(session.given_title or file_of(session), session.started)
-        question = ExportScreen({EVERYTHING: session.lines}, proposed, export)
+        parts = {EVERYTHING: session.lines}
+        if marked := (await self._library.run(read, MARKED)).lines:
+            parts[MARKED] = sum(line.kind is Kind.SPEECH for line in marked)
+        question = ExportScreen(parts, proposed, export)
         if (path := await self.app.push_screen_wait(question)) is not None:
             self._say(f"Exported to {path}.")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # loaded after the first frame
 
 
 EVERYTHING: Final = "everything"
+MARKED: Final = "marks and notes"
 """The part that is all of the text, with what has none."""
 
 
@@ -80,7 +81,7 @@ class Exporting:
         transcript = self._page.transcript
         parts: Mapping[str, Sequence[int]] = {
             EVERYTHING: transcript.ids(),
-            "marks and notes": [id for id in transcript.ids() if id in transcript.marks or id in transcript.notes],
+            MARKED: [id for id in transcript.ids() if id in transcript.marks or id in transcript.notes],
             "what was found": list(self._page.view.walk.hits),
             "the selection": self._selecting.selected,
         }
