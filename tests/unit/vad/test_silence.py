@@ -10,8 +10,8 @@ import pytest
 from conftest import Speech
 from mictape.units import RATE
 from mictape.vad import silero
-from mictape.vad.onnx import Array, Network, Samples
-from mictape.vad.silero import FRAME, LIKELY, LOUDNESS, SpeechDetector
+from mictape.vad.onnx import Array, Network, Samples, load_network
+from mictape.vad.silero import CONTEXT, FRAME, LIKELY, LOUDNESS, SpeechDetector
 from support.recognizing import floats_of, models
 
 HISS = 10 ** (-80 / 20)
@@ -72,3 +72,19 @@ def test_a_pause_between_two_words_is_no_silence_yet(speech: Speech) -> None:
     frames = len(said) // FRAME
     assert asked[frames + LOUDNESS - 5] - asked[frames] >= LOUDNESS - 6
     assert asked[-1] == asked[-20]
+
+
+def test_the_model_is_told_its_sizes_and_says_the_same(speech: Speech) -> None:
+    """Then a fifth of its work is done when it is loaded."""
+    said = sound_of(speech.beckett)[: 4 * RATE]
+    fixed, free = SpeechDetector.load(), load_network(silero.FILE)
+    one, other = SpeechDetector(fixed), SpeechDetector(free)
+    frames = [said[at : at + FRAME] for at in range(0, len(said) - FRAME + 1, FRAME)]
+    np.testing.assert_allclose(
+        [one.probability(frame) for frame in frames], [other.probability(frame) for frame in frames], atol=1e-5
+    )
+    twice = {"input": np.zeros((2, CONTEXT + FRAME), np.float32), "state": np.zeros((2, 2, 128), np.float32)}
+    rate = {"sr": np.array(RATE, np.int64)}
+    free.run(None, twice | rate)
+    with pytest.raises(Exception, match="invalid dimensions"):
+        fixed.run(None, twice | rate)

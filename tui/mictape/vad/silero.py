@@ -14,6 +14,7 @@ from mictape import bundled
 from mictape.units import RATE
 from mictape.vad.onnx import Array, Network, Samples, load_network
 
+FILE: Final = bundled.FOLDER / bundled.SILERO / "silero_vad_16k_op15.onnx"
 FRAME: Final = 512
 """Samples that one probability is about, 32 ms."""
 CONTEXT: Final = 64
@@ -85,7 +86,7 @@ class SpeechDetector:
         Raises:
             ImportError: The wheel or ONNX Runtime is not there.
         """
-        return load_network(bundled.FOLDER / bundled.SILERO / "silero_vad_16k_op15.onnx")
+        return load_network(FILE, {"batch": 1, "sequence": CONTEXT + FRAME})
 
     def probability(self, frame: Samples) -> float:
         """How likely speech is in the next `FRAME` samples, 0 to 1. Very quiet sound is raised for it.
