@@ -9,7 +9,7 @@ import pytest
 from conftest import Speech
 from mictape.engines.local import ipc
 from mictape.engines.local.recognizer.drafts import SHORTEST, Drafts
-from mictape.engines.local.recognizer.model import Decoded, RecognizedWord, SegmentModel
+from mictape.engines.local.recognizer.model import NOTHING, Decoded, Decoding, RecognizedWord, SegmentModel
 from mictape.engines.local.recognizer.segment_driver import Options, SegmentDriver
 from mictape.engines.local.recognizer.segmenter import WINDOWED, Rules, Segmenter
 from mictape.units import RATE
@@ -31,6 +31,14 @@ class Noting:
     """Seconds for a second of sound."""
     now_s: float = 0.0
     lengths: list[int] = field(default_factory=list[int])
+    whole: list[int] = field(default_factory=list[int])
+    """The lengths that were decoded as finals are."""
+
+    def decoding(self, samples: Samples, key_terms: tuple[str, ...] = (), draft: Decoded = NOTHING) -> Decoding:
+        """Note it."""
+        self.whole.append(len(samples))
+        return self.draft(samples, draft)
+        yield
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
         """Note it."""
@@ -88,6 +96,7 @@ def test_what_lies_before_a_short_pause_is_decoded_once_and_stays() -> None:
     assert behind
     assert line.model.lengths[-len(behind) :] == [at - pause for at in behind]
     assert line.model.lengths[-len(behind) - 1] == pause - began, "once more, up to the pause"
+    assert line.model.whole == [pause - began], "a draft may end before the text does, and this text stays"
     assert line.texts[-1] == "W0. W1. W2. W3 W0. W1.", "no full stop where the sentence goes on"
 
 

@@ -1,6 +1,7 @@
 """The decoding steps of the embedded model, with its real weights."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,24 +33,52 @@ def test_the_keys_of_the_sound_count_for_every_hypothesis_without_being_repeated
         np.testing.assert_allclose(once.advance(parents, tokens), repeated.advance(parents, tokens), atol=0.1)
 
 
+class Steps:
+    """Counts the steps of decoders."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._count, advance = 0, _DecoderState.advance
+
+        def counted(state: _DecoderState, parents: Sequence[int], tokens: Sequence[int]) -> Array:
+            self._count += 1
+            return advance(state, parents, tokens)
+
+        monkeypatch.setattr(_DecoderState, "advance", counted)
+
+    def new(self) -> int:
+        """Those since the last question."""
+        count, self._count = self._count, 0
+        return count
+
+
+def test_a_draft_takes_no_step_behind_a_sentence_and_the_next_one_goes_on_there(
+    speech: Speech, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, sound, steps = models()[0], floats_of(samples_of(speech.two_cities)), Steps(monkeypatch)
+    line = recognize(samples_of(speech.two_cities)).turns[0]
+    piece = sound[line.start : line.end]
+    assert line.text.count(".") == 2, "two sentences in one breath"
+    steps.new()
+    draft, lengths, stops, taken = NOTHING, [0], list[int](), list[int]()
+    for _ in range(3):
+        draft = model.draft(piece, draft)
+        lengths.append(sum(len(word.tokens) for word in draft.words))
+        stops.append(sum(word.text.count(".") for word in draft.words))
+        taken.append(steps.new())
+    assert stops == [1, 2, 2]
+    assert taken[:2] == [longer - shorter - 1 for shorter, longer in pairwise(lengths[:3])]
+    assert taken[2] == 0, "the first pass shows that the text is over"
+
+
 def test_a_draft_saves_steps_and_changes_no_word(speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, sound = models()[0], floats_of(samples_of(speech.beckett))
-    steps, advance = 0, _DecoderState.advance
-
-    def counted(self: _DecoderState, parents: Sequence[int], tokens: Sequence[int]) -> Array:
-        nonlocal steps
-        steps += 1
-        return advance(self, parents, tokens)
-
-    monkeypatch.setattr(_DecoderState, "advance", counted)
+    model, sound, steps = models()[0], floats_of(samples_of(speech.beckett)), Steps(monkeypatch)
     saved = list[int]()
     for line in recognize(samples_of(speech.beckett)).turns[2:6]:  # the model is sure of two of them
         piece = sound[line.start : line.end]
         draft, other = model.draft(piece, NOTHING), model.draft(sound[: 3 * RATE], NOTHING)
-        steps = 0
-        without, alone = completed(model.decoding(piece)), steps
-        steps = 0
-        drafted, beside = completed(model.decoding(piece, draft=draft)), steps
+        steps.new()
+        without, alone = completed(model.decoding(piece)), steps.new()
+        drafted, beside = completed(model.decoding(piece, draft=draft)), steps.new()
         assert [word.text for word in drafted.words] == [word.text for word in without.words]
         assert drafted.mean_log_prob == pytest.approx(without.mean_log_prob, abs=0.1)
         misled = completed(model.decoding(piece, draft=other))

@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Final
 
 from mictape.engines.local.recognizer.lines import decapitalized, without_stop
-from mictape.engines.local.recognizer.model import Decoded, SegmentModel
+from mictape.engines.local.recognizer.model import Decoded, SegmentModel, completed
 from mictape.engines.local.recognizer.segmenter import Segmenter
 from mictape.engines.local.recognizer.word_times import shifted
 from mictape.units import RATE
@@ -94,15 +94,13 @@ class Drafts:
     def _next(self, segmenter: Segmenter, sound: Callable[[int, int], Samples], voiced: Sequence[int]) -> Decoded:
         pause = next((at for end, at in _pauses(voiced) if self._may_settle(segmenter, end)), None)
         if pause is not None:
-            self._draft(segmenter, sound, pause)
+            # It stays, so it is decoded as finals are: a draft may end before the text does.
+            self._rest = completed(self._model.decoding(sound(self._start(segmenter), pause), draft=self._rest))
             self._begin_rest(self._whole(segmenter), pause)
         begun_s = self._clock()
-        self._draft(segmenter, sound, segmenter.position)
+        self._rest = self._model.draft(sound(self._start(segmenter), segmenter.position), self._rest)
         self._draft_s = self._clock() - begun_s
         return self._whole(segmenter)
-
-    def _draft(self, segmenter: Segmenter, sound: Callable[[int, int], Samples], end: int) -> None:
-        self._rest = self._model.draft(sound(self._start(segmenter), end), self._rest)
 
     def _whole(self, segmenter: Segmenter) -> Decoded:
         assert segmenter.start is not None

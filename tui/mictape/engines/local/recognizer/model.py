@@ -110,7 +110,7 @@ class SegmentModel(Decoder, Protocol):
         ...
 
     def draft(self, samples: Samples, previous: Decoded) -> Decoded:
-        """A cheap decode, for partials.
+        """A cheap decode, for partials; it may end before the text does.
 
         Args:
             samples: The piece as far as it is there.
