@@ -1,5 +1,6 @@
 """Fixtures that every test may use: the wheel's speech, a home of one's own, a sound server of one's own."""
 
+import compileall
 import gc
 import importlib.util
 import random
@@ -18,6 +19,7 @@ from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
+import mictape
 from mictape.units import RATE
 from support import clocked_mic, command_line
 from support import pulse as pulse_server
@@ -38,7 +40,7 @@ gc.disable()  # while 3,000 tests are collected, from which nothing goes
 
 
 def pytest_collection(session: pytest.Session) -> None:
-    """Rewrite the asserts of a part of the test files in each process: all would do it with all of them, in step.
+    """Compile a part of the package and of the test files in each process: all would do it with all of them, in step.
 
     And leave it to the proof to try constants of our code as examples: Hypothesis reads all of it for them, which takes
     1.5 s of CPU in each process of a fresh clone.
@@ -48,9 +50,11 @@ def pytest_collection(session: pytest.Session) -> None:
     worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)  # set by pytest-xdist
     if worker is None or sys.dont_write_bytecode:
         return
+    own = slice(int(worker["workerid"].removeprefix("gw")) % worker["workercount"], None, worker["workercount"])
+    for file in sorted(Path(mictape.__path__[0]).rglob("*.py"))[own]:
+        compileall.compile_file(file, quiet=2)
     state = session.config.stash[rewrite.assertstate_key]
-    files = sorted(Path(__file__).parent.rglob("test_*.py"))
-    for file in files[int(worker["workerid"].removeprefix("gw")) % worker["workercount"] :: worker["workercount"]]:
+    for file in sorted(Path(__file__).parent.rglob("test_*.py"))[own]:
         kept = rewrite.get_cache_dir(file) / (file.stem + rewrite.PYC_TAIL)
         if rewrite._read_pyc(file, kept) is None and rewrite.try_makedirs(kept.parent):
             digest, code = rewrite._rewrite_test(file, session.config)
