@@ -173,7 +173,7 @@ async def test_dialogs_and_messages_can_be_read(home: Path, themes: Sequence[str
             await assert_readable(pilot, main, message, themes)
 
 
-@THEMES
+@pytest.mark.parametrize("theme", [pytest.param(NAMES[0], marks=pytest.mark.proof), *NAMES[1:]])
 async def test_the_library_and_versions_can_be_read(theme: str, home: Path) -> None:
     ids = fill(home, gap=True)
     with Store(home / "library.db", home / "sessions") as store:
