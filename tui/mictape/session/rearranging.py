@@ -12,7 +12,6 @@ from mictape.failure import Failure, MictapeError
 from mictape.library.low_confidence import words_in
 from mictape.library.records import NO_LINE, LineRecord
 from mictape.library.words import joined
-from mictape.transcript.model import Transcript
 from mictape.units import Span
 
 
@@ -112,19 +111,3 @@ def _same_place(text: str, original: str, at: int) -> int:
         if left <= index < right:
             place = min(begin + index - left, end)
     return said[place][1] if place < len(said) else len(original)
-
-
-def show_line(transcript: Transcript, line: LineRecord) -> int:
-    """Add a stored line to a transcript, by its id; a `NO_LINE` gets one. The id it has there."""
-    return transcript.add(
-        line.track,
-        line.start,
-        line.end,
-        line.text,
-        kind=line.kind,
-        speaker=line.speaker,
-        id=None if line.id == NO_LINE else line.id,
-        original=line.original,
-        mark=line.mark,
-        new=False,
-    )

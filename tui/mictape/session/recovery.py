@@ -11,7 +11,7 @@ from mictape.library.library import Library, Store
 from mictape.library.records import LineRecord, SessionRecord, TrackChange, TrackRecord
 from mictape.recognition.coverage import Coverage, Gap
 from mictape.session.coverage_records import records_of
-from mictape.session.rearranging import show_line
+from mictape.session.line_records import show_line
 from mictape.session.track_clock import FIRST, TapeClock, clock_of
 from mictape.transcript.line import Kind
 from mictape.transcript.model import Transcript

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from msgspec import structs
 
-from mictape.engines.base import Answered, FinalTurn, Notice, Partial, Speakers, Word
+from mictape.engines.base import Answered, FinalTurn, Notice, Partial, Speakers
 from mictape.failure import Failure, MictapeError
 from mictape.library.library import SessionWrites, Store
 from mictape.library.records import CoverageRecord, LineRecord, TrackChange
@@ -19,7 +19,8 @@ from mictape.recognition.stretches import FollowerEvent
 from mictape.session.coverage_records import changes, records_of
 from mictape.session.divider_texts import again_text, gap_text, hole_text, microphone_text, removed_text
 from mictape.session.events import Event, LineAdded, LineRevised, PartialChanged, Trouble
-from mictape.session.rearranging import joined_line, show_line, split_line
+from mictape.session.line_records import as_shown, record_of, session_times, show_line
+from mictape.session.rearranging import joined_line, split_line
 from mictape.session.spoken_marks import SpokenMark, SpokenMarks
 from mictape.session.spoken_names import SpokenNames
 from mictape.session.track import Track
@@ -246,7 +247,7 @@ class TranscriptWriter:
             self._late[id] = (track, said, turn)
         if id not in self._transcript:
             return
-        start, end = _session_times(track, turn.start, turn.end)
+        start, end = session_times(track, turn.start, turn.end)
         self._transcript.revise(id, turn.text, start=start, end=end, speaker=turn.speaker)
         record = self._record(track, self._transcript.line_of(id), said, turn)
         self._writes.post(Store.revise_line, record, self._change(track))
@@ -447,7 +448,7 @@ class TranscriptWriter:
             lines = [self._transcript.line_of(id) for id in ids]
             records = await self._writes.run(Store.lines_of, ids)
             if lines == [self._transcript.line_of(id) for id in ids]:  # else an engine has revised one meanwhile
-                return [_as_shown(record, line) for record, line in zip(records, lines, strict=True)]
+                return [as_shown(record, line) for record, line in zip(records, lines, strict=True)]
 
     def _replace(self, old: Sequence[LineRecord], new: Sequence[LineRecord]) -> tuple[list[int], Undo]:
         """Put lines in the place of others; their ids, and what takes it back. Those without an id get one."""
@@ -488,46 +489,7 @@ class TranscriptWriter:
     def _record(
         self, track: Track, line: Line, said: FollowerEvent | None = None, turn: FinalTurn | None = None
     ) -> LineRecord:
-        """A line as the library stores it, with the engine's text: an edit is stored on its own."""
-        return LineRecord(
-            id=line.id,
-            track=line.track,
-            start=line.start,
-            end=line.end,
-            text=line.text if line.original is None else line.original,
-            kind=line.kind,
-            speaker=line.speaker,
-            language=turn.language if turn else None,
-            engine=said.engine if said else None,
-            connection=said.connection if said else None,
-            turn=turn.turn if turn else None,
-            words=tuple(self._in_session_time(track, word) for word in turn.words or ()) or None if turn else None,
-        )
-
-    def _in_session_time(self, track: Track, word: Word) -> Word:
-        """A word with its times in session time and its speaker's present name."""
-        start, end = _session_times(track, word.start, word.end)
-        speaker = word.speaker and self._transcript.voices.called(track.number, word.speaker)
-        return structs.replace(word, start=start, end=end, speaker=speaker)
-
-
-def _session_times(track: Track, start: int | None, end: int | None) -> tuple[int | None, int | None]:
-    """The session times of the start and the end of something, in the track's own time."""
-    begins = None if start is None else track.session_time(start)
-    return begins, None if end is None else track.session_time(end, end=True)
-
-
-def _as_shown(record: LineRecord, line: Line) -> LineRecord:
-    """A stored line with all that the transcript knows of it."""
-    return structs.replace(
-        record,
-        start=line.start,
-        end=line.end,
-        text=line.text,
-        original=line.original,
-        speaker=line.speaker,
-        mark=line.mark,
-    )
+        return record_of(line, track, self._transcript.voices, said, turn)
 
 
 def _not_separable(_: TranscriptWriter) -> None:
