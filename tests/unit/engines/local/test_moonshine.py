@@ -84,7 +84,9 @@ def test_a_draft_saves_steps_and_changes_no_word(speech: Speech, monkeypatch: py
         misled = completed(model.decoding(piece, draft=other))
         assert [word.text for word in misled.words] == [word.text for word in without.words]
         if not saved:
-            terms, beside_them = (completed(model.decoding(piece, ("Molloy",), draft=each)) for each in (NOTHING, draft))
+            terms, beside_them = (
+                completed(model.decoding(piece, ("Molloy",), draft=each)) for each in (NOTHING, draft)
+            )
             assert terms.words == beside_them.words, "with key terms nothing is known of other texts"
         saved.append(alone - beside)
         assert saved[-1] > 0 or drafted == without, "where the draft does not do, nothing of it is left"
