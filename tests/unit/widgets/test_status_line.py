@@ -79,6 +79,16 @@ async def test_a_wide_line_says_that_nothing_is_lost_whatever_else_there_is(devi
         assert row.endswith("lost 0"), row
 
 
+@pytest.mark.parametrize("columns", [80, 100, 120])
+async def test_a_long_name_of_a_device_leaves_room_for_the_title(columns: int) -> None:
+    status = replace(LISTENING, device="Monitor of Built-in Audio Analog Stereo of this computer", title="Standup")
+    (row,) = await rows_at(columns, status)
+    assert " Standup   Monitor of Built-in" in row
+    (row,) = await rows_at(columns, replace(status, title="The budget of next year and of the year after"))
+    assert " The budget of" in row
+    assert " Monitor of " in row
+
+
 async def test_eighty_columns_keep_the_model() -> None:
     (row,) = await rows_at(80, LISTENING)
     assert row.startswith(" ● LISTENING  REC   Blue Yeti   moonshine tiny-en")

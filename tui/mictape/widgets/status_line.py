@@ -203,8 +203,9 @@ def _state_row(shown: _Shown, width: int) -> list[_Part]:
     lost = take(shown.lost, "trouble")
     if width >= _WIDE and shown.state is not State.READING:
         lost = lost or take("lost 0", "detail")
-    device = take(cut(shown.device, max(room - len(_GAP), _SHORT_NAME)), "device")
-    title = take(cut(shown.title, max(room // 2, _SHORT_NAME)), "device")
+    of_title = max(min(cell_len(shown.title), room // 2 - len(_GAP)), _SHORT_NAME) + len(_GAP) if shown.title else 0
+    device = take(cut(shown.device, max(room - len(_GAP) - of_title, _SHORT_NAME)), "device")
+    title = take(cut(shown.title, max(of_title - len(_GAP), 0)), "device")
     engine = take(" · ".join(shown.engine[:2]), "detail")
     model = [] if engine else take(" · ".join(shown.engine[1:2]), "detail")
     latency = take(shown.latency, "detail")
