@@ -9,26 +9,29 @@ class AudioBuffer:
     """Samples that may still be needed; positions count from the beginning of the connection."""
 
     def __init__(self) -> None:
-        self.begin = 0
-        """Samples before it were dropped."""
-        self._kept: Samples = np.zeros(0, np.float32)
-
-    @property
-    def end(self) -> int:
-        """The samples received so far, dropped ones included."""
-        return self.begin + len(self._kept)
+        self.begin = self.end = 0
+        """The samples received so far end at `end`; those before `begin` were dropped."""
+        self._room: Samples = np.empty(0, np.float32)
+        """The samples that are kept, and room for those that come: else each block would copy all of them."""
+        self._origin = 0
+        """Where the room begins."""
 
     def append(self, pcm: bytes) -> None:
         """Append 16-bit little-endian PCM."""
-        samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
-        self._kept = np.concatenate([self._kept, samples])
+        samples = np.frombuffer(pcm, "<i2")
+        end = self.end + len(samples)
+        if end - self._origin > len(self._room):
+            room = np.empty(2 * (end - self.begin), np.float32)
+            room[: self.end - self.begin] = self.piece(self.begin, self.end)
+            self._room, self._origin = room, self.begin
+        np.divide(samples, np.float32(32768), out=self._room[self.end - self._origin : end - self._origin])
+        self.end = end
 
     def piece(self, start: int, end: int) -> Samples:
-        """The samples `[start, end)`, as far as they are kept."""
-        return self._kept[max(0, start - self.begin) : max(0, end - self.begin)]
+        """The samples `[start, end)`, as far as they are kept. They do not change when others come or are dropped."""
+        first, last = (min(max(self.begin, at), self.end) - self._origin for at in (start, end))
+        return self._room[first:last]
 
     def drop(self, before: int) -> None:
         """Drop the samples before this one."""
-        if before > self.begin:
-            self._kept = self._kept[before - self.begin :].copy()
-            self.begin = before
+        self.begin = min(max(self.begin, before), self.end)
