@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import pytest
 from textual import events
 from textual.widgets import Input
 
@@ -310,13 +311,16 @@ async def test_lines_are_joined_and_split_with_the_cursor_on_what_comes_of_it(ho
         assert app._main.view.cursor_id == app.transcript.id_at(0)
 
 
-async def test_a_line_is_split_before_the_selected_word_at_once(home: Path) -> None:
+@pytest.mark.parametrize("selected", [(4, 7), (6, 13)])
+async def test_a_line_is_split_before_the_word_in_which_the_selection_begins(
+    home: Path, selected: tuple[int, int]
+) -> None:
     async with handled(home) as (app, pilot):
         session, line = app.session, app.transcript.id_at(0)
         assert session is not None
         session.writer.edit(line, "one two three")
         app._main.view.go_to(line)
-        app._main.selections = {app._main.view: selection_of(line, (4, 7))}
+        app._main.selections = {app._main.view: selection_of(line, selected)}
         await pilot.press("S")
         await until_async(lambda: texts(app)[:2] == ["one", "two three"])
         assert app.transcript.line(0).end <= app.transcript.line(1).start

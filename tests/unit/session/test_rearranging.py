@@ -97,6 +97,9 @@ def test_marks_and_edits_of_both_lines_are_the_joined_line_s() -> None:
 def test_the_word_at_a_place_or_the_next_one() -> None:
     text = "ab  cd"
     assert [word_start(text, at) for at in range(7)] == [0, 0, 4, 4, 4, 4, 6]
+    assert [word_start("我们、ok", at) for at in range(5)] == [0, 1, 1, 3, 3], "without spaces, each character"
+    assert [word_start("กี่", at) for at in range(3)] == [0, 0, 0], "marks stand with their letter"
+    assert [word_start("한국 어", at) for at in range(4)] == [0, 0, 3, 3]
 
 
 async def found(library: Library, words: str) -> list[int | None]:

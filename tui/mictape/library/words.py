@@ -49,6 +49,20 @@ def joined(first: str, second: str) -> str:
     return first + ("" if unspaced or not all(meet) else " ") + second
 
 
+def word_starts(text: str) -> list[int]:
+    """Where words begin in a text as it is written: behind spaces, and at each character of an unspaced script."""
+    starts: list[int] = []
+    space, unspaced = True, False
+    """Whether a space stands before the character, and whether the word is of an unspaced script."""
+    for at, char in enumerate(text):
+        alone = bool(_UNSPACED.match(char)) and not _HANGUL.match(char) and unicodedata.category(char) not in _MARKS
+        if alone or (space and not char.isspace()) or (unspaced and char.isalnum()):
+            starts.append(at)
+            unspaced = alone
+        space = char.isspace()
+    return starts
+
+
 def has_words(text: str) -> bool:
     """Whether anything in a text can be searched for."""
     return any(char.isalnum() for char in text)

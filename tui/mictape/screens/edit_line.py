@@ -16,6 +16,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from mictape.library.words import word_starts
 from mictape.screens.modal import Question
 from mictape.session.rearranging import word_start
 from mictape.session.transcript_writer import Scope
@@ -217,8 +218,7 @@ class SplitLine(Question[int | None]):
     def action_go(self, step: int) -> None:
         """Go to the next word (1) or the one before (-1)."""
         text, place = self._text.text, self._text.place
-        starts = [start for start in sorted({word_start(text, at) for at in range(len(text))}) if start < len(text)]
-        ahead = [start for start in starts if (start - place) * step > 0]
+        ahead = [start for start in word_starts(text) if (start - place) * step > 0]
         if ahead:
             self._text.place = ahead[0] if step > 0 else ahead[-1]
 
@@ -229,9 +229,7 @@ class SplitLine(Question[int | None]):
     @on(LineField.Submitted)
     def _split(self, event: LineField.Submitted) -> None:
         event.stop()
-        text = event.text
-        within = next((at for at in range(event.place, -1, -1) if at == 0 or text[at - 1].isspace()), 0)
-        self.dismiss(word_start(text, within))
+        self.dismiss(word_start(event.text, event.place))
 
 
 def _speaker_fields(name: str, speakers: Sequence[str], scopes: Mapping[Scope, str]) -> Iterator[Horizontal]:

@@ -1,7 +1,7 @@
 """Two lines made one, and one made two: text, times, words and marks. Pure."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -11,7 +11,7 @@ from mictape.engines.base import Word
 from mictape.failure import Failure, MictapeError
 from mictape.library.low_confidence import words_in
 from mictape.library.records import NO_LINE, LineRecord
-from mictape.library.words import joined
+from mictape.library.words import joined, word_starts
 from mictape.units import Span
 
 
@@ -81,7 +81,8 @@ def split_line(line: LineRecord, at: int) -> tuple[LineRecord, LineRecord]:
 
 def word_start(text: str, at: int) -> int:
     """Where the word begins that stands at character `at`, or the next one; the length of the text behind the last."""
-    return next((found.start() for found in re.finditer(r"\S+", text) if found.end() > at), len(text))
+    starts = [*word_starts(text), len(text)]
+    return starts[bisect_right(starts, at) - 1 if text[at : at + 1].strip() else bisect_left(starts, at)]
 
 
 def _halves(text: str, at: int) -> tuple[str, str]:

@@ -306,10 +306,14 @@ class Editing:
 
     async def _split(self, session: "Session", line: Line) -> None:
         from mictape.screens.edit_line import SplitLine
+        from mictape.session.rearranging import word_start
 
         one = len(self._selecting.selected) == 1
         span = selected_span(self._page.transcript, self._page.view.text_selection, line.id) if one else None
-        at = span[0] if span is not None else await self._page.app.push_screen_wait(SplitLine(line))
+        if span is not None:  # a drag may begin within the word
+            at = word_start(line.text, span[0])
+        else:
+            at = await self._page.app.push_screen_wait(SplitLine(line))
         if at is not None:
             with suppress(KeyError):  # the line has gone meanwhile
                 self._rearranged("splitting a line", line, *await session.writer.split(line.id, at))
