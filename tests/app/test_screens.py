@@ -43,7 +43,7 @@ def help_screen(*, offline: bool) -> HelpScreen:
 
 
 async def test_help_names_every_command_every_place_and_what_leaves() -> None:
-    async with (app := WidgetApp()).run_test(size=(120, 130)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(120, 160)) as pilot:
         await app.push_screen(help_screen(offline=True))
         await pilot.pause()
         for command in COMMANDS:
@@ -55,7 +55,7 @@ async def test_help_names_every_command_every_place_and_what_leaves() -> None:
 
 
 async def test_help_does_not_promise_what_the_engine_does_not_keep() -> None:
-    async with (app := WidgetApp()).run_test(size=(120, 130)) as pilot:
+    async with (app := WidgetApp()).run_test(size=(120, 160)) as pilot:
         await app.push_screen(help_screen(offline=False))
         await pilot.pause()
         assert app.sees("audio is sent to this service")
