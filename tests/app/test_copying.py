@@ -1,6 +1,7 @@
 """What is selected with the mouse is copied."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ async def test_what_was_not_said_is_left_out_or_in_brackets_where_several_lines_
         app._main.view.go_to(divider)
         await pilot.press("home", "end", "up", "y")
         await until_async(lambda: app.clipboard == "paused for 3 s")
+        noon = datetime(2026, 3, 1, 12).timestamp()
+        app._main.view.show_wall_clock(lambda at: noon + 60 * (at >= end))
+        app._main.view.pull()
+        await pilot.press("Y")
+        await until_async(lambda: app.clipboard == "@12:00:00  [paused for 3 s]")
+        assert app._main.view.time_of(app.transcript.line_of(divider)) == "@12:00:00"
 
 
 async def test_a_drag_from_or_to_a_message_or_past_the_text_selects_nothing_out_of_sight(home: Path) -> None:

@@ -82,6 +82,15 @@ def voice_of(kind: Kind, track_name: str | None, speaker: str | None) -> str:
     return f"{track_name} {speaker}"
 
 
+def sample_by_the_wall(kind: Kind, start: int) -> int:
+    """The sample that was recorded at the time of day at which a line begins.
+
+    A divider ends what stands before it: that of a pause has the time at which the pause began, and not the sample
+    behind it.
+    """
+    return max(0, start - 1) if kind is Kind.DIVIDER else start
+
+
 def bracketed(kind: Kind, text: str) -> str:
     """How a line's text stands in plain text: what was said as it is, all else in brackets."""
     if kind is SPEECH:

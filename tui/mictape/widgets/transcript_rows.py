@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from textual.geometry import Size
 from textual.strip import Strip
 
-from mictape.transcript.line import SPEECH, Line, PartialText
+from mictape.transcript.line import SPEECH, Kind, Line, PartialText, sample_by_the_wall
 from mictape.transcript.model import Transcript
 from mictape.transcript.paragraphs import SIGN_CELLS, continues
 from mictape.transcript.viewport import Viewport
@@ -114,7 +114,7 @@ class Rows:
             while len(rows) <= skip + port.height and index < flow.lines:  # a row more: others may end the last
                 line, (column, spans) = transcript.line(index), flow.text_rows(index)
                 lead, named = flow.lead(index), not flow.continues(index)
-                _Block(line, self._time(line.start), column, spans, lead, named).append_to(rows)
+                _Block(line, self.time_of(line.kind, line.start), column, spans, lead, named).append_to(rows)
                 index += 1
         for unfinished in self._unfinished:
             unfinished.append_to(rows)
@@ -174,7 +174,7 @@ class Rows:
             column = 0
             del spans[0]
         lead = int(flow.paragraphs and not goes_on and not (first and not len(self._transcript)))
-        return _Block(what, self._time(partial.start), column, spans, lead, not goes_on)
+        return _Block(what, self.time_of(SPEECH, partial.start), column, spans, lead, not goes_on)
 
     def _goes_on(self, track: int, partial: PartialText) -> bool:
         """Whether unfinished text goes on with the paragraph of the last line, as far as its speaker is known."""
@@ -196,7 +196,7 @@ class Rows:
         lines = (transcript.line(index) for index in range(count - 1, max(-1, count - 1 - LOOK_BACK), -1))
         return next((self._nameless(line) for line in lines if line.track == track and line.kind == SPEECH), None)
 
-    def _time(self, start: int) -> str:
-        """A session time as it is shown: by the wall clock where that is wanted and known."""
-        utc_s = self.wall(start) if self.wall is not None else None
+    def time_of(self, kind: Kind, start: int) -> str:
+        """When a line begins, as it is shown: by the wall clock where that is wanted and known."""
+        utc_s = self.wall(sample_by_the_wall(kind, start)) if self.wall is not None else None
         return clock(start) if utc_s is None else wall_clock(utc_s)

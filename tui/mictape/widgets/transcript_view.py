@@ -13,6 +13,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from mictape.commands import bindings
+from mictape.transcript.line import Line
 from mictape.transcript.model import Transcript
 from mictape.transcript.viewport import Place
 from mictape.widgets.direct_rows import draw_rows
@@ -122,6 +123,10 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
     def on_wall(self) -> bool:
         """Whether lines have the time of the wall clock beside them, where that is known."""
         return self._rows.wall is not None
+
+    def time_of(self, line: Line) -> str:
+        """When a line begins, as it is shown."""
+        return self._rows.time_of(line.kind, line.start)
 
     def show_wall_clock(self, wall: Callable[[int], float | None] | None) -> None:
         """Have wall-clock times beside the lines.

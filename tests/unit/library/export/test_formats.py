@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import unicodedata
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -130,10 +131,15 @@ def test_times_and_wall_clock() -> None:
     assert "00:00:00" in of("md", Style())
     assert "`00:00:00`" not in of("md", Style(times=False))
     wall = f"{SESSION.started:%H:%M:%S}"
-    assert wall in of("txt", Style(times=True, wall_clock=True))
+    style = Style(times=True, wall_clock=True)
+    assert wall in of("txt", style)
     assert wall in of("csv", Style(wall_clock=True))
     unknown = Document(SESSION, [TRACK], [HELLO], Style(times=True, wall_clock=True), utc_of=lambda _: None)
     assert "00:00:00" in written("txt", unknown)
+    began = SESSION.started.timestamp()
+    paused = Document(SESSION, [TRACK], [DIVIDER, BYE], style, utc_of=lambda at: began + 60 * (at > DIVIDER.start))
+    times = [row.split()[0] for row in written("txt", paused).replace("★ ", "").splitlines()]
+    assert times == [wall, f"{SESSION.started + timedelta(minutes=1):%H:%M:%S}"], "a divider is not behind its pause"
 
 
 # ---- Text that is markup somewhere -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from functools import cached_property
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.library.titles import proposed_title, title_of
 from mictape.plain_text import one_line
-from mictape.transcript.line import NOTE, SPEECH, voice_of
+from mictape.transcript.line import NOTE, SPEECH, sample_by_the_wall, voice_of
 from mictape.units import clock
 
 
@@ -62,10 +62,11 @@ class Document:
         shown = self._several if self.style.speakers is None else self.style.speakers
         return one_line(voice_of(line.kind, self._track_names.get(line.track), line.speaker)) if shown else ""
 
-    def time(self, samples: int) -> str:
-        """A session time for people: `00:12:24`; with `wall_clock`, where it is known, `14:05:12`."""
-        at = self.utc_of(samples) if self.style.wall_clock and self.utc_of is not None else None
-        return clock(samples) if at is None else f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
+    def time_of(self, line: LineRecord) -> str:
+        """When a line begins, for people: `00:12:24`; with `wall_clock`, where it is known, `14:05:12`."""
+        utc_of = self.utc_of if self.style.wall_clock else None
+        at = utc_of(sample_by_the_wall(line.kind, line.start)) if utc_of is not None else None
+        return clock(line.start) if at is None else f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
 
     @property
     def engines(self) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def page(document: Document) -> Iterator[str]:
 
 
 def _paragraph(document: Document, line: LineRecord) -> str:
-    time = f"<time>{escape(document.time(line.start))}</time>" if document.shows_times(True) else ""
+    time = f"<time>{escape(document.time_of(line))}</time>" if document.shows_times(True) else ""
     voice = f"<b>{escape(name)}:</b> " if (name := document.voice(line)) else ""
     text = escape(one_line(line.text))
     if line.kind == NOTE:

@@ -82,7 +82,7 @@ def webvtt(document: Document) -> Iterator[str]:
     yield "WEBVTT\n\n"
     for line in document.lines:
         if comment := _comment(line):
-            yield f"NOTE\nAt {document.time(line.start)}: {_escaped(webvtt_text(comment))}\n\n"
+            yield f"NOTE\nAt {document.time_of(line)}: {_escaped(webvtt_text(comment))}\n\n"
     for cue in cues(document, webvtt_text):
         voice = f"<v {_escaped(cue.voice)}>" if cue.voice else ""
         rows = "\n".join(map(_escaped, cue.rows))

@@ -24,7 +24,7 @@ def table(document: Document) -> Iterator[str]:
             (
                 f"{line.start / RATE:.3f}",
                 f"{line.end / RATE:.3f}",
-                document.time(line.start),
+                document.time_of(line),
                 _cell(names.get(line.track, str(line.track))),
                 _cell(line.speaker or ""),
                 line.kind.name.lower(),

@@ -41,7 +41,7 @@ class Shown(Protocol):
 def txt(document: Document) -> Iterator[str]:
     """Plain text, a line for each line; by itself with no times."""
     for line in document.lines:
-        time = document.time(line.start) if document.shows_times(False) else ""
+        time = document.time_of(line) if document.shows_times(False) else ""
         yield plain(line, time=time, voice=document.voice(line)) + "\n"
 
 
@@ -64,7 +64,7 @@ def markdown(document: Document) -> Iterator[str]:
 
 
 def _paragraph(document: Document, line: LineRecord) -> str:
-    time = f"`{document.time(line.start)}` " if document.shows_times(True) else ""
+    time = f"`{document.time_of(line)}` " if document.shows_times(True) else ""
     voice = f"**{_escaped(name)}:** " if (name := document.voice(line)) else ""
     text = _escaped(line.text)
     if line.kind == NOTE:

@@ -10,7 +10,6 @@ from textual.selection import Selection
 
 from mictape.clipboard import copy
 from mictape.screens.main.page import Commands, Page
-from mictape.units import clock
 from mictape.widgets.transcript_selection import selected_ids
 
 
@@ -82,7 +81,9 @@ class Selecting:
 
         ids = self.selected or ([self._page.line.id] if self._page.line is not None else [])
         lines = map(self._page.transcript.line_of, ids)
-        self._copy("\n".join(plain(line, time=clock(line.start), voice=line.voice) for line in lines) or None)
+        self._copy(
+            "\n".join(plain(line, time=self._page.view.time_of(line), voice=line.voice) for line in lines) or None
+        )
 
     def _copy(self, text: str | None) -> None:
         if text is None or self._page.spare is None:
