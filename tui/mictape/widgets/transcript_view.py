@@ -286,8 +286,10 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         self._scroll_by(max(1, self._port.height // 2))
 
     def _scroll_by(self, rows: int) -> None:
+        """Scroll by a key, which takes the cursor along; the wheel leaves it where it is."""
         self._take_changes()
         self._scroll_rows(rows)
+        self.bring_cursor()
 
     def action_cursor_up(self) -> None:
         """Move the cursor to the line above; nothing is selected any more."""
