@@ -321,10 +321,6 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
         printer.clear()
         output.say(failure)
 
-    def tell(text: str) -> None:
-        printer.clear()
-        output.note(f"mictape: {text}")
-
     command = LineCommand(job.command, say, to_stderr=job.format == "lines") if job.command else None
     if job.heading:
         print(job.heading, flush=True)
@@ -338,11 +334,9 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
                         say(failure)
                     case SourceEnded(_, warning) if warning:
                         say(Failure(warning.rstrip(".")))
-                    case SourceBack(_, device):
-                        tell(f"{device} is back.")
-                    case SoundLost(number, start, text):
-                        device = f"{session.tracks[number - 1].device}: " if len(session.tracks) > 1 else ""
-                        tell(f"{device}{clock(start)}  {text}.")
+                    case SourceBack() | SoundLost():
+                        printer.clear()
+                        output.note(f"mictape: {_news_of(event, session)}")
                     case _:
                         pass
                 printer.show(event)
@@ -353,6 +347,14 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
     for track in session.tracks:
         if track.left_out:
             output.note(f"mictape: {track.left_out}.")
+
+
+def _news_of(event: SourceBack | SoundLost, session: Session) -> str:
+    """What has happened to a device, as a sentence; where several are recorded, lost sound is said with whose it is."""
+    if isinstance(event, SourceBack):
+        return f"{event.device} is back."
+    whose = f"{session.tracks[event.track - 1].device}: " if len(session.tracks) > 1 else ""
+    return f"{whose}{clock(event.start)}  {event.text}."
 
 
 @contextlib.contextmanager
