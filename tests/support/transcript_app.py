@@ -17,9 +17,9 @@ SECOND = 16_000
 class ViewApp(App[None]):
     """Nothing but a transcript, 80x24."""
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(self, transcript: Transcript, *, grows: bool = True) -> None:
         super().__init__()
-        self.view = TranscriptView(transcript)
+        self.view = TranscriptView(transcript, grows=grows)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The variables that the program's themes give."""
@@ -40,8 +40,10 @@ class ViewApp(App[None]):
 
 
 @asynccontextmanager
-async def shown(transcript: Transcript, size: tuple[int, int] = (80, 24)) -> AsyncGenerator[tuple[Any, Pilot[None]]]:
-    app = ViewApp(transcript)
+async def shown(
+    transcript: Transcript, size: tuple[int, int] = (80, 24), *, grows: bool = True
+) -> AsyncGenerator[tuple[Any, Pilot[None]]]:
+    app = ViewApp(transcript, grows=grows)
     async with app.run_test(size=size) as pilot:
         app.view.focus()
         await pilot.pause()

@@ -129,7 +129,7 @@ def test_stdout_times_and_speakers(capsys: pytest.CaptureFixture[str]) -> None:
         (["nothing", "-o", "talk.srt"], "nothing"),
         (["last", "-o", "no/talk.srt"], "There is no folder"),
         (["last", "--from", "1:00", "-o", "a.srt"], "There is no text in that part of the session, which is 00:00:0"),
-        (["last", "--from", "0:04", "--to", "0:01", "-o", "a.srt"], "There is no text in that part of the session"),
+        (["last", "--from", "0:03", "--to", "0:01", "-o", "a.srt"], "--to is not behind --from"),
         (["last", "last", "-o", "both.VTT"], "one file, both.VTT. Name a folder: -o FOLDER --format vtt."),
     ],
 )

@@ -192,6 +192,17 @@ async def test_reading_in_unfinished_text_goes_on_in_the_line_it_becomes() -> No
         assert screen(view)[-1].endswith(" 6 new · End to follow")
 
 
+async def test_a_text_that_does_not_grow_has_no_end_to_follow() -> None:
+    transcript = Transcript()
+    fill(transcript, 100)
+    async with shown(transcript, grows=False) as (view, pilot):
+        await pilot.press("home")
+        transcript.add(0, SECOND, SECOND, "a note of one's own", kind=NOTE)
+        view.pull()
+        assert not view.following
+        assert not any("follow" in row for row in screen(view))
+
+
 async def test_what_is_in_sight_is_not_new() -> None:
     transcript = Transcript()
     fill(transcript, 5)

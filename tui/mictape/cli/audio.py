@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from mictape.cli import output
 from mictape.cli.options import WHICH, Commands, amount
@@ -75,12 +75,21 @@ def add_part(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="end", metavar="TIME", type=_time, help="default: the end")
 
 
+def part_of(arguments: argparse.Namespace) -> tuple[int, int | None]:
+    """What `add_part` was given. Raises MictapeError (`ExitCode.USAGE`) when it ends before it begins."""
+    start, end = cast("int", arguments.start), cast("int | None", arguments.end)
+    if end is not None and end <= start:
+        raise MictapeError(Failure("--to is not behind --from", "Name the beginning with --from", ExitCode.USAGE))
+    return start, end
+
+
 def _audio(arguments: argparse.Namespace, where: Places) -> int:
     from mictape.library.store import Store
     from mictape.session.sound_export import kind_of
 
     output: Path = arguments.output
     kind_of(output)  # before anything is written
+    start, end = part_of(arguments)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         session = store.session(arguments.session)
         wanted: list[int] | None = arguments.track
@@ -88,7 +97,7 @@ def _audio(arguments: argparse.Namespace, where: Places) -> int:
     if not tracks:
         raise MictapeError(Failure("The session has no such track", "Leave --track out", ExitCode.USAGE))
     folder = where.sessions / session.id
-    write_file(folder, tracks, output, arguments.start, arguments.end, over=arguments.force)
+    write_file(folder, tracks, output, start, end, over=arguments.force)
     return ExitCode.DONE
 
 

@@ -80,7 +80,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     to_files = arguments.output != STDOUT
     if arguments.sound and not to_files:
         raise MictapeError(Failure("--sound writes a file beside the text", "Name one: -o FILE", ExitCode.USAGE))
-    start, end = arguments.start, arguments.end
+    start, end = audio.part_of(arguments)
     output = named_path(arguments.output)
     folder = folder_for(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
     configured = settings.export.format if "export.format" in settings.origins else "txt"

@@ -377,7 +377,7 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
 
     @property
     def _pill(self) -> str:
-        if self._port.following or self._port.shows_all or not (self._grows or self._port.new_count):
+        if self._port.following or self._port.shows_all or not self._grows:
             return ""
         return f"{self._port.new_count:,} new · End to follow" if self._port.new_count else "End to follow"
 
