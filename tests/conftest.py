@@ -23,7 +23,7 @@ import mictape
 from mictape.units import RATE
 from support import clocked_mic, command_line
 from support import pulse as pulse_server
-from support.quick_textual import forget_handlers, textual_at_less_cost
+from support.quick_textual import textual_at_less_cost
 
 # nohup and shells without job control start their children with signals ignored, and Mictape leaves those ignored.
 for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
@@ -65,11 +65,6 @@ def pytest_collection_finish() -> None:
     """Keep Python from looking for garbage in what was imported and collected: it took a tenth of the tests' CPU."""
     gc.freeze()
     gc.enable()
-
-
-def pytest_runtest_setup() -> None:
-    """Look handlers up again in each test: the one before may have replaced some."""
-    forget_handlers()
 
 
 @pytest.fixture(scope="session", autouse=True)
