@@ -107,6 +107,15 @@ def test_a_voice_without_a_name_is_not_taken_for_the_one_before() -> None:
     assert texts == ["Hello there.", "Bob: How are you?", "- Fine.", "Good."]
 
 
+def test_a_name_stands_again_where_two_speak_at_once_and_another_cue_comes_between() -> None:
+    long = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    lines = [spoken(long, id=1), spoken("And so it goes.", start_s=2, id=2, track=2)]
+    texts = [text for *_, text in shown(*lines, tracks=(YOU, CLIENT), names_in_text=True)]
+    assert [text.split()[0] for text in texts] == ["You:", "Client:", "You:"]
+    said = " ".join(texts).replace(" /", "").replace("You: ", "").replace("Client: And so it goes. ", "")
+    assert said == long
+
+
 def test_a_language_without_spaces_is_cut_between_its_words() -> None:
     words = tuple(
         Word(character, at * 3200, at * 3200 + 3200) for at, character in enumerate("今日はとても良い天気ですね" * 6)
@@ -151,6 +160,8 @@ def test_the_limits_hold_for_any_speech(said: list[LineRecord], named: bool) -> 
         assert 1 <= len(cue.rows) <= ROWS
         assert all(width_of(row) <= COLUMNS for row in cue.rows)
         assert 0 < cue.end - cue.start <= LONGEST_MS
+    for before, cue in itertools.pairwise(found):
+        assert not named or cue.voice == before.voice or cue.rows[0].startswith(f"{cue.voice}:")
     for track in (1, 2):
         mine = cues(Document(None, [YOU, CLIENT], [line for line in said if line.track == track]), str)
         for one, other in itertools.pairwise(mine):

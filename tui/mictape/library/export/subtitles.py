@@ -7,9 +7,9 @@ library of subtitles: those take braces, `<` and `\N` in the text for markup.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from mictape.library.export.document import Document
 from mictape.library.records import LineRecord
@@ -49,6 +49,14 @@ class _Token:
     end: int
     glued: bool = False
     """Whether it follows the one before without a space."""
+    sign: bool = False
+    """Whether nobody says it: it is a name or a hyphen."""
+
+
+_Voice: TypeAlias = tuple[int, str | None]
+"""A track, and a speaker in it."""
+_Piece: TypeAlias = tuple[_Voice, list[_Token]]
+"""The tokens of a cue, and whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,8 @@ def cues(document: Document, clean: Callable[[str], str], *, names_in_text: bool
         clean: Makes text harmless for the format.
         names_in_text: Whether a name, or a hyphen, stands before the words where the voice changes.
     """
-    runs: dict[tuple[int, str | None], list[list[_Token]]] = {}
-    names: dict[tuple[int, str | None], str] = {}
+    runs: dict[_Voice, list[list[_Token]]] = {}
+    names: dict[_Voice, str] = {}
     before = None
     for line in document.lines:
         tokens = _tokens(line, clean) if line.kind == SPEECH else []
@@ -115,19 +123,44 @@ def cues(document: Document, clean: Callable[[str], str], *, names_in_text: bool
         who = (line.track, line.speaker)
         names[who] = clean(document.voice(line))
         if who != before:  # a change of the voice begins a cue, so that its name is where it begins to speak
-            runs.setdefault(who, []).append([])
-            sign = f"{names[who]}:" if names[who] else "-" if before is not None and names[before] else ""
-            if names_in_text and sign:
-                runs[who][-1] += _fitting([_Token(sign, tokens[0].start, tokens[0].start)])
+            runs.setdefault(who, []).append(_sign(names, who, before, tokens) if names_in_text else [])
         runs[who][-1] += tokens
         before = who
+    pieces = _in_time((who, piece) for who, of_voice in runs.items() for run in of_voice for piece in _cut(run))
+    if names_in_text:
+        pieces = _signed(pieces, names)
     found: list[Cue] = []
-    for who, of_voice in runs.items():
-        pieces = sorted((piece for run in of_voice for piece in _cut(run)), key=lambda piece: piece[0].start)
-        voice = "" if names_in_text else names[who]
-        following = [*(piece[0].start for piece in pieces[1:]), None]
-        found += [_cue(piece, then, voice) for piece, then in zip(pieces, following, strict=True)]
+    for who in runs:
+        of_voice = [piece for speaks, piece in pieces if speaks == who]
+        following = [*(piece[0].start for piece in of_voice[1:]), None]
+        found += [_cue(piece, then, names[who]) for piece, then in zip(of_voice, following, strict=True)]
     return sorted(found, key=lambda cue: (cue.start, cue.end))
+
+
+def _in_time(pieces: Iterable[_Piece]) -> list[_Piece]:
+    return sorted(pieces, key=lambda piece: (piece[1][0].start, piece[1][-1].end))
+
+
+def _sign(names: Mapping[_Voice, str], who: _Voice, before: _Voice | None, tokens: Sequence[_Token]) -> list[_Token]:
+    """What stands before tokens where the voice changes; nothing where neither has a name."""
+    sign = f"{names[who]}:" if names[who] else "-" if before is not None and names[before] else ""
+    return _fitting([_Token(sign, tokens[0].start, tokens[0].start, sign=True)]) if sign else []
+
+
+def _signed(pieces: list[_Piece], names: Mapping[_Voice, str]) -> list[_Piece]:
+    """The same, with a sign also where a cue of another voice stands between two of one line: both speak at once."""
+    at, before = 0, None
+    while at < len(pieces):
+        who, piece = pieces[at]
+        sign = _sign(names, who, before, piece) if who != before and not piece[0].sign else []
+        if sign:
+            cut = [(who, each) for each in _cut([*sign, *piece])]
+            pieces[at : at + 1] = cut
+            if len(cut) > 1:  # what follows may stand behind another voice again
+                pieces[at:] = _in_time(pieces[at:])
+        else:
+            at, before = at + 1, who
+    return pieces
 
 
 def _tokens(line: LineRecord, clean: Callable[[str], str]) -> list[_Token]:
@@ -171,7 +204,7 @@ def _fitting(tokens: list[_Token]) -> list[_Token]:
         parts = _parts(token.text)
         for index, part in enumerate(parts):
             begin, end = (token.start + (token.end - token.start) * at // len(parts) for at in (index, index + 1))
-            fitting.append(_Token(part, begin, end, token.glued or index > 0))
+            fitting.append(_Token(part, begin, end, token.glued or index > 0, token.sign))
     return fitting
 
 
