@@ -227,6 +227,11 @@ def test_markdown() -> None:
     assert written("md", bare).endswith("1\\. list\n\n\\- list\n\n")
 
 
+def test_the_head_names_the_device_that_was_recorded_later() -> None:
+    changed = replace(TRACK, device="Headset")
+    assert "- Recorded from: Blue Yeti, then Headset (You)\n" in written("md", Document(SESSION, [changed], [HELLO]))
+
+
 @pytest.mark.parametrize(
     ("name", "row"),
     [

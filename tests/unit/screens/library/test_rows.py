@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 from rich.cells import cell_len
 
-from mictape.library.hits import Hit
+from mictape.library.hits import Hit, spans_of
+from mictape.library.query import parse
 from mictape.library.records import SessionRecord
 from mictape.screens.library.rows import heading_row, hit_row, session_row
 from mictape.units import RATE, day_of
@@ -29,6 +30,13 @@ def test_rows_fit_and_the_name_is_the_last_to_go(width: int, live: bool) -> None
         assert "週間会議" in text
         whole = [part for part, tone in row if tone in ("live", "trouble")]
         assert whole in ([], ["● in progress" if live else "interrupted"], [""]), "whole or not at all"
+
+
+def test_a_long_line_is_shown_where_the_most_of_it_was_found() -> None:
+    text = f"he went to {'a long way off and then ' * 6}see what was in his power to do for them"
+    query = parse("power to do")
+    row = "".join(part for part, _ in hit_row(Hit("line", text, line=0, start=0, spans=spans_of(text, query)), 60))
+    assert "in his power to do" in row[:60]
 
 
 def test_a_hit_in_a_note_says_that_it_is_a_note() -> None:

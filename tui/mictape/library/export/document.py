@@ -119,4 +119,5 @@ def _day(when: datetime) -> str:
 
 
 def _source(track: TrackRecord) -> str:
-    return f"{track.source} ({track.name})" if track.name and track.name != track.source else track.source
+    source = f"{track.source}, then {track.device}" if track.device else track.source
+    return f"{source} ({track.name})" if track.name and track.name != track.source else source

@@ -8,7 +8,7 @@ from mictape.library.hits import Hit
 from mictape.library.records import SessionRecord
 from mictape.library.titles import name_of, tags_of
 from mictape.plain_text import one_line
-from mictape.units import clock
+from mictape.units import Span, clock
 from mictape.widgets.cells import fitted
 from mictape.widgets.row_list import Part
 
@@ -84,10 +84,9 @@ def hit_row(hit: Hit, width: int) -> list[Part]:
 
 
 def _found(hit: Hit, room: int) -> list[Part]:
-    """The text with what was found marked, moved so that the first place is in view, and the line after it."""
+    """The text with what was found marked, moved so that the most of that is in view, and the line after it."""
     text, spans = hit.text.translate(_ONE_LINE), list(hit.spans)
-    first = spans[0][1] if spans else 0
-    cut = max(0, first - max(room - 4, 1)) if cell_len(text) > room else 0
+    cut = _best_cut(spans, max(room - 4, 1)) if cell_len(text) > room else 0
     parts: list[Part] = [("…", "detail")] if cut else []
     at = cut
     for start, end in spans:
@@ -96,6 +95,15 @@ def _found(hit: Hit, room: int) -> list[Part]:
             at = end
     after = f" · {one_line(hit.after)}" if hit.after else ""
     return [*parts, (text[at:], "text"), (after, "detail")]
+
+
+def _best_cut(spans: Sequence[Span], room: int) -> int:
+    """From which character on a text has the most of what was found in so many characters; the first of several."""
+
+    def found(cut: int) -> int:
+        return sum(end - start for start, end in spans if cut <= start and end <= cut + room)
+
+    return max((max(0, end - room) for _, end in spans), key=found, default=0)
 
 
 _ONE_LINE = dict.fromkeys((*range(32), 127), " ")
