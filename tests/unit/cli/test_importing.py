@@ -191,6 +191,8 @@ def test_channels_that_differ_are_offered_as_tracks(parrot: Server, tmp_path: Pa
     noise[: 10 * 16_000, 1] = noise[10 * 16_000 :, 0] = 0
     soundfile.write(tmp_path / "call.wav", noise, 16_000)
     assert "--tracks channels" in called("transcribe", *leading_to(parrot), str(tmp_path / "call.wav")).stderr
+    said = called("import", *leading_to(parrot), str(tmp_path / "call.wav")).stderr
+    assert "mictape: call.wav: The two channels take turns" in said, "of which file"
 
 
 def test_a_pipe_cannot_be_taken_apart(speech: Speech) -> None:

@@ -112,7 +112,7 @@ async def _show(session: Session, label: str, whole: asyncio.Event, *, noted: bo
         async for event in session.events():
             match event:
                 case Trouble(failure):
-                    output.say(failure)
+                    output.say(replace(failure, what=f"{label}: {failure.what}"))
                 case SourceEnded(_, warning):
                     reading -= 1
                     if not reading:
