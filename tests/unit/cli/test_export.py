@@ -87,6 +87,18 @@ def test_the_sound_is_written_beside_a_page_which_plays_it_from_there(sessions: 
     assert samples[:, 0].tobytes() == pcm(0, RATE)
 
 
+def test_the_times_of_a_part_with_its_sound_count_from_the_beginning_of_that(
+    sessions: list[str], tmp_path: Path
+) -> None:
+    tape_of(places().sessions / sessions[0], 1, pcm(0, 4 * RATE))
+    path = tmp_path / "part.srt"
+    assert run(sessions[0], "-o", str(path), "--from", "0:01", "--sound") == 0
+    assert [event.start for event in pysubs2.load(str(path))] == [0, 1000]
+    assert soundfile.info(path.with_suffix(".flac")).frames == 3 * RATE
+    assert run(sessions[0], "-o", str(tmp_path / "text.srt"), "--from", "0:01") == 0
+    assert [event.start for event in pysubs2.load(str(tmp_path / "text.srt"))] == [1000, 2000]
+
+
 def test_without_a_file_the_sound_has_no_place(sessions: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(sessions[0], "--sound") == 2
     assert "Name one: -o FILE" in capsys.readouterr().err

@@ -43,7 +43,9 @@ def add_export(actions: Commands) -> None:
     )
     export.add_argument("--force", action="store_true", help="replace files that exist")
     export.add_argument(
-        "--sound", action="store_true", help="write the sound beside each, as FLAC; an HTML page plays it from there"
+        "--sound",
+        action="store_true",
+        help="write the sound beside each, as FLAC; times count from its beginning, and an HTML page plays it",
     )
     export.add_argument(
         "--measure-words",
@@ -131,11 +133,14 @@ def _marked(document: Document) -> Document:
 
 
 def _with_sound(document: Document, path: Path, folder: Path, start: int, end: int | None, *, over: bool) -> Document:
-    """Write the sound of a session, or of a part of it, to a file beside that of its text, which names it."""
+    """Write the sound of a session, or of a part of it, to a file beside that of its text, which names it.
+
+    The times of the text count from the beginning of that file.
+    """
     sound = path.with_suffix(".flac")
     check(path, over=over)
     audio.write_file(folder, document.tracks, sound, start, end, over=over)
-    return replace(document, sound=sound.name)
+    return replace(document.counted_from(start), sound=sound.name)
 
 
 def say_if_without_times(document: Document) -> None:

@@ -53,7 +53,8 @@ def _sample_at(second: int, track: Track, *, whole_minute: bool) -> int:
     at = max(wanted.timestamp(), first)
     if at > last:
         ended = datetime.fromtimestamp(last)
-        raise MictapeError(_outside(_day(second), f"it runs from {began:%H:%M} to {ended:%H:%M}"))
+        why = f"it is {clock(track.end)} long, from {began:%H:%M} to {ended:%H:%M}"
+        raise MictapeError(_outside(_day(second), why))
     return bisect_left(range(track.tape.samples), at, key=lambda sample: times.utc(sample) or 0.0)
 
 

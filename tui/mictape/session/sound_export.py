@@ -115,8 +115,7 @@ def write_sound(
     longest = max((channel.end for channel in channels), default=0)
     end = longest if end is None else min(end, longest)
     if start >= end:
-        what = "There is no sound in that part of the session" if longest else "The session has no sound"
-        raise MictapeError(Failure(what, "Look at its length with mictape sessions list", ExitCode.USAGE))
+        raise MictapeError(_no_sound(longest, tracks))
     if container == "WAV" and (end - start) * len(channels) * SAMPLE_BYTES > LONGEST_WAV:
         container = "RF64"
     try:
@@ -138,6 +137,16 @@ def sound_between(folder: Path, track: TrackRecord, start: int, end: int) -> byt
         MictapeError: (`ExitCode.SOUND`) its tape cannot be read.
     """
     return _channel(folder, track, start).read(end - start)
+
+
+def _no_sound(samples: int, tracks: Sequence[TrackRecord]) -> Failure:
+    """Why there is nothing to write of a session with so many samples."""
+    if samples:
+        what = "There is no sound in that part of the session"
+        return Failure(what, "Look at its length with mictape sessions list", ExitCode.USAGE)
+    if any(track.samples for track in tracks):
+        return Failure("The sound of the session was removed", "Export its text, which is still there", ExitCode.USAGE)
+    return Failure("The session has no sound", "Choose another one", ExitCode.USAGE)
 
 
 def _channel(folder: Path, track: TrackRecord, at: int) -> _Channel:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
+from msgspec import structs
+
 from mictape.library.records import LineRecord, SessionRecord, TrackRecord
 from mictape.library.titles import proposed_title, title_of
 from mictape.plain_text import one_line
@@ -80,6 +82,28 @@ class Document:
     def with_marks_and_notes_only(self) -> "Document":
         """The part of it that a person has marked or written."""
         return replace(self, lines=[line for line in self.lines if line.mark is not None or line.kind == NOTE])
+
+    def counted_from(self, begin: int) -> "Document":
+        """The same with times that count from a session time, as those of a sound file that begins there."""
+
+        def later(at: int | None) -> int | None:
+            return None if at is None else max(0, at - begin)
+
+        lines = [
+            structs.replace(
+                line,
+                start=later(line.start),
+                end=later(line.end),
+                words=line.words
+                and tuple(structs.replace(word, start=later(word.start), end=later(word.end)) for word in line.words),
+            )
+            for line in self.lines
+        ]
+
+        def utc_of(at: int) -> float | None:
+            return self.utc_of(at + begin) if self.utc_of is not None else None
+
+        return replace(self, lines=lines, utc_of=utc_of)
 
     @property
     def samples(self) -> int:
