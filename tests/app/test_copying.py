@@ -9,7 +9,10 @@ from textual.events import MouseScrollUp
 from textual.geometry import Offset
 from textual.selection import Selection
 
+from mictape.screens.edit_line import EditLine
 from mictape.screens.export import ExportScreen
+from mictape.screens.prompt import Ask
+from mictape.screens.theme_picker import ThemePicker
 from mictape.transcript.line import Kind
 from support.app_driver import handled, messages, recording_of, texts
 from support.waiting import until_async
@@ -111,6 +114,25 @@ async def test_a_drag_that_began_below_the_text_of_a_dialog_copies_nothing_and_l
         await until_async(lambda: "Nothing is selected." in messages(app))
         assert isinstance(app.screen, ExportScreen)
         assert not recording_of(app).stopping
+
+
+async def test_ctrl_c_copies_from_a_field_or_closes_its_dialog_and_mictape_goes_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {"PATH": "/nonexistent", "MICTAPE_HOME": str(home)})
+    async with handled(home) as (app, pilot):
+        for opens, kind in (("enter", EditLine), ("t", Ask), ("T", ThemePicker)):
+            await pilot.press("home", opens)
+            await until_async(lambda kind=kind: isinstance(app.screen, kind))
+            await pilot.press(*"word", "end", "shift+left", "shift+left", "ctrl+c")
+            await until_async(lambda: app.clipboard == "rd")
+            assert isinstance(app.screen, kind)
+            app.copy_to_clipboard("")
+            await pilot.press("left", "ctrl+c")
+            await until_async(lambda: app.screen is app._main)
+            assert not recording_of(app).stopping
+            assert app.clipboard == ""
+        assert texts(app)[0] == "w1"
 
 
 async def test_a_key_acts_on_a_line_of_the_screen_where_the_cursor_was_scrolled_away_from(home: Path) -> None:

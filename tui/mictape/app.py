@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
 from textual.events import Event, InputEvent
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerError
 
@@ -365,7 +365,10 @@ class MictapeApp(TerminalApp):
                 self._page.say_all(self._settings.lasting("theme"))
 
     def copy_or_stop(self) -> None:
-        """Copy what is selected, and select it no more; with nothing selected, leave as `q` does."""
+        """Copy what is selected; with nothing selected, close the dialog, or leave as `q` does."""
+        if in_field := str(getattr(self.focused, "selected_text", "")):  # not loaded yet: the classes of fields
+            self._page.copy_text(in_field)
+            return
         try:
             selected = self.screen.get_selected_text()
         except IndexError:  # Textual looks for the row where a drag began below the text
@@ -373,8 +376,13 @@ class MictapeApp(TerminalApp):
             self._page.say("Nothing is selected.")
             return
         if selected:
-            self.screen.action_copy_text()
+            if self.screen is self._page:
+                self._page.action_copy_text()
+            else:
+                self._page.copy_text(selected)
             self.screen.clear_selection()
+        elif isinstance(self.screen, ModalScreen) and not getattr(self.screen, "QUITS", False):
+            self.screen.dismiss(None)  # what was being typed there is not worth the recording
         else:
             self.ask_to_stop()
 

@@ -153,7 +153,7 @@ GROUPS: Final[Mapping[str, tuple[Command, ...]]] = {
             "copy_or_stop",
             "ctrl+c",
             "copy or quit",
-            "Copy the selection; without one, quit.",
+            "Copy the selection; without one, close the dialog or quit.",
             of="app",
         ),
         Command(

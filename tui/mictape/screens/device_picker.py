@@ -36,6 +36,7 @@ class DevicePicker(Question[Choice | None]):
     raise `MictapeError`. A `DeviceMonitor` keeps the list up to date and gives the levels.
     """
 
+    QUITS = True
     CSS_PATH = "device_picker.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [

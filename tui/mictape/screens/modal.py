@@ -1,6 +1,6 @@
 """What every screen has that asks the person something and then goes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.await_remove import AwaitRemove
 from textual.events import Click
@@ -17,6 +17,9 @@ class Question(Layered[Answer], ModalScreen[Answer]):
     Textual takes a screen's widgets away before it cancels the screen's workers, and may mount a screen that is being
     taken away: a worker that runs then finds no widget.
     """
+
+    QUITS: ClassVar[bool] = False
+    """Whether the key that copies or quits quits in it, too; else it closes it."""
 
     _leaving = False
 

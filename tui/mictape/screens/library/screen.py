@@ -76,6 +76,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     app = cast("getters.app[App[None]]", getters.app(App))  # isinstance knows no type arguments
 
+    QUITS = True
     CSS_PATH = "library.tcss"
     AUTO_FOCUS = "#search"
 

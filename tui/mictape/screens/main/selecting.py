@@ -73,7 +73,7 @@ class Selecting:
         text = None if selected is None else selected[0]
         if text is None and self._page.line is not None:
             text = self._page.line.text
-        self._copy(text)
+        self.copy_text(text)
 
     def copy_with_times(self) -> None:
         """Copy the selected lines, or the one under the cursor, with times and speakers."""
@@ -81,11 +81,12 @@ class Selecting:
 
         ids = self.selected or ([self._page.line.id] if self._page.line is not None else [])
         lines = map(self._page.transcript.line_of, ids)
-        self._copy(
+        self.copy_text(
             "\n".join(plain(line, time=self._page.view.time_of(line), voice=line.voice) for line in lines) or None
         )
 
-    def _copy(self, text: str | None) -> None:
+    def copy_text(self, text: str | None) -> None:
+        """Copy a text, and say where it is; None: there is none."""
         if text is None or self._page.spare is None:
             self._page.say("There is nothing to copy yet.")
             return

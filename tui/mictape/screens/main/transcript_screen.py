@@ -153,6 +153,10 @@ class TranscriptScreen(SurvivesErrors, Page):
         """The ids of the lines in which something is selected, in the order of the recording."""
         return self._selection.selected
 
+    def copy_text(self, text: str) -> None:
+        """Copy a text of another screen."""
+        self._selection.copy_text(text)
+
     def action_copy_text(self) -> None:
         """Textual's own way to copy what is selected, from the palette and Ctrl-C."""
         self._selection.copy()
