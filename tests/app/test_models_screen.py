@@ -44,3 +44,20 @@ async def test_a_model_that_is_not_there_is_not_removed_without_a_word(tmp_path:
         await pilot.press("ctrl+k")
         await pilot.pause()
         assert app.sees("sample is not installed.")
+
+
+async def test_a_model_is_found_by_each_of_its_languages_and_shows_that(tmp_path: Path) -> None:
+    european = ("en", "es", "fr", "it", "pt", "nl")
+    models = (model_of(file_of(DATA), name="european", languages=european), model_of(file_of(DATA), name="other"))
+    screen = ModelsScreen(Catalogue(models), Store(tmp_path), Downloads(lambda _: None))
+    async with (app := WidgetApp()).run_test(size=(100, 24)) as pilot:
+        await app.push_screen(screen)
+        await pilot.pause()
+        assert not app.sees("Dutch")
+        for typed in ("dutch", "nl"):
+            await pilot.press(*typed)
+            screen.refresh_rows()  # as the timer does
+            await pilot.pause()
+            assert app.sees("Dutch, English, Spanish")
+            assert not app.sees("other")
+            await pilot.press("ctrl+u")

@@ -52,6 +52,11 @@ def knows(languages: Iterable[str], wanted: str) -> bool:
     return primary(wanted) in map(primary, languages)
 
 
+def spoken_in(codes: Iterable[str]) -> str:
+    """Languages by name and code, for those who search for one."""
+    return " ".join(f"{name_of(code)} {code}" for code in codes)
+
+
 def listed(codes: Iterable[str], first: str | None, most: int) -> str:
     """Languages by name, `first` before the others; of more than `most`, how many more there are."""
     ordered = sorted(codes, key=lambda code: not first or not knows((code,), first))

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from mictape.failure import Failure, MictapeError
 from mictape.models.background import Downloads
 from mictape.models.catalogue import Catalogue, Model
-from mictape.models.languages import listed
+from mictape.models.languages import code_of, listed, spoken_in
 from mictape.models.runtimes import MODULES, lacking
 from mictape.models.store import Store
 from mictape.screens.modal import Question
@@ -81,7 +81,8 @@ class ModelsScreen(Question[str | None]):
             box.border_title = "Models"
             box.border_subtitle = clickable("enter choose · ^x cancel · ^k remove · esc back")
             rows = {name: self._row(model) for name, model in self._models.items()}
-            yield FilteredOptions(rows, first=self._in_use, id="models")
+            languages = {name: spoken_in(model.known) for name, model in self._models.items()}
+            yield FilteredOptions(rows, found_by=languages, first=self._in_use, id="models")
             yield Static(id="note", markup=False)
 
     def on_mount(self) -> None:
@@ -183,12 +184,14 @@ class ModelsScreen(Question[str | None]):
         self._note.display = bool(text)
 
     def _row(self, model: Model) -> Content:
-        """Name, state; below them, languages, size, memory and speed."""
+        """Name, state; below them, languages, the one that was typed first, size, memory and speed."""
+        typed = code_of(next((each.typed for each in self.query(FilteredOptions)), ""))
+        codes = model.known if typed is not None and model.knows(typed) else model.languages
         sign = "● " if model.name == self._in_use else "  "
         state, colour = self._state(model)
         measured = self._store.measured().get(model.name)
         facts = (
-            listed(model.languages, self._language, NAMED),
+            listed(codes, typed or self._language, NAMED),
             _megabytes(model.bytes),
             f"memory {model.memory_mb} MB" if model.memory_mb else "",
             f"{measured:.2f} s for 1 s here" if measured else "",

@@ -1,6 +1,6 @@
 """A list to choose from that is filtered while one types."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,16 +45,25 @@ class FilteredOptions(Vertical):
 
         name: str
 
-    def __init__(self, rows: dict[str, Content], *, first: str | None = None, id: str | None = None) -> None:
+    def __init__(
+        self,
+        rows: dict[str, Content],
+        *,
+        found_by: Mapping[str, str] | None = None,
+        first: str | None = None,
+        id: str | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             rows: What is shown, by name.
+            found_by: What a row is found by, beside what it shows, by name.
             first: The name of the row that the cursor begins on; None, or one that is not there: the first row.
             id: Of the list.
         """
         super().__init__()
         self._rows = rows
+        self._found_by = found_by or {}
         self._field = Input(placeholder="type to filter", compact=True, select_on_focus=False)
         self._list = Options(*self._options(rows), id=id, markup=False, compact=True)
         self._list.can_focus = False
@@ -72,6 +81,11 @@ class FilteredOptions(Vertical):
         self._field.focus()
 
     @property
+    def typed(self) -> str:
+        """What was typed to filter."""
+        return self._field.value
+
+    @property
     def chosen(self) -> str | None:
         """The name of the row under the cursor."""
         option = self._list.highlighted_option
@@ -87,6 +101,9 @@ class FilteredOptions(Vertical):
         """Move the cursor of the list while the typing goes on."""
         getattr(self._list, f"action_{action}")()
 
+    def _words(self, name: str) -> str:
+        return f"{self._rows[name].plain} {self._found_by.get(name, '')}"
+
     def _options(self, names: Iterable[str]) -> list[Option]:
         return [Option(self._rows[name], id=name) for name in names]
 
@@ -99,7 +116,7 @@ class FilteredOptions(Vertical):
         """Show the rows that fit, with the cursor on the row it was on, else on the first."""
         event.stop()
         before = self.chosen
-        options = self._options(name for name, row in self._rows.items() if fits(row.plain, event.value))
+        options = self._options(name for name in self._rows if fits(self._words(name), event.value))
         nothing = Option(Content(nothing_fits(event.value)), disabled=True)
         self._list.set_options(options or [nothing])
         self._go_to(before)
