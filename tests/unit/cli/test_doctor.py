@@ -87,6 +87,18 @@ def test_the_settings_are_shown_and_a_theme_that_there_is_not_is_named(
     assert f'There is no theme "nordd" ({home / "config.toml"}, line 1)' in said.err and "Did you mean" in said.err
 
 
+def test_keys_and_presets_are_shown_and_a_wrong_one_is_named(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    config = home / "config.toml"
+    config.write_text('[keys]\nmark = "f6"\n[presets.standup]\nlanguage = "de"\n')
+    assert mictape(["config", "show"]) == 0
+    keys, preset = (row.split() for row in capsys.readouterr().out.splitlines()[-2:])
+    assert keys == ["keys.mark", '["f6"]', f"{config},", "line", "2"]
+    assert preset == ["presets.standup", '{"language":', '"de"}', f"{config},", "line", "3"]
+    config.write_text('[keys]\nmarc = "f6"\n')
+    assert mictape(["config", "show"]) == 2
+    assert "Unknown command marc" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 1)])
 def test_the_exit_code_says_whether_problems_were_found(
     ok: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

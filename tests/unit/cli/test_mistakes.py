@@ -14,6 +14,7 @@ from mictape.cli.main import run as mictape
         ("--enigne=x listen", "There is no option --enigne. Did you mean --engine?"),
         ("listen --languge de", "There is no option --languge. Did you mean --language?"),
         ("sessions show --jsn", "There is no option --jsn. Did you mean --json?"),
+        ("sessions --json", "There is no option --json. Type: mictape sessions list --json."),
         ("listen --frobnicate", "There is no option --frobnicate. mictape listen --help shows those there are."),
         ("sessions versions jfk --show 1", "no option --show. mictape sessions versions --help shows those there are."),
         ("search word --name Ann", "There is no option --name. mictape search --help shows those there are."),

@@ -3,13 +3,15 @@
 import argparse
 import json
 import os
+from collections.abc import Mapping
+from typing import cast
 
 from mictape.cli import output
 from mictape.cli.options import RECORDING, Commands, add_settings, settings_of
 from mictape.failure import ExitCode
 from mictape.paths import PRIVATE_FILE, Places, make_folder
 from mictape.plain_text import safe_json
-from mictape.settings import DECLARATIONS, ChosenDevice, Origin, Settings
+from mictape.settings import DECLARATIONS, KEYS, PRESETS, ChosenDevice, Origin, Settings
 from mictape.settings.document import mistake
 from mictape.settings.documentation import example
 
@@ -34,6 +36,9 @@ def _show(arguments: argparse.Namespace, where: Places) -> int:
         for engine, options in settings.engines.items()
         for key, value in options.items()
     ]
+    rows += [(f"{KEYS}.{id}", keys, _origin(settings, f"{KEYS}.{id}")) for id, keys in settings.keys.items()]
+    presets = cast("Mapping[str, object]", settings.document.values.get(PRESETS, {}))
+    rows += [(f"{PRESETS}.{name}", each, settings.document.where(PRESETS, name)) for name, each in presets.items()]
     if arguments.json:
         print(output.as_json([dict(zip(("name", "value", "origin"), row, strict=True)) for row in rows]))
         return _checked(settings, where)
@@ -43,9 +48,11 @@ def _show(arguments: argparse.Namespace, where: Places) -> int:
 
 
 def _checked(settings: Settings, where: Places) -> int:
-    """See that there is a theme of the name that is set, which only a look at the theme files says."""
+    """See that the keys and the theme that are set exist, which only the commands and the theme files say."""
+    from mictape.keys import keymap_of
     from mictape.themes import check_theme
 
+    keymap_of(settings)
     if place := settings.place("theme"):
         check_theme(settings.theme, place, where.themes)
     return ExitCode.DONE

@@ -88,6 +88,9 @@ class Parser(argparse.ArgumentParser):
             if not name.startswith("--") and "." in name:
                 what = f"{shown(argument)} begins as an option does"
                 return Failure(what, f"If it is a file, write ./{argument}", ExitCode.USAGE)
+            listing = dict(command._commands()).get("list")  # what the command does without a word
+            if listing is not None and name in listing._option_string_actions:
+                return Failure(f"There is no option {name}", f"Type: {listing.prog} {argument}", ExitCode.USAGE)
             near = nearest(name, [each for each in command._option_string_actions if each.startswith("--")])
             remedy = near if near.startswith("Did you mean") else f"{command.prog} --help shows those there are"
             return Failure(f"There is no option {name}", remedy, ExitCode.USAGE)
