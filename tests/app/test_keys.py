@@ -58,6 +58,7 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         await until_async(lambda: [len(rows) for rows in text.shown.values()] == [1])
         assert sees(app, shown[:40])
         assert not sees(app, "Privacy")
+        assert sees(app, "esc clear")
         await pilot.press("escape")
         await until_async(lambda: [row for rows in text.shown.values() for row in rows] == rows)
         await pilot.press(*"name speaker")
@@ -65,7 +66,7 @@ async def test_help_shows_the_keys_in_force_and_filters_them(home: Path) -> None
         await pilot.press("escape", *"zzz [b]")
         await until_async(lambda: sees(app, 'Nothing fits "zzz [b]".'))
         await pilot.press("escape")
-        await until_async(lambda: not sees(app, "Nothing fits"))
+        await until_async(lambda: not sees(app, "Nothing fits") and sees(app, "esc close"))
         await pilot.press("escape")
         assert app.screen is app._main
 

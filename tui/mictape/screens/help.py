@@ -140,7 +140,7 @@ class HelpScreen(Question[None]):
         }
         with Vertical(id="frame") as frame:
             frame.border_title = f"Mictape {self._version}".rstrip()
-            frame.border_subtitle = clickable("type to filter · ↑↓ scroll · esc close")
+            frame.border_subtitle = _hints("close")
             yield _Filter(placeholder="type to filter", compact=True, select_on_focus=False)
             with VerticalScroll(id="box"):
                 yield HelpText(
@@ -177,12 +177,18 @@ class HelpScreen(Question[None]):
     def _on_typing(self, event: Input.Changed) -> None:
         """Show the rows that have all the words, and the titles above them."""
         self._text.typed = event.value
+        self.query_one("#frame").border_subtitle = _hints("clear" if event.value else "close")
 
     def _privacy(self) -> str:
         """What leaves the machine with this engine."""
         if self._offline:
             return f"{self._engine}: recognition runs on this machine. Nothing leaves it."
         return f"{self._engine}: audio is sent to this service. Recordings and text stay on this machine."
+
+
+def _hints(escape: str) -> Content:
+    """The keys of this screen; `escape` is what Esc does."""
+    return clickable(f"type to filter · ↑↓ scroll · esc {escape}")
 
 
 def keys_of_dialog(title: str) -> Iterator[_Row]:
