@@ -8,6 +8,7 @@ import pytest
 from textual.events import MouseScrollUp
 from textual.geometry import Offset
 from textual.selection import Selection
+from textual.widgets import Input
 
 from mictape.screens.edit_line import EditLine
 from mictape.screens.export import ExportScreen
@@ -133,6 +134,11 @@ async def test_ctrl_c_copies_from_a_field_or_closes_its_dialog_and_mictape_goes_
             assert not recording_of(app).stopping
             assert app.clipboard == ""
         assert texts(app)[0] == "w1"
+        app.push_screen(Ask("Key", masked=True))
+        await until_async(lambda: isinstance(app.screen, Ask) and isinstance(app.focused, Input))
+        await pilot.press(*"word", "shift+left", "ctrl+c", "left")
+        assert isinstance(app.screen, Ask)
+        assert app.clipboard == "", "a key is not copied"
 
 
 async def test_a_key_acts_on_a_line_of_the_screen_where_the_cursor_was_scrolled_away_from(home: Path) -> None:

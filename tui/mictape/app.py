@@ -366,8 +366,10 @@ class MictapeApp(TerminalApp):
 
     def copy_or_stop(self) -> None:
         """Copy what is selected; with nothing selected, close the dialog, or leave as `q` does."""
-        if in_field := str(getattr(self.focused, "selected_text", "")):  # not loaded yet: the classes of fields
-            self._page.copy_text(in_field)
+        field = self.focused  # its class may not be loaded yet
+        if in_field := str(getattr(field, "selected_text", "")):
+            if not getattr(field, "password", False):  # what is copied may end up in a file
+                self._page.copy_text(in_field)
             return
         try:
             selected = self.screen.get_selected_text()
@@ -381,7 +383,7 @@ class MictapeApp(TerminalApp):
             else:
                 self._page.copy_text(selected)
             self.screen.clear_selection()
-        elif isinstance(self.screen, ModalScreen) and not getattr(self.screen, "QUITS", False):
+        elif isinstance(self.screen, ModalScreen) and not getattr(self.screen, "quits", False):
             self.screen.dismiss(None)  # what was being typed there is not worth the recording
         else:
             self.ask_to_stop()

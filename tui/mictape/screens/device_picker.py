@@ -36,7 +36,6 @@ class DevicePicker(Question[Choice | None]):
     raise `MictapeError`. A `DeviceMonitor` keeps the list up to date and gives the levels.
     """
 
-    QUITS = True
     CSS_PATH = "device_picker.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,6 +82,7 @@ class DevicePicker(Question[Choice | None]):
         self._load = load
         self._monitor = monitor
         self._can_add = can_add
+        self.quits = not can_add  # nothing is behind it
         self._added = {key_of(device): device for device in added}
         self._in_use = {*in_use, *self._added}
         self._last_used = last_used

@@ -23,7 +23,7 @@ Answer = bool | Literal["export"]
 class LeaveScreen(Question[Answer | None]):
     """Whether to stop recording and quit. The result is None when the app is left otherwise."""
 
-    QUITS = True
+    quits = True
     CSS_PATH = "recover.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [

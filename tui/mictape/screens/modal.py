@@ -1,6 +1,6 @@
 """What every screen has that asks the person something and then goes."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from textual.await_remove import AwaitRemove
 from textual.events import Click
@@ -18,7 +18,7 @@ class Question(Layered[Answer], ModalScreen[Answer]):
     taken away: a worker that runs then finds no widget.
     """
 
-    QUITS: ClassVar[bool] = False
+    quits = False
     """Whether the key that copies or quits quits in it, too; else it closes it."""
 
     _leaving = False

@@ -43,7 +43,7 @@ class Interrupted:
 class RecoverScreen(Question[RecoverChoice | None]):
     """Offers an interrupted session back. The result is None when the app is left instead."""
 
-    QUITS = True
+    quits = True
     CSS_PATH = "recover.tcss"
 
     BINDINGS: ClassVar[list[BindingType]] = [

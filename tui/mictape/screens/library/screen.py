@@ -76,7 +76,7 @@ class LibraryScreen(Question[SessionChoice | None]):
 
     app = cast("getters.app[App[None]]", getters.app(App))  # isinstance knows no type arguments
 
-    QUITS = True
+    quits = True
     CSS_PATH = "library.tcss"
     AUTO_FOCUS = "#search"
 
