@@ -15,6 +15,7 @@ from mictape.screens.export import ExportScreen
 from mictape.screens.prompt import Ask
 from mictape.screens.theme_picker import ThemePicker
 from mictape.transcript.line import Kind
+from mictape.units import RATE
 from support.app_driver import handled, messages, recording_of, texts
 from support.waiting import until_async
 
@@ -103,6 +104,29 @@ async def test_a_drag_from_or_to_a_message_or_past_the_text_selects_nothing_out_
                 return await selected(*places) == list(rows)
 
             await until_async(dragged)  # again, when what is above the text has grown meanwhile
+
+
+async def test_a_drag_past_the_last_row_selects_to_that_row_and_nothing_that_comes_later(home: Path) -> None:
+    async with handled(home, lines=60, words=[1, 2, 3] * 20) as (app, pilot):
+        view = app._main.view
+        await pilot.press("home")
+        await until_async(lambda: view.first_id == app.transcript.id_at(0))
+
+        async def dragged() -> bool:
+            app.screen.clear_selection()
+            await pilot.mouse_down(offset=(13, view.region.y + 4))
+            await pilot.hover(offset=(13, view.region.bottom))
+            await pilot.mouse_up(offset=(13, view.region.bottom))
+            await pilot.pause()
+            return len(app._main.selected) > 1
+
+        await until_async(dragged)
+        first, *_, last = app._main.selected
+        assert first == app.transcript.id_at(4)
+        assert last in view._rows.ids, "Textual scrolls on while it is dragged there"
+        end = app.transcript.line_of(app.transcript.id_at(-1)).end
+        app.transcript.add(1, end, end + RATE, "said later")
+        assert app._main.selected[-1] == last
 
 
 async def test_a_drag_that_began_below_the_text_of_a_dialog_copies_nothing_and_leaves_it_open(home: Path) -> None:

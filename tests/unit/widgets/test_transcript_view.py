@@ -15,6 +15,7 @@ from mictape.transcript.line import DIVIDER, GAP, NOTE, PartialText
 from mictape.transcript.model import Transcript
 from mictape.transcript.query import Matcher, parse
 from mictape.widgets.transcript_inks import inks_of
+from mictape.widgets.transcript_strips import Page
 from mictape.widgets.transcript_view import TranscriptView
 from support.layouts import counted_layouts
 from support.transcript_app import SECOND, fill, shown
@@ -367,6 +368,11 @@ async def test_a_name_that_only_the_engine_gives_is_shown_beside_lines_without_o
         transcript.revise(id, "hello there")
         view.pull()
         assert screen(view)[0] == " ▸00:00:00  Anna  hello there"
+
+
+def test_the_column_of_names_has_room_for_tracks_beside_the_first_name_of_a_speaker() -> None:
+    tracks = ("Dr. Weiß", "Frau Müller")
+    assert Page.fit(80, 0, ("Zoe",), tracks).speaker == Page.fit(80, 0, (), tracks).speaker == len("Frau Müller")
 
 
 async def test_lines_have_the_time_of_the_wall_where_it_is_known() -> None:

@@ -91,7 +91,7 @@ class Page(Struct, frozen=True):
             tracks: the names of the tracks whose lines carry it; it stands before the speaker's.
             wall: whether times are by the wall clock, which takes its sign's cell more.
         """
-        names = [voice_of(SPEECH, track, speaker) for track in tracks or ("",) for speaker in speakers or ("",)]
+        names = [voice_of(SPEECH, track, speaker) for track in tracks or ("",) for speaker in (*speakers, "")]
         named = min(max(_SPEAKER_CELLS, width // 8), max(map(cell_len, names))) if tracks or speakers else 0
         # Below these widths the text needs the room more.
         time = len(clock(latest)) + len(_WALL) * wall

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -312,6 +312,16 @@ class TranscriptView(  # pyright: ignore[reportIncompatibleMethodOverride]  (Tex
         """The selected text, a row for each line or paragraph; what is seen is what is copied."""
         text = selected_text(self._transcript, selection, self._port.flow.continues)
         return None if text is None else (text, "\n")
+
+    def in_sight(self, selection: Selection) -> Selection:
+        """A selection with the ends of the screen where Textual gives it none: where a drag leaves the view."""
+        shown = [id for id in self._rows.ids if id in self._transcript]
+        start, end = selection
+        if shown and start is None:
+            start = Offset(0, shown[0])
+        if shown and end is None:
+            end = Offset(2 * len(self._transcript.text_of(shown[-1])), shown[-1])  # signs for controls are no longer
+        return Selection(start, end)
 
     def selection_updated(self, selection: Selection | None) -> None:
         """Draw the rows again whose selection changed."""

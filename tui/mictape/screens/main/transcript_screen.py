@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.css.scalar import ScalarOffset
 from textual.events import ScreenResume
+from textual.selection import Selection
+from textual.widget import Widget
 
 from mictape.commands import explained, keymap_in
 from mictape.failure import Advice, Failure
@@ -152,6 +154,11 @@ class TranscriptScreen(SurvivesErrors, Page):
     def selected(self) -> Sequence[int]:
         """The ids of the lines in which something is selected, in the order of the recording."""
         return self._selection.selected
+
+    def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
+        """Select nothing of the text that is out of sight, and nothing that comes later."""
+        selected = selections.get(self.view)
+        return selections if selected is None else {**selections, self.view: self.view.in_sight(selected)}
 
     def copy_text(self, text: str) -> None:
         """Copy a text of another screen."""
