@@ -64,7 +64,7 @@ def test_several_sessions_go_into_a_folder(sessions: list[str], tmp_path: Path) 
     (tmp_path / "file").touch()
     assert run(*sessions, "-o", str(tmp_path / "file")) == 2
     assert run(sessions[0], "-o", f"{tmp_path / 'one'}/") == 0
-    assert [path.name for path in (tmp_path / "one").iterdir()] == [f"{sessions[0]} Talk 1.txt"]
+    assert [path.name for path in (tmp_path / "one").iterdir()] == [f"{sessions[0]} Talk 1.md"], "as the settings say"
     assert run(*sessions, "-o", str(tmp_path / "out"), "--format", "srt") == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{id} Talk {n}.srt" for n, id in enumerate(sessions, 1)
@@ -113,7 +113,7 @@ def test_a_file_that_is_there_costs_no_other(
     first.write_text("mine")
     assert run(*sessions, "-o", str(out)) == 3
     assert f"{first} exists." in capsys.readouterr().err
-    assert sorted(path.name for path in out.iterdir()) == [f"{id} Talk {n}.txt" for n, id in enumerate(sessions, 1)]
+    assert sorted(path.name for path in out.iterdir()) == [f"{id} Talk {n}.md" for n, id in enumerate(sessions, 1)]
     assert first.read_text() == "mine"
 
 

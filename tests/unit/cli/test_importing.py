@@ -190,7 +190,9 @@ def test_channels_that_differ_are_offered_as_tracks(parrot: Server, tmp_path: Pa
     noise = np.random.default_rng(1).normal(0, 0.1, (20 * 16_000, 2))
     noise[: 10 * 16_000, 1] = noise[10 * 16_000 :, 0] = 0
     soundfile.write(tmp_path / "call.wav", noise, 16_000)
-    assert "--tracks channels" in called("transcribe", *leading_to(parrot), str(tmp_path / "call.wav")).stderr
+    call, out = str(tmp_path / "call.wav"), str(tmp_path / "call.txt")
+    said = called("transcribe", *leading_to(parrot), call, "-o", out).stderr
+    assert "mictape: call.wav: The two channels take turns" in said and "--tracks channels" in said
     said = called("import", *leading_to(parrot), str(tmp_path / "call.wav")).stderr
     assert "mictape: call.wav: The two channels take turns" in said, "of which file"
 

@@ -38,9 +38,7 @@ def add_export(actions: Commands) -> None:
         default=STDOUT,
         help=f"where to; a file's ending ({endings()}) names the format; - or nothing: stdout",
     )
-    export.add_argument(
-        "--format", choices=NAMES, help="by itself as the ending or [export] of config.toml says, or txt"
-    )
+    export.add_argument("--format", choices=NAMES, help="default: as the file's ending or [export] says; txt on stdout")
     export.add_argument("--force", action="store_true", help="replace files that exist")
     export.add_argument(
         "--sound",
@@ -85,7 +83,7 @@ def _export(arguments: argparse.Namespace, where: Places) -> int:
     start, end = audio.part_of(arguments)
     output = named_path(arguments.output)
     folder = folder_for(arguments.output, several=len(arguments.sessions) > 1) if to_files else None
-    configured = settings.export.format if "export.format" in settings.origins else "txt"
+    configured = settings.export.format if to_files or "export.format" in settings.origins else "txt"
     format = format_for(output if to_files and folder is None else None, arguments.format, configured)
     with contextlib.closing(Store.to_read(where.library, where.sessions)) as store:
         ids = [store.session(each).id for each in arguments.sessions]  # all are looked up before one is written

@@ -321,6 +321,7 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
         printer.clear()
         output.say(failure)
 
+    of_file = f"{Path(session.tracks[0].device).name}: " if job.target is not None or job.heading else ""
     command = LineCommand(job.command, say, to_stderr=job.format == "lines") if job.command else None
     if job.heading:
         print(job.heading, flush=True)
@@ -331,7 +332,7 @@ async def _show(recording: Recording, session: Session, job: Job, left: asyncio.
                     case LineAdded(line) if command is not None:
                         command.add(json_line(line, session.transcript.track_names.get(line.track)))
                     case Trouble(failure):
-                        say(failure)
+                        say(structs.replace(failure, what=f"{of_file}{failure.what}"))
                     case SourceEnded(_, warning) if warning:
                         say(Failure(warning.rstrip(".")))
                     case SourceBack() | SoundLost():
