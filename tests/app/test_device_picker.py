@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.visual import VisualType
 from textual.widgets import Input
@@ -19,7 +20,7 @@ from mictape.audio.devices import Device
 from mictape.audio.monitor_messages import Levels
 from mictape.failure import Failure, MictapeError
 from mictape.screens.device_picker import Choice, DevicePicker
-from mictape.widgets.device_list import DeviceList, bar, details, in_groups, marks, matching
+from mictape.widgets.device_list import DeviceList, bar, details, in_groups, key_of, marks, matching
 from support.pulse import PulseServer
 from support.screen_app import ScreenApp, screen_app
 from support.waiting import until_async
@@ -149,6 +150,17 @@ async def test_typing_filters_and_says_when_nothing_fits() -> None:
         assert seen.result is NOT_ASKED
         await pilot.press("backspace", "backspace", "backspace", "enter")
         await until_async(lambda: seen.result == Choice(REALTEK))
+
+
+async def test_a_whole_name_is_meant_where_others_begin_with_it() -> None:
+    long, short = (replace(REALTEK, id=name, name=name) for name in ("Realtek Two", "Realtek"))
+    async with (app := WidgetApp()).run_test(size=(80, 24)) as pilot:
+        seen = await opened(pilot, DevicePicker(Listing([long, short]).load, in_use=[key_of(long)]))
+        await until_async(lambda: len(seen.names) == 2)
+        await pilot.press(*"realte")
+        assert app.sees("Realtek Two")
+        await pilot.press("k", "enter")
+        await until_async(lambda: seen.result == Choice(short))
 
 
 async def test_a_click_chooses() -> None:

@@ -183,6 +183,11 @@ class DevicePicker(Question[Choice | None]):
                 self._say(str(failure), trouble=True)
 
     @on(Input.Changed)
+    def _on_typing(self) -> None:
+        """List what fits, with the cursor on a device whose whole name was typed."""
+        self._show()
+        self._list.go_to(self._filter.value)
+
     def _show(self) -> None:
         """List what was found and fits what is typed."""
         typed = self._filter.value

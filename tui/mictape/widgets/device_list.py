@@ -144,6 +144,12 @@ class DeviceList(Options):
         elif self._devices:
             self.highlighted = self.get_option_index(next(iter(self._devices)))
 
+    def go_to(self, name: str) -> None:
+        """Put the cursor on the device of this name, in any case, if it is listed."""
+        meant = (id for id, device in self._devices.items() if device.name.casefold() == name.strip().casefold())
+        if (id := next(meant, None)) is not None:
+            self.highlighted = self.get_option_index(id)
+
     def show_peaks(self, peaks: Mapping[str, float]) -> None:
         """Move the meters by the largest samples since the last call, full scale = 1.0, by device.
 

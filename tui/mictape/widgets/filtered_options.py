@@ -113,9 +113,10 @@ class FilteredOptions(Vertical):
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
-        """Show the rows that fit, with the cursor on the row it was on, else on the first."""
+        """Show the rows that fit, with the cursor on the one that was typed, else where it was, else on the first."""
         event.stop()
-        before = self.chosen
+        typed = event.value.strip()
+        before = typed if typed in self._rows else self.chosen
         options = self._options(name for name in self._rows if fits(self._words(name), event.value))
         nothing = Option(Content(nothing_fits(event.value)), disabled=True)
         self._list.set_options(options or [nothing])
