@@ -204,7 +204,9 @@ async def test_a_device_that_is_removed_and_comes_again_goes_on_on_its_track(
     listen_to_words(clocked_mics, tmp_path, monkeypatch)
     async with recorded_session(library, tmp_path / "log") as (session, run):
         run.start(first := session.sound.add_track(DeviceSource(ONE.device)))
+        session.writer.rename_track(first, "Zoe")
         run.start(second := await session.sound.join(DeviceSource(OTHER.device)))
+        assert second.name == "You 2", "the first one was You"
         session.writer.rename_track(second, "Anna")
         await until_async(
             lambda: any(line.track == 2 for line in map(session.transcript.line, range(len(session.transcript))))
@@ -229,7 +231,7 @@ async def test_a_device_that_is_removed_and_comes_again_goes_on_on_its_track(
         await session.sound.end_track(second)
         assert await added_again(library, session) == [], "it was removed"
     id = session.folder.session
-    assert [track.name for track in await library.run(Store.tracks, id)] == ["You", "Anna"]
+    assert [track.name for track in await library.run(Store.tracks, id)] == ["Zoe", "Anna"]
     lines = await library.run(Store.lines, id)
     changes = [line.text for line in lines if line.kind is Kind.DIVIDER]
     removed_text = f"no longer recorded: {OTHER.device.name}"

@@ -151,7 +151,10 @@ class SessionSound:
         return first.end if now is None or first.source_state != "open" else now
 
     def _new_track(self, spec: SourceSpec, origin: int = 0) -> Track:
-        name = name_for(spec, [track.name for track in self.tracks])
+        named = list[str]()
+        for track in self.tracks:  # a name that a track had before it was renamed would be taken for its own
+            named.append(name_for(track.spec, named))
+        name = name_for(spec, [*named, *(track.name for track in self.tracks)])
         return self._make_track(len(self.tracks) + 1, spec, origin, Coverage(origin), name)
 
     def _make_track(self, number: int, spec: SourceSpec, origin: int, coverage: Coverage, name: str) -> Track:
