@@ -116,7 +116,9 @@ def test_listen_ends_when_its_reader_has_gone(pulse: PulseServer, home: Path, sp
 
             until(ended, timeout_s=120)
             assert running.stderr is not None
-            greeting, saved, *more = running.stderr.read().splitlines()
+            said = running.stderr.read()
+            assert said.count("\n") > 1, (running.returncode, said)
+            greeting, saved, *more = said.splitlines()
             assert running.returncode == 0
             assert [line for line in more if "has no text yet" not in line] == [], "a late machine may leave some of it"
             assert greeting.startswith("Listening to ")
