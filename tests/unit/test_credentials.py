@@ -221,7 +221,12 @@ async def test_ctrl_c_instead_of_a_key_changes_nothing(tmp_path: Path, ring_env:
     try:
         await asyncio.to_thread(app.sees, "not shown")
         app.press("\x03")
-        assert await asyncio.to_thread(app.ends) == 130
+        try:
+            code = await asyncio.to_thread(app.ends)
+        except AssertionError:  # it came before the question was ready for it, and was lost
+            app.press("\x03")
+            code = await asyncio.to_thread(app.ends)
+        assert code == 130
         assert app.modes() == app.before
     finally:
         app.close()
