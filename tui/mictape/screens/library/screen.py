@@ -34,6 +34,7 @@ from mictape.screens.prompt import Ask
 from mictape.session.documents import read_document
 from mictape.session.state import Status
 from mictape.tasks import supervised
+from mictape.transcript.line import Kind
 from mictape.typed_ahead import LONGEST_S, typed_ahead_of
 from mictape.widgets.key_footer import KeyFooter
 from mictape.widgets.row_list import Row, RowList
@@ -480,7 +481,7 @@ class LibraryScreen(Question[SessionChoice | None]):
         proposed = self._proposal.path(session.given_title or file_of(session), session.started)
         parts = {EVERYTHING: session.lines}
         if marked := (await self._library.run(read, MARKED)).lines:
-            parts[MARKED] = len(marked)
+            parts[MARKED] = sum(line.kind is Kind.SPEECH for line in marked)
         question = ExportScreen(parts, proposed, export)
         if (path := await self.app.push_screen_wait(question)) is not None:
             self._say(f"Exported to {path}.")

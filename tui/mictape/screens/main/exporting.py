@@ -105,8 +105,6 @@ class Exporting:
             part: sum(id in transcript and transcript.line_of(id).kind is SPEECH for id in ids)
             for part, ids in parts.items()
         }
-        if MARKED in parts:
-            spoken[MARKED] = len(parts[MARKED])  # notes are not spoken
         question = ExportScreen(spoken, proposed, export)
         path = await self._page.app.push_screen_wait(question)
         if path is not None:
